@@ -1,0 +1,1 @@
+"""Give it web pages; it brings back every PDF they lead to."""

@@ -1,0 +1,55 @@
+"""Every error that pdfspider raises on purpose.
+
+    PdfSpiderError
+    ├── ConfigurationError      a setting, an argument or the surroundings are not usable
+    │   ├── EmbeddedRedisError  the embedded Redis cannot be started or used
+    │   └── ForeignStoreError   this worker's store or database is not the frontier's
+    ├── InvalidInput            a URL, a message or a job name makes no sense
+    ├── FrontierError           the frontier refused a call
+    │   ├── JobNotFound
+    │   └── LeaseLost           the lease has ended or is about to; its work must be dropped
+    └── RecordsError            the database refused a call
+
+The message of an error without arguments is its docstring.
+"""
+
+from __future__ import annotations
+
+
+class PdfSpiderError(Exception):
+    """Something went wrong in pdfspider."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or type(self).__doc__)
+
+
+class ConfigurationError(PdfSpiderError):
+    """A setting, an argument or the surroundings are not usable."""
+
+
+class EmbeddedRedisError(ConfigurationError):
+    """The embedded Redis cannot be started or used."""
+
+
+class ForeignStoreError(ConfigurationError):
+    """This worker's document store or database is not the one that the frontier belongs to."""
+
+
+class InvalidInput(PdfSpiderError):  # noqa: N818
+    """A URL, a message or a job name makes no sense."""
+
+
+class FrontierError(PdfSpiderError):
+    """The frontier refused a call."""
+
+
+class JobNotFound(FrontierError):  # noqa: N818
+    """There is no job of that name."""
+
+
+class LeaseLost(FrontierError):  # noqa: N818
+    """The lease has ended or is about to: whatever was done under it must be dropped."""
+
+
+class RecordsError(PdfSpiderError):
+    """The database refused a call."""

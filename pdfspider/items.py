@@ -1,0 +1,121 @@
+"""What flows through a worker: links found on pages, and the one Capture that every visit ends in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Outcome(str, Enum):
+    """The one class in which every URL ends.
+
+    ``code`` is the single character by which the frontier remembers the class; ``dead`` tells whether the URL
+    is a dead letter (set aside after every allowed try) or done.
+    """
+
+    code: str
+    dead: bool
+
+    def __new__(cls, value: str, code: str, dead: bool = False) -> Outcome:  # noqa: FBT001, FBT002
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.code = code
+        member.dead = dead
+        return member
+
+    DOCUMENT = "document", "d"
+    DUPLICATE = "duplicate", "u"
+    PAGE = "page", "p"
+    REDIRECT = "redirect", "r"
+    OTHER = "other", "o"
+
+    EMPTY = "empty", "e"
+    TRUNCATED = "truncated", "t", True
+    TOO_LARGE = "too-large", "l"
+    BAD_ENCODING = "bad-encoding", "b"
+    REDIRECT_LOOP = "redirect-loop", "L"
+    OUT_OF_SCOPE = "out-of-scope", "S"
+
+    NOT_FOUND = "not-found", "n"
+    FORBIDDEN = "forbidden", "f"
+    HTTP_ERROR = "http-error", "h"
+    SERVER_ERROR = "server-error", "s", True
+    THROTTLED = "throttled", "q", True
+
+    DNS_ERROR = "dns-error", "D", True
+    CONNECTION_ERROR = "connection-error", "C", True
+    TLS_ERROR = "tls-error", "T", True
+    TIMEOUT = "timeout", "w", True
+
+    ROBOTS_DENIED = "robots-denied", "R"
+    ROBOTS_UNAVAILABLE = "robots-unavailable", "U", True
+
+    OVER_BUDGET = "over-budget", "B"
+    CANCELLED = "cancelled", "x"
+    POISON = "poison", "P", True
+    STORE_ERROR = "store-error", "F", True
+    INTERNAL_ERROR = "internal-error", "I", True
+
+
+OUTCOMES_BY_CODE = {outcome.code: outcome for outcome in Outcome}
+
+
+class Link(NamedTuple):
+    """A URL that a page leads to: absolute, http(s), without a fragment."""
+
+    url: str
+    technique: str
+    """The name of the rule that found it: ``a``, ``iframe``, ``meta-refresh``, …"""
+    document: bool
+    """Whether the link itself says that it leads to a PDF (a strong hint, never a proof)."""
+
+
+class Hop(NamedTuple):
+    """One redirect on the way to the URL that answered."""
+
+    status: int
+    url: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Capture:
+    """The record of one visit to one URL; the item that the spider yields, once per response or failure.
+
+    Times are seconds since the epoch; ``size`` is in bytes of the decoded body.
+    """
+
+    job: str
+    run: int
+    """The job's run in which the visit was made: milliseconds since the epoch at its opening."""
+    fingerprint: int
+    """64-bit fingerprint of the canonical URL, signed."""
+    token: str
+    """The lease's fencing token: fixed width, so that its text order is its order."""
+    url: str
+    depth: int = 0
+    found_on: str | None = None
+    technique: str | None = None
+    final_url: str | None = None
+    hops: list[Hop] = field(default_factory=list)
+    status: int | None = None
+    outcome: Outcome = Outcome.INTERNAL_ERROR
+    reason: str | None = None
+    sha256: str | None = None
+    size: int | None = None
+    content_type: str | None = None
+    disposition_name: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    started: float | None = None
+    finished: float | None = None
+    worker: str = ""
+    attempt: int = 1
+
+    # What travels with the record but is not part of it.
+    links: list[Link] = field(default_factory=list)
+    staged: Path | None = None
+    lease: Any = None
