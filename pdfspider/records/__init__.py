@@ -1,0 +1,9 @@
+"""The database of captures and documents, and its exports."""
+
+from __future__ import annotations
+
+from pdfspider.records.database import Database
+from pdfspider.records.export import export
+from pdfspider.records.reader import Failure
+
+__all__ = ["Database", "Failure", "export"]

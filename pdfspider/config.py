@@ -1,0 +1,122 @@
+"""The settings, read once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pdfspider.exceptions import ConfigurationError
+from pdfspider.frontier.connection import url_without_password
+
+if TYPE_CHECKING:
+    from scrapy.settings import BaseSettings
+
+SPIDER = "pdfs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What the settings say; times in seconds, sizes in bytes."""
+
+    data_dir: Path
+    files_store: str
+    database_url: str
+    redis_url: str | None
+    redis_params: dict[str, Any]
+    start_urls: str
+    user_agent: str
+
+    obey_robots: bool
+    delay: float
+    host_cap: int
+    concurrency: int
+    depth: int
+
+    document_limit: int
+    page_limit: int
+    max_inflation: int
+    connect_timeout: float
+    idle_timeout: float
+    minimum_rate: float
+    max_redirects: int
+
+    retries: int
+    retry_codes: frozenset[int]
+    retry_delay: float
+
+    lease_seconds: float
+    max_deliveries: int
+    lookahead: float
+    robots_ttl: float
+    retention: float
+    grace: float
+
+    @classmethod
+    def from_settings(cls, settings: BaseSettings) -> Config:
+        """Raises ConfigurationError naming the setting that makes no sense."""
+        data_dir = Path(settings["DATA_DIR"]).absolute()
+        number = _Numbers(settings)
+        return cls(
+            data_dir=data_dir,
+            files_store=str(settings["FILES_STORE"] or data_dir / "files"),
+            database_url=settings["DATABASE_URL"] or f"sqlite:///{data_dir / 'pdfs.db'}",
+            redis_url=settings["REDIS_URL"] or None,
+            redis_params=dict(settings.getdict("REDIS_PARAMS")),
+            start_urls=settings["REDIS_START_URLS_KEY"] % {"name": SPIDER},
+            user_agent=settings["USER_AGENT"],
+            obey_robots=settings.getbool("ROBOTSTXT_OBEY"),
+            delay=number("DOWNLOAD_DELAY"),
+            host_cap=int(number("CONCURRENT_REQUESTS_PER_DOMAIN", least=1)),
+            concurrency=int(number("CONCURRENT_REQUESTS", least=1)),
+            depth=int(number("DEPTH_LIMIT")),
+            document_limit=int(number("DOWNLOAD_MAXSIZE")),
+            page_limit=int(number("PDF_PAGE_MAX_SIZE", least=1024)),
+            max_inflation=int(number("PDF_MAX_INFLATION", least=1)),
+            connect_timeout=number("PDF_CONNECT_TIMEOUT", least=0.01),
+            idle_timeout=number("PDF_IDLE_TIMEOUT", least=0.01),
+            minimum_rate=number("PDF_MINIMUM_RATE"),
+            max_redirects=int(number("REDIRECT_MAX_TIMES")),
+            retries=int(number("RETRY_TIMES")),
+            retry_codes=frozenset(map(int, settings.getlist("RETRY_HTTP_CODES"))),
+            retry_delay=number("FRONTIER_RETRY_DELAY"),
+            lease_seconds=number("FRONTIER_LEASE_SECONDS", least=1),
+            max_deliveries=int(number("FRONTIER_MAX_DELIVERIES", least=1)),
+            lookahead=number("FRONTIER_LOOKAHEAD"),
+            robots_ttl=number("FRONTIER_ROBOTS_TTL", least=1),
+            retention=number("FRONTIER_RETENTION"),
+            grace=number("FRONTIER_GRACE"),
+        )
+
+    @property
+    def shown_database(self) -> str:
+        """The database's URL as it may be shown."""
+        return url_without_password(self.database_url)
+
+    @property
+    def store_directory(self) -> Path | None:
+        """The directory that documents go to; None where they go to an object store."""
+        scheme, separator, rest = self.files_store.partition("://")
+        if not separator:
+            return Path(self.files_store).absolute()
+        return Path(rest) if scheme == "file" else None
+
+    @property
+    def staging_root(self) -> Path:
+        """Staging lies inside a directory store; for other stores it is local."""
+        return self.store_directory or self.data_dir / "files"
+
+
+class _Numbers:
+    def __init__(self, settings: BaseSettings) -> None:
+        self._settings = settings
+
+    def __call__(self, name: str, least: float = 0) -> float:
+        value = self._settings[name]
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise ConfigurationError(f"{name}={value!r} is not a number") from None
+        if not least <= number < float("inf"):
+            raise ConfigurationError(f"{name}={value!r} is out of range: it must be at least {least:g}")
+        return number

@@ -1,0 +1,128 @@
+"""From a response or a failure to its Capture."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from email.message import Message
+from typing import TYPE_CHECKING, Any
+
+from pdfspider.crawl.errors import error_of, is_give_back, outcome_of, status_outcome
+from pdfspider.crawl.following import redirected, to_follow
+from pdfspider.crawl.retries import retry_after
+from pdfspider.documents.head import Kind
+from pdfspider.items import Capture, Outcome
+
+if TYPE_CHECKING:
+    from twisted.python.failure import Failure
+
+    from pdfspider.crawl.responses import StagedResponse
+    from pdfspider.crawl.worker import Worker
+    from pdfspider.frontier.leases import Lease
+
+logger = logging.getLogger(__name__)
+
+OUTCOMES_BY_KIND = {
+    Kind.PDF: Outcome.DOCUMENT,
+    Kind.HTML: Outcome.PAGE,
+    Kind.EMPTY: Outcome.EMPTY,
+    Kind.OTHER: Outcome.OTHER,
+}
+
+
+@dataclass(slots=True, eq=False)
+class Released:
+    """What a visit becomes that had to be given back: not an ending."""
+
+    lease: Lease
+
+
+def capture_response(worker: Worker, response: StagedResponse) -> Capture:
+    """Never raises: a URL whose capture fails to be made still gets one, with the reason."""
+    capture = _begin(worker, response.request.meta)  # type: ignore[union-attr]
+    try:
+        _describe(capture, response)
+        _judge(worker, capture, response)
+    except Exception as error:
+        logger.exception("Cannot make sense of %s", response.url)
+        capture.outcome, capture.reason = outcome_of(error)
+    return capture
+
+
+def capture_failure(worker: Worker, failure: Failure) -> Capture | Released:
+    """The capture of a fetch that raised."""
+    meta, error = failure.request.meta, error_of(failure)  # type: ignore[attr-defined]
+    if is_give_back(error):
+        return Released(meta["lease"])
+    capture = _begin(worker, meta)
+    capture.outcome, capture.reason = outcome_of(error)
+    if capture.outcome is Outcome.INTERNAL_ERROR:
+        logger.error("Cannot fetch %s", capture.url, exc_info=error)
+    return capture
+
+
+def _begin(worker: Worker, meta: dict[str, Any]) -> Capture:
+    lease, job = meta["lease"], meta["job"]
+    entry, now = lease.entry, time.time()
+    started = None if lease.started_at is None else now - (time.monotonic() - lease.started_at)
+    return Capture(
+        job=job.name,
+        run=lease.run,
+        fingerprint=int.from_bytes(entry.fingerprint, "big", signed=True),
+        token=lease.token,
+        url=entry.url,
+        depth=entry.depth,
+        found_on=entry.found_on,
+        technique=entry.technique,
+        hops=list(entry.hops),
+        started=started,
+        finished=now,
+        worker=worker.name,
+        attempt=lease.attempt,
+        lease=lease,
+    )
+
+
+def _describe(capture: Capture, response: StagedResponse) -> None:
+    capture.final_url = response.url
+    capture.hops += response.hops
+    capture.status = response.status
+    capture.content_type = response.header("Content-Type")
+    capture.etag = response.header("ETag")
+    capture.last_modified = response.header("Last-Modified")
+    if disposition := response.header("Content-Disposition"):
+        capture.disposition_name = _file_name(disposition)
+
+
+def _file_name(disposition: str) -> str | None:
+    """The name in a Content-Disposition, without any directories."""
+    message = Message()
+    message["Content-Disposition"] = disposition
+    name = message.get_filename()
+    return name.replace("\\", "/").rpartition("/")[2] if name else None
+
+
+def _judge(worker: Worker, capture: Capture, response: StagedResponse) -> None:
+    lease: Lease = capture.lease
+    if 300 <= response.status < 400:
+        capture.outcome, capture.reason, capture.links = redirected(worker, capture, response)
+    elif failure := status_outcome(response.status):
+        capture.outcome, capture.reason = failure, f"HTTP status {response.status}"
+        lease.hold = retry_after(response)
+    else:
+        capture.outcome = OUTCOMES_BY_KIND[response.kind]
+        if response.kind is Kind.PDF:
+            _take_document(capture, response)
+        elif response.kind is Kind.HTML:
+            capture.size = len(response.body)
+            capture.links = to_follow(worker, lease, response)
+
+
+def _take_document(capture: Capture, response: StagedResponse) -> None:
+    assert response.staged is not None
+    capture.size = response.staged.size
+    if response.flaw:
+        capture.outcome, capture.reason = Outcome.TRUNCATED, response.flaw
+    else:
+        capture.sha256, capture.staged = response.staged.sha256, response.staged.path

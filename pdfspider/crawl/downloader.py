@@ -1,0 +1,47 @@
+"""A downloader without slots of its own: the frontier's gate has decided already when a host may be asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scrapy.core.downloader.handlers import DownloadHandlers
+from scrapy.core.downloader.middleware import DownloaderMiddlewareManager
+from scrapy.utils.defer import deferred_from_coro
+from scrapy.utils.httpobj import urlparse_cached
+from scrapy.utils.misc import build_from_crawler
+
+if TYPE_CHECKING:
+    from scrapy import Request
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+    from twisted.internet.defer import Deferred
+
+
+class Downloader:
+    """Scrapy's downloader as the engine needs it: middlewares, handlers, and a limit on what is in flight."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self.active: set[Request] = set()
+        self.slots: dict[str, Any] = {}
+        self.handlers = DownloadHandlers(crawler)
+        self.total_concurrency = crawler.settings.getint("CONCURRENT_REQUESTS")
+        self.middleware = build_from_crawler(DownloaderMiddlewareManager, crawler)
+
+    def fetch(self, request: Request) -> Deferred[Response | Request]:
+        return deferred_from_coro(self._fetch(request))
+
+    async def _fetch(self, request: Request) -> Response | Request:
+        self.active.add(request)
+        try:
+            return await self.middleware.download_async(self.handlers.download_request_async, request)
+        finally:
+            self.active.remove(request)
+
+    def needs_backout(self) -> bool:
+        return len(self.active) >= self.total_concurrency
+
+    def get_slot_key(self, request: Request) -> str:
+        return urlparse_cached(request).hostname or ""
+
+    def close(self) -> None:
+        """Nothing of its own is open; handlers close with the engine."""

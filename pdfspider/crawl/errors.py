@@ -1,0 +1,59 @@
+"""How a fetch can fail, and what becomes of the URL then."""
+
+from __future__ import annotations
+
+from scrapy.exceptions import IgnoreRequest
+from twisted.python.failure import Failure
+
+from pdfspider.exceptions import LeaseLost, PdfSpiderError
+from pdfspider.items import Outcome
+
+
+class FetchError(PdfSpiderError):
+    """A fetch that ended in a class of failure."""
+
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+
+
+class GiveBack(PdfSpiderError):  # noqa: N818
+    """The lease goes back to the frontier: nothing is wrong with the URL."""
+
+
+def outcome_of(error: BaseException) -> tuple[Outcome, str]:
+    """Class and reason of whatever was raised on the way to an item."""
+    if isinstance(error, FetchError):
+        return error.outcome, str(error)
+    if isinstance(error, IgnoreRequest):
+        return Outcome.OTHER, f"a middleware ignored it: {error}"
+    return Outcome.INTERNAL_ERROR, f"{type(error).__name__}: {error}"
+
+
+def is_give_back(error: BaseException) -> bool:
+    """Whether the worker lost the right to work on the URL, or gave it up, before it had an outcome."""
+    return isinstance(error, GiveBack | LeaseLost)
+
+
+def error_of(failure: Failure) -> BaseException:
+    """The exception inside a Twisted failure."""
+    return failure.value  # type: ignore[no-any-return]
+
+
+STATUS_OUTCOMES = {
+    401: Outcome.FORBIDDEN,
+    403: Outcome.FORBIDDEN,
+    404: Outcome.NOT_FOUND,
+    410: Outcome.NOT_FOUND,
+    429: Outcome.THROTTLED,
+    451: Outcome.FORBIDDEN,
+}
+
+
+def status_outcome(status: int) -> Outcome | None:
+    """The class of failure that an HTTP status stands for; None for a success."""
+    if 200 <= status < 300:
+        return None
+    if status >= 500:
+        return Outcome.SERVER_ERROR
+    return STATUS_OUTCOMES.get(status, Outcome.HTTP_ERROR)

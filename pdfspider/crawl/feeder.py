@@ -1,0 +1,185 @@
+"""Keeps the scheduler's buffer full of leased URLs, the leases alive, and the frontier's house in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import RedisError
+
+from pdfspider.crawl.intake import Intake
+from pdfspider.crawl.requests import RequestMaker
+from pdfspider.frontier.leases import LeaseKind
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Coroutine
+
+    from scrapy import Request
+    from scrapy.crawler import Crawler
+
+    from pdfspider.crawl.worker import Worker
+    from pdfspider.frontier.leases import Grant, Lease
+
+logger = logging.getLogger(__name__)
+
+TICK = 0.25
+BREATH = 0.004
+
+
+class Feeder:
+    """The worker's background tasks. Whatever ends one of them unasked closes the spider."""
+
+    def __init__(self, crawler: Crawler, worker: Worker, ready: deque[Request]) -> None:
+        self._crawler, self._worker, self._ready = crawler, worker, ready
+        self._requests = RequestMaker(crawler, worker)
+        self._intake = Intake(worker)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._serving: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        for job in (self._feed(), self._renew(), self._guard(), self._sweep(), self._take_in()):
+            task = asyncio.create_task(job)
+            task.add_done_callback(self._ended)
+            self._tasks.append(task)
+
+    async def stop(self) -> None:
+        """Ends the tasks and gives back what was leased and not begun."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._serving, return_exceptions=True)
+        await self._release_buffer()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            logger.critical("This worker cannot go on", exc_info=error)
+            self._close("failed")
+
+    def _close(self, reason: str) -> None:
+        assert self._crawler.engine is not None
+        # In a task of its own: the close ends in stop(), which waits for the feeder's tasks.
+        self._keep(self._crawler.engine.close_spider_async(reason=reason))
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._worker.background.add(task)
+        task.add_done_callback(self._worker.background.discard)
+
+    # Leasing
+
+    async def _feed(self) -> None:
+        while self._crawler.crawling:
+            self._worker.wake.clear()
+            grant = await self._lease()
+            if grant is not None and grant.watched in ("finished", "cancelled", "gone"):
+                self._close("finished")
+                return
+            await self._pause(grant)
+        await self._shut_down()
+
+    async def _lease(self) -> Grant | None:
+        held = len(self._worker.held)
+        wanted = 2 * self._worker.config.concurrency - held
+        if self._worker.draining:
+            wanted = 1 if held == 0 else 0
+        grant = await self._worker.frontier.lease(wanted, held, self._worker.watched)
+        self._worker.draining = grant.drain
+        for lease in grant.leases:
+            self._worker.held.add(lease)
+        for lease in grant.leases:
+            await self._accept(lease)
+        return grant
+
+    async def _accept(self, lease: Lease) -> None:
+        if lease.kind is LeaseKind.ROBOTS:
+            lease.begun = True
+            task = asyncio.create_task(self._serve_robots(lease))
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
+            return
+        request = await self._requests.make(lease)
+        if request is None:
+            await self._worker.release(lease)
+        else:
+            asyncio.get_running_loop().call_at(_loop_time(lease.starts_at), self._hand_over, request)
+
+    def _hand_over(self, request: Request) -> None:
+        if request.meta["lease"] in self._worker.held and self._crawler.crawling and self._crawler.engine:
+            self._crawler.engine.crawl(request)
+
+    async def _serve_robots(self, lease: Lease) -> None:
+        try:
+            await self._worker.robots.serve(self._crawler, lease)
+        finally:
+            self._worker.settled(lease)
+
+    async def _pause(self, grant: Grant) -> None:
+        """Until there may be something to lease: a lease has ended, a host's time has come, or a moment has passed."""
+        timeout = TICK
+        if grant.wait is not None:
+            timeout = min(max(grant.wait, BREATH), TICK)
+        try:
+            await asyncio.wait_for(self._worker.wake.wait(), timeout)
+        except TimeoutError:
+            return
+        if len(self._worker.held) >= self._worker.config.concurrency:
+            await asyncio.sleep(BREATH)
+
+    # Staying alive
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self._worker.config.lease_seconds / 3)
+            try:
+                if not await self._worker.frontier.renew():
+                    await self._give_up_leases()
+            except RedisError as error:
+                logger.warning("The frontier does not answer: %s", error)
+
+    async def _guard(self) -> None:
+        """Nothing is fetched any longer once the leases may have passed to others."""
+        while True:
+            await asyncio.sleep(TICK)
+            if self._worker.held and time.monotonic() > self._worker.frontier.valid_until:
+                await self._give_up_leases()
+
+    async def _give_up_leases(self) -> None:
+        logger.warning("The leases of this worker have run out: %d URLs are given up", len(self._worker.held))
+        self._worker.flights.abort_all()
+        await self._release_buffer()
+
+    async def _sweep(self) -> None:
+        while True:
+            try:
+                more = await self._worker.frontier.sweep()
+            except RedisError:
+                more = False
+            await asyncio.sleep(0 if more else min(1.0, self._worker.config.lease_seconds / 3))
+
+    async def _take_in(self) -> None:
+        while self._crawler.crawling:
+            try:
+                await self._intake.take_in()
+            except RedisError as error:
+                logger.warning("No start URLs can be taken in: %s", error)
+                await asyncio.sleep(1)
+
+    # Ending
+
+    async def _shut_down(self) -> None:
+        """SIGTERM: what was not begun goes back at once, what is under way after the grace."""
+        await self._release_buffer()
+        await asyncio.sleep(self._worker.config.grace)
+        self._worker.flights.abort_all()
+
+    async def _release_buffer(self) -> None:
+        """Gives back every lease whose fetch has not begun."""
+        self._ready.clear()
+        idle = [lease for lease in self._worker.held if not lease.begun]
+        await asyncio.gather(*(self._worker.release(lease) for lease in idle))
+
+
+def _loop_time(monotonic: float) -> float:
+    return monotonic - time.monotonic() + asyncio.get_running_loop().time()

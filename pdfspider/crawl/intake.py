@@ -1,0 +1,102 @@
+"""Start URLs: taken from ``pdfs:start_urls`` into the frontier, nothing lost on the way."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pdfspider.crawl.submission import options, seed
+from pdfspider.exceptions import InvalidInput
+from pdfspider.frontier.jobs import META_LIMIT
+
+if TYPE_CHECKING:
+    from pdfspider.crawl.worker import Worker
+    from pdfspider.frontier.entries import Entry
+
+logger = logging.getLogger(__name__)
+
+WAIT = 5.0
+
+
+class Message(BaseModel):
+    """A start URL as JSON; a plain URL is the same with the defaults."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    url: str
+    job: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "default"
+    depth: Annotated[int, Field(ge=0)] | None = None
+    scope: Literal["host", "domain", "any"] = "host"
+    priority: Annotated[int, Field(ge=-128, le=127)] = 0
+    meta: dict[str, Any] | None = None
+    seal: bool = False
+
+
+class Parsed(NamedTuple):
+    """A message that makes sense, beside its raw form."""
+
+    raw: bytes
+    message: Message
+    entry: Entry
+
+    def target(self) -> tuple[str, bytes, bool]:
+        meta = self.message.meta
+        packed = json.dumps(meta, ensure_ascii=False, separators=(",", ":")).encode() if meta else b""
+        return self.message.job, packed, self.message.seal
+
+
+def parse(raw: bytes, depth: int) -> Parsed:
+    """Reads one start URL; ``depth`` is the default. Raises InvalidInput."""
+    try:
+        text = raw.decode("utf-8").strip()
+        message = Message.model_validate_json(text) if text.startswith("{") else Message(url=text)
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"not UTF-8: {error.reason} at byte {error.start}") from None
+    except ValidationError as error:
+        details = (f"{'.'.join(map(str, item['loc'])) or 'message'}: {item['msg']}" for item in error.errors())
+        raise InvalidInput("; ".join(details)) from None
+    limit = depth if message.depth is None else message.depth
+    parsed = Parsed(raw, message, seed(message.url, depth=limit, scope=message.scope, priority=message.priority))
+    if len(parsed.target()[1]) > META_LIMIT:
+        raise InvalidInput(f"meta is larger than {META_LIMIT} bytes")
+    return parsed
+
+
+class Intake:
+    """Claims start URLs, submits them, and sets aside what does not parse."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    async def take_in(self) -> None:
+        """Waits a moment for start URLs and settles those that came."""
+        claimed = await self._worker.frontier.claim_start_urls(self._worker.redis, WAIT)
+        good = [parsed for raw in claimed if (parsed := await self._parse(raw))]
+        for (job, meta, seal), group in groupby(good, Parsed.target):
+            await self._submit(job, meta, list(group), seal=seal)
+        if good:
+            self._worker.wake.set()
+
+    async def _parse(self, raw: bytes) -> Parsed | None:
+        try:
+            return parse(raw, self._worker.config.depth)
+        except InvalidInput as error:
+            logger.warning("A start URL was rejected: %s: %.200r", error, raw)
+            letter = {"message": raw.decode("utf-8", "replace"), "reason": str(error), "time": time.time()}
+            await self._worker.frontier.reject(raw, json.dumps(letter, ensure_ascii=False).encode())
+            return None
+
+    async def _submit(self, job: str, meta: bytes, group: list[Parsed], *, seal: bool) -> None:
+        entries = [parsed.entry for parsed in group]
+        await self._worker.frontier.submit(
+            job,
+            entries,
+            options=options(self._worker.config, () if job == "default" else entries, meta=meta),
+            seal=seal and job != "default",
+            claimed=[parsed.raw for parsed in group],
+        )

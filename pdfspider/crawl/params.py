@@ -1,0 +1,32 @@
+"""The spider's arguments: ``scrapy crawl pdfs -a NAME=VALUE``."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field
+
+BETWEEN_URLS = re.compile(r"\s*,\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)|\s+")
+
+
+def _split(value: Any) -> Any:
+    return [part for part in BETWEEN_URLS.split(value) if part] if isinstance(value, str) else value
+
+
+class Params(BaseModel):
+    """What one worker is asked to do. Without ``urls``, ``urls_file`` and ``job`` it serves the frontier until it is
+    stopped; with any of them it ends when that job is finished.
+    """
+
+    urls: Annotated[list[str], BeforeValidator(_split)] = Field(
+        default_factory=list, description="URLs to begin with, separated by commas"
+    )
+    urls_file: str | None = Field(default=None, description="a file with one URL on each line")
+    job: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="name of the job")
+    depth: int | None = Field(default=None, ge=0, description="how many links deep to follow (default: DEPTH_LIMIT)")
+    scope: Literal["host", "domain", "any"] = Field(
+        default="host", description="where pages are followed; a link that says it is a PDF may lead out of it"
+    )
+    max_pages: int = Field(default=0, ge=0, description="end after this many pages; 0: no limit")
+    max_documents: int = Field(default=0, ge=0, description="end after this many documents; 0: no limit")

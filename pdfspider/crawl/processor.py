@@ -1,0 +1,95 @@
+"""Every item's way to its end: the pipelines, then the frontier's commit, or the lease given back."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from scrapy.exceptions import DropItem
+from scrapy.pipelines import ItemPipelineManager
+
+from pdfspider.crawl.captures import Released
+from pdfspider.crawl.retries import retry_delay
+from pdfspider.crawl.worker import Worker
+from pdfspider.exceptions import LeaseLost, RecordsError
+from pdfspider.frontier.leases import Ending
+from pdfspider.items import Capture, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from scrapy.crawler import Crawler
+
+logger = logging.getLogger(__name__)
+
+
+class Processor(ItemPipelineManager):  # type: ignore[misc]
+    """Runs the item pipelines; whatever happens in them, the URL gets its ending, and exactly one."""
+
+    def __init__(self, *middlewares: Any, crawler: Crawler | None = None) -> None:
+        super().__init__(*middlewares, crawler=crawler)
+        assert crawler is not None
+        self._worker = Worker.of(crawler)
+        self._stats = crawler.stats
+
+    async def process_item_async(self, item: Any) -> Any:
+        if isinstance(item, Released):
+            await self._worker.release(item.lease)
+            self._count("released")
+        elif isinstance(item, Capture):
+            await self._end(item)
+        else:
+            return await super().process_item_async(item)
+        return item
+
+    async def _end(self, capture: Capture) -> None:
+        if not await self._give_back(capture):
+            await self._keep(capture)
+
+    async def _give_back(self, capture: Capture) -> bool:
+        """Whether the failure is one to be tried again; then the lease goes back for that."""
+        delay = retry_delay(self._worker.config, capture)
+        if delay is None:
+            return False
+        await self._worker.release(capture.lease, delay=delay, counted=True)
+        self._count(f"retry/{capture.outcome.value}")
+        return True
+
+    async def _keep(self, capture: Capture) -> None:
+        try:
+            await super().process_item_async(capture)
+        except DropItem:
+            await self._commit(capture)
+        except RecordsError as error:
+            # An ending without a record would be a loss: the URL waits until the database takes it.
+            logger.error("Cannot record %s: %s", capture.url, error)  # noqa: TRY400 - the message says it all
+            await self._worker.release(capture.lease, delay=self._worker.config.retry_delay)
+        except Exception as error:
+            await self._fail(capture, error)
+        else:
+            await self._commit(capture)
+
+    async def _fail(self, capture: Capture, error: Exception) -> None:
+        logger.error("Cannot keep %s: %s", capture.url, error, exc_info=error)
+        failed = capture.outcome is Outcome.STORE_ERROR
+        capture.outcome, capture.reason, capture.staged = Outcome.STORE_ERROR, str(error), None
+        if failed:
+            await self._worker.release(capture.lease, delay=self._worker.config.retry_delay)
+        else:
+            await self._end(capture)
+
+    async def _commit(self, capture: Capture) -> None:
+        outcome = capture.outcome
+        size = capture.size or 0 if outcome is Outcome.DOCUMENT else 0
+        ending = Ending(capture.lease, outcome.code, outcome.dead, size, capture.links)
+        try:
+            await self._worker.frontier.commit(ending)
+        except LeaseLost as error:
+            logger.info("%s: %s", capture.url, error)
+            await self._worker.release(capture.lease)
+            return
+        self._worker.settled(capture.lease)
+        self._count(f"outcome/{outcome.value}")
+
+    def _count(self, stat: str) -> None:
+        self._stats.inc_value(f"pdfspider/{stat}")

@@ -1,0 +1,118 @@
+"""robots.txt: fetched once per origin for the whole fleet under a lease of its own, and kept in the frontier."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from hashlib import sha1
+from typing import TYPE_CHECKING
+
+from protego import Protego
+from scrapy import Request
+
+from pdfspider.crawl.errors import GiveBack, is_give_back, outcome_of, status_outcome
+from pdfspider.discovery.urls import origin_of
+from pdfspider.documents.head import Kind
+from pdfspider.exceptions import LeaseLost
+from pdfspider.items import OUTCOMES_BY_CODE, Outcome
+
+if TYPE_CHECKING:
+    from scrapy.crawler import Crawler
+
+    from pdfspider.crawl.responses import StagedResponse
+    from pdfspider.crawl.worker import Worker
+    from pdfspider.frontier.leases import Lease
+
+logger = logging.getLogger(__name__)
+
+LOCAL_TTL = 300.0
+LOCAL_LIMIT = 2_000
+BODY_LIMIT = 512 * 1024
+UNAVAILABLE = frozenset({Outcome.SERVER_ERROR, Outcome.THROTTLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What an origin's robots.txt says to us; ``failure`` is the class its URLs end in where it cannot be had."""
+
+    parsed: Protego | None
+    failure: Outcome | None
+    expires: float
+
+    def verdict(self, url: str, user_agent: str) -> tuple[Outcome, str] | None:
+        """The class and reason of a URL that may not be fetched; None for one that may."""
+        if self.failure is not None:
+            return self.failure, "the host's robots.txt cannot be had"
+        if self.parsed is not None and not self.parsed.can_fetch(url, user_agent):
+            return Outcome.ROBOTS_DENIED, "robots.txt forbids it"
+        return None
+
+
+class Robots:
+    """Fetches robots.txt for robots leases and answers for every URL that is about to be fetched."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._agent = worker.config.user_agent
+        self._rules: OrderedDict[str, Rules] = OrderedDict()
+
+    async def verdict(self, url: str) -> tuple[Outcome, str] | None:
+        """The class and reason of a URL that may not be fetched; None for one that may."""
+        return (await self._rules_of(origin_of(url))).verdict(url, self._agent)
+
+    async def _rules_of(self, origin: str) -> Rules:
+        rules = self._rules.get(origin)
+        if rules is None or rules.expires < time.monotonic():
+            rules = self._rules[origin] = await self._load(origin)
+            self._rules.move_to_end(origin)
+            if len(self._rules) > LOCAL_LIMIT:
+                self._rules.popitem(last=False)
+        return rules
+
+    async def _load(self, origin: str) -> Rules:
+        record = await self._worker.frontier.robots(sha1(origin.encode()).hexdigest())  # noqa: S324 - a key
+        if record is None:
+            raise GiveBack(f"the robots.txt of {origin} has to be fetched again")
+        failure = OUTCOMES_BY_CODE[record.failure] if record.failure else None
+        ttl = 0.0 if failure else LOCAL_TTL
+        return Rules(_parse(record.body) if record.body else None, failure, time.monotonic() + ttl)
+
+    async def serve(self, crawler: Crawler, lease: Lease) -> None:
+        """Works off a robots lease: fetches, then tells the fleet, or gives it back for another try."""
+        try:
+            await self._fetch(crawler, lease)
+        except LeaseLost:
+            logger.debug("The lease on the robots.txt of %s was lost", lease.origin)
+
+    async def _fetch(self, crawler: Crawler, lease: Lease) -> None:
+        request = Request(f"{lease.origin}/robots.txt", meta={"lease": lease, "whole": BODY_LIMIT}, dont_filter=True)
+        assert crawler.engine is not None
+        try:
+            response: StagedResponse = await crawler.engine.download_async(request)  # type: ignore[assignment]
+            failure = status_outcome(response.status)
+        except Exception as error:  # noqa: BLE001 - every failure has a class
+            if is_give_back(error):
+                await self._worker.frontier.release(lease)
+                return
+            failure, response = outcome_of(error)[0], None  # type: ignore[assignment]
+        await self._tell(lease, response, failure)
+
+    async def _tell(self, lease: Lease, response: StagedResponse | None, failure: Outcome | None) -> None:
+        config, frontier = self._worker.config, self._worker.frontier
+        if response is not None and failure not in UNAVAILABLE:
+            # A robots.txt that is not there, or that only some may read, allows everything (RFC 9309, 2.3.1.3).
+            body = b"" if failure or response.kind is Kind.PDF else response.body
+            delay = (_parse(body).crawl_delay(self._agent) or 0.0) if body else 0.0
+            await frontier.commit_robots(lease, body=body, crawl_delay=delay, ttl=config.robots_ttl)
+            return
+        assert failure is not None
+        # One that cannot be reached forbids everything (RFC 9309, 2.3.1.4). The host's URLs fail with it, and when they
+        # are tried again it is asked for again.
+        failure = Outcome.ROBOTS_UNAVAILABLE if failure in UNAVAILABLE else failure
+        await frontier.commit_robots(lease, ttl=max(config.retry_delay, 0.1), failure=failure.code)
+
+
+def _parse(body: bytes) -> Protego:
+    return Protego.parse(body.decode("utf-8-sig", errors="ignore"))

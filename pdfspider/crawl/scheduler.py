@@ -1,0 +1,75 @@
+"""Scrapy's scheduler: a small buffer of leased URLs, filled by the feeder."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, cast
+
+from scrapy import signals
+from scrapy.core.scheduler import BaseScheduler
+from scrapy.exceptions import CloseSpider
+from scrapy.utils.defer import deferred_from_coro
+
+from pdfspider.crawl.feeder import Feeder
+from pdfspider.crawl.submission import open_job
+from pdfspider.crawl.worker import Worker
+from pdfspider.exceptions import PdfSpiderError
+
+if TYPE_CHECKING:
+    from scrapy import Request, Spider
+    from scrapy.crawler import Crawler
+    from twisted.internet.defer import Deferred
+
+    from pdfspider.spiders.pdfs import PdfSpider
+
+logger = logging.getLogger(__name__)
+
+
+class Scheduler(BaseScheduler):
+    """Hands out what the feeder has leased. It never runs dry: the feeder closes the spider when its job is finished."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._ready: deque[Request] = deque()
+        self._worker = Worker.of(crawler)
+        self._feeder = Feeder(crawler, self._worker, self._ready)
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Scheduler:
+        return cls(crawler)
+
+    def open(self, spider: Spider) -> Deferred[None]:
+        return deferred_from_coro(self._open(cast("PdfSpider", spider)))
+
+    def close(self, reason: str) -> Deferred[None]:
+        return deferred_from_coro(self._close())
+
+    async def _open(self, spider: PdfSpider) -> None:
+        try:
+            await self._worker.open()
+            await open_job(self._worker, spider.args)
+        except PdfSpiderError as error:
+            logger.error("%s", error)  # noqa: TRY400 - the message says it all
+            await self._worker.close()
+            raise CloseSpider("refused") from None
+        # The engine cannot be woken before it has started.
+        self._crawler.signals.connect(self._feeder.start, signals.engine_started)
+
+    async def _close(self) -> None:
+        await self._feeder.stop()
+        await self._worker.close()
+
+    def has_pending_requests(self) -> bool:
+        return True
+
+    def enqueue_request(self, request: Request) -> bool:
+        self._ready.append(request)
+        return True
+
+    def next_request(self) -> Request | None:
+        if not self._ready:
+            return None
+        request = self._ready.popleft()
+        request.meta["lease"].begun = True
+        return request

@@ -1,0 +1,92 @@
+"""From what a person or a master hands in to entries of a job."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pdfspider.discovery.urls import fingerprint, host_of, normalise
+from pdfspider.exceptions import ConfigurationError, InvalidInput
+from pdfspider.frontier.entries import Entry
+from pdfspider.frontier.jobs import JobOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pdfspider.config import Config
+    from pdfspider.crawl.params import Params
+    from pdfspider.crawl.worker import Worker
+    from pdfspider.frontier.frontier import Frontier
+
+ANCHOR_LIMIT = 64
+
+
+def seed(url: str, *, depth: int = 0, scope: str = "host", priority: int = 0) -> Entry:
+    """A seed that is to be followed ``depth`` links deep (0: without limit). Raises InvalidInput."""
+    url = normalise(url)
+    return Entry(
+        url=url,
+        fingerprint=fingerprint(url),
+        host=host_of(url),
+        max_depth=depth,
+        scope=scope,
+        priority=priority,
+        technique="seed",
+    )
+
+
+def options(config: Config, seeds: Sequence[Entry] = (), params: Params | None = None, meta: bytes = b"") -> JobOptions:
+    """What the settings, the arguments and the seeds make of a job."""
+    anchors = sorted({entry.host for entry in seeds})
+    return JobOptions(
+        delay=round(config.delay * 1000),
+        cap=config.host_cap,
+        robots=int(config.obey_robots),
+        max_pages=params.max_pages if params else 0,
+        max_documents=params.max_documents if params else 0,
+        retention=round(config.retention * 1000),
+        anchors=" ".join(anchors) if len(anchors) <= ANCHOR_LIMIT else "",
+        meta=meta,
+    )
+
+
+def read_urls(params: Params) -> list[str]:
+    """The URLs of ``urls`` and of the lines of ``urls_file``. Raises ConfigurationError."""
+    urls = list(params.urls)
+    if params.urls_file:
+        try:
+            lines = Path(params.urls_file).read_text("utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"cannot read urls_file {params.urls_file}: {error}") from error
+        urls += [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+        if not urls:
+            raise InvalidInput(f"there is no URL in {params.urls_file}")
+    return urls
+
+
+def job_for(urls: Sequence[str]) -> str:
+    """The name of a job that was given none: the same for the same URLs, so that a crawl that was interrupted goes on."""
+    digest = blake2b("\n".join(sorted(urls)).encode(), digest_size=4).hexdigest()
+    return f"{host_of(normalise(urls[0])).strip('[]').replace(':', '-')[:50]}-{digest}"
+
+
+async def submit(frontier: Frontier, config: Config, params: Params) -> tuple[str, int, int]:
+    """Submits the URLs of the arguments to a job and seals it; returns its name, its run, and how many were new.
+
+    Raises InvalidInput for the first URL that makes no sense, before anything is submitted.
+    """
+    urls = read_urls(params)
+    depth = config.depth if params.depth is None else params.depth
+    seeds = [seed(url, depth=depth, scope=params.scope) for url in urls]
+    name = params.job or job_for(urls)
+    submitted = await frontier.submit(name, seeds, options=options(config, seeds, params), seal=name != "default")
+    return name, submitted.run, submitted.added
+
+
+async def open_job(worker: Worker, params: Params) -> None:
+    """Submits what the spider's arguments ask for; the worker then ends with that job."""
+    if params.urls or params.urls_file:
+        worker.job, worker.watched, _ = await submit(worker.frontier, worker.config, params)
+    elif params.job:
+        worker.job, worker.watched = params.job, await worker.frontier.run_of(params.job)

@@ -1,0 +1,149 @@
+"""What the parts of one worker share: its frontier, its store, its database. Opened and closed by the scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from pdfspider.config import Config
+from pdfspider.crawl.flights import Flights
+from pdfspider.crawl.robots import Robots
+from pdfspider.documents.staging import Staging
+from pdfspider.documents.store import store_id
+from pdfspider.embedded import EmbeddedRedis
+from pdfspider.frontier.connection import check, connect
+from pdfspider.frontier.frontier import Frontier
+from pdfspider.records import Database
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+    from scrapy.crawler import Crawler
+
+    from pdfspider.frontier.leases import Lease
+
+logger = logging.getLogger(__name__)
+
+
+class Worker:
+    """One worker process as its components see it; ``Worker.of(crawler)`` is the crawler's."""
+
+    _workers: WeakKeyDictionary[Crawler, Worker] = WeakKeyDictionary()
+
+    redis: Redis
+    frontier: Frontier
+    records: Database
+    staging: Staging
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        host = "".join(c if c.isalnum() else "-" for c in socket.gethostname())[:32]
+        self.name = f"{host}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.watched: int | None = None
+        """The run after whose end this worker closes."""
+        self.flights = Flights()
+        self.robots = Robots(self)
+        self.held: set[Lease] = set()
+        """The leases that this worker has, from the grant to the end."""
+        self.wake = asyncio.Event()
+        """Set when there may be something to lease."""
+        self.draining = False
+        """Whether the frontier asked this worker to finish what it holds before it leases again."""
+        self.background: set[asyncio.Task[None]] = set()
+        self._embedded = None if config.redis_url else EmbeddedRedis(config.data_dir / "redis")
+        self._opened: list[str] = []
+
+    @classmethod
+    def of(cls, crawler: Crawler) -> Worker:
+        """The worker of a crawler, made at the first call. Raises ConfigurationError."""
+        if crawler not in cls._workers:
+            cls._workers[crawler] = cls(Config.from_settings(crawler.settings))
+        return cls._workers[crawler]
+
+    async def open(self) -> None:
+        """Connects to everything. Raises ConfigurationError at once for whatever cannot be used."""
+        await self._open_redis()
+        await self._open_records()
+        await self._open_store()
+        await self._clear_stale_staging()
+
+    async def close(self) -> None:
+        """Closes what was opened; leases that are still out are available to others at once."""
+        for part in reversed(self._opened):
+            await getattr(self, f"_close_{part}")()
+        self._opened.clear()
+
+    def settled(self, lease: Lease) -> None:
+        """A lease has ended, in whatever way."""
+        self.held.discard(lease)
+        self.wake.set()
+
+    async def release(self, lease: Lease, *, delay: float = 0.0, counted: bool = False) -> None:
+        """Gives a lease back."""
+        try:
+            await self.frontier.release(lease, delay=delay, counted=counted)
+        finally:
+            self.settled(lease)
+
+    async def _open_redis(self) -> None:
+        url, alone = self.config.redis_url, False
+        if self._embedded:
+            url = await asyncio.to_thread(self._embedded.start)
+            alone = self._embedded.alone
+            self._opened.append("embedded")
+        assert url is not None
+        await check(url, **self.config.redis_params)
+        self.redis = connect(url, **self.config.redis_params)
+        self.frontier = frontier_for(self.config, self.redis, worker=self.name, alone=alone)
+        self._opened.append("redis")
+
+    async def _open_records(self) -> None:
+        self.records = await Database.open(self.config.database_url)
+        self._opened.append("records")
+        database_id = await self.records.database_id()
+        await self.frontier.check_identity("database", database_id, f"the database {self.config.shown_database}")
+
+    async def _open_store(self) -> None:
+        root = self.config.staging_root
+        self.staging = await asyncio.to_thread(Staging, root, self.name)
+        self._opened.append("staging")
+        directory = self.config.store_directory
+        identity = await asyncio.to_thread(store_id, directory) if directory else self.config.files_store
+        await self.frontier.check_identity("store", identity, f"the document store {self.config.files_store}")
+
+    async def _clear_stale_staging(self) -> None:
+        live = {name async for name in self.frontier.workers()}
+        for directory in await asyncio.to_thread(self.staging.stale, live):
+            logger.info("Removing what a dead worker left in %s", directory)
+            await asyncio.to_thread(self.staging.clear, directory)
+
+    async def _close_embedded(self) -> None:
+        assert self._embedded is not None
+        await asyncio.to_thread(self._embedded.stop)
+
+    async def _close_redis(self) -> None:
+        await self.frontier.leave()
+        await self.redis.aclose()
+
+    async def _close_records(self) -> None:
+        await self.records.close()
+
+    async def _close_staging(self) -> None:
+        await self.staging.close()
+
+
+def frontier_for(config: Config, redis: Redis, *, worker: str = "", alone: bool = False) -> Frontier:
+    """The frontier as the settings describe it."""
+    return Frontier(
+        redis,
+        worker=worker,
+        lease_seconds=config.lease_seconds,
+        ahead=config.lookahead,
+        max_deliveries=config.max_deliveries,
+        start_urls=config.start_urls,
+        alone=alone,
+    )

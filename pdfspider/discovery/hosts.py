@@ -1,0 +1,74 @@
+"""Host names: their one normal spelling, and the registered domain above them."""
+
+from __future__ import annotations
+
+import re
+import socket
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address
+from urllib.parse import unquote
+
+import idna
+from tldextract import TLDExtract
+
+_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}").fullmatch
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*").fullmatch
+_ADDRESS = re.compile(r"\[.*\]|[0-9.]+").fullmatch
+_LONGEST_NAME = 253
+
+_SUFFIXES = TLDExtract(cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True)
+
+
+def normal_host(host: str) -> str:
+    """Lower case, punycode, IP addresses in their usual form, IPv6 in brackets, no trailing dot.
+
+    Raises ValueError with the reason where browsers would refuse the host too.
+    """
+    if host.startswith("["):
+        return _normal_ipv6(host)
+    name = _ascii_name(unquote(host)).removesuffix(".")
+    if not _NAME(name) or len(name) > _LONGEST_NAME:
+        raise ValueError("the host name is not valid")
+    if _NUMBER(name.rpartition(".")[2]):
+        return _normal_ipv4(name)
+    return name
+
+
+def _ascii_name(host: str) -> str:
+    if host.isascii():
+        return host.lower()
+    if len(host) > _LONGEST_NAME:
+        raise ValueError("the host name is too long")
+    try:
+        return idna.encode(host, uts46=True).decode("ascii")
+    except UnicodeError as error:
+        raise ValueError(f"the host is not a valid international name ({error})") from None
+
+
+def _normal_ipv4(name: str) -> str:
+    try:
+        return str(IPv4Address(socket.inet_aton(name)))
+    except OSError:
+        raise ValueError("the host is not a valid IPv4 address") from None
+
+
+def _normal_ipv6(host: str) -> str:
+    try:
+        address = IPv6Address(host[1:].removesuffix("]"))
+    except ValueError:
+        address = None
+    if address is None or address.scope_id is not None or not host.endswith("]"):
+        raise ValueError("the host is not a valid IPv6 address")
+    return f"[{address}]"
+
+
+@lru_cache(maxsize=65_536)
+def registered_domain(host: str) -> str:
+    """The domain that its owner registered: ``example.co.uk`` of ``www.example.co.uk``.
+
+    By the Public Suffix List with its private part, so that the neighbours under a hoster's domain stay apart.
+    IP addresses, names without a known suffix and suffixes themselves are their own.
+    """
+    if _ADDRESS(host):
+        return host
+    return _SUFFIXES(host).top_domain_under_public_suffix or host

@@ -1,0 +1,126 @@
+"""URLs: the normal form that is stored and fetched, the fingerprint that tells them apart, and joining.
+
+A crawl spends most of its time on URLs that are normal already. One regular expression recognises these, and nothing
+more is done to them.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from hashlib import blake2b
+from typing import NamedTuple
+
+from pdfspider.discovery.normal import MAX_LENGTH, PATH_SAFE, QUERY_SAFE, normal_form
+from pdfspider.exceptions import InvalidInput
+
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_HOST = rf"(?:(?:[a-z0-9_-]{{1,60}}\.){{0,3}}+[a-z][a-z0-9_-]{{0,59}}|{_OCTET}(?:\.{_OCTET}){{3}})"
+_PORT = r"(?::(?!80/|443/)(?:[1-5][0-9]{0,4}|[6-9][0-9]{0,3}))?"
+_PATH = rf"[A-Za-z0-9._~{PATH_SAFE}-]*+(?:%(?!2E)[0-9A-F]{{2}}[A-Za-z0-9._~{PATH_SAFE}-]*+)*+"
+_QUERY = rf"[A-Za-z0-9._~{QUERY_SAFE}-]*+(?:%[0-9A-F]{{2}}[A-Za-z0-9._~{QUERY_SAFE}-]*+)*+"
+_NORMAL = re.compile(rf"https?://{_HOST}{_PORT}/{_PATH}(?:\?(?=.){_QUERY})?").fullmatch
+
+_ESCAPED_UNRESERVED = re.compile(r"%(?:2[DE]|3[0-9]|[46][1-9A-F]|[57][0-9A]|5F|7E)")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:").match
+_UNCLEAN = re.compile(r"[\x00-\x20#\\]").search
+_BLANK = "".join(map(chr, range(0x21)))
+_BREAKS = str.maketrans("", "", "\t\r\n")
+
+
+def normalise(url: str, encoding: str = "utf-8") -> str:
+    """The form of ``url`` that is stored and fetched: lower-case scheme and host, no default port, no fragment, no dot
+    segments, everything unsafe percent-encoded; the query keeps its order.
+
+    ``encoding`` is that of the page where the URL was found: browsers encode queries, and only these, in it.
+    Raises InvalidInput, naming the URL and the reason, for what cannot be fetched over HTTP.
+    """
+    if _is_normal(url):
+        return url
+    try:
+        return normal_form(url.strip(), encoding)
+    except ValueError as error:
+        shown = url if len(url) <= 200 else f"{url[:200]}…"
+        raise InvalidInput(f"{shown!r} is not a URL that can be crawled: {error}") from None
+
+
+def canonical(url: str) -> str:
+    """The spelling that stands for all spellings of a normalised ``url``: query fields sorted, no needless escapes."""
+    if "%" in url:
+        url = _ESCAPED_UNRESERVED.sub(lambda escape: chr(int(escape[0][1:], 16)), url)
+    if "?" not in url:
+        return url
+    page, _, query = url.partition("?")
+    return f"{page}?{'&'.join(sorted(filter(None, query.replace('+', '%20').split('&'))))}"
+
+
+def fingerprint(url: str) -> bytes:
+    """The 8 bytes by which the frontier knows a normalised ``url``."""
+    return blake2b(canonical(url).encode(), digest_size=8).digest()
+
+
+def host_of(url: str) -> str:
+    """The host of a normalised ``url``, without its port; IPv6 addresses keep their brackets."""
+    authority = _authority(url)
+    if authority.endswith("]"):
+        return authority
+    return authority.rpartition(":")[0] if ":" in authority else authority
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a normalised ``url``, as in ``http://example.com:8080``."""
+    return f"{url.partition('/')[0]}//{_authority(url)}"
+
+
+def join(base: str, href: str, encoding: str = "utf-8") -> str | None:
+    """The normalised URL that ``href`` means on the page ``base``, as browsers see it; None if it cannot be followed:
+    another scheme, a mere fragment, nonsense.
+    """
+    if _is_normal(href):
+        return href
+    if _UNCLEAN(href):
+        href = _clean(href)
+    if not href:
+        return None
+    try:
+        return normalise(_absolute(base, href), encoding)
+    except InvalidInput:
+        return None
+
+
+def _is_normal(url: str) -> bool:
+    return _NORMAL(url) is not None and "/." not in url and len(url) <= MAX_LENGTH
+
+
+def _authority(url: str) -> str:
+    return url.split("/", 3)[2].rpartition("@")[2]
+
+
+def _clean(href: str) -> str:
+    path, mark, query = href.partition("#")[0].strip(_BLANK).translate(_BREAKS).partition("?")
+    return path.replace("\\", "/") + mark + query
+
+
+def _absolute(base: str, href: str) -> str:
+    if _SCHEME(href):
+        return href
+    prefixes = _prefixes(base)
+    if href.startswith("//"):
+        return prefixes.scheme + href
+    if href.startswith("/"):
+        return prefixes.root + href
+    return (prefixes.page if href.startswith("?") else prefixes.directory) + href
+
+
+class _Prefixes(NamedTuple):
+    scheme: str
+    root: str
+    directory: str
+    page: str
+
+
+@lru_cache(maxsize=1_024)
+def _prefixes(base: str) -> _Prefixes:
+    base = normalise(base)
+    page = base.partition("?")[0]
+    return _Prefixes(f"{base.partition(':')[0]}:", base[: base.index("/", 8)], f"{page.rpartition('/')[0]}/", page)

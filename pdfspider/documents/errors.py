@@ -1,0 +1,26 @@
+"""What goes wrong on the way into the document store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pdfspider.exceptions import PdfSpiderError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class StoreError(PdfSpiderError):
+    """The document store refused a file: disk full, no permission, gone.
+
+    Not an OSError on purpose: Scrapy takes every OSError for a fault of the network.
+    """
+
+    def __init__(self, path: Path, reason: OSError | str) -> None:
+        self.path = path
+        self.reason = reason if isinstance(reason, str) else reason.strerror or str(reason)
+        super().__init__(f"cannot write {path}: {self.reason}")
+
+
+class StagingError(StoreError):
+    """A document could not be staged."""

@@ -1,0 +1,174 @@
+"""Where documents are written while they arrive: ``.staging/<worker>`` inside the store.
+
+No disk is touched on the event loop and no file stays open between two writes, so that nothing leaks wherever
+a task ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+import os
+import secrets
+import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from pdfspider.documents.errors import StagingError
+from pdfspider.documents.head import HEAD_SIZE
+from pdfspider.documents.store import make_directory
+from pdfspider.documents.tail import TAIL_SIZE
+from pdfspider.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+T = TypeVar("T")
+
+STAGING = ".staging"
+BATCH_SIZE = 768 * 1024
+"""Bytes that are collected before they are written; a smaller document is written in one go."""
+THREADS = 4
+
+
+class Finished(NamedTuple):
+    """A document that is completely staged; ``head`` and ``tail`` are its first KiB and its last 64 KiB."""
+
+    path: Path
+    sha256: str
+    size: int
+    head: bytes
+    tail: bytes
+
+
+class Staging:
+    """One worker's staging directory, and the threads that write to it.
+
+    Raises ConfigurationError where the directory cannot be made or written.
+    """
+
+    def __init__(self, root: Path, worker: str) -> None:
+        if worker in {"", ".", ".."} or Path(worker).name != worker:
+            raise ConfigurationError(f"{worker!r} cannot name a staging directory")
+        self.directory = root / STAGING / worker
+        make_directory(self.directory)
+        self.executor = ThreadPoolExecutor(THREADS, "staging")
+        self._names = (f"{secrets.token_hex(4)}-{number}" for number in itertools.count())
+
+    def new(self) -> StagedFile:
+        return StagedFile(self.directory / next(self._names), self.executor)
+
+    def stale(self, live_workers: Collection[str], age: float = 60.0) -> list[Path]:
+        """The directories of workers that are not live, untouched for ``age`` seconds: a worker that has started
+        after ``live_workers`` were listed is not to lose its own. To be run in a thread, as ``clear``.
+        """
+        before = time.time() - age
+        others = (path for path in self.directory.parent.iterdir() if path != self.directory and path.is_dir())
+        return [path for path in others if path.name not in live_workers and _modified(path) < before]
+
+    def clear(self, directory: Path) -> None:
+        """Remove the staging directory of a worker and all that is in it."""
+        if directory.parent != self.directory.parent:
+            raise ValueError(f"{directory} is no staging directory of this store")
+        shutil.rmtree(directory, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Wait for what is being written, then remove the worker's own directory with its leftovers."""
+        self.executor.shutdown()
+        self.clear(self.directory)
+
+    async def close(self) -> None:
+        """``remove`` off the event loop, once every StagedFile has ended."""
+        await asyncio.to_thread(self.remove)
+
+
+class StagedFile:
+    """A document on its way to the disk. Ends with ``finish`` or ``discard``.
+
+    After a write that raised or was cancelled only ``discard`` makes sense: all else raises StagingError.
+    """
+
+    def __init__(self, path: Path, executor: ThreadPoolExecutor) -> None:
+        self.path = path
+        self.size = 0
+        self._executor = executor
+        self._buffer = bytearray()
+        self._head = self._tail = b""
+        self._hash = hashlib.sha256()
+        self._lock = threading.Lock()
+        self._begun = self._given_up = self._discarded = False
+
+    async def write(self, chunk: bytes) -> None:
+        """Take some more bytes. Raises StagingError, as ``finish`` does."""
+        self.size += len(chunk)
+        self._buffer += chunk
+        if len(self._buffer) >= BATCH_SIZE:
+            await self._flush()
+
+    async def finish(self) -> Finished:
+        """Write what is left. The file is not yet durable: that is part of ``store.keep``."""
+        await self._flush()
+        return Finished(self.path, self._hash.hexdigest(), self.size, self._head, self._tail)
+
+    async def discard(self) -> None:
+        """Remove the file, at any time and any number of times. Raises StagingError."""
+        self._given_up = True
+        self._buffer = bytearray()
+        if self._begun:
+            await asyncio.shield(self._run(self._remove))
+
+    async def _flush(self) -> None:
+        if self._given_up:
+            raise StagingError(self.path, "it was given up after an earlier error")
+        batch, self._buffer = self._buffer, bytearray()
+        first, self._begun = not self._begun, True
+        self._given_up = True
+        await self._run(self._append, batch, first)
+        self._given_up = False
+
+    def _run(self, function: Callable[..., T], *args: object) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._executor, function, *args)
+
+    def _append(self, batch: bytearray, first: bool) -> None:
+        if first:
+            self._head = bytes(batch[:HEAD_SIZE])
+        self._tail = (self._tail + batch[-TAIL_SIZE:])[-TAIL_SIZE:]
+        self._hash.update(batch)
+        with self._lock, _staging_errors(self.path):
+            if not self._discarded:
+                _append_to(self.path, batch, os.O_CREAT | os.O_EXCL if first else 0)
+
+    def _remove(self) -> None:
+        with self._lock, _staging_errors(self.path):
+            self._discarded = True
+            self.path.unlink(missing_ok=True)
+
+
+def _append_to(path: Path, data: bytearray, flags: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | flags, 0o666)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _staging_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StagingError(path, error) from error
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")

@@ -1,0 +1,75 @@
+"""Grouping: many callers, one call at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class Batcher(Generic[Item, Answer]):
+    """Collects items for a few milliseconds and hands them over together.
+
+    One awaited call per item would exhaust the connection pool and cost twice the CPU.
+    ``weigh`` bounds a group: it ends before the weights of its items exceed ``limit``.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[list[Item]], Awaitable[Sequence[Answer]]],
+        *,
+        window: float = 0.004,
+        limit: int = 1024,
+        weigh: Callable[[Item], int] = lambda item: 1,
+    ) -> None:
+        self._send, self._window, self._limit, self._weigh = send, window, limit, weigh
+        self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __call__(self, item: Item) -> Answer:
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+        return await future
+
+    async def close(self) -> None:
+        """Waits for what is under way."""
+        while self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        try:
+            await asyncio.sleep(self._window)
+            while self._waiting:
+                await self._flush(self._group())
+        finally:
+            self._task = None
+
+    def _group(self) -> list[tuple[Item, asyncio.Future[Answer]]]:
+        group, weight = [], 0
+        while self._waiting:
+            weight += self._weigh(self._waiting[0][0])
+            if group and weight > self._limit:
+                break
+            group.append(self._waiting.popleft())
+        return group
+
+    async def _flush(self, group: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
+        try:
+            answers = await self._send([item for item, _ in group])
+        except Exception as error:
+            for _, future in group:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), answer in zip(group, answers, strict=True):
+            with suppress(asyncio.InvalidStateError):
+                future.set_result(answer)

@@ -1,0 +1,92 @@
+"""What the frontier keeps for a URL while it waits: a few short fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from os.path import commonprefix
+from typing import Any
+
+import msgpack
+
+from pdfspider.items import Hop
+
+SCOPES = ("host", "domain", "any")
+
+
+def host_id(host: str) -> str:
+    """The id under which the frontier keeps a host: 16 hex digits."""
+    return blake2b(host.encode(), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A URL of a job, on its way to one visit.
+
+    ``url`` is normalised; ``fingerprint`` is the 8 bytes that its canonical form is known by; ``host`` is the name
+    that the gate goes by. ``leaf`` marks a link that left the scope because it says it is a document: should it turn
+    out to be a page, its links are not followed.
+    """
+
+    url: str
+    fingerprint: bytes
+    host: str
+    depth: int = 0
+    max_depth: int = 0
+    """Pages deeper than this are not followed; 0: no limit."""
+    scope: str = "host"
+    priority: int = 0
+    document: bool = False
+    leaf: bool = False
+    technique: str | None = None
+    found_on: str | None = None
+    hops: tuple[Hop, ...] = field(default=())
+
+    def pack(self) -> bytes:
+        """The payload: a msgpack array whose tail is left out where it holds defaults."""
+        shared = len(commonprefix((self.url, self.found_on))) if self.found_on else 0
+        values: list[Any] = [
+            self.url,
+            self.depth,
+            SCOPES.index(self.scope) | self.leaf << 2 | self.document << 3,
+            self.max_depth,
+            self.priority,
+            self.technique or "",
+            shared,
+            self.found_on[shared:] if self.found_on else "",
+            [list(hop) for hop in self.hops],
+        ]
+        while len(values) > 3 and not values[-1]:
+            values.pop()
+        return msgpack.packb(values, use_bin_type=False)  # type: ignore[no-any-return]
+
+    @classmethod
+    def unpack(cls, payload: bytes, fingerprint: bytes = b"", host: str = "") -> Entry:
+        """The entry that :meth:`pack` made the payload of."""
+        values = msgpack.unpackb(payload, raw=False)
+        values += (0, 0, 0, 0, "", 0, "", ())[len(values) - 1 :]
+        url, depth, flags, max_depth, priority, technique, shared, rest, hops = values
+        return cls(
+            url=url,
+            fingerprint=fingerprint,
+            host=host,
+            depth=depth,
+            max_depth=max_depth,
+            scope=SCOPES[flags & 3],
+            priority=priority,
+            document=bool(flags & 8),
+            leaf=bool(flags & 4),
+            technique=technique or None,
+            found_on=url[:shared] + rest if shared or rest else None,
+            hops=tuple(Hop(*hop) for hop in hops),
+        )
+
+    def link(self) -> list[Any]:
+        """The form in which the scripts take it."""
+        kind = "d" if self.document else "p"
+        priority = max(-128, min(self.priority, 127))
+        return [self.fingerprint, host_id(self.host), self.host, kind, priority, self.depth, self.pack()]
+
+    def child(self, **changes: Any) -> Entry:
+        """A copy with some fields changed."""
+        return replace(self, **changes)

@@ -1,0 +1,346 @@
+"""The frontier: the URLs of all jobs and the state of all hosts, in Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from pdfspider.exceptions import ForeignStoreError, JobNotFound, LeaseLost
+from pdfspider.frontier.batch import Batcher
+from pdfspider.frontier.entries import Entry
+from pdfspider.frontier.jobs import Job, JobOptions, job_name, status_of
+from pdfspider.frontier.known import Known
+from pdfspider.frontier.leases import Ending, Grant, Lease, LeaseKind
+from pdfspider.frontier.scripts import Scripts
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    from redis.asyncio import Redis
+
+PREFIX = "{pdfs}:"
+LINKS_PER_CALL = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What a submit did."""
+
+    run: int
+    added: int
+    revived: int
+
+
+@dataclass(frozen=True, slots=True)
+class RobotsRecord:
+    """A host's robots.txt as the fleet knows it; ``failure`` is the class code that its URLs end in, if any."""
+
+    body: bytes
+    failure: str
+
+
+class Frontier:
+    """One worker's access to the frontier (or a command's, which leases nothing).
+
+    ``lease_seconds`` is how long a lease lasts unless it is renewed; ``ahead`` how far ahead of its start a URL may be
+    leased, so that a host's delay is used fully. Every call may be sent again after a lost answer.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        worker: str = "",
+        lease_seconds: float = 30.0,
+        ahead: float = 0.5,
+        max_deliveries: int = 4,
+        start_urls: str = "pdfs:start_urls",
+        alone: bool = False,
+        clock: Callable[[], int] | None = None,
+    ) -> None:
+        self.redis = redis
+        self.nonce = secrets.token_hex(4)
+        self.worker = worker or f"command-{self.nonce}"
+        self.lease_seconds = lease_seconds
+        self.start_urls = start_urls
+        self.known = Known()
+        self.valid_until = 0.0
+        """Until when (monotonic) the leases of this worker stand for sure."""
+        self._ahead, self._alone, self._max_deliveries = ahead, alone, max_deliveries
+        self._scripts = Scripts(redis, start_urls, clock)
+        self._commit = Batcher(self._send_commits, weigh=lambda ending: 1 + len(ending.links))
+        self._release = Batcher(self._send_releases)
+        self._jobs: dict[int, Job] = {}
+        self._calls = 0
+
+    @property
+    def taking(self) -> str:
+        """Key of the list of start URLs that this worker has claimed."""
+        return f"{PREFIX}taking:{self.worker}"
+
+    # Jobs
+
+    async def submit(
+        self,
+        name: str,
+        entries: Sequence[Entry],
+        *,
+        options: JobOptions | None = None,
+        seal: bool = False,
+        revive: Mapping[str, str] | None = None,
+        claimed: Sequence[bytes] = (),
+    ) -> Submitted:
+        """Admits URLs to a job; those that it knows already change nothing.
+
+        ``revive`` maps class codes to "done" or "dead": URLs that ended in these are queued again. ``claimed`` are the
+        raw start URLs that this call settles.
+        """
+        fields = options.fields() if options else False
+        added = revived = 0
+        parts = [entries[i : i + LINKS_PER_CALL] for i in range(0, len(entries), LINKS_PER_CALL)] or [()]
+        for i, part in enumerate(parts, 1):
+            last = i == len(parts)
+            claim: Any = [self.worker, *claimed] if claimed and last else False
+            links = [entry.link() for entry in part]
+            revivable = dict(revive) if revive else False
+            answer = await self._scripts("submit", job_name(name), fields, seal and last, links, revivable, claim)
+            added, revived = added + answer[1], revived + answer[2]
+        return Submitted(int(answer[0]), added, revived)
+
+    async def control(self, name: str, action: str) -> str:
+        """Does "pause", "resume", "cancel" or "seal" to a job; returns its state. Raises JobNotFound."""
+        state = await self._scripts("control", job_name(name), action)
+        if not state:
+            raise JobNotFound(f"there is no job {name!r}")
+        return str(state.decode())
+
+    async def run_of(self, name: str) -> int:
+        """The newest run of a job. Raises JobNotFound."""
+        run = await self.redis.hget(f"{PREFIX}jobs", job_name(name))
+        if run is None:
+            raise JobNotFound(f"there is no job {name!r}")
+        return int(run)
+
+    async def job(self, run: int) -> Job:
+        """A run by its number, remembered. Raises JobNotFound."""
+        if run not in self._jobs:
+            raw = await self.redis.hgetall(f"{PREFIX}job:{run}")
+            if not raw:
+                raise JobNotFound(f"run {run} is gone")
+            self._jobs[run] = Job.from_hash(run, raw)
+        return self._jobs[run]
+
+    async def jobs(self) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        """Name and status of every job in the frontier."""
+        async for name, run in self.redis.hscan_iter(f"{PREFIX}jobs", count=500):
+            raw = await self.redis.hgetall(f"{PREFIX}job:{int(run)}")
+            if raw:
+                yield name.decode(), status_of({**raw, b"run": run})
+
+    async def status(self) -> dict[str, Any]:
+        """Jobs, hosts and workers, as ``scrapy status --json`` prints them."""
+        jobs = {name: status async for name, status in self.jobs()}
+        workers = [(name, await self.redis.hlen(f"{PREFIX}worker:{name}")) async for name in self.workers()]
+        return {
+            "jobs": dict(sorted(jobs.items())),
+            "hosts": {"waiting": await self.redis.zcard(f"{PREFIX}hosts")},
+            "workers": {name: {"leases": leases} for name, leases in workers},
+        }
+
+    async def workers(self) -> AsyncIterator[str]:
+        """Names of the workers that may hold leases."""
+        for name in await self.redis.zrange(f"{PREFIX}workers", 0, -1):
+            yield name.decode()
+
+    async def check_identity(self, kind: str, identity: str, what: str) -> None:
+        """Holds the id of the document store or the database; raises ForeignStoreError for any other one."""
+        await self.redis.hsetnx(f"{PREFIX}meta", kind, identity)
+        held = (await self.redis.hget(f"{PREFIX}meta", kind)).decode()
+        if held != identity:
+            raise ForeignStoreError(
+                f"{what} is not the one that this frontier's workers use (its id is {identity}, theirs is {held}): "
+                "give every worker the same, or this one a frontier of its own"
+            )
+
+    # Leases
+
+    async def lease(self, wanted: int, held: int, watched: int | None = None) -> Grant:
+        """Asks for up to ``wanted`` leases while the worker has ``held``."""
+        arguments = (
+            self.worker,
+            self.nonce,
+            self._call_id(),
+            wanted,
+            held,
+            int(self.lease_seconds * 1000),
+            int(self._ahead * 1000),
+            str(watched or ""),
+            self._alone,
+        )
+        answer, sent = await self._persist("lease", *arguments)
+        self._alone = False
+        self._prolong(sent)
+        self.known.at_epoch(answer[0])
+        leases = [self._lease(values, time.monotonic()) for values in answer[4:]]
+        wait = answer[1] / 1000 if answer[1] >= 0 else None
+        return Grant(answer[0], wait, bool(answer[2]), answer[3].decode(), leases)
+
+    async def renew(self) -> bool:
+        """Moves this worker's deadline; False when its leases have been given to others."""
+        sent = time.monotonic()
+        epoch, stands = await self._scripts("renew", self.worker, int(self.lease_seconds * 1000))
+        self.known.at_epoch(epoch)
+        if stands:
+            self._prolong(sent)
+        return bool(stands)
+
+    async def started(self, lease: Lease) -> None:
+        """Reports the start of a lease that asks for it."""
+        await self._scripts("started", self.worker, lease.token, _ago(lease.started_at))
+
+    async def permit(self, lease: Lease) -> float:
+        """Seconds to wait before a further request under this lease may start. Raises LeaseLost."""
+        wait = await self._scripts("permit", self.worker, lease.token, _ago(lease.started_at))
+        if wait < 0:
+            raise LeaseLost
+        return float(wait) / 1000
+
+    async def commit(self, ending: Ending) -> None:
+        """Ends a lease; grouped with others. Raises LeaseLost where it has passed to another worker."""
+        links = ending.links
+        while len(links) > LINKS_PER_CALL:
+            part = Ending(ending.lease, "", dead=False, links=links[:LINKS_PER_CALL])
+            self._settle(await self._commit(part), part)
+            links = links[LINKS_PER_CALL:]
+        ending = Ending(ending.lease, ending.code, ending.dead, ending.size, links)
+        self._settle(await self._commit(ending), ending)
+
+    async def release(self, lease: Lease, *, delay: float = 0.0, counted: bool = False) -> None:
+        """Gives a lease back for a delivery after ``delay`` seconds; ``counted`` if this one was a try that failed."""
+        await self._release((lease, delay, counted))
+
+    async def sweep(self) -> bool:
+        """Does a bounded part of the frontier's housekeeping; True when there is more to do at once."""
+        return bool(await self._scripts("sweep", self._max_deliveries))
+
+    async def leave(self) -> None:
+        """Ends this worker's part in the frontier; a lease that it still has is available to others at once."""
+        await self._commit.close()
+        await self._release.close()
+        if await self.redis.zadd(f"{PREFIX}workers", {self.worker: 0}, xx=True, ch=True):
+            await self.sweep()
+
+    # Robots
+
+    async def robots(self, origin_key: str) -> RobotsRecord | None:
+        """The robots.txt of an origin (by the SHA-1 of its text), if the fleet knows it."""
+        body, failure = await self.redis.hmget(f"{PREFIX}robots:{origin_key}", "body", "failure")
+        return None if body is None else RobotsRecord(body, (failure or b"").decode())
+
+    async def commit_robots(
+        self, lease: Lease, *, body: bytes = b"", crawl_delay: float = 0.0, ttl: float, failure: str = ""
+    ) -> None:
+        """Ends a robots lease with what the fleet has to know. Raises LeaseLost."""
+        milliseconds = (_ago(lease.started_at), int(crawl_delay * 1000), int(ttl * 1000))
+        if await self._scripts("robots", self.worker, lease.token, *milliseconds, failure, body) == b"fenced":
+            raise LeaseLost
+
+    # Start URLs
+
+    async def claim_start_urls(self, redis: Redis, timeout: float, limit: int = 128) -> list[bytes]:
+        """Moves start URLs to this worker's claim, waiting up to ``timeout`` seconds for the first."""
+        first = await redis.blmove(self.start_urls, self.taking, timeout, "RIGHT", "LEFT")
+        claimed = [first] if first is not None else []
+        while claimed and len(claimed) < limit:
+            more = await redis.lmove(self.start_urls, self.taking, "RIGHT", "LEFT")
+            if more is None:
+                break
+            claimed.append(more)
+        return claimed
+
+    async def reject(self, raw: bytes, reason: bytes) -> None:
+        """Sets a claimed start URL aside with the reason."""
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.lpush(f"{self.start_urls}:rejected", reason)
+            pipe.lrem(self.taking, 1, raw)  # type: ignore[arg-type]
+            await pipe.execute()
+
+    # Inside
+
+    def _call_id(self) -> str:
+        self._calls += 1
+        return f"{self.nonce}-{self._calls}"
+
+    def _prolong(self, sent: float) -> None:
+        self.valid_until = max(self.valid_until, sent + self.lease_seconds * 0.9)
+
+    async def _persist(self, name: str, *arguments: Any) -> tuple[Any, float]:
+        """Sends the same call until it is answered: a lost answer would orphan what it granted."""
+        while True:
+            sent = time.monotonic()
+            try:
+                return await self._scripts(name, *arguments), sent
+            except (RedisConnectionError, RedisTimeoutError):
+                await asyncio.sleep(0.5)
+
+    def _lease(self, values: Sequence[Any], received: float) -> Lease:
+        token, run, kind, start_in, report, deliveries, expiries, subject, payload, verdict = values
+        kind = LeaseKind(kind.decode())
+        robots = kind is LeaseKind.ROBOTS
+        return Lease(
+            token=token.decode(),
+            run=int(run),
+            kind=kind,
+            starts_at=received + start_in / 1000,
+            report=bool(report),
+            deliveries=deliveries,
+            expiries=expiries,
+            entry=None if robots else Entry.unpack(payload, fingerprint=subject),
+            origin=subject.decode() if robots else "",
+            verdict=verdict.decode(),
+        )
+
+    async def _send_commits(self, endings: list[Ending]) -> Sequence[bytes]:
+        epoch = self.known.epoch
+        values = [
+            (
+                ending.lease.token,
+                ending.code,
+                ending.dead,
+                _ago(ending.lease.started_at),
+                ending.size,
+                int(ending.lease.hold * 1000),
+                [entry.link() for entry in ending.links],
+                bool(ending.code),
+            )
+            for ending in endings
+        ]
+        answers, _ = await self._persist("commit", self.worker, self._call_id(), epoch, *values)
+        return answers  # type: ignore[no-any-return]
+
+    async def _send_releases(self, items: list[tuple[Lease, float, bool]]) -> Sequence[bytes]:
+        values = [
+            (lease.token, int(delay * 1000), _ago(lease.started_at), int(lease.hold * 1000), counted)
+            for lease, delay, counted in items
+        ]
+        answers, _ = await self._persist("release", self.worker, *values)
+        return answers  # type: ignore[no-any-return]
+
+    def _settle(self, answer: bytes, ending: Ending) -> None:
+        if answer == b"epoch":
+            self.known.clear()
+            raise LeaseLost("the frontier restarted while this URL was out: it is fetched again")
+        if answer != b"ok":
+            raise LeaseLost
+        self.known.add(ending.lease.run, (entry.url for entry in ending.links))
+
+
+def _ago(started_at: float | None) -> int:
+    """Milliseconds since a start, rounded so that the start is never taken to be earlier than it was."""
+    return -1 if started_at is None else max(int((time.monotonic() - started_at) * 1000) - 1, 0)

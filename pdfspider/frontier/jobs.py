@@ -1,0 +1,80 @@
+"""Jobs: their options, and how their state reads."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pdfspider.exceptions import InvalidInput
+from pdfspider.items import OUTCOMES_BY_CODE
+
+JOB_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
+META_LIMIT = 16 * 1024
+
+
+def job_name(name: str) -> str:
+    """The name itself, if it is one; raises InvalidInput."""
+    if not JOB_NAME.fullmatch(name):
+        raise InvalidInput(f"not a job name: {name!r} (1 to 64 letters, digits, '_', '.' and '-')")
+    return name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOptions:
+    """What a job asks for; kept with the job from its opening on. Times in milliseconds, 0: no limit."""
+
+    delay: int = 0
+    cap: int = 1
+    robots: int = 1
+    max_pages: int = 0
+    max_documents: int = 0
+    retention: int = 7 * 24 * 3600 * 1000
+    anchors: str = ""
+    """Hosts that are in scope besides the host of the page itself."""
+    meta: bytes = b""
+    """The master's own note; comes back byte for byte."""
+
+    def __post_init__(self) -> None:
+        if len(self.meta) > META_LIMIT:
+            raise InvalidInput(f"meta of {len(self.meta)} bytes: at most {META_LIMIT} are kept")
+
+    def fields(self) -> dict[str, str | bytes]:
+        """As the job's hash holds them."""
+        return {key: value if isinstance(value, bytes) else str(value) for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A run of a job as a worker needs to know it."""
+
+    name: str
+    run: int
+    robots: bool
+    anchors: str
+
+    @classmethod
+    def from_hash(cls, run: int, raw: dict[bytes, bytes]) -> Job:
+        return cls(raw[b"name"].decode(), run, raw.get(b"robots") != b"0", raw.get(b"anchors", b"").decode())
+
+
+COUNTERS = ("queued", "delayed", "leased", "done", "dead")
+
+
+def status_of(raw: dict[bytes, bytes]) -> dict[str, Any]:
+    """A job's hash in the form that ``scrapy status --json`` prints."""
+    text = {key.decode(): value for key, value in raw.items() if key != b"meta"}
+    classes = {
+        OUTCOMES_BY_CODE[key[2:]].value: int(value)
+        for key, value in text.items()
+        if key.startswith("c:") and int(value)
+    }
+    return {
+        "state": text["state"].decode(),
+        "sealed": text.get("sealed") == b"1",
+        "run": int(text["run"]),
+        **{counter: int(text.get(counter, 0)) for counter in COUNTERS},
+        "documents": classes.get("document", 0),
+        "bytes": int(text.get("bytes", 0)),
+        "classes": dict(sorted(classes.items())),
+    }

@@ -1,0 +1,72 @@
+"""What a worker holds of the frontier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pdfspider.frontier.entries import Entry
+
+
+class LeaseKind(StrEnum):
+    """What a lease is for."""
+
+    URL = "u"
+    ROBOTS = "r"
+    """The origin's robots.txt has to be fetched before anything else of its host."""
+    VERDICT = "v"
+    """The frontier has decided the URL's end; it only has to be recorded."""
+
+
+@dataclass(slots=True, eq=False)
+class Lease:
+    """One worker's right to work on one URL. Times are of the local monotonic clock, in seconds."""
+
+    token: str
+    run: int
+    kind: LeaseKind
+    starts_at: float
+    report: bool
+    """Whether the frontier wants to hear of the start at once: the host's next start waits for it."""
+    deliveries: int
+    expiries: int
+    entry: Entry | None
+    origin: str = ""
+    verdict: str = ""
+    started_at: float | None = field(default=None)
+    """When the last request under this lease was sent; None: never."""
+    begun: bool = False
+    """Whether work on it has begun; one that has not may be given back at any moment."""
+    hold: float = 0.0
+    """Seconds for which the host asked to be left alone."""
+
+    @property
+    def attempt(self) -> int:
+        return self.deliveries + self.expiries + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The answer to a lease call."""
+
+    epoch: int
+    wait: float | None
+    """Seconds until the next host may start; None: there is none with work."""
+    drain: bool
+    """Whether the worker is asked to finish what it holds before it leases again."""
+    watched: str
+    """State of the watched run; "gone" where it is no longer known; "" where none is watched."""
+    leases: list[Lease]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a lease ends: everything that one commit tells the frontier."""
+
+    lease: Lease
+    code: str
+    dead: bool
+    size: int = 0
+    links: list[Entry] = field(default_factory=list)

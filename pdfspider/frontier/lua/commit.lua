@@ -1,0 +1,43 @@
+-- Ends leases: what was found is enqueued, the outcome is counted, the host is told when it was asked.
+--
+-- ARGV[2] msgpack: {worker, call id, epoch, ending, …}
+--   ending  {token, class code, dead, ms since the fetch started (-1: never), bytes stored, hold host ms, links, last}
+--           last is false for all but the final part of a page whose links do not fit into one call
+-- Answer: one of ok, already, fenced, epoch for each ending, in order. epoch: the frontier restarted since the links
+-- were filtered against what the worker knew; all of them have to be sent.
+
+local request = cmsgpack.unpack(ARGV[2])
+local worker, call_id, epoch = request[1], request[2], request[3]
+local calls_key, leases_key = P .. 'worker:' .. worker .. ':calls', P .. 'worker:' .. worker
+local known_epoch = int(call('HGET', P .. 'meta', 'epoch'))
+
+local function commit(ending)
+  local token, code, dead, ago, bytes, hold, links, last = unpack(ending, 1, 8)
+  local lease = take_lease(worker, token)
+  if not lease then return 'fenced' end
+  if epoch ~= known_epoch then return 'epoch' end
+  local job = job_of(lease.run)
+  if job and job.state ~= 'cancelling' then add_links(job, links) end
+  if not last then return 'ok' end
+  call('HDEL', leases_key, token)
+  if job then
+    lease_counts(job, lease, -1)
+    count(job, dead and 'dead' or 'done', 1)
+    count(job, 'c:' .. code, 1)
+    if bytes > 0 then count(job, 'bytes', bytes) end
+    set_seen_state(job, string.sub(lease.member, 1, 8), code)
+  end
+  if lease.kind == 'u' then
+    end_flight(lease.hid, token, ago)
+    hold_host(lease.hid, hold)
+    schedule(lease.hid)
+  end
+  return 'ok'
+end
+
+if call('HGET', calls_key, 'commit') == call_id then return cmsgpack.unpack(call('HGET', calls_key, 'answers')) end
+local answers = {}
+for i = 4, #request do answers[i - 3] = commit(request[i]) end
+flush_jobs()
+call('HSET', calls_key, 'commit', call_id, 'answers', cmsgpack.pack(answers))
+return answers

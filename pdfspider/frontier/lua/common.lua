@@ -1,0 +1,322 @@
+-- Put in front of every script: keys, time, the job cache, the seen buckets, hosts and queues.
+--
+-- Keys (all under the tag {pdfs}; hosts are 16 hex digits of a hash, jobs are the numbers of their runs):
+--   meta                     HASH  run_id, epoch, boot, hold, time, token, run, store, database, drain
+--   jobs                     HASH  job name -> its newest run
+--   job:RUN                  HASH  options, state and counters; c:CODE counts an outcome class
+--   job:RUN:hosts            SET   hosts at which the run has a queue
+--   job:RUN:parked           SET   those of them that were taken out of the turns while the run is paused
+--   seen:RUN:N               HASH  fingerprint -> state, one bucket of many (see seen_*)
+--   q:HOST:RUN               ZSET  the queue of one run at one host (see queue scores)
+--   host:HOST                HASH  the gate: last start (planned or reported) and the gap that was in force then; delay,
+--                                  cap, crawl: what jobs and robots.txt ask for; fcap: the least cap of the leases that
+--                                  are out; until: asked to be left alone; turn: how many leases it has given;
+--                                  starting, robots: tokens of the start that was not reported yet and of the
+--                                  robots lease that is out
+--   host:HOST:jobs           ZSET  runs with work at the host by their turn
+--   host:HOST:flight         SET   tokens of the leases that may be fetching there
+--   hosts                    ZSET  hosts with work and a free slot by the time (ms) of their next start
+--   workers                  ZSET  workers by deadline (ms)
+--   worker:W                 HASH  token -> lease record
+--   worker:W:calls           HASH  the last answers, for a call that is sent again
+--   taking:W                 LIST  start URLs that the worker has claimed and not yet submitted
+--   solo                     ZSET  members that expired twice: leased to a worker that holds nothing else
+--   chores                   SET   runs with queues to drop or to bring back, in bounded steps
+--   finished                 ZSET  finished runs by the time (ms) at which their keys go
+--   garbage                  LIST  seen buckets to remove: RUN, number of buckets
+--   robots:ORIGIN            HASH  a robots.txt: body or failure; expires
+--   events                   STREAM one entry per finished run
+--
+-- A queue member is fingerprint (8 bytes) .. kind (d|p) .. verdict (class code or -) .. deliveries .. expiries ..
+-- payload. Queue scores: documents first, then pages, each by priority, depth, arrival; delayed members stand
+-- behind them by the time at which they may go.
+
+local P = '{pdfs}:'
+local call = redis.call
+local PAGES, DELAYED = 2^50, 2^52
+local HEADER = 12
+
+local function int(value) return tonumber(value) or 0 end
+local function str(number) return string.format('%.0f', number) end
+
+local now_us = tonumber(ARGV[1])
+if not now_us then
+  local t = call('TIME')
+  now_us = t[1] * 1000000 + t[2]
+end
+local now = math.floor(now_us / 1000)
+
+-- Jobs: read once per script, counters written back together by flush_jobs.
+
+local JOB_FIELDS = {'state', 'sealed', 'queued', 'delayed', 'leased', 'leased_pages', 'max_pages', 'max_documents',
+  'c:p', 'c:d', 'robots', 'delay', 'cap', 'level', 'split', 'seen', 'seq', 'name'}
+local TEXT = {state = true, name = true}
+local jobs = {}
+
+local function job_of(run)
+  local job = jobs[run]
+  if job then return job end
+  local values = call('HMGET', P .. 'job:' .. run, unpack(JOB_FIELDS))
+  if not values[1] then return nil end
+  job = {run = run, changed = {}}
+  for i, field in ipairs(JOB_FIELDS) do
+    job[field] = TEXT[field] and values[i] or int(values[i])
+  end
+  jobs[run] = job
+  return job
+end
+
+local function count(job, field, n)
+  job[field] = (job[field] or 0) + n
+  job.changed[field] = (job.changed[field] or 0) + n
+end
+
+local function is_empty(job) return job.queued + job.delayed + job.leased == 0 end
+
+local function finish(job, retention)
+  local key = P .. 'job:' .. job.run
+  job.state = job.state == 'cancelled' and 'cancelled' or 'finished'
+  call('HSET', key, 'state', job.state, 'finished', str(now))
+  call('ZADD', P .. 'finished', str(now + retention), job.run)
+  call('XADD', P .. 'events', 'MAXLEN', '~', 10000, '*', 'event', job.state, 'job', job.name, 'run', job.run)
+end
+
+local function flush_jobs()
+  for run, job in pairs(jobs) do
+    for field, n in pairs(job.changed) do
+      if n ~= 0 then call('HINCRBY', P .. 'job:' .. run, field, str(n)) end
+    end
+    job.changed = {}
+    local open = job.state == 'running' or job.state == 'paused'
+    if is_empty(job) and (job.sealed == 1 and open or job.state == 'cancelling') then
+      if job.state == 'cancelling' then job.state = 'cancelled' end
+      finish(job, int(call('HGET', P .. 'job:' .. run, 'retention')))
+    end
+  end
+end
+
+-- Seen fingerprints: linear hashing over small hashes, so that no bucket ever outgrows the compact encoding
+-- (512 entries) and no single call has more than a few buckets to split.
+
+local BUCKET = 96
+
+local function bucket_of(job, fp)
+  local a, b, c = string.byte(fp, 1, 3)
+  local h = a + b * 256 + c * 65536
+  local i = h % 2 ^ job.level
+  if i < job.split then i = h % 2 ^ (job.level + 1) end
+  return i
+end
+
+local function seen_key(run, i) return P .. 'seen:' .. run .. ':' .. str(i) end
+
+local function buckets_of(job) return 2 ^ job.level + job.split end
+
+local function split_bucket(job)
+  local low, high = job.split, job.split + 2 ^ job.level
+  local from, to = seen_key(job.run, low), seen_key(job.run, high)
+  job.split = job.split + 1
+  local entries, moved, gone = call('HGETALL', from), {}, {}
+  for i = 1, #entries, 2 do
+    if bucket_of(job, entries[i]) == high then
+      moved[#moved + 1] = entries[i]
+      moved[#moved + 1] = entries[i + 1]
+      gone[#gone + 1] = entries[i]
+    end
+  end
+  if #gone > 0 then
+    call('HSET', to, unpack(moved))
+    call('HDEL', from, unpack(gone))
+  end
+  if job.split == 2 ^ job.level then job.level, job.split = job.level + 1, 0 end
+end
+
+local function seen_add(job, fp)
+  if call('HSETNX', seen_key(job.run, bucket_of(job, fp)), fp, '.') == 0 then return false end
+  count(job, 'seen', 1)
+  if job.seen > BUCKET * buckets_of(job) and buckets_of(job) < 2 ^ 23 then split_bucket(job) end
+  return true
+end
+
+local function store_buckets(job)
+  call('HSET', P .. 'job:' .. job.run, 'level', str(job.level), 'split', str(job.split))
+end
+
+local function seen_state(job, fp) return call('HGET', seen_key(job.run, bucket_of(job, fp)), fp) end
+local function set_seen_state(job, fp, code) call('HSET', seen_key(job.run, bucket_of(job, fp)), fp, code) end
+
+-- Host gates.
+
+local HOST_FIELDS = {'last', 'gap', 'delay', 'cap', 'fcap', 'crawl', 'until', 'turn'}
+
+local function host_of(hid)
+  local values = call('HMGET', P .. 'host:' .. hid, unpack(HOST_FIELDS))
+  local host = {}
+  for i, field in ipairs(HOST_FIELDS) do host[field] = int(values[i]) end
+  host.robots = call('HEXISTS', P .. 'host:' .. hid, 'robots') == 1
+  host.starting = call('HEXISTS', P .. 'host:' .. hid, 'starting') == 1
+  host.cap = math.max(host.cap, 1)
+  if host.fcap > 0 then host.cap = math.min(host.cap, host.fcap) end
+  host.pause = math.max(host.delay, host.crawl)
+  return host
+end
+
+local boot = int(call('HGET', P .. 'meta', 'boot'))
+
+local function due_at(host)
+  local last, gap = math.min(host.last, now), math.max(host.gap, host.pause)
+  if host.last > now and host.last - now < 60000 then last = host.last end
+  if last < boot then last = boot end
+  return math.max(gap > 0 and last + gap or 0, host['until'])
+end
+
+-- Whether the host may be asked at all: one whose last start was not reported yet may have been asked later than
+-- planned, and then the next start would come too soon.
+local function is_open(hid, host)
+  return not host.robots and not (host.starting and host.gap > 0)
+    and call('SCARD', P .. 'host:' .. hid .. ':flight') < host.cap
+end
+
+-- Puts the host where lease finds it at its next start, or takes it out while it has no work or is not open.
+-- A host that waits already is not moved back unless it was just looked at (again).
+local function schedule(hid, at, again)
+  if call('EXISTS', P .. 'host:' .. hid .. ':jobs') == 0 then
+    call('ZREM', P .. 'hosts', hid)
+    call('PEXPIRE', P .. 'host:' .. hid, 86400000)
+    return
+  end
+  local host = host_of(hid)
+  if not is_open(hid, host) then
+    call('ZREM', P .. 'hosts', hid)
+  else
+    local score = str(math.max(at or 0, due_at(host), now))
+    if again then call('ZADD', P .. 'hosts', score, hid) else call('ZADD', P .. 'hosts', 'LT', score, hid) end
+  end
+end
+
+local function limits(hid)
+  local runs = call('ZRANGE', P .. 'host:' .. hid .. ':jobs', 0, 63)
+  local delay, cap
+  for _, run in ipairs(runs) do
+    local job = job_of(run)
+    if job then
+      delay = math.max(delay or 0, job.delay)
+      cap = math.min(cap or job.cap, job.cap)
+    end
+  end
+  if delay then call('HSET', P .. 'host:' .. hid, 'delay', str(delay), 'cap', str(cap)) end
+end
+
+local function attach(hid, job)
+  local turns = P .. 'host:' .. hid .. ':jobs'
+  if call('ZADD', turns, 'NX', int(call('HGET', P .. 'host:' .. hid, 'turn')), job.run) == 0 then return end
+  call('SADD', P .. 'job:' .. job.run .. ':hosts', hid)
+  if call('ZCARD', turns) <= 64 then limits(hid) else
+    local host = host_of(hid)
+    call('HSET', P .. 'host:' .. hid, 'delay', str(math.max(host.delay, job.delay)),
+      'cap', str(math.min(host.cap, job.cap)))
+  end
+end
+
+local function detach(hid, run)
+  local turns = P .. 'host:' .. hid .. ':jobs'
+  call('ZREM', turns, run)
+  call('SREM', P .. 'job:' .. run .. ':hosts', hid)
+  local others = call('ZCARD', turns)
+  if others > 0 and others <= 64 then limits(hid) end
+end
+
+-- Queues.
+
+local function rank(kind, priority, depth, seq)
+  local base = kind == 'p' and PAGES or 0
+  return base + (127 - priority) * 2 ^ 42 + math.min(depth, 255) * 2 ^ 34 + seq % 2 ^ 34
+end
+
+local function enqueue(job, hid, member, score)
+  call('ZADD', P .. 'q:' .. hid .. ':' .. job.run, str(score), member)
+  count(job, score >= DELAYED and 'delayed' or 'queued', 1)
+  if job.state == 'paused' and call('SISMEMBER', P .. 'job:' .. job.run .. ':parked', hid) == 1 then return end
+  attach(hid, job)
+end
+
+-- Adds links {fp, host id, host name, kind, priority, depth, payload} to a run; returns how many were new.
+local function add_links(job, links)
+  local hosts, added, seq = {}, 0, job.seq
+  for _, link in ipairs(links) do
+    if seen_add(job, link[1]) then
+      added = added + 1
+      local hid = link[2]
+      local member = link[1] .. link[4] .. '-\0\0' .. link[7]
+      call('ZADD', P .. 'q:' .. hid .. ':' .. job.run, str(rank(link[4], link[5], link[6], seq + added)), member)
+      hosts[hid] = link[3]
+    end
+  end
+  if added > 0 then
+    count(job, 'queued', added)
+    count(job, 'seq', added)
+    store_buckets(job)
+    for hid, name in pairs(hosts) do
+      call('HSET', P .. 'host:' .. hid, 'name', name)
+      call('PERSIST', P .. 'host:' .. hid)
+      if not (job.state == 'paused' and call('SISMEMBER', P .. 'job:' .. job.run .. ':parked', hid) == 1) then
+        attach(hid, job)
+        schedule(hid)
+      end
+    end
+  end
+  return added
+end
+
+-- Leases.
+
+-- A start is planned for the holder of a token.
+local function plan_start(hid, host, token, at)
+  call('HSET', P .. 'host:' .. hid, 'last', str(at), 'gap', str(host.pause), 'fcap', str(host.cap), 'starting', token)
+end
+
+local function clear_starting(hid, token)
+  local key = P .. 'host:' .. hid
+  if call('HGET', key, 'starting') == token then call('HDEL', key, 'starting') end
+end
+
+-- Records when the planned start really was, ago in ms (negative: it never was).
+local function note_start(hid, token, ago)
+  if ago >= 0 then
+    local key = P .. 'host:' .. hid
+    call('HSET', key, 'last', str(math.max(int(call('HGET', key, 'last')), now - ago)))
+  end
+  clear_starting(hid, token)
+end
+
+local function end_flight(hid, token, ago)
+  local flight = P .. 'host:' .. hid .. ':flight'
+  note_start(hid, token, ago)
+  if call('SREM', flight, token) == 1 and call('EXISTS', flight) == 0 then
+    call('HDEL', P .. 'host:' .. hid, 'fcap')
+  end
+end
+
+local function hold_host(hid, ms)
+  if ms <= 0 then return end
+  local key = P .. 'host:' .. hid
+  call('HSET', key, 'until', str(math.max(int(call('HGET', key, 'until')), now + ms)))
+end
+
+local function take_lease(worker, token)
+  local key = P .. 'worker:' .. worker
+  local packed = call('HGET', key, token)
+  if not packed then return nil end
+  return cmsgpack.unpack(packed)
+end
+
+local function lease_counts(job, lease, n)
+  count(job, 'leased', n)
+  if string.sub(lease.member, 9, 9) == 'p' then count(job, 'leased_pages', n) end
+end
+
+local function cancel_member(job, member)
+  count(job, 'done', 1)
+  count(job, 'c:x', 1)
+  set_seen_state(job, string.sub(member, 1, 8), 'x')
+end

@@ -1,0 +1,24 @@
+-- Pauses, resumes or cancels a job, or seals it. Answers the state that follows, or false where there is no such job.
+--
+-- ARGV[2] msgpack: {name, action}
+
+local name, action = unpack(cmsgpack.unpack(ARGV[2]))
+local run = call('HGET', P .. 'jobs', name)
+local job = run and job_of(run)
+if not job then return false end
+
+local function become(state)
+  call('HSET', P .. 'job:' .. run, 'state', state)
+  job.state = state
+  call('SADD', P .. 'chores', run)
+end
+
+if action == 'pause' and job.state == 'running' then become('paused')
+elseif action == 'resume' and job.state == 'paused' then become('running')
+elseif action == 'cancel' and (job.state == 'running' or job.state == 'paused') then become('cancelling')
+elseif action == 'seal' then
+  call('HSET', P .. 'job:' .. run, 'sealed', '1')
+  job.sealed = 1
+end
+flush_jobs()
+return job.state

@@ -1,0 +1,23 @@
+-- Ends a robots lease: the origin's rules are known to the whole fleet until they expire.
+--
+-- ARGV[2] msgpack: {worker, token, ms since the fetch started, crawl delay ms, ttl ms, failure class or '', body}
+-- Answer: ok or fenced.
+
+local worker, token, ago, crawl_delay, ttl, failure, body = unpack(cmsgpack.unpack(ARGV[2]))
+local lease = take_lease(worker, token)
+if not lease then return 'fenced' end
+local origin = redis.sha1hex(lease.origin)
+local key, host_key = P .. 'robots:' .. origin, P .. 'host:' .. lease.hid
+call('HDEL', P .. 'worker:' .. worker, token)
+call('HSET', key, 'body', body, 'failure', failure)
+call('PEXPIRE', key, ttl)
+call('HSET', host_key, 'crawl:' .. string.sub(origin, 1, 8), str(crawl_delay))
+local slowest, fields = 0, call('HGETALL', host_key)
+for i = 1, #fields, 2 do
+  if string.sub(fields[i], 1, 6) == 'crawl:' then slowest = math.max(slowest, int(fields[i + 1])) end
+end
+call('HSET', host_key, 'crawl', str(slowest))
+call('HDEL', host_key, 'robots')
+end_flight(lease.hid, token, ago)
+schedule(lease.hid)
+return 'ok'

@@ -1,0 +1,68 @@
+-- Admits links to a job, opening the job or its next run where there is none that takes them.
+--
+-- ARGV[2] msgpack: {name, options (map) or false, seal, links, revive, claim}
+--   links   {fp, host id, host name, kind, priority, depth, payload}, …
+--   revive  class codes whose URLs are queued again, '' for none: {code -> whether it counts as dead} as a map
+--   claim   {worker, raw message, …}: start URLs that this call settles, or false
+-- Answer: {run, added, revived}
+
+local request = cmsgpack.unpack(ARGV[2])
+local name, options, seal, links, revive, claim = unpack(request)
+
+local function open_run()
+  local run = str(math.max(now, int(call('HGET', P .. 'meta', 'run')) + 1))
+  call('HSET', P .. 'meta', 'run', run)
+  call('HSET', P .. 'jobs', name, run)
+  call('HSET', P .. 'job:' .. run, 'name', name, 'state', 'running', 'sealed', '0', 'opened', str(now))
+  return run
+end
+
+local function current_run()
+  local run = call('HGET', P .. 'jobs', name)
+  local state = run and call('HGET', P .. 'job:' .. run, 'state')
+  if state == 'running' or state == 'paused' then return run end
+  if state == 'finished' and revive then
+    call('HSET', P .. 'job:' .. run, 'state', 'running')
+    call('HDEL', P .. 'job:' .. run, 'finished')
+    call('ZREM', P .. 'finished', run)
+    return run
+  end
+  if state == 'finished' or state == 'cancelled' then call('ZADD', P .. 'finished', str(now), run) end
+  return open_run()
+end
+
+local function revive_links(job)
+  local again = {}
+  for _, link in ipairs(links) do
+    local state = seen_state(job, link[1])
+    local dead = state and revive[state]
+    if dead ~= nil and dead ~= false then
+      count(job, 'c:' .. state, -1)
+      count(job, dead == 'dead' and 'dead' or 'done', -1)
+      count(job, 'seen', -1)
+      call('HDEL', seen_key(job.run, bucket_of(job, link[1])), link[1])
+      again[#again + 1] = link
+    end
+  end
+  return #again
+end
+
+local run = current_run()
+if options then
+  local flat = {}
+  for field, value in pairs(options) do
+    flat[#flat + 1] = field
+    flat[#flat + 1] = value
+  end
+  if #flat > 0 then call('HSET', P .. 'job:' .. run, unpack(flat)) end
+end
+if seal then call('HSET', P .. 'job:' .. run, 'sealed', '1') end
+
+local job = job_of(run)
+local revived = revive and revive_links(job) or 0
+local added = add_links(job, links)
+if claim then
+  for i = 2, #claim do call('LREM', P .. 'taking:' .. claim[1], 1, claim[i]) end
+end
+flush_jobs()
+return {run, added, revived}

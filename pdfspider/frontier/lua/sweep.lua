@@ -1,0 +1,128 @@
+-- What has to be done by somebody from time to time, each call a bounded part of it: leases of silent workers are
+-- queued again, queues of cancelled runs are dropped, those of resumed runs come back, old keys go.
+--
+-- KEYS[1] start URLs; ARGV[2] msgpack: {deliveries allowed}
+-- Answer: 1 if there is more to do at once, else 0.
+
+local max_deliveries = cmsgpack.unpack(ARGV[2])[1]
+local STEP, DROP = 64, 512
+
+-- Expiry: what a silent worker held is queued again, its hosts are pushed back.
+
+local function requeue_expired(token, lease)
+  local hid = lease.hid
+  end_flight(hid, token, 0)
+  if lease.kind == 'r' then
+    call('HDEL', P .. 'host:' .. hid, 'robots')
+  else
+    local job = job_of(lease.run)
+    if job then
+      lease_counts(job, lease, -1)
+      local m = lease.member
+      local expiries = math.min(string.byte(m, 12) + 1, 255)
+      local verdict = string.sub(m, 10, 10)
+      if expiries >= max_deliveries then verdict = 'P' end
+      m = string.sub(m, 1, 9) .. verdict .. string.sub(m, 11, 11) .. string.char(expiries) .. string.sub(m, 13)
+      if job.state == 'cancelling' then
+        cancel_member(job, m)
+      elseif expiries >= 2 and verdict == '-' then
+        call('ZADD', P .. 'solo', str(now), cmsgpack.pack({lease.run, hid, m}))
+        count(job, 'queued', 1)
+      else
+        enqueue(job, hid, m, lease.score >= DELAYED and DELAYED + now or lease.score)
+      end
+    end
+  end
+  schedule(hid)
+end
+
+local function reap()
+  local budget = STEP
+  for _, other in ipairs(call('ZRANGEBYSCORE', P .. 'workers', '-inf', str(now - 1), 'LIMIT', 0, 8)) do
+    local key = P .. 'worker:' .. other
+    local taking = P .. 'taking:' .. other
+    while budget > 0 and call('LLEN', taking) > 0 do
+      call('LMOVE', taking, KEYS[1], 'LEFT', 'RIGHT')
+      budget = budget - 1
+    end
+    for _, token in ipairs(call('HKEYS', key)) do
+      if budget == 0 then return end
+      requeue_expired(token, take_lease(other, token))
+      call('HDEL', key, token)
+      budget = budget - 1
+    end
+    if call('LLEN', taking) == 0 then
+      call('DEL', key .. ':calls')
+      call('ZREM', P .. 'workers', other)
+    end
+  end
+end
+
+-- Chores in bounded steps: queues of cancelled runs are dropped, those of resumed runs come back.
+
+local function drop_queue(job, hid)
+  local key = P .. 'q:' .. hid .. ':' .. job.run
+  local entries = call('ZRANGE', key, 0, DROP - 1, 'WITHSCORES')
+  for i = 1, #entries, 2 do
+    call('ZREM', key, entries[i])
+    count(job, tonumber(entries[i + 1]) >= DELAYED and 'delayed' or 'queued', -1)
+  end
+  count(job, 'done', #entries / 2)
+  count(job, 'c:x', #entries / 2)
+  if call('EXISTS', key) == 0 then
+    detach(hid, job.run)
+    schedule(hid)
+  end
+end
+
+local function chores()
+  local run = call('SRANDMEMBER', P .. 'chores')
+  if not run then return end
+  local job = job_of(run)
+  local source = P .. 'job:' .. run .. (job and job.state == 'running' and ':parked' or ':hosts')
+  local hid = job and call('SRANDMEMBER', source)
+  if not hid then
+    call('SREM', P .. 'chores', run)
+  elseif job.state == 'cancelling' then
+    drop_queue(job, hid)
+  elseif job.state == 'running' then
+    for _, parked in ipairs(call('SPOP', source, STEP)) do
+      if call('EXISTS', P .. 'q:' .. parked .. ':' .. run) == 1 then
+        attach(parked, job)
+        schedule(parked)
+      end
+    end
+  else
+    call('SREM', P .. 'chores', run)
+  end
+end
+
+-- The keys of finished runs go when their time has come.
+
+local function collect_garbage()
+  local run = call('ZRANGEBYSCORE', P .. 'finished', '-inf', str(now), 'LIMIT', 0, 1)[1]
+  if run then
+    local job = job_of(run)
+    if job then
+      call('RPUSH', P .. 'garbage', run .. ' ' .. str(buckets_of(job)))
+      if call('HGET', P .. 'jobs', job.name) == run then call('HDEL', P .. 'jobs', job.name) end
+      jobs[run] = nil
+    end
+    call('DEL', P .. 'job:' .. run, P .. 'job:' .. run .. ':hosts', P .. 'job:' .. run .. ':parked')
+    call('ZREM', P .. 'finished', run)
+  end
+  local entry = call('LPOP', P .. 'garbage')
+  if not entry then return end
+  local dead, left = string.match(entry, '(%d+) (%d+)')
+  left = tonumber(left)
+  for i = left - 1, math.max(left - STEP, 0), -1 do call('UNLINK', seen_key(dead, i)) end
+  if left > STEP then call('RPUSH', P .. 'garbage', dead .. ' ' .. str(left - STEP)) end
+end
+
+reap()
+chores()
+collect_garbage()
+flush_jobs()
+local left = call('ZCOUNT', P .. 'workers', '-inf', str(now - 1)) + call('SCARD', P .. 'chores')
+  + call('ZCOUNT', P .. 'finished', '-inf', str(now)) + call('LLEN', P .. 'garbage')
+return left > 0 and 1 or 0

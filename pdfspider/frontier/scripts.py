@@ -1,0 +1,47 @@
+"""The frontier's Lua scripts, one file each; ``common.lua`` stands in front of every one."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import msgpack
+
+from pdfspider.exceptions import FrontierError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from redis.asyncio import Redis
+    from redis.commands.core import AsyncScript
+
+NAMES = ("submit", "lease", "renew", "started", "permit", "commit", "release", "robots", "control", "sweep")
+
+
+@cache
+def source(name: str) -> str:
+    """The text of one script as Redis gets it."""
+    room = files("pdfspider.frontier") / "lua"
+    return (room / "common.lua").read_text("utf-8") + (room / f"{name}.lua").read_text("utf-8")
+
+
+class Scripts:
+    """Calls the scripts by name, with one msgpack blob as the argument.
+
+    ``clock`` replaces Redis's own TIME by microseconds of the caller's choice; only tests need it.
+    """
+
+    def __init__(self, redis: Redis, start_urls: str, clock: Callable[[], int] | None = None) -> None:
+        self._scripts: dict[str, AsyncScript] = {name: redis.register_script(source(name)) for name in NAMES}
+        self._start_urls = start_urls
+        self._clock = clock
+
+    async def __call__(self, name: str, *arguments: Any) -> Any:
+        # Redis's cmsgpack knows neither the bin types nor str8: everything travels as raw.
+        blob = msgpack.packb(arguments, use_bin_type=False)
+        now = str(self._clock()) if self._clock else ""
+        answer = await self._scripts[name](keys=[self._start_urls], args=[now, blob])
+        if isinstance(answer, Exception):
+            raise FrontierError(str(answer))
+        return answer

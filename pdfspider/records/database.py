@@ -1,0 +1,131 @@
+"""The database as a worker uses it: asynchronous, with grouped writes."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from pdfspider.exceptions import RecordsError
+from pdfspider.records.engine import connect, prepare, read_url
+from pdfspider.records.reader import failure_pages
+from pdfspider.records.rows import capture_row
+from pdfspider.records.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sqlalchemy import URL, Engine
+
+    from pdfspider.items import Capture, Outcome
+    from pdfspider.records.reader import Failure
+    from pdfspider.records.rows import Row
+    from pdfspider.records.writer import Result
+
+    Waiting = tuple[Row, asyncio.Future[Outcome]]
+
+PATIENCE = 30.0
+GROUP = 500
+
+
+class Database:
+    """Captures and documents. All work is done in one thread of its own; the event loop never waits for it.
+
+    While one transaction is written, the captures that come meanwhile wait for the next, which takes them together.
+    """
+
+    def __init__(self, engine: Engine, thread: ThreadPoolExecutor, database_id: str, patience: float) -> None:
+        self._engine = engine
+        self._thread = thread
+        self._id = database_id
+        self._writer = Writer(engine, patience)
+        self._waiting: list[Waiting] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @classmethod
+    async def open(cls, url: str, *, patience: float = PATIENCE) -> Database:
+        """Opens the database at ``sqlite:///PATH`` or ``postgresql://…`` and makes what is missing in it.
+
+        ``patience`` is how many seconds a write waits for a database that is locked or gone before it fails.
+        Raises ConfigurationError when the database cannot be used.
+        """
+        engine = connect(read_url(url), patience=patience, writes=True)
+        thread = ThreadPoolExecutor(1, thread_name_prefix="records")
+        try:
+            database_id = await asyncio.get_running_loop().run_in_executor(thread, prepare, engine, patience)
+            return cls(engine, thread, database_id, patience)
+        except BaseException:
+            thread.submit(engine.dispose)
+            thread.shutdown(wait=False)
+            raise
+
+    async def database_id(self) -> str:
+        """The id that the database was given when it was made: whoever has the same id has the same database."""
+        return self._id
+
+    async def write(self, capture: Capture) -> Outcome:
+        """Writes the capture, unless a newer token has; returns its outcome class, which is also set on the capture.
+
+        ``document`` and ``duplicate`` are decided here, by who owns the document in this run. Once it has returned,
+        the row is on disk. Raises RecordsError when the row is refused or the database cannot be used.
+        """
+        if self._closed:
+            raise RecordsError("The database is closed")
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((capture_row(capture), future))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_groups())
+        capture.outcome = await future
+        return capture.outcome
+
+    async def failed(self, job: str | None = None, outcome: Outcome | None = None) -> AsyncIterator[Failure]:
+        """What the latest run of a job, or of every job, left in this class; without a class, its dead letters."""
+        async with _reader(self._engine.url) as (engine, thread):
+            loop = asyncio.get_running_loop()
+            found = failure_pages(engine, job, outcome)
+            try:
+                while page := await loop.run_in_executor(thread, next, found, None):
+                    for failure in page:
+                        yield failure
+            finally:
+                thread.submit(found.close)
+
+    async def close(self) -> None:
+        """Finishes the writes that wait and closes the connection."""
+        self._closed = True
+        if self._writing is not None:
+            await self._writing
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
+        self._thread.shutdown(wait=False)
+
+    async def _write_groups(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
+            answers = await loop.run_in_executor(self._thread, self._writer.write, [row for row, _ in group])
+            for (_, future), answer in zip(group, answers, strict=True):
+                _answer(future, answer)
+        self._writing = None
+
+
+def _answer(future: asyncio.Future[Outcome], answer: Result) -> None:
+    if future.done():  # its caller has been cancelled
+        return
+    if isinstance(answer, RecordsError):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)
+
+
+@asynccontextmanager
+async def _reader(url: URL) -> AsyncIterator[tuple[Engine, ThreadPoolExecutor]]:
+    """A connection and a thread apart, so that a long read holds up no write."""
+    engine = connect(url, patience=PATIENCE, writes=False)
+    thread = ThreadPoolExecutor(1, thread_name_prefix="records-reader")
+    try:
+        yield engine, thread
+    finally:
+        thread.submit(engine.dispose)
+        thread.shutdown(wait=False)

@@ -1,0 +1,145 @@
+"""From a database URL to an engine, and to a database that has its tables and its id."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import URL, create_engine, event, insert, make_url, select, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+
+from pdfspider.exceptions import ConfigurationError
+from pdfspider.records.schema import meta, metadata
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+DRIVERS = {
+    "sqlite": "sqlite+pysqlite",
+    "sqlite+pysqlite": "sqlite+pysqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+POSTGRESQL_LIMITS = {"connect_timeout": 10, "tcp_user_timeout": 30_000}
+"""Seconds and milliseconds after which a silent server counts as gone, where the URL does not say otherwise."""
+SCHEMA_LOCK = 0x70646673
+
+
+def read_url(database_url: str) -> URL:
+    """The URL with the driver that we use for it. Raises ConfigurationError."""
+    try:
+        url = make_url(database_url)
+    except (ArgumentError, ValueError):
+        raise ConfigurationError(
+            "This is no database URL: expected sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
+        ) from None
+    if url.drivername not in DRIVERS:
+        raise ConfigurationError(f"No database driver for {shown(url)}: it must be sqlite:///… or postgresql://…")
+    if url.drivername.startswith("sqlite") and (url.database or ":memory:").startswith((":", "file:")):
+        raise ConfigurationError(f"{shown(url)} must name a file: other processes and later runs read it")
+    return url.set(drivername=DRIVERS[url.drivername])
+
+
+def shown(url: URL) -> str:
+    """The URL without its password, for messages."""
+    secrets = {name: "***" for name in url.query if "password" in name}
+    return url.update_query_dict(secrets).render_as_string(hide_password=True)
+
+
+def connect(url: URL, *, patience: float, writes: bool) -> Engine:
+    """An engine of one connection, whose transactions take SQLite's write lock at their beginning if it ``writes``.
+
+    ``patience`` is how many seconds SQLite waits for that lock. Raises ConfigurationError if the driver is missing.
+    """
+    limits = POSTGRESQL_LIMITS if url.get_backend_name() == "postgresql" else {"timeout": patience}
+    arguments = {name: value for name, value in limits.items() if name not in url.query}
+    paramstyle = "named" if url.get_backend_name() == "sqlite" else "pyformat"
+    try:
+        engine = create_engine(url, connect_args=arguments, pool_size=1, max_overflow=0, paramstyle=paramstyle)
+    except ImportError:
+        raise ConfigurationError(
+            "PostgreSQL needs its driver: pip install 'pdfspider[postgresql]' (or use sqlite:///PATH)"
+        ) from None
+    if engine.dialect.name == "sqlite":
+        _tune_sqlite(engine, "BEGIN IMMEDIATE" if writes else "BEGIN")
+    return engine
+
+
+def _tune_sqlite(engine: Engine, begin: str) -> None:
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions of its own
+        connection.execute("PRAGMA synchronous=FULL")
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+def prepare(engine: Engine, patience: float) -> str:
+    """Makes what is missing, and returns the database's id. Raises ConfigurationError.
+
+    Any number of processes may do so at once; SQLite refuses to change its journal mode meanwhile, without waiting.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return _prepare(engine)
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+            if not is_locked(error) or time.monotonic() > deadline:
+                raise ConfigurationError(f"Cannot use the database {shown(engine.url)}: {said(error)}") from None
+            time.sleep(0.02)
+
+
+def _prepare(engine: Engine) -> str:
+    if engine.dialect.name == "sqlite":
+        Path(engine.url.database or "").parent.mkdir(parents=True, exist_ok=True)
+        _use_wal(engine)
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA_LOCK})
+        metadata.create_all(connection)
+        return _database_id(connection)
+
+
+def _use_wal(engine: Engine) -> None:
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute("PRAGMA journal_mode=WAL")
+    finally:
+        connection.close()
+
+
+def _database_id(connection: Connection) -> str:
+    known = connection.scalar(select(meta.c.value).where(meta.c.key == "database_id"))
+    if known is not None:
+        return str(known)
+    new = uuid.uuid4().hex
+    connection.execute(insert(meta).values(key="database_id", value=new))
+    return new
+
+
+def is_locked(error: Exception) -> bool:
+    """Whether this is SQLite's answer while another process holds a lock."""
+    code: int = getattr(getattr(error, "orig", error), "sqlite_errorcode", 0)
+    return code & 0xFF in {5, 6}
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether the database itself is in the way (locked, full, gone), and not one of the rows.
+
+    PostgreSQL's class 54 is a row that exceeds a limit.
+    """
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or (isinstance(error, OperationalError) and not state.startswith("54"))
+
+
+def said(error: Exception) -> str:
+    """What the database said, in one line."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())

@@ -1,0 +1,122 @@
+"""Captures and documents as a file: one row per capture, with the document that it points at."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, Double, Integer
+
+from pdfspider.exceptions import ConfigurationError, InvalidInput
+from pdfspider.records.engine import connect, read_url, shown
+from pdfspider.records.reader import export_query, pages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sqlalchemy import Engine, Row, Select
+    from sqlalchemy.types import TypeEngine
+
+    Pages = Iterator[Sequence[Row[Any]]]
+    Format = Callable[[Path, Select[Any], Pages], int]
+
+PATIENCE = 30.0
+
+
+def export(database_url: str, path: str | os.PathLike[str], job: str | None = None) -> int:
+    """Writes every capture, or those of one job, to a .jsonl, .csv or .parquet file; returns their number.
+
+    A row has all columns of ``captures``, then ``document_size``, ``first_seen`` and ``path`` of its document.
+    The file appears under its name when it is complete. Blocks. Raises InvalidInput for another suffix,
+    ConfigurationError when the database or the file cannot be used, and RecordsError when reading fails.
+    """
+    path = Path(path)
+    write = FORMATS.get(path.suffix.lower())
+    if write is None:
+        raise InvalidInput(f"Cannot export to {path.name}: the name must end in {', '.join(FORMATS)}")
+    query = export_query(job)
+    try:
+        with _existing(database_url) as engine, closing(pages(engine, query)) as found, _replacing(path) as part:
+            return write(part, query, found)
+    except OSError as error:
+        raise ConfigurationError(f"Cannot write {path}: {error.strerror or error}") from None
+
+
+@contextmanager
+def _existing(database_url: str) -> Iterator[Engine]:
+    url = read_url(database_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        raise ConfigurationError(f"There is no database at {shown(url)}")
+    engine = connect(url, patience=PATIENCE, writes=False)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _jsonl(path: Path, _: Select[Any], found: Pages) -> int:
+    """``hops`` is a list of [status, url]."""
+    number = 0
+    with path.open("w", encoding="utf-8") as file:
+        for page in found:
+            for row in page:
+                record = row._asdict()
+                record["hops"] = json.loads(record["hops"])
+                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            number += len(page)
+    return number
+
+
+def _csv(path: Path, query: Select[Any], found: Pages) -> int:
+    """``hops`` is the JSON text of a list of [status, url]."""
+    number = 0
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(query.selected_columns.keys())
+        for page in found:
+            writer.writerows(page)
+            number += len(page)
+    return number
+
+
+def _parquet(path: Path, query: Select[Any], found: Pages) -> int:
+    """``hops`` is the JSON text of a list of [status, url]."""
+    try:
+        import pyarrow  # noqa: PLC0415 - an optional and heavy package
+        from pyarrow import parquet  # noqa: PLC0415
+    except ImportError:
+        raise ConfigurationError("Parquet needs pyarrow: pip install 'pdfspider[parquet]'") from None
+    schema = pyarrow.schema([(name, _arrow(column.type)) for name, column in query.selected_columns.items()])
+    number = 0
+    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+        for page in found:
+            columns = zip(*page, strict=True)
+            arrays = [pyarrow.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+            writer.write_table(pyarrow.table(arrays, schema=schema))
+            number += len(page)
+    return number
+
+
+def _arrow(column: TypeEngine[Any]) -> str:
+    if isinstance(column, BigInteger):
+        return "int64"
+    if isinstance(column, Integer):
+        return "int32"
+    return "float64" if isinstance(column, Double) else "string"
+
+
+FORMATS: dict[str, Format] = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}

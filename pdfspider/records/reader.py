@@ -1,0 +1,72 @@
+"""Reads captures in pages, in constant memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import and_, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from pdfspider.exceptions import RecordsError
+from pdfspider.items import Outcome
+from pdfspider.records.engine import said
+from pdfspider.records.rows import OUTCOMES
+from pdfspider.records.schema import captures, documents
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from typing import Any
+
+    from sqlalchemy import Engine, Row, Select
+
+PAGE = 5000
+DEAD = [outcome.value for outcome in Outcome if outcome.dead]
+
+
+class Failure(NamedTuple):
+    """A URL that can be tried again, as its last capture has it."""
+
+    job: str
+    run: int
+    url: str
+    depth: int
+    found_on: str | None
+    technique: str | None
+    outcome: Outcome
+
+
+def pages(engine: Engine, query: Select[Any]) -> Generator[Sequence[Row[Any]]]:
+    """Raises RecordsError."""
+    try:
+        with (
+            engine.connect().execution_options(yield_per=PAGE) as connection,
+            connection.execute(query) as found,
+        ):
+            yield from found.partitions()
+    except SQLAlchemyError as error:
+        raise RecordsError(f"The database cannot be read: {said(error)}") from None
+
+
+def failure_pages(engine: Engine, job: str | None, outcome: Outcome | None) -> Generator[list[Failure]]:
+    """The captures of this class in the latest run of the job, or of every job; without a class, all dead letters."""
+    for page in pages(engine, _failures(job, DEAD if outcome is None else [outcome.value])):
+        yield [Failure._make(row)._replace(outcome=OUTCOMES[row.outcome]) for row in page]
+
+
+def _failures(job: str | None, classes: list[str]) -> Select[Any]:
+    last = func.max(captures.c.run).label("run")
+    latest = _of_job(select(captures.c.job, last), job).group_by(captures.c.job).subquery()
+    fields = [captures.c[name] for name in Failure._fields]
+    same = and_(captures.c.job == latest.c.job, captures.c.run == latest.c.run)
+    return select(*fields).join(latest, same).where(captures.c.outcome.in_(classes))
+
+
+def export_query(job: str | None) -> Select[Any]:
+    """One row per capture, with what ``documents`` says of the document that it points at."""
+    of_document = [documents.c.size.label("document_size"), documents.c.first_seen, documents.c.path]
+    both = captures.outerjoin(documents, documents.c.sha256 == captures.c.sha256)
+    return _of_job(select(*captures.c, *of_document).select_from(both), job)
+
+
+def _of_job(query: Select[Any], job: str | None) -> Select[Any]:
+    return query if job is None else query.where(captures.c.job == job)

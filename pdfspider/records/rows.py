@@ -1,0 +1,82 @@
+"""From captures to rows that every database takes."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from pdfspider.items import Outcome
+
+if TYPE_CHECKING:
+    from pdfspider.items import Capture
+
+Row = dict[str, Any]
+CaptureKey = tuple[str, int, int]
+OwnerKey = tuple[str, int, str]
+
+OUTCOMES = {outcome.value: outcome for outcome in Outcome}
+
+MAX_TEXT = 16_384
+"""Longest text in characters; a longer one is cut."""
+
+
+def clean(text: str | None) -> str | None:
+    """The text without what no database takes: NUL characters and lone surrogates become U+FFFD."""
+    if text is None:
+        return None
+    text = text[:MAX_TEXT]
+    if not text.isascii():
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text.replace("\0", "\ufffd")
+
+
+def capture_row(capture: Capture) -> Row:
+    return {
+        "job": clean(capture.job),
+        "run": capture.run,
+        "fingerprint": capture.fingerprint,
+        "url": clean(capture.url),
+        "final_url": clean(capture.final_url),
+        "hops": json.dumps([[hop.status, clean(hop.url)] for hop in capture.hops]) if capture.hops else "[]",
+        "found_on": clean(capture.found_on),
+        "technique": clean(capture.technique),
+        "depth": capture.depth,
+        "status": capture.status,
+        "outcome": capture.outcome.value,
+        "reason": clean(capture.reason),
+        "sha256": capture.sha256,
+        "content_type": clean(capture.content_type),
+        "disposition_name": clean(capture.disposition_name),
+        "etag": clean(capture.etag),
+        "last_modified": clean(capture.last_modified),
+        "size": capture.size,
+        "started": capture.started,
+        "finished": capture.finished,
+        "worker": clean(capture.worker),
+        "attempt": capture.attempt,
+        "token": capture.token,
+    }
+
+
+def document_row(row: Row) -> Row:
+    """The document that a capture's row points at; ``path`` is its name in the document store."""
+    sha256 = row["sha256"]
+    return {
+        "sha256": sha256,
+        "size": row["size"],
+        "first_seen": row["finished"] or time.time(),
+        "path": f"{sha256[:2]}/{sha256[2:4]}/{sha256}.pdf",
+    }
+
+
+def owner_row(row: Row) -> Row:
+    return {name: row[name] for name in ("job", "run", "sha256", "fingerprint")}
+
+
+def capture_key(row: Row) -> CaptureKey:
+    return row["job"], row["run"], row["fingerprint"]
+
+
+def owner_key(row: Row) -> OwnerKey:
+    return row["job"], row["run"], row["sha256"]

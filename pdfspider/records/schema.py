@@ -1,0 +1,63 @@
+"""The tables: captures and documents, who owns a document in a run, and what the database says of itself."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Double, Index, Integer, MetaData, Table, Text
+
+metadata = MetaData()
+
+# Tokens are compared as text: byte by byte, whatever the database's own collation is.
+_Token = Text().with_variant(Text(collation="C"), "postgresql")
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("first_seen", Double, nullable=False),
+    Column("path", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+captures = Table(
+    "captures",
+    metadata,
+    Column("job", Text, primary_key=True),
+    Column("run", BigInteger, primary_key=True, autoincrement=False),
+    Column("fingerprint", BigInteger, primary_key=True, autoincrement=False),
+    Column("url", Text, nullable=False),
+    Column("final_url", Text),
+    Column("hops", Text, nullable=False),
+    Column("found_on", Text),
+    Column("technique", Text),
+    Column("depth", Integer, nullable=False),
+    Column("status", Integer),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text),
+    Column("sha256", Text),
+    Column("content_type", Text),
+    Column("disposition_name", Text),
+    Column("etag", Text),
+    Column("last_modified", Text),
+    Column("size", BigInteger),
+    Column("started", Double),
+    Column("finished", Double),
+    Column("worker", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("token", _Token, nullable=False),
+)
+Index("captures_job_outcome", captures.c.job, captures.c.outcome)
+_has_sha256 = captures.c.sha256.is_not(None)
+Index("captures_sha256", captures.c.sha256, sqlite_where=_has_sha256, postgresql_where=_has_sha256)
+
+owners = Table(
+    "owners",
+    metadata,
+    Column("job", Text, primary_key=True),
+    Column("run", BigInteger, primary_key=True, autoincrement=False),
+    Column("sha256", Text, primary_key=True),
+    Column("fingerprint", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))

@@ -1,0 +1,146 @@
+"""Every setting of pdfspider and its default; ``-s NAME=VALUE`` overrides any of them.
+
+Scrapy's own names keep their meaning, and hold for all workers of a frontier together where that is said. New names
+are grouped by prefix: ``FRONTIER_`` (the shared state), ``PDF_`` (fetching and judging).
+"""
+
+from __future__ import annotations
+
+# Who we are. An owner who reads this in a log can find out what it is.
+BOT_NAME = "pdfspider"
+USER_AGENT = "pdfspider/0.1 (a crawler that collects PDF documents and obeys robots.txt)"
+SPIDER_MODULES = ["pdfspider.spiders"]
+COMMANDS_MODULE = "pdfspider.commands"
+
+# Where things are.
+
+# Directory of everything that is kept here: files/, pdfs.db, redis/.
+DATA_DIR = "data"
+# Where documents go: a directory, s3://bucket/prefix/, or any other store of Scrapy. Default: DATA_DIR/files.
+FILES_STORE = None
+# sqlite:///… or postgresql://…  Default: SQLite at DATA_DIR/pdfs.db.
+DATABASE_URL = None
+# The frontier's Redis. Default: an embedded one under DATA_DIR/redis, shared by all workers with the same DATA_DIR.
+REDIS_URL = None
+# The list from which URLs are taken in; %(name)s is the spider's name.
+REDIS_START_URLS_KEY = "%(name)s:start_urls"
+
+# How gently hosts are treated: over all workers, jobs and connections.
+
+ROBOTSTXT_OBEY = True
+# Seconds between the starts of two requests to one host; a robots.txt may ask for more.
+DOWNLOAD_DELAY = 0.5
+# Requests in flight at one host.
+CONCURRENT_REQUESTS_PER_DOMAIN = 1
+
+# How hard this worker works.
+
+# Requests in flight in this worker.
+CONCURRENT_REQUESTS = 32
+
+# What is fetched.
+
+# Pages deeper than this are not followed; 0: no limit. The spider argument "depth" overrides it.
+DEPTH_LIMIT = 0
+# Bytes of one document; 0: no limit.
+DOWNLOAD_MAXSIZE = 0
+# Bytes of one page; what lies behind them is not read.
+PDF_PAGE_MAX_SIZE = 10 * 1024 * 1024
+# A compressed body may grow to this many times the bytes received (and 16 MiB in any case).
+PDF_MAX_INFLATION = 200
+
+# When a fetch is given up. There is no limit on the total time: a large document may take hours.
+
+# Seconds to resolve and connect.
+PDF_CONNECT_TIMEOUT = 20
+# Seconds without a byte.
+PDF_IDLE_TIMEOUT = 30
+# Bytes per second, on average over each of the intervals that PDF_IDLE_TIMEOUT is long.
+PDF_MINIMUM_RATE = 256
+# Requests that a redirect chain within a host may take.
+REDIRECT_MAX_TIMES = 10
+
+# What is tried again.
+
+# Further tries after a failure that may pass.
+RETRY_TIMES = 2
+RETRY_HTTP_CODES = [408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524]
+# Seconds before the first of them; each further one waits twice as long.
+FRONTIER_RETRY_DELAY = 5
+
+# The frontier.
+
+# Seconds that a lease lasts unless it is renewed, and so the time after which a dead worker's URLs are taken over.
+FRONTIER_LEASE_SECONDS = 30
+# Deliveries of a URL that ended with its worker's death, before it is set aside as poison.
+FRONTIER_MAX_DELIVERIES = 4
+# Seconds by which a URL may be leased ahead of its start, so that a host's delay is used fully.
+FRONTIER_LOOKAHEAD = 0.5
+# Seconds for which a robots.txt is believed.
+FRONTIER_ROBOTS_TTL = 24 * 3600
+# Seconds for which a finished job stays in the frontier; its records stay in the database.
+FRONTIER_RETENTION = 7 * 24 * 3600
+# Seconds that SIGTERM leaves to fetches that are under way.
+FRONTIER_GRACE = 5
+
+# What stands on the screen.
+LOG_LEVEL = "INFO"
+LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+LOG_DATEFORMAT = "%H:%M:%S"
+# Seconds between two lines of progress where the output is not a terminal.
+LOGSTATS_INTERVAL = 10.0
+
+# The parts that do the work. Scrapy's own downloader repeats what the frontier's gate has decided; its own handlers
+# hold bodies in memory; retries, redirects, robots.txt and deduplication belong to the frontier.
+
+SCHEDULER = "pdfspider.crawl.scheduler.Scheduler"
+DOWNLOADER = "pdfspider.crawl.downloader.Downloader"
+ITEM_PROCESSOR = "pdfspider.crawl.processor.Processor"
+STATS_CLASS = "scrapy.statscollectors.MemoryStatsCollector"
+TWISTED_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
+ASYNCIO_EVENT_LOOP = "uvloop.Loop"
+DOWNLOAD_HANDLERS = {
+    "http": "pdfspider.crawl.handler.StagingDownloadHandler",
+    "https": "pdfspider.crawl.handler.StagingDownloadHandler",
+    "ftp": None,
+    "s3": None,
+    "file": None,
+    "data": None,
+}
+ITEM_PIPELINES = {
+    "pdfspider.crawl.pipelines.PdfFilesPipeline": 300,
+    "pdfspider.crawl.pipelines.RecordsPipeline": 400,
+}
+DOWNLOADER_MIDDLEWARES = {
+    "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
+    "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+    "scrapy.downloadermiddlewares.downloadtimeout.DownloadTimeoutMiddleware": None,
+    "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
+    "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,
+    "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
+    "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
+    "scrapy.downloadermiddlewares.cookies.CookiesMiddleware": None,
+    "scrapy.downloadermiddlewares.httpcache.HttpCacheMiddleware": None,
+    "scrapy.downloadermiddlewares.stats.DownloaderStats": None,
+}
+SPIDER_MIDDLEWARES = {
+    "scrapy.spidermiddlewares.start.StartSpiderMiddleware": None,
+    "scrapy.spidermiddlewares.httperror.HttpErrorMiddleware": None,
+    "scrapy.spidermiddlewares.referer.RefererMiddleware": None,
+    "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
+    "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
+}
+EXTENSIONS = {
+    "pdfspider.crawl.progress.Progress": 0,
+    "scrapy.extensions.logstats.LogStats": None,
+    "scrapy.extensions.feedexport.FeedExporter": None,
+    "scrapy.extensions.throttle.AutoThrottle": None,
+    "scrapy.extensions.memusage.MemoryUsage": None,
+}
+# One item per response: a larger number makes Scrapy start that many tasks for each.
+CONCURRENT_ITEMS = 1
+# Bodies of pages that wait to be parsed, in bytes; documents have none.
+SCRAPER_SLOT_MAX_ACTIVE_SIZE = 50_000_000
+TELNETCONSOLE_ENABLED = False
+REMOTE_CONTROL_ENABLED = False
+COOKIES_ENABLED = False

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pdfspider.discovery.links import links, says_pdf
+from pdfspider.discovery.urls import normalise
+from pdfspider.items import Link
+
+PAGE = "http://example.com/dir/page.html"
+
+
+def found(html: str | bytes, encoding: str | None = None) -> list[tuple[str, str, bool]]:
+    """What ``links`` finds on the page, with ``http://example.com/`` cut off."""
+    return [(link.url.removeprefix("http://example.com/"), *link[1:]) for link in links(html, PAGE, encoding)]
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ('<a href="b.html">b</a>', ("dir/b.html", "a", False)),
+        ('<A HREF="/b.PDF">b</A>', ("b.PDF", "a", True)),
+        ('<a href="b.html" rel="nofollow">b</a>', ("dir/b.html", "a", False)),
+        ('<map><area href="/b"></map>', ("b", "a", False)),
+        ('<a href="/get" type="application/pdf">b</a>', ("get", "a", True)),
+        ('<a href="/get" type=" Application/PDF; x=y">b</a>', ("get", "a", True)),
+        ('<a href="/get" download="Report.PDF">b</a>', ("get", "a", True)),
+        ('<a href="/get" download>b</a>', ("get", "a", False)),
+        ('<iframe src="/frame.html"></iframe>', ("frame.html", "iframe", False)),
+        ('<frameset><frame src="/frame.html"></frameset>', ("frame.html", "frame", False)),
+        ('<embed src="/x" type="application/pdf">', ("x", "embed", True)),
+        ('<object data="/x" type="application/pdf"></object>', ("x", "object", True)),
+        ('<link rel="next" href="/2">', ("2", "link", False)),
+        ('<link rel="alternate" type="application/pdf" href="/get">', ("get", "link", True)),
+        ('<link rel="ALTERNATE Home" href="/2">', ("2", "link", False)),
+        ('<meta http-equiv="Refresh" content="5; URL=/next.html">', ("next.html", "meta-refresh", False)),
+        ("<meta http-equiv=refresh content=\"0;url='/a b.pdf' x\">", ("a%20b.pdf", "meta-refresh", True)),
+        ('<meta http-equiv=refresh content="0 /next">', ("next", "meta-refresh", False)),
+        ('<meta name="citation_pdf_url" content="/download/7">', ("download/7", "citation-pdf", True)),
+        ('<meta property="Citation_PDF_URL" content="/download/7">', ("download/7", "citation-pdf", True)),
+        ('<noscript><a href="/b">b</a></noscript>', ("b", "a", False)),
+        ('<a href="/a&amp;b?c&eacute;">b</a>', ("a&b?c%C3%A9", "a", False)),
+        ('<a href="b.html"', None),
+        ('<a href="b.html">', ("dir/b.html", "a", False)),
+        ("<a href>b</a>", None),
+        ('<a name="x">b</a>', None),
+        ('<a href="mailto:joe@example.com">b</a>', None),
+        ('<a href="#part">b</a>', None),
+        ('<a href="page.html#part">itself</a>', None),
+        ('<a href="http://[bad">b</a>', None),
+        ('<link rel="stylesheet" href="/b">', None),
+        ('<link rel="alternate stylesheet" href="/b">', None),
+        ('<link rel="shortcut icon" href="/b">', None),
+        ('<link rel="preload" href="/b.html">', None),
+        ('<link rel="alternate" type="application/rss+xml" href="/feed">', None),
+        ('<meta http-equiv="refresh" content="30">', None),
+        ('<meta http-equiv="refresh" content="0;url=">', None),
+        ('<meta http-equiv="refresh" content="0;url=\'\'">', None),
+        ('<meta name="description" content="/b.pdf">', None),
+        ('<form action="/b"></form><img src="/b"><script src="/b"></script>', None),
+        ('<!-- <a href="/b">b</a> --><script>"<a href=/b>"</script>', None),
+    ],
+)
+def test_each_rule_finds_its_links_and_nothing_else(html: str, expected: tuple[str, str, bool] | None) -> None:
+    assert found(html) == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://example.com/a.pdf", True),
+        ("http://example.com/a.PdF", True),
+        ("http://example.com/a.pdf?download=1", True),
+        ("http://example.com/a.pdf;jsessionid=1A2B", True),
+        ("http://example.com/get?file=x.pdf", True),
+        ("http://example.com/get?file=x.pdf&inline=1", True),
+        ("http://example.com/get?x.pdf", True),
+        ("http://example.com/thumb.png?of=x.pdf", True),
+        ("http://example.com/a.pdf.gz", False),
+        ("http://example.com/a.pdf/", False),
+        ("http://example.com/a.pdf/cover", False),
+        ("http://example.com/a.pdfx", False),
+        ("http://example.com/get?a.pdf=1", False),
+        ("http://a.pdf/", False),
+        ("http://example.com/pdf", False),
+    ],
+)
+def test_a_url_says_that_it_is_a_pdf_by_its_file_name_or_a_query_value(url: str, expected: bool) -> None:
+    assert says_pdf(url) is expected
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.JPG", "a.css", "a.pdf.gz", "a.tar.xz", "a.mp4?x=1", "a.woff2"])
+def test_files_that_are_never_pages_are_left_alone(name: str) -> None:
+    assert found(f'<a href="/{name}">x</a>') == []
+
+
+@pytest.mark.parametrize("name", ["a.html", "a.php", "a", "a.gz/", "png", "v1.2", "a.doc"])
+def test_what_may_be_a_page_is_followed(name: str) -> None:
+    assert found(f'<a href="/{name}">x</a>') == [(name, "a", False)]
+
+
+def test_links_come_in_document_order_and_once() -> None:
+    html = "<a href=/1>1</a><iframe src=/2></iframe><a href=/3>3</a><a href='/1#x'>1</a><embed src=/3>"
+    assert found(html) == [("1", "a", False), ("2", "iframe", False), ("3", "a", False)]
+
+
+def test_the_first_technique_stays_unless_a_later_one_says_pdf() -> None:
+    html = "<a href=/get>x</a><embed src=/get type=application/pdf><a href=/get>x</a>"
+    assert found(html) == [("get", "embed", True)]
+    assert found("<a href=/x.pdf>x</a><embed src=/x.pdf>") == [("x.pdf", "a", True)]
+
+
+@pytest.mark.parametrize(
+    ("base", "expected"),
+    [
+        ("http://other.org/deep/", "http://other.org/deep/b"),
+        ("/root/", "http://example.com/root/b"),
+        ("up/x.html", "http://example.com/dir/up/b"),
+        ("javascript:0", "http://example.com/dir/b"),
+        ("", "http://example.com/dir/b"),
+    ],
+)
+def test_the_base_element_counts_wherever_it_stands_and_only_the_first(base: str, expected: str) -> None:
+    html = f'<a href="b">b</a><base target="_top"><base href="{base}"><base href="/second/">'
+    assert [link.url for link in links(html, PAGE)] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("body", "label", "query"),
+    [
+        ("<a href='/?é'>".encode(), None, "%C3%A9"),
+        ("<a href='/?é'>".encode(), "utf-8", "%C3%A9"),
+        ("<a href='/?é'>".encode("latin-1"), "iso-8859-1", "%E9"),
+        ("<a href='/?é'>".encode("latin-1"), None, "%E9"),
+        ("<meta charset=windows-1251><a href='/?я'>".encode("cp1251"), None, "%FF"),
+        ("<meta charset=windows-1251><a href='/?я'>".encode(), "utf-8", "%D1%8F"),
+        ("<a href='/?я'>".encode("utf-8-sig"), "windows-1251", "%D1%8F"),
+        ("<a href='/?é'>".encode("utf-16"), None, "%C3%A9"),
+        ("<a href='/?é'>".encode("utf-16-be"), "utf-16be", "%C3%A9"),
+        ("<meta charset=rot13><a href='/?é'>".encode(), "no-such-charset", "%C3%A9"),
+        ("<a href='/?é'>".encode(), "punycode", "%C3%A9"),
+    ],
+)
+def test_the_encoding_is_found_as_browsers_do(body: bytes, label: str | None, query: str) -> None:
+    assert [link.url for link in links(body, PAGE, label)] == [f"http://example.com/?{query}"]
+
+
+def test_a_path_is_utf8_whatever_the_page_is() -> None:
+    assert found("<a href='/é.pdf'>".encode("latin-1"), "latin-1") == [("%C3%A9.pdf", "a", True)]
+
+
+def test_ten_thousand_links_are_all_found() -> None:
+    html = "".join(f"<p><a href='/{i}'>{i}</a></p>" for i in range(10_000))
+    assert found(html) == [(str(i), "a", False) for i in range(10_000)]
+
+
+@pytest.mark.parametrize("tags", ["<div>", "<ul><li>", "<b><i>", "<table><tr><td>", "<select><option>"])
+def test_a_hundred_thousand_levels_are_no_obstacle(tags: str) -> None:
+    html = f"<base href='/base/'><a href=first>x</a>{tags * 100_000}<!-- <a href=no> --><A HREF='a.pdf'>y</A>"
+    assert found(html) == [("base/first", "a", False), ("base/a.pdf", "a", True)]
+
+
+HOSTILE = st.lists(
+    st.sampled_from(
+        [
+            *(
+                "<a href='",
+                "<a href=",
+                "<a ",
+                "href=x",
+                "'>",
+                ">",
+                "<",
+                "</a>",
+                "<base href=",
+                "<!--",
+                "-->",
+                "\x00",
+                "\ufffd",
+            ),
+            *(
+                "<meta http-equiv=refresh content='0;url=",
+                "<meta charset='",
+                "utf-16",
+                "hex",
+                "idna",
+                "<link rel=next href=",
+            ),
+            *(
+                "<svg>",
+                "<template>",
+                "<frameset>",
+                "<frame src=",
+                "<script>",
+                "<table>",
+                "&#0;",
+                "&#xD800;",
+                "http://[",
+                "é",
+                "\ud800",
+            ),
+        ]
+    ),
+    max_size=20,
+).map("".join)
+
+
+@given(
+    st.one_of(HOSTILE, HOSTILE.map(lambda html: html.encode("utf-8", "surrogatepass")), st.binary(), st.text()),
+    st.one_of(st.just(PAGE), st.text()),
+    st.one_of(st.none(), st.sampled_from(["utf-8", "utf-16", "latin-1", "idna", "zip", "undefined"]), st.text()),
+)
+def test_no_page_makes_it_raise_and_every_link_is_normal(
+    body: str | bytes, base_url: str, encoding: str | None
+) -> None:
+    for link in links(body, base_url, encoding):
+        assert isinstance(link, Link)
+        assert normalise(link.url) == link.url

@@ -1,0 +1,309 @@
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pdfspider.documents.errors import StagingError
+from pdfspider.documents.head import HEAD_SIZE
+from pdfspider.documents.staging import BATCH_SIZE, STAGING, Finished, Staging
+from pdfspider.documents.store import document_path, keep
+from pdfspider.documents.tail import TAIL_SIZE
+from pdfspider.exceptions import ConfigurationError
+
+from .corpus import CORPUS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from concurrent.futures import Future
+
+CHUNK = 64 * 1024
+
+
+@pytest.fixture
+async def staging(tmp_path: Path) -> AsyncIterator[Staging]:
+    staging = Staging(tmp_path / "store", "worker-1")
+    yield staging
+    await staging.close()
+    assert not staging.directory.exists()
+
+
+async def stage(staging: Staging, chunks: Iterable[bytes]) -> Finished:
+    file = staging.new()
+    for chunk in chunks:
+        await file.write(chunk)
+    return await file.finish()
+
+
+def pieces(data: bytes, size: int = CHUNK) -> list[bytes]:
+    return [data[start : start + size] for start in range(0, len(data), size)]
+
+
+def expected(path: Path, data: bytes) -> Finished:
+    return Finished(path, hashlib.sha256(data).hexdigest(), len(data), data[:HEAD_SIZE], data[-TAIL_SIZE:])
+
+
+def descriptors() -> int:
+    return psutil.Process().num_fds()
+
+
+def left(staging: Staging) -> list[Path]:
+    return list(staging.directory.iterdir())
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
+async def test_real_pdfs_go_through_unchanged(staging: Staging, path: Path) -> None:
+    data = path.read_bytes()
+    done = await stage(staging, pieces(data))
+    assert done == expected(done.path, data)
+    assert done.path.read_bytes() == data
+    target = staging.directory.parents[1] / document_path(done.sha256)
+    assert await asyncio.get_running_loop().run_in_executor(staging.executor, keep, done.path, target)
+    assert target.read_bytes() == data
+    assert left(staging) == []
+
+
+async def test_an_empty_document(staging: Staging) -> None:
+    done = await stage(staging, [])
+    assert done == expected(done.path, b"")
+    assert done.path.read_bytes() == b""
+
+
+async def test_many_at_once(staging: Staging) -> None:
+    contents = [os.urandom(1000) * (400 * number) for number in range(12)]
+    done = await asyncio.gather(*(stage(staging, pieces(data)) for data in contents))
+    assert all(file == expected(file.path, data) for file, data in zip(done, contents, strict=True))
+    assert all(file.path.read_bytes() == data for file, data in zip(done, contents, strict=True))
+
+
+SEED = bytes(range(251)) * 7000  # more than two batches
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.sampled_from(
+        [0, 1, HEAD_SIZE, TAIL_SIZE - 1, TAIL_SIZE + 1, BATCH_SIZE - 1, BATCH_SIZE, BATCH_SIZE + 1, len(SEED)]
+    ),
+    st.lists(st.integers(0, len(SEED)), max_size=12),
+)
+def test_how_a_document_is_split_does_not_matter(size: int, cuts: list[int]) -> None:
+    data = SEED[:size]
+    edges = [0, *sorted(min(cut, size) for cut in cuts), size]
+
+    async def run(root: Path) -> None:
+        staging = Staging(root, "w")
+        done = await stage(staging, [data[start:end] for start, end in itertools.pairwise(edges)])
+        assert done == expected(done.path, data)
+        assert done.path.read_bytes() == data
+        await staging.close()
+
+    with tempfile.TemporaryDirectory() as root:
+        asyncio.run(run(Path(root)))
+
+
+async def test_memory_stays_flat(staging: Staging) -> None:
+    chunk, process = bytes(CHUNK), psutil.Process()
+    file = staging.new()
+    for _ in range(64):
+        await file.write(chunk)
+    before, peak = process.memory_info().rss, 0
+    for _ in range(2000):
+        await file.write(chunk)
+        peak = max(peak, process.memory_info().rss)
+    assert (await file.finish()).size == 2064 * CHUNK
+    assert peak - before < 10_000_000
+    await file.discard()
+
+
+async def test_a_small_document_is_written_in_one_go(staging: Staging, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs: list[object] = []
+    submit = staging.executor.submit
+
+    def counted(function: Callable[..., object], *args: object) -> Future[object]:
+        jobs.append(function)
+        return submit(function, *args)
+
+    monkeypatch.setattr(staging.executor, "submit", counted)
+    await stage(staging, pieces(bytes(700_000)))
+    assert len(jobs) == 1
+    unwritten = staging.new()
+    await unwritten.write(b"x")
+    await unwritten.discard()
+    assert len(jobs) == 1
+
+
+async def test_discard(staging: Staging) -> None:
+    before = descriptors()
+    for size in (0, 10, BATCH_SIZE, 3 * BATCH_SIZE):
+        file = staging.new()
+        await file.write(bytes(size))
+        await file.discard()
+        await file.discard()
+        with pytest.raises(StagingError):
+            await file.finish()
+    finished = staging.new()
+    await finished.finish()
+    await finished.discard()
+    assert left(staging) == []
+    assert descriptors() == before
+
+
+async def test_a_cancelled_write_leaks_nothing(staging: Staging) -> None:
+    await stage(staging, [bytes(BATCH_SIZE)])  # the threads and what they need are there now
+    before = descriptors()
+    for delay in (0, 0.0001, 0.001, 0.003) * 5:
+        files = [staging.new() for _ in range(8)]
+        tasks = [asyncio.create_task(file.write(bytes(5_000_000))) for file in files]
+        await asyncio.sleep(delay)
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        for file, result in zip(files, ended, strict=True):
+            if isinstance(result, asyncio.CancelledError) and file._begun:
+                with pytest.raises(StagingError):
+                    await file.finish()
+        await asyncio.gather(*(file.discard() for file in files))
+    assert len(left(staging)) == 1
+    assert descriptors() == before
+
+
+async def test_a_file_that_vanished_is_not_begun_anew(staging: Staging) -> None:
+    file = staging.new()
+    await file.write(bytes(BATCH_SIZE))
+    file.path.unlink()
+    with pytest.raises(StagingError, match="No such file"):
+        await file.write(bytes(BATCH_SIZE))
+    with pytest.raises(StagingError):
+        await file.finish()
+    assert left(staging) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]
+    if os.geteuid() or subprocess.run(mount, check=False, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("may not mount")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+async def test_a_full_disk(small_disk: Path) -> None:
+    staging = Staging(small_disk, "w")
+    file = staging.new()
+    await file.write(bytes(BATCH_SIZE))
+    with pytest.raises(StagingError, match="No space left on device") as full:
+        await file.write(bytes(3_000_000))
+    assert full.value.path == file.path
+    assert not isinstance(full.value, OSError)
+    with pytest.raises(StagingError):
+        await file.finish()
+    await file.discard()
+    done = await stage(staging, [bytes(1_000_000)])
+    assert done.path.stat().st_size == 1_000_000
+    await staging.close()
+    assert list(small_disk.rglob("*")) == [small_disk / STAGING]
+
+
+LIMITED = """
+import asyncio, resource, sys
+from pathlib import Path
+from pdfspider.documents.errors import StagingError
+from pdfspider.documents.staging import Staging
+
+async def main():
+    staging = Staging(Path(sys.argv[1]), "w")
+    file = staging.new()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+    try:
+        await file.write(bytes(2_000_000))
+    except StagingError as error:
+        print(error)
+    await staging.close()
+
+asyncio.run(main())
+"""
+
+
+def test_a_write_that_is_done_in_part_is_an_error(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", LIMITED, tmp_path], check=True, capture_output=True, text=True)
+    assert "File too large" in done.stdout
+
+
+KILLED = """
+import asyncio, sys
+from pathlib import Path
+from pdfspider.documents.staging import Staging
+
+async def main():
+    staging = Staging(Path(sys.argv[1]), "killed")
+    file = staging.new()
+    await file.write(b"%PDF-1.7" + bytes(2_000_000))
+    print("staged", flush=True)
+    while True:
+        await file.write(bytes(1_000_000))
+
+asyncio.run(main())
+"""
+
+
+async def test_a_kill_leaves_nothing_but_staging_to_be_cleared(tmp_path: Path, staging: Staging) -> None:
+    root = staging.directory.parents[1]
+    with subprocess.Popen([sys.executable, "-c", KILLED, root], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"staged\n"
+        process.send_signal(signal.SIGKILL)
+    assert list(root.rglob("*.pdf")) == []
+    assert [path.name for path in root.iterdir()] == [STAGING]
+    assert staging.stale({"killed"}, age=0) == []
+    assert staging.stale(set(), age=3600) == []
+    (dead,) = staging.stale(set(), age=0)
+    assert dead.name == "killed"
+    assert list(dead.iterdir())
+    staging.clear(dead)
+    staging.clear(dead)
+    assert staging.stale(set(), age=0) == []
+    assert staging.directory.exists()
+
+
+async def test_only_staging_is_cleared(tmp_path: Path, staging: Staging) -> None:
+    with pytest.raises(ValueError, match="no staging directory"):
+        staging.clear(tmp_path)
+    (staging.directory.parent / "a file").touch()
+    assert staging.stale(set(), age=0) == []
+    assert tmp_path.exists()
+
+
+async def test_leftovers_go_with_their_worker(tmp_path: Path) -> None:
+    staging, other = Staging(tmp_path, "one"), Staging(tmp_path, "two")
+    await stage(staging, [b"left"])
+    kept = await stage(other, [b"kept"])
+    await staging.close()
+    assert not staging.directory.exists()
+    assert kept.path.read_bytes() == b"kept"
+    await other.close()
+
+
+@pytest.mark.parametrize("worker", ["", ".", "..", "a/b", "/etc", "a/"])
+def test_a_worker_cannot_leave_the_staging_directory(tmp_path: Path, worker: str) -> None:
+    with pytest.raises(ConfigurationError, match="staging directory"):
+        Staging(tmp_path, worker)
+
+
+def test_a_root_that_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match=f"{tmp_path}/file/.*Not a directory"):
+        Staging(tmp_path / "file", "w")
