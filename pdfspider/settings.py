@@ -131,7 +131,7 @@ SPIDER_MIDDLEWARES = {
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
 }
 EXTENSIONS = {
-    "pdfspider.crawl.progress.Progress": 0,
+    # "pdfspider.crawl.progress.Progress": 0,
     "scrapy.extensions.logstats.LogStats": None,
     "scrapy.extensions.feedexport.FeedExporter": None,
     "scrapy.extensions.throttle.AutoThrottle": None,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from w3lib.encoding import http_content_type_encoding
+
 from pdfspider.crawl.redirects import redirect_target
 from pdfspider.discovery.links import links, says_pdf
 from pdfspider.discovery.scope import Scope
@@ -33,7 +35,8 @@ def to_follow(worker: Worker, lease: Lease, response: StagedResponse) -> list[En
         return []
     known = worker.frontier.known.urls(lease.run)
     scope = scope_around(entry.scope, job.anchors, host_of(response.url))
-    found = links(response.body, response.url, response.header("Content-Type"))
+    charset = http_content_type_encoding(response.header("Content-Type"))
+    found = links(response.body, response.url, charset)
     return [
         _child(entry, link, scope, response.url) for link in found if hash(link.url) not in known and scope.admits(link)
     ]
