@@ -32,7 +32,7 @@ class EmbeddedRedisError(ConfigurationError):
 
 
 class ForeignStoreError(ConfigurationError):
-    """This worker's document store or database is not the one that the frontier belongs to."""
+    """The worker's document store or database is not the one that the frontier belongs to."""
 
 
 class InvalidInput(PdfSpiderError):  # noqa: N818

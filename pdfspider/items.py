@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 
-class Outcome(str, Enum):
+class Outcome(StrEnum):
     """The one class in which every URL ends.
 
     ``code`` is the single character by which the frontier remembers the class; ``dead`` tells whether the URL
@@ -20,7 +17,7 @@ class Outcome(str, Enum):
     code: str
     dead: bool
 
-    def __new__(cls, value: str, code: str, dead: bool = False) -> Outcome:  # noqa: FBT001, FBT002
+    def __new__(cls, value: str, code: str, dead: bool = False) -> Outcome:
         member = str.__new__(cls, value)
         member._value_ = value
         member.code = code
@@ -116,6 +113,8 @@ class Capture:
     attempt: int = 1
 
     # What travels with the record but is not part of it.
-    links: list[Link] = field(default_factory=list)
-    staged: Path | None = None
+    links: list[Any] = field(default_factory=list)
+    """What was found, as the frontier takes it."""
+    staged: Any = None
+    """The document, until it is in the store."""
     lease: Any = None

@@ -96,46 +96,27 @@ LOGSTATS_INTERVAL = 10.0
 SCHEDULER = "pdfspider.crawl.scheduler.Scheduler"
 DOWNLOADER = "pdfspider.crawl.downloader.Downloader"
 ITEM_PROCESSOR = "pdfspider.crawl.processor.Processor"
-STATS_CLASS = "scrapy.statscollectors.MemoryStatsCollector"
+STATS_CLASS = "pdfspider.crawl.tuning.Stats"
+LOG_FORMATTER = "pdfspider.crawl.tuning.Formatter"
 TWISTED_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
 ASYNCIO_EVENT_LOOP = "uvloop.Loop"
-DOWNLOAD_HANDLERS = {
+DOWNLOAD_HANDLERS_BASE = {
     "http": "pdfspider.crawl.handler.StagingDownloadHandler",
     "https": "pdfspider.crawl.handler.StagingDownloadHandler",
-    "ftp": None,
-    "s3": None,
-    "file": None,
-    "data": None,
 }
 ITEM_PIPELINES = {
     "pdfspider.crawl.pipelines.PdfFilesPipeline": 300,
     "pdfspider.crawl.pipelines.RecordsPipeline": 400,
 }
-DOWNLOADER_MIDDLEWARES = {
-    "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
-    "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
-    "scrapy.downloadermiddlewares.downloadtimeout.DownloadTimeoutMiddleware": None,
-    "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
-    "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,
-    "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
-    "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
-    "scrapy.downloadermiddlewares.cookies.CookiesMiddleware": None,
-    "scrapy.downloadermiddlewares.httpcache.HttpCacheMiddleware": None,
-    "scrapy.downloadermiddlewares.stats.DownloaderStats": None,
-}
-SPIDER_MIDDLEWARES = {
-    "scrapy.spidermiddlewares.start.StartSpiderMiddleware": None,
-    "scrapy.spidermiddlewares.httperror.HttpErrorMiddleware": None,
-    "scrapy.spidermiddlewares.referer.RefererMiddleware": None,
-    "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
-    "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
-}
-EXTENSIONS = {
-    # "pdfspider.crawl.progress.Progress": 0,
-    "scrapy.extensions.logstats.LogStats": None,
-    "scrapy.extensions.feedexport.FeedExporter": None,
-    "scrapy.extensions.throttle.AutoThrottle": None,
-    "scrapy.extensions.memusage.MemoryUsage": None,
+# Of Scrapy's own parts only these are on; what is not named here is not even loaded. DOWNLOADER_MIDDLEWARES,
+# SPIDER_MIDDLEWARES and EXTENSIONS are free for yours. The handler puts in DEFAULT_REQUEST_HEADERS and USER_AGENT.
+DOWNLOADER_MIDDLEWARES_BASE = {"scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": 750}
+SPIDER_MIDDLEWARES_BASE: dict[str, int] = {}
+EXTENSIONS_BASE = {
+    "scrapy.extensions.corestats.CoreStats": 0,
+    "scrapy.extensions.logcount.LogCount": 0,
+    "scrapy.extensions.closespider.CloseSpider": 0,
+    "pdfspider.crawl.progress.Progress": 0,
 }
 # One item per response: a larger number makes Scrapy start that many tasks for each.
 CONCURRENT_ITEMS = 1

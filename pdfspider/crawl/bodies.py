@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 import zlib
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,7 +12,7 @@ from pdfspider.crawl.errors import FetchError
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Callable
 
     from aiohttp import StreamReader
 
@@ -20,27 +20,38 @@ FREE_INFLATION = 16 * 1024 * 1024
 STEP = 256 * 1024
 
 
-async def arriving(content: StreamReader, *, idle_timeout: float, minimum_rate: float) -> AsyncIterator[bytes]:
-    """The chunks of a body. Raises FetchError where none comes for ``idle_timeout`` seconds, or where they come at
-    less than ``minimum_rate`` bytes a second over an interval of that length.
+class Chunks(Protocol):
+    """A body that comes in pieces; b"" is its end."""
+
+    async def next(self) -> bytes: ...
+
+
+class Arriving:
+    """The chunks of a body as they are received.
+
+    Raises FetchError where none comes for ``idle_timeout`` seconds, or where they come at less than ``minimum_rate``
+    bytes a second over an interval of that length.
     """
-    clock = asyncio.get_running_loop().time
-    since, received = clock(), 0
-    while chunk := await _next(content, idle_timeout):
-        yield chunk
-        received += len(chunk)
-        elapsed = clock() - since
-        if elapsed >= idle_timeout:
-            if received < minimum_rate * elapsed:
-                raise FetchError(Outcome.TIMEOUT, f"only {received} bytes in {elapsed:.0f} s")
-            since, received = clock(), 0
 
+    def __init__(self, content: StreamReader, *, idle_timeout: float, minimum_rate: float) -> None:
+        self._content, self._idle_timeout, self._minimum_rate = content, idle_timeout, minimum_rate
+        self._since, self._received = time.monotonic(), 0
 
-async def _next(content: StreamReader, idle_timeout: float) -> bytes:
-    try:
-        return await content.readany()
-    except TimeoutError:
-        raise FetchError(Outcome.TIMEOUT, f"no byte for {idle_timeout:g} s") from None
+    async def next(self) -> bytes:
+        try:
+            chunk = await self._content.readany()
+        except TimeoutError:
+            raise FetchError(Outcome.TIMEOUT, f"no byte for {self._idle_timeout:g} s") from None
+        self._received += len(chunk)
+        if (now := time.monotonic()) - self._since >= self._idle_timeout:
+            self._check_rate(now)
+        return chunk
+
+    def _check_rate(self, now: float) -> None:
+        elapsed = now - self._since
+        if self._received < self._minimum_rate * elapsed:
+            raise FetchError(Outcome.TIMEOUT, f"only {self._received} bytes in {elapsed:.0f} s")
+        self._since, self._received = now, 0
 
 
 class Decoder(Protocol):
@@ -94,29 +105,38 @@ class _Brotli:
         return bytes(self._decompress.process(data, output_buffer_limit=limit))
 
 
-DECODERS = {"gzip": _Inflate, "x-gzip": _Inflate, "deflate": _Inflate, "br": _Brotli}
+DECODERS: dict[str, Callable[[], Decoder]] = {"gzip": _Inflate, "x-gzip": _Inflate, "deflate": _Inflate, "br": _Brotli}
 
 
-async def decoded(chunks: AsyncIterator[bytes], encoding: str, *, max_inflation: int) -> AsyncIterator[bytes]:
-    """The chunks without their content encoding. Raises FetchError for an encoding that is unknown or broken, and for a
-    body that grows beyond ``max_inflation`` times what was received.
+class Decoded:
+    """The chunks without their content encoding.
+
+    Raises FetchError for an encoding that is unknown or broken, and for a body that grows beyond ``max_inflation``
+    times what was received.
     """
-    if encoding not in DECODERS:
-        raise FetchError(Outcome.BAD_ENCODING, f"content encoding {encoding!r} is not known")
-    decoder: Decoder = DECODERS[encoding]()
-    received = grown = 0
-    async for chunk in chunks:
-        received += len(chunk)
-        decoder.feed(chunk)
-        while piece := _take(decoder, encoding):
-            grown += len(piece)
-            if grown > max(FREE_INFLATION, received * max_inflation):
-                raise FetchError(Outcome.BAD_ENCODING, f"{received} bytes of {encoding} grew to more than {grown}")
-            yield piece
 
+    def __init__(self, chunks: Chunks, encoding: str, *, max_inflation: int) -> None:
+        if encoding not in DECODERS:
+            raise FetchError(Outcome.BAD_ENCODING, f"content encoding {encoding!r} is not known")
+        self._decoder: Decoder = DECODERS[encoding]()
+        self._chunks, self._encoding, self._max_inflation = chunks, encoding, max_inflation
+        self._received = self._grown = 0
 
-def _take(decoder: Decoder, encoding: str) -> bytes:
-    try:
-        return decoder.take(STEP)
-    except (zlib.error, brotli.error) as error:
-        raise FetchError(Outcome.BAD_ENCODING, f"broken {encoding}: {error}") from error
+    async def next(self) -> bytes:
+        while not (piece := self._take()):
+            chunk = await self._chunks.next()
+            if not chunk:
+                return b""
+            self._received += len(chunk)
+            self._decoder.feed(chunk)
+        self._grown += len(piece)
+        if self._grown > max(FREE_INFLATION, self._received * self._max_inflation):
+            grown = f"{self._received} bytes of {self._encoding} grew to more than {self._grown}"
+            raise FetchError(Outcome.BAD_ENCODING, grown)
+        return piece
+
+    def _take(self) -> bytes:
+        try:
+            return self._decoder.take(STEP)
+        except (zlib.error, brotli.error) as error:
+            raise FetchError(Outcome.BAD_ENCODING, f"broken {self._encoding}: {error}") from error

@@ -125,4 +125,4 @@ def _take_document(capture: Capture, response: StagedResponse) -> None:
     if response.flaw:
         capture.outcome, capture.reason = Outcome.TRUNCATED, response.flaw
     else:
-        capture.sha256, capture.staged = response.staged.sha256, response.staged.path
+        capture.sha256, capture.staged = response.staged.sha256, response.staged

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, cast
 
 from scrapy.core.downloader.handlers import DownloadHandlers
 from scrapy.core.downloader.middleware import DownloaderMiddlewareManager
@@ -17,6 +18,20 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
 
+class Middlewares(DownloaderMiddlewareManager):
+    """Awaits only what has to be awaited: most middlewares answer at once."""
+
+    async def _process_request(self, request: Request, download_func: Any) -> Response | Request:
+        for method in self.methods["process_request"]:
+            assert method is not None
+            result = self._handle_mw_method(method, request=request)
+            if isawaitable(result):
+                result = await result
+            if result is not None:
+                return cast("Response | Request", result)
+        return cast("Response", await download_func(request))
+
+
 class Downloader:
     """Scrapy's downloader as the engine needs it: middlewares, handlers, and a limit on what is in flight."""
 
@@ -25,7 +40,7 @@ class Downloader:
         self.slots: dict[str, Any] = {}
         self.handlers = DownloadHandlers(crawler)
         self.total_concurrency = crawler.settings.getint("CONCURRENT_REQUESTS")
-        self.middleware = build_from_crawler(DownloaderMiddlewareManager, crawler)
+        self.middleware = build_from_crawler(Middlewares, crawler)
 
     def fetch(self, request: Request) -> Deferred[Response | Request]:
         return deferred_from_coro(self._fetch(request))

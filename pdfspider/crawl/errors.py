@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from scrapy.exceptions import IgnoreRequest
-from twisted.python.failure import Failure
 
 from pdfspider.exceptions import LeaseLost, PdfSpiderError
 from pdfspider.items import Outcome
+
+if TYPE_CHECKING:
+    from twisted.python.failure import Failure
 
 
 class FetchError(PdfSpiderError):
@@ -37,7 +41,8 @@ def is_give_back(error: BaseException) -> bool:
 
 def error_of(failure: Failure) -> BaseException:
     """The exception inside a Twisted failure."""
-    return failure.value  # type: ignore[no-any-return]
+    assert failure.value is not None
+    return failure.value
 
 
 STATUS_OUTCOMES = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
@@ -72,42 +73,54 @@ class Feeder:
     async def _feed(self) -> None:
         while self._crawler.crawling:
             self._worker.wake.clear()
-            grant = await self._lease()
-            if grant is not None and grant.watched in ("finished", "cancelled", "gone"):
+            try:
+                grant = await self._lease()
+            except RedisError as error:
+                logger.warning("The frontier refuses to lease: %s", error)
+                await asyncio.sleep(1)
+                continue
+            if grant.watched in ("finished", "cancelled", "gone"):
                 self._close("finished")
                 return
             await self._pause(grant)
         await self._shut_down()
 
-    async def _lease(self) -> Grant | None:
+    async def _lease(self) -> Grant:
         held = len(self._worker.held)
         wanted = 2 * self._worker.config.concurrency - held
         if self._worker.draining:
             wanted = 1 if held == 0 else 0
         grant = await self._worker.frontier.lease(wanted, held, self._worker.watched)
         self._worker.draining = grant.drain
-        for lease in grant.leases:
-            self._worker.held.add(lease)
-        for lease in grant.leases:
-            await self._accept(lease)
+        self._worker.held.update(grant.leases)
+        self._hand_over([request for lease in grant.leases if (request := await self._accept(lease))])
         return grant
 
-    async def _accept(self, lease: Lease) -> None:
+    async def _accept(self, lease: Lease) -> Request | None:
+        """The request of a lease, if it is to be fetched at once."""
         if lease.kind is LeaseKind.ROBOTS:
             lease.begun = True
             task = asyncio.create_task(self._serve_robots(lease))
             self._serving.add(task)
             task.add_done_callback(self._serving.discard)
-            return
-        request = await self._requests.make(lease)
+            return None
+        try:
+            request = await self._requests.make(lease)
+        except RedisError:
+            request = None
         if request is None:
             await self._worker.release(lease)
+        elif (early := lease.starts_at - time.monotonic()) > 0:
+            asyncio.get_running_loop().call_later(early, self._hand_over, [request])
         else:
-            asyncio.get_running_loop().call_at(_loop_time(lease.starts_at), self._hand_over, request)
+            return request
+        return None
 
-    def _hand_over(self, request: Request) -> None:
-        if request.meta["lease"] in self._worker.held and self._crawler.crawling and self._crawler.engine:
-            self._crawler.engine.crawl(request)
+    def _hand_over(self, requests: list[Request]) -> None:
+        requests = [request for request in requests if request.meta["lease"] in self._worker.held]
+        if requests and self._crawler.crawling and self._crawler.engine:
+            self._ready.extend(requests[:-1])
+            self._crawler.engine.crawl(requests[-1])  # wakes the engine for all of them
 
     async def _serve_robots(self, lease: Lease) -> None:
         try:
@@ -120,12 +133,14 @@ class Feeder:
         timeout = TICK
         if grant.wait is not None:
             timeout = min(max(grant.wait, BREATH), TICK)
-        try:
+        await self._woken(timeout)
+        while len(self._worker.held) > 1.5 * self._worker.config.concurrency and self._crawler.crawling:
+            self._worker.wake.clear()
+            await self._woken(TICK)
+
+    async def _woken(self, timeout: float) -> None:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._worker.wake.wait(), timeout)
-        except TimeoutError:
-            return
-        if len(self._worker.held) >= self._worker.config.concurrency:
-            await asyncio.sleep(BREATH)
 
     # Staying alive
 
@@ -179,7 +194,3 @@ class Feeder:
         self._ready.clear()
         idle = [lease for lease in self._worker.held if not lease.begun]
         await asyncio.gather(*(self._worker.release(lease) for lease in idle))
-
-
-def _loop_time(monotonic: float) -> float:
-    return monotonic - time.monotonic() + asyncio.get_running_loop().time()

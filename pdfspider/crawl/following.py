@@ -31,7 +31,7 @@ def to_follow(worker: Worker, lease: Lease, response: StagedResponse) -> list[En
     """The entries of a page's links that the frontier may not know yet."""
     entry, job = lease.entry, response.request.meta["job"]  # type: ignore[union-attr]
     assert entry is not None
-    if entry.leaf or entry.max_depth and entry.depth >= entry.max_depth:
+    if entry.leaf or (entry.max_depth and entry.depth >= entry.max_depth):
         return []
     known = worker.frontier.known.urls(lease.run)
     scope = scope_around(entry.scope, job.anchors, host_of(response.url))
@@ -58,9 +58,7 @@ def _child(parent: Entry, link: Link, scope: Scope, found_on: str) -> Entry:
     )
 
 
-def redirected(
-    worker: Worker, capture: Capture, response: StagedResponse
-) -> tuple[Outcome, str | None, list[Entry]]:
+def redirected(worker: Worker, capture: Capture, response: StagedResponse) -> tuple[Outcome, str | None, list[Entry]]:
     """Outcome, reason and child of a redirect that leads to another origin: its gate and its robots.txt apply there."""
     entry: Entry = capture.lease.entry
     target = redirect_target(response)
@@ -82,6 +80,6 @@ def redirected(
         host=host_of(target),
         hops=hops,
         document=document,
-        leaf=entry.leaf or not inside and entry.technique != "seed",
+        leaf=entry.leaf or (not inside and entry.technique != "seed"),
     )
     return Outcome.REDIRECT, f"to {target}", [child]

@@ -7,21 +7,19 @@ release is pinned.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import time
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import aiohttp
 import yarl
-from scrapy.core.downloader.handlers._aiohttp import AiohttpDownloadHandler, _ClientResponse
-from scrapy.http import Headers
+from scrapy.core.downloader.handlers._aiohttp import AiohttpDownloadHandler
 from scrapy.utils.ssl import _make_ssl_context
 
-from pdfspider.crawl.bodies import arriving, decoded
+from pdfspider.crawl.bodies import Arriving, Chunks, Decoded
+from pdfspider.crawl.departures import AwaitedResponse, Departure, LeavingRequest
 from pdfspider.crawl.errors import FetchError
-from pdfspider.crawl.redirects import RedirectChain
+from pdfspider.crawl.redirects import REDIRECTS, RedirectChain
 from pdfspider.crawl.responses import StagedResponse
 from pdfspider.crawl.worker import Worker
 from pdfspider.documents.errors import StagingError
@@ -31,33 +29,21 @@ from pdfspider.exceptions import LeaseLost
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from aiohttp.connector import Connection
     from scrapy import Request
     from scrapy.crawler import Crawler
+    from scrapy.settings import BaseSettings
 
     from pdfspider.documents.staging import Finished
     from pdfspider.frontier.leases import Lease
 
 logger = logging.getLogger(__name__)
-sending: ContextVar[Lease] = ContextVar("sending")
-
-
-class _ClientRequest(aiohttp.ClientRequest):
-    """Notes when the request is really sent, which may be long after it was made: a connection comes first."""
-
-    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        if lease := sending.get(None):
-            lease.started_at = time.monotonic()
-            logger.debug("start %.6f %s", lease.started_at, self.url)
-        return await super().send(conn)
+READ_BUFFER = 256 * 1024
 
 
 class StagingDownloadHandler(AiohttpDownloadHandler):
     """Fetches for a lease: ``request.meta["lease"]``."""
 
-    lazy: ClassVar[bool] = True
+    lazy = True
     experimental: ClassVar[bool] = False
 
     def __init__(self, crawler: Crawler) -> None:
@@ -73,17 +59,18 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
             connector=aiohttp.TCPConnector(local_addr=self._bind_address, limit=0, ttl_dns_cache=300),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            request_class=_ClientRequest,
-            response_class=_ClientResponse,
+            request_class=LeavingRequest,
+            response_class=AwaitedResponse,
             timeout=self._timeout,
+            read_bufsize=READ_BUFFER,
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
         )
+        self._headers = _default_headers(crawler.settings)
 
-    async def download_request(self, request: Request) -> StagedResponse:  # type: ignore[override]
+    async def download_request(self, request: Request) -> StagedResponse:
         lease: Lease = request.meta["lease"]
         if verdict := request.meta.get("verdict"):
             raise FetchError(*verdict)
-        sending.set(lease)
         with self._worker.flights.flying(lease):
             await self._await_start(lease.starts_at)
             return await self._follow(request, lease)
@@ -95,68 +82,89 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
         if time.monotonic() > self._worker.frontier.valid_until:
             raise LeaseLost
 
-    async def _follow(self, request: Request, lease: Lease) -> StagedResponse:
-        """Fetches, and follows redirects within the host under further start permits."""
-        chain = RedirectChain(request.url, self._config.max_redirects)
-        while True:
-            response = await self._fetch(request, chain, lease)
-            if not chain.follow(response):
-                response.hops = tuple(chain.hops)
-                return response
-            if request.meta.get("obey_robots") and (verdict := await self._worker.robots.verdict(chain.url)):
-                raise FetchError(*verdict)
-            wait = await self._worker.frontier.permit(lease)
-            await self._await_start(time.monotonic() + wait)
+    async def _permit(self, lease: Lease) -> None:
+        wait = await self._worker.frontier.permit(lease)
+        await self._await_start(time.monotonic() + wait)
 
-    async def _fetch(self, request: Request, chain: RedirectChain, lease: Lease) -> StagedResponse:
-        headers = self._request_headers(request)
-        if cookies := chain.cookie_header():
-            headers[b"Cookie"] = cookies
+    async def _follow(self, request: Request, lease: Lease) -> StagedResponse:
+        """Fetches, and follows redirects within the origin under further start permits."""
+        response = await self._fetch(request, request.url, lease)
+        if response.status not in REDIRECTS:
+            return response
+        chain = RedirectChain(request.url, self._config.max_redirects)
+        while chain.follow(response):
+            if request.meta["job"].robots and (verdict := await self._worker.robots.verdict(chain.url)):
+                raise FetchError(*verdict)
+            await self._permit(lease)
+            response = await self._fetch(request, chain.url, lease, chain.cookie_header())
+        response.hops = tuple(chain.hops)
+        return response
+
+    async def _fetch(self, request: Request, url: str, lease: Lease, cookies: str = "") -> StagedResponse:
+        Departure.current.set(Departure(lease, self._permit, self._config.idle_timeout))
         try:
             async with self._session.request(
                 request.method,
-                yarl.URL(chain.url, encoded=True),
+                yarl.URL(url, encoded=True),
                 data=request.body or None,
-                headers=headers.to_tuple_list(),
+                headers=self._headers_for(request, cookies),
                 ssl=self._ssl_context,
                 allow_redirects=False,
-                proxy=self._extract_proxy_url_with_creds(request),
+                proxy=self._extract_proxy_url_with_creds(request) if "proxy" in request.meta else None,
             ) as response:
                 if lease.report:
                     await self._worker.frontier.started(lease)
-                return await self._read(response, chain.url, request)
+                return await self._read(response, url, request)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _fetch_error(error, self._config.connect_timeout, self._config.idle_timeout) from error
 
-    async def _read(self, response: Any, url: str, request: Request) -> StagedResponse:
-        chunks = arriving(
-            response.content, idle_timeout=self._config.idle_timeout, minimum_rate=self._config.minimum_rate
-        )
-        encoding = response.headers.get("Content-Encoding", "").strip().lower()
-        if encoding not in ("", "identity"):
-            chunks = decoded(chunks, encoding, max_inflation=self._config.max_inflation)
-        head = await _read_at_least(chunks, HEAD_SIZE)
-        kind = sniff(bytes(head[:HEAD_SIZE]), response.headers.get("Content-Type"))
-        staged, flaw = None, None
-        limit = request.meta.get("whole", self._config.page_limit if kind is Kind.HTML else HEAD_SIZE)
-        if kind is Kind.PDF and response.status < 300:
-            staged, flaw = await self._stage(chunks, bytes(head))
-            head = bytearray()
-        elif response.status < 300:
-            head = await _read_at_least(chunks, limit, head)
-        del head[limit:]
-        _spare_connection(response)
-        return self._response(response, url, request, body=bytes(head), kind=kind, staged=staged, flaw=flaw)
+    def _headers_for(self, request: Request, cookies: str) -> dict[str, str]:
+        """The default headers, and what a middleware or a redirect has added to them."""
+        if not request.headers and not cookies:
+            return self._headers
+        own = {key.decode("latin-1"): b",".join(request.headers.getlist(key)) for key in request.headers}
+        headers = {**self._headers, **{key: value.decode("latin-1") for key, value in own.items()}}
+        headers.pop("Proxy-Authorization", None)
+        return {**headers, "Cookie": cookies} if cookies else headers
 
-    async def _stage(self, chunks: AsyncIterator[bytes], head: bytes) -> tuple[Finished, str | None]:
+    async def _read(self, response: Any, url: str, request: Request) -> StagedResponse:
+        config, received = self._config, response.headers
+        chunks: Chunks = Arriving(response.content, idle_timeout=config.idle_timeout, minimum_rate=config.minimum_rate)
+        encoding = received.get("Content-Encoding", "").strip().lower()
+        if encoding not in ("", "identity"):
+            chunks = Decoded(chunks, encoding, max_inflation=config.max_inflation)
+        body = await _read_at_least(chunks, HEAD_SIZE, b"")
+        kind = sniff(body[:HEAD_SIZE], received.get("Content-Type"))
+        staged, flaw = None, None
+        limit = request.meta.get("whole", config.page_limit if kind is Kind.HTML else HEAD_SIZE)
+        if kind is Kind.PDF and response.status < 300:
+            staged, flaw = await self._stage(chunks, body)
+            body = b""
+        elif response.status < 300 and limit > HEAD_SIZE:
+            body = await _read_at_least(chunks, limit, body)
+        _spare_connection(response)
+        return StagedResponse(
+            url,
+            status=response.status,
+            body=body[:limit],
+            request=request,
+            received=received,
+            kind=kind,
+            staged=staged,
+            flaw=flaw,
+        )
+
+    async def _stage(self, chunks: Chunks, head: bytes) -> tuple[Finished, str | None]:
         file = self._worker.staging.new()
         limit = self._config.document_limit
         broken: aiohttp.ClientPayloadError | None = None
         try:
             await file.write(head)
+            self._worker.received += len(head)
             try:
-                async for chunk in chunks:
+                while chunk := await chunks.next():
                     await file.write(chunk)
+                    self._worker.received += len(chunk)
                     if limit and file.size > limit:
                         raise FetchError(Outcome.TOO_LARGE, f"more than {limit} bytes")
             except aiohttp.ClientPayloadError as error:
@@ -172,29 +180,19 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
             raise
         return finished, flaw
 
-    def _response(self, response: Any, url: str, request: Request, **parts: Any) -> StagedResponse:
-        headers = Headers(list(response.headers.items()))
-        headers.pop(b"Content-Encoding", None)
-        peer = response._peername  # noqa: SLF001 - the response class is Scrapy's
-        return StagedResponse(
-            url,
-            status=response.status,
-            headers=headers,
-            request=request,
-            ip_address=ipaddress.ip_address(peer[0].partition("%")[0]) if peer else None,
-            protocol="HTTP/1.1",
-            **parts,
-        )
+
+def _default_headers(settings: BaseSettings) -> dict[str, str]:
+    headers = {name: value for name, value in settings.getdict("DEFAULT_REQUEST_HEADERS").items() if value is not None}
+    return {**headers, "User-Agent": settings["USER_AGENT"], "Accept-Encoding": "identity"}
 
 
-async def _read_at_least(chunks: AsyncIterator[bytes], size: int, body: bytearray | None = None) -> bytearray:
-    body = bytearray() if body is None else body
-    while len(body) < size:
-        chunk = await anext(chunks, None)
-        if chunk is None:
-            break
-        body += chunk
-    return body
+async def _read_at_least(chunks: Chunks, size: int, begun: bytes) -> bytes:
+    """Reads on until there are ``size`` bytes, or no more."""
+    parts, have = [begun], len(begun)
+    while have < size and (chunk := await chunks.next()):
+        parts.append(chunk)
+        have += len(chunk)
+    return b"".join(parts)
 
 
 def _spare_connection(response: aiohttp.ClientResponse) -> None:

@@ -4,36 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import io
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from scrapy.exceptions import NotConfigured
 from scrapy.pipelines.files import FilesPipeline, FSFilesStore
 from scrapy.utils.defer import ensure_awaitable
 
+from pdfspider.batching import Batcher
 from pdfspider.crawl.worker import Worker
-from pdfspider.documents.store import document_path, keep
+from pdfspider.documents.errors import StoreError
+from pdfspider.documents.store import Staged, document_path, keep_all
+from pdfspider.exceptions import ConfigurationError
 from pdfspider.items import Capture
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+    from os import PathLike
+
     from scrapy.crawler import Crawler
-    from scrapy.pipelines.media import MediaPipeline
+
+    from pdfspider.documents.staging import Finished
 
 
 class DirectoryStore(FSFilesStore):
-    """A directory as the store: the staged file is renamed, off the event loop."""
+    """A directory as the store: documents are written and renamed in groups, off the event loop."""
 
-    def persist_file(  # type: ignore[override]
-        self,
-        path: str,
-        buf: IO[bytes],
-        info: MediaPipeline.SpiderInfo,
-        meta: dict[str, Any] | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> asyncio.Future[bool]:
-        loop = asyncio.get_running_loop()
-        executor = Worker.of(info.spider.crawler).staging.executor
-        return loop.run_in_executor(executor, keep, Path(buf.name), Path(self.basedir, path))
+    def __init__(self, basedir: str | PathLike[str]) -> None:
+        super().__init__(basedir)
+        self._executor: Executor | None = None
+        self._keep = Batcher(self._keep_all, limit=64)
+
+    async def keep(self, document: Finished, executor: Executor) -> None:
+        """Raises StoreError."""
+        self._executor = executor
+        target = f"{self.basedir}/{document_path(document.sha256)}"
+        result = await self._keep(Staged(str(document.path), document.content, target))
+        if isinstance(result, StoreError):
+            raise result
+
+    async def _keep_all(self, documents: list[Staged]) -> list[bool | StoreError]:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, keep_all, documents)
 
 
 class _Upload(io.FileIO):
@@ -44,7 +54,7 @@ class _Upload(io.FileIO):
         return self.read()
 
 
-class PdfFilesPipeline(FilesPipeline):  # type: ignore[misc]
+class PdfFilesPipeline(FilesPipeline):
     """Persists the document that the crawl has fetched and judged already; it downloads nothing itself."""
 
     STORE_SCHEMES: ClassVar[dict[str, Any]] = {
@@ -55,24 +65,38 @@ class PdfFilesPipeline(FilesPipeline):  # type: ignore[misc]
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> PdfFilesPipeline:
+        """Raises ConfigurationError for a FILES_STORE that cannot be one."""
         cls._update_stores(crawler.settings)
-        return cls(Worker.of(crawler).config.files_store, crawler=crawler)
+        store = Worker.of(crawler).config.files_store
+        try:
+            return cls(store, crawler=crawler)
+        except KeyError as error:
+            schemes = ", ".join(f"{scheme}://" for scheme in cls.STORE_SCHEMES if scheme)
+            raise ConfigurationError(f"FILES_STORE={store}: there is no store for {error} ({schemes})") from None
+        except ValueError:
+            raise ConfigurationError(f"FILES_STORE={store} is not complete: it ends in BUCKET/PREFIX/") from None
+        except (NotConfigured, ImportError, OSError) as error:
+            raise ConfigurationError(f"FILES_STORE={store} cannot be used: {error}") from None
 
     async def process_item(self, item: Any, spider: Any = None) -> Any:
-        if isinstance(item, Capture) and item.staged and item.sha256:
-            await self._persist(item.staged, document_path(item.sha256))
+        if isinstance(item, Capture) and item.staged:
+            await self._persist(item.staged)
             self.inc_stats("downloaded")
             item.staged = None
         return item
 
-    async def _persist(self, staged: Path, path: str) -> None:
+    async def _persist(self, document: Finished) -> None:
         if isinstance(self.store, DirectoryStore):
-            with staged.open("rb") as file:
-                await self.store.persist_file(path, file, self.spiderinfo)
-            return
-        with _Upload(staged) as file:
-            await ensure_awaitable(self.store.persist_file(path, file, self.spiderinfo))
-        await asyncio.to_thread(staged.unlink)
+            await self.store.keep(document, Worker.of(self.crawler).staging.executor)
+        elif document.content is not None:
+            await self._upload(document, io.BytesIO(document.content))
+        else:
+            with _Upload(document.path) as file:
+                await self._upload(document, file)
+            await asyncio.to_thread(document.path.unlink)
+
+    async def _upload(self, document: Finished, content: Any) -> None:
+        await ensure_awaitable(self.store.persist_file(document_path(document.sha256), content, self.spiderinfo))
 
 
 class RecordsPipeline:

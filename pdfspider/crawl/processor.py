@@ -16,14 +16,12 @@ from pdfspider.frontier.leases import Ending
 from pdfspider.items import Capture, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from scrapy.crawler import Crawler
 
 logger = logging.getLogger(__name__)
 
 
-class Processor(ItemPipelineManager):  # type: ignore[misc]
+class Processor(ItemPipelineManager):
     """Runs the item pipelines; whatever happens in them, the URL gets its ending, and exactly one."""
 
     def __init__(self, *middlewares: Any, crawler: Crawler | None = None) -> None:
@@ -90,6 +88,7 @@ class Processor(ItemPipelineManager):  # type: ignore[misc]
             return
         self._worker.settled(capture.lease)
         self._count(f"outcome/{outcome.value}")
+        self._stats.inc_value("pdfspider/bytes", size)
 
     def _count(self, stat: str) -> None:
         self._stats.inc_value(f"pdfspider/{stat}")

@@ -41,8 +41,8 @@ class RedirectChain:
         target = redirect_target(response)
         if target is None or origin_of(target) != origin_of(self.url):
             return False
-        for header in response.headers.getlist("Set-Cookie"):
-            self._cookies.load(header.decode("latin-1"))
+        for header in response.received.getall("Set-Cookie", ()):
+            self._cookies.load(header)
         self.hops.append(Hop(response.status, self.url))
         if len(self.hops) > self._limit:
             raise FetchError(Outcome.REDIRECT_LOOP, f"more than {self._limit} redirects")

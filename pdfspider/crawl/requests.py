@@ -40,7 +40,7 @@ class RequestMaker:
             verdict = await self._verdict(lease, obey_robots=job.robots)
         except (JobNotFound, GiveBack):
             return None
-        meta: dict[str, Any] = {"lease": lease, "job": job}
+        meta: dict[str, Any] = {"lease": lease, "job": job, "verbatim_url": True}
         if verdict:
             meta["verdict"] = verdict
         spider: Any = self._crawler.spider

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scrapy.http import Response
+from scrapy.http import Headers, Response
 
 from pdfspider.documents.head import Kind
 
 if TYPE_CHECKING:
+    from multidict import CIMultiDictProxy
+
     from pdfspider.documents.staging import Finished
     from pdfspider.items import Hop
 
@@ -17,15 +19,16 @@ class StagedResponse(Response):
     """A response that carries what the first KiB said it is.
 
     ``kind`` is what the body is; a PDF is in ``staged`` and ``body`` is empty; a page's ``body`` is bounded; of
-    anything else only the head was read. ``hops`` are the redirects within the host that led here; ``flaw`` tells
-    what is wrong with a PDF that is not whole.
+    anything else only the head was read. ``received`` are the headers as they came; ``hops`` are the redirects within
+    the origin that led here; ``flaw`` tells what is wrong with a PDF that is not whole.
     """
 
-    attributes: tuple[str, ...] = (*Response.attributes, "kind", "staged", "hops", "flaw")
+    attributes: tuple[str, ...] = (*Response.attributes, "received", "kind", "staged", "hops", "flaw")
 
     def __init__(
         self,
         *args: Any,
+        received: CIMultiDictProxy[str],
         kind: Kind = Kind.OTHER,
         staged: Finished | None = None,
         hops: tuple[Hop, ...] = (),
@@ -33,12 +36,24 @@ class StagedResponse(Response):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.received = received
         self.kind = kind
         self.staged = staged
         self.hops = hops
         self.flaw = flaw
 
+    @property
+    def headers(self) -> Headers:
+        """Scrapy's form of the headers, made when somebody asks for it; without the encoding that has been undone."""
+        if self._headers is None:
+            self._headers = Headers(list(self.received.items()))
+            self._headers.pop(b"Content-Encoding", None)
+        return self._headers
+
+    @headers.setter
+    def headers(self, value: Any) -> None:
+        self._headers = None if value is None else Headers(value)
+
     def header(self, name: str) -> str | None:
-        """A header as text, if it is there."""
-        value = self.headers.get(name)
-        return value.decode("latin-1") if value else None
+        """A header as it was received, if it is there and not empty."""
+        return self.received.get(name) or None

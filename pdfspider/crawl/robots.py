@@ -16,6 +16,7 @@ from pdfspider.crawl.errors import GiveBack, is_give_back, outcome_of, status_ou
 from pdfspider.discovery.urls import origin_of
 from pdfspider.documents.head import Kind
 from pdfspider.exceptions import LeaseLost
+from pdfspider.frontier.jobs import Job
 from pdfspider.items import OUTCOMES_BY_CODE, Outcome
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 LOCAL_TTL = 300.0
 LOCAL_LIMIT = 2_000
 BODY_LIMIT = 512 * 1024
+NO_RULES = Job(name="", run=0, robots=False, anchors="")
 UNAVAILABLE = frozenset({Outcome.SERVER_ERROR, Outcome.THROTTLED})
 
 
@@ -72,7 +74,7 @@ class Robots:
         return rules
 
     async def _load(self, origin: str) -> Rules:
-        record = await self._worker.frontier.robots(sha1(origin.encode()).hexdigest())  # noqa: S324 - a key
+        record = await self._worker.frontier.robots(sha1(origin.encode()).hexdigest())
         if record is None:
             raise GiveBack(f"the robots.txt of {origin} has to be fetched again")
         failure = OUTCOMES_BY_CODE[record.failure] if record.failure else None
@@ -87,12 +89,14 @@ class Robots:
             logger.debug("The lease on the robots.txt of %s was lost", lease.origin)
 
     async def _fetch(self, crawler: Crawler, lease: Lease) -> None:
-        request = Request(f"{lease.origin}/robots.txt", meta={"lease": lease, "whole": BODY_LIMIT}, dont_filter=True)
+        request = Request(
+            f"{lease.origin}/robots.txt", meta={"lease": lease, "job": NO_RULES, "whole": BODY_LIMIT}, dont_filter=True
+        )
         assert crawler.engine is not None
         try:
             response: StagedResponse = await crawler.engine.download_async(request)  # type: ignore[assignment]
             failure = status_outcome(response.status)
-        except Exception as error:  # noqa: BLE001 - every failure has a class
+        except Exception as error:
             if is_give_back(error):
                 await self._worker.frontier.release(lease)
                 return

@@ -12,7 +12,9 @@ from scrapy.exceptions import CloseSpider
 from scrapy.utils.defer import deferred_from_coro
 
 from pdfspider.crawl.feeder import Feeder
+from pdfspider.crawl.scraper import use_lean_scraper
 from pdfspider.crawl.submission import open_job
+from pdfspider.crawl.tuning import tune
 from pdfspider.crawl.worker import Worker
 from pdfspider.exceptions import PdfSpiderError
 
@@ -27,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class Scheduler(BaseScheduler):
-    """Hands out what the feeder has leased. It never runs dry: the feeder closes the spider when its job is finished."""
+    """Hands out what the feeder has leased. It never runs dry: the feeder closes the spider when its job ends."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
@@ -52,9 +54,16 @@ class Scheduler(BaseScheduler):
         except PdfSpiderError as error:
             logger.error("%s", error)  # noqa: TRY400 - the message says it all
             await self._worker.close()
-            raise CloseSpider("refused") from None
+            # Not raised here: what is opened after the scheduler must be open before it can be closed.
+            self._crawler.signals.connect(self._refuse, signals.spider_opened)
+            return
+        use_lean_scraper(self._crawler)
+        tune(self._crawler.settings)
         # The engine cannot be woken before it has started.
         self._crawler.signals.connect(self._feeder.start, signals.engine_started)
+
+    def _refuse(self) -> None:
+        raise CloseSpider("refused")
 
     async def _close(self) -> None:
         await self._feeder.stop()

@@ -66,7 +66,7 @@ def read_urls(params: Params) -> list[str]:
 
 
 def job_for(urls: Sequence[str]) -> str:
-    """The name of a job that was given none: the same for the same URLs, so that a crawl that was interrupted goes on."""
+    """The name of a job that was given none: the same for the same URLs, so that an interrupted crawl goes on."""
     digest = blake2b("\n".join(sorted(urls)).encode(), digest_size=4).hexdigest()
     return f"{host_of(normalise(urls[0])).strip('[]').replace(':', '-')[:50]}-{digest}"
 

@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from weakref import WeakKeyDictionary
 
 from pdfspider.config import Config
@@ -21,6 +21,8 @@ from pdfspider.frontier.frontier import Frontier
 from pdfspider.records import Database
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from redis.asyncio import Redis
     from scrapy.crawler import Crawler
 
@@ -32,7 +34,7 @@ logger = logging.getLogger(__name__)
 class Worker:
     """One worker process as its components see it; ``Worker.of(crawler)`` is the crawler's."""
 
-    _workers: WeakKeyDictionary[Crawler, Worker] = WeakKeyDictionary()
+    _workers: ClassVar[WeakKeyDictionary[Crawler, Worker]] = WeakKeyDictionary()
 
     redis: Redis
     frontier: Frontier
@@ -45,6 +47,12 @@ class Worker:
         self.name = f"{host}-{os.getpid()}-{secrets.token_hex(3)}"
         self.watched: int | None = None
         """The run after whose end this worker closes."""
+        self.job: str | None = None
+        """The name of that run's job."""
+        self.received = 0
+        """Bytes of documents that have come so far, those of unfinished ones too."""
+        self.before_close: list[Callable[[], Awaitable[None]]] = []
+        """What wants to look at the frontier once more, after the last lease has ended."""
         self.flights = Flights()
         self.robots = Robots(self)
         self.held: set[Lease] = set()
@@ -73,6 +81,8 @@ class Worker:
 
     async def close(self) -> None:
         """Closes what was opened; leases that are still out are available to others at once."""
+        for look in self.before_close:
+            await look()
         for part in reversed(self._opened):
             await getattr(self, f"_close_{part}")()
         self._opened.clear()

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import re
 import socket
-from functools import lru_cache
+from functools import cache, lru_cache
 from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import idna
-from tldextract import TLDExtract
+
+if TYPE_CHECKING:
+    from tldextract import TLDExtract
 
 _NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}").fullmatch
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*").fullmatch
 _ADDRESS = re.compile(r"\[.*\]|[0-9.]+").fullmatch
 _LONGEST_NAME = 253
 
-_SUFFIXES = TLDExtract(cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True)
+
+@cache
+def _suffixes() -> TLDExtract:
+    from tldextract import TLDExtract  # noqa: PLC0415 - slow to load, and only scope=domain needs it
+
+    return TLDExtract(cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True)
 
 
 def normal_host(host: str) -> str:
@@ -71,4 +79,4 @@ def registered_domain(host: str) -> str:
     """
     if _ADDRESS(host):
         return host
-    return _SUFFIXES(host).top_domain_under_public_suffix or host
+    return _suffixes()(host).top_domain_under_public_suffix or host

@@ -32,18 +32,22 @@ T = TypeVar("T")
 
 STAGING = ".staging"
 BATCH_SIZE = 768 * 1024
-"""Bytes that are collected before they are written; a smaller document is written in one go."""
+"""Bytes that are collected before they are written; a smaller document stays in memory until it is kept."""
 THREADS = 4
 
 
 class Finished(NamedTuple):
-    """A document that is completely staged; ``head`` and ``tail`` are its first KiB and its last 64 KiB."""
+    """A document that has arrived completely; ``head`` and ``tail`` are its first KiB and its last 64 KiB.
+
+    A small one is still in memory: it is in ``content``, and there is no file at ``path`` yet.
+    """
 
     path: Path
     sha256: str
     size: int
     head: bytes
     tail: bytes
+    content: bytearray | None = None
 
 
 class Staging:
@@ -111,9 +115,18 @@ class StagedFile:
             await self._flush()
 
     async def finish(self) -> Finished:
-        """Write what is left. The file is not yet durable: that is part of ``store.keep``."""
+        """Write what is left of a large document. It is not yet durable: that is part of ``store.keep_all``."""
+        if not self._begun:
+            return self._in_memory()
         await self._flush()
         return Finished(self.path, self._hash.hexdigest(), self.size, self._head, self._tail)
+
+    def _in_memory(self) -> Finished:
+        if self._given_up:
+            raise StagingError(self.path, "it was given up after an earlier error")
+        content, self._buffer, self._given_up = self._buffer, bytearray(), True
+        head, tail = bytes(content[:HEAD_SIZE]), bytes(content[-TAIL_SIZE:])
+        return Finished(self.path, hashlib.sha256(content).hexdigest(), self.size, head, tail, content)
 
     async def discard(self) -> None:
         """Remove the file, at any time and any number of times. Raises StagingError."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import uuid
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from pdfspider.documents.errors import StoreError
 from pdfspider.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
 STORE_ID = ".store-id"
 
@@ -21,16 +22,37 @@ def document_path(sha256: str) -> str:
     return f"{sha256[:2]}/{sha256[2:4]}/{sha256}.pdf"
 
 
-def keep(staged: Path, target: Path) -> bool:
-    """Move a staged file to its final name and make both durable. To be run in a thread.
+class Staged(NamedTuple):
+    """A document on its way to its final name: in the file ``path``, or in memory with that as its staging name."""
 
-    False if the target was there already with the same size; the staged file is then removed. Of several at the
-    same instant more than one may return True. Raises StoreError.
+    path: str
+    content: bytes | bytearray | None
+    target: str
+
+
+def keep_all(documents: Sequence[Staged]) -> list[bool | StoreError]:
+    """Bring staged documents to their final names, durably: each is written and synced, renamed, and then the
+    directories are synced. To be run in a thread; a group shares the journal's commits and the way to the thread.
+
+    For each True, or False where the target was there already with the same size (what was staged is then removed), or
+    the error. Of several at the same instant more than one may get True.
     """
+    changed: dict[str, None] = {}
+    results = [_attempt(document, changed) for document in documents]
     try:
-        return _keep(staged, target)
+        for directory in changed:
+            _sync(directory)
     except OSError as error:
-        raise StoreError(target, error) from error
+        return [StoreError(Path(document.target), error) for document in documents]
+    return results
+
+
+def keep(staged: Path, target: Path) -> bool:
+    """One staged file, as ``keep_all`` does it. Raises StoreError."""
+    result = keep_all([Staged(str(staged), None, str(target))])[0]
+    if isinstance(result, StoreError):
+        raise result
+    return result
 
 
 def store_id(root: Path) -> str:
@@ -57,39 +79,67 @@ def make_directory(directory: Path) -> None:
         raise ConfigurationError(f"cannot write to the directory {directory}")
 
 
-def _keep(staged: Path, target: Path) -> bool:
-    """Directories are made first and synced last: one commit of the file system's journal then serves them all."""
-    if _size(target) == staged.stat().st_size:
-        staged.unlink()
-        _sync(target.parent)
+def _attempt(document: Staged, changed: dict[str, None]) -> bool | StoreError:
+    try:
+        return _place(document, changed)
+    except OSError as error:
+        return StoreError(Path(document.target), error)
+
+
+def _place(document: Staged, changed: dict[str, None]) -> bool:
+    path, content, target = document
+    directory = os.path.dirname(target)  # noqa: PTH120 - pathlib costs more than the system calls here
+    size = os.stat(path).st_size if content is None else len(content)  # noqa: PTH116
+    if _size(target) == size:
+        if content is None:
+            os.unlink(path)  # noqa: PTH108
+        changed[directory] = None
         return False
-    changed = [target.parent, *_make(target.parent)]
-    _sync(staged)
-    staged.replace(target)
-    for directory in changed:
-        _sync(directory)
+    _make(directory, changed)
+    if content is None:
+        _sync(path)
+    else:
+        _write(path, content)
+    os.replace(path, target)  # noqa: PTH105
+    changed[directory] = None
     return True
 
 
-def _size(path: Path) -> int | None:
+def _size(path: str) -> int | None:
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size  # noqa: PTH116
     except FileNotFoundError:
         return None
 
 
-def _make(directory: Path) -> list[Path]:
-    """Make a directory and its parents where they are missing; the directories that got an entry by that."""
+def _make(directory: str, changed: dict[str, None]) -> None:
+    """Make a directory and its parents where they are missing; notes the directories that got an entry by that."""
+    parent = os.path.dirname(directory)  # noqa: PTH120
     try:
-        directory.mkdir()
+        os.mkdir(directory)  # noqa: PTH102
     except FileExistsError:
-        return []
+        return
     except FileNotFoundError:
-        return [*_make(directory.parent), *_make(directory)]
-    return [directory.parent]
+        _make(parent, changed)
+        _make(directory, changed)
+    changed[parent] = None
 
 
-def _sync(path: Path) -> None:
+def _write(path: str, content: bytes | bytearray) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    except OSError:
+        os.unlink(path)  # noqa: PTH108
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _sync(path: str | Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

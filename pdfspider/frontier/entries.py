@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from os.path import commonprefix
+from os.path import commonprefix  # by characters, which is what is wanted here
 from typing import Any
 
 import msgpack
@@ -44,7 +44,7 @@ class Entry:
 
     def pack(self) -> bytes:
         """The payload: a msgpack array whose tail is left out where it holds defaults."""
-        shared = len(commonprefix((self.url, self.found_on))) if self.found_on else 0
+        shared = len(commonprefix((self.url, self.found_on))) if self.found_on else 0  # noqa: RUF071
         values: list[Any] = [
             self.url,
             self.depth,

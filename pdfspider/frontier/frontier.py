@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from pdfspider.batching import Batcher
 from pdfspider.exceptions import ForeignStoreError, JobNotFound, LeaseLost
-from pdfspider.frontier.batch import Batcher
 from pdfspider.frontier.entries import Entry
 from pdfspider.frontier.jobs import Job, JobOptions, job_name, status_of
 from pdfspider.frontier.known import Known
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PREFIX = "{pdfs}:"
 LINKS_PER_CALL = 512
+JOBS_KNOWN = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Frontier:
         alone: bool = False,
         clock: Callable[[], int] | None = None,
     ) -> None:
-        self.redis = redis
+        self.redis: Any = redis  # its replies are bytes, which redis-py's types leave open
         self.nonce = secrets.token_hex(4)
         self.worker = worker or f"command-{self.nonce}"
         self.lease_seconds = lease_seconds
@@ -98,10 +99,12 @@ class Frontier:
     ) -> Submitted:
         """Admits URLs to a job; those that it knows already change nothing.
 
-        ``revive`` maps class codes to "done" or "dead": URLs that ended in these are queued again. ``claimed`` are the
-        raw start URLs that this call settles.
+        A job that is opened without ``options`` takes over those of its run before, or the defaults. ``revive`` maps
+        class codes to "done" or "dead": URLs that ended in these are queued again. ``claimed`` are the raw start URLs
+        that this call settles.
         """
-        fields = options.fields() if options else False
+        fields = (options or JobOptions()).fields()
+        given = options is not None
         added = revived = 0
         parts = [entries[i : i + LINKS_PER_CALL] for i in range(0, len(entries), LINKS_PER_CALL)] or [()]
         for i, part in enumerate(parts, 1):
@@ -109,7 +112,8 @@ class Frontier:
             claim: Any = [self.worker, *claimed] if claimed and last else False
             links = [entry.link() for entry in part]
             revivable = dict(revive) if revive else False
-            answer = await self._scripts("submit", job_name(name), fields, seal and last, links, revivable, claim)
+            arguments = (fields, given, seal and last, links, revivable, claim)
+            answer = await self._scripts("submit", job_name(name), *arguments)
             added, revived = added + answer[1], revived + answer[2]
         return Submitted(int(answer[0]), added, revived)
 
@@ -130,6 +134,8 @@ class Frontier:
     async def job(self, run: int) -> Job:
         """A run by its number, remembered. Raises JobNotFound."""
         if run not in self._jobs:
+            if len(self._jobs) >= JOBS_KNOWN:
+                self._jobs.clear()
             raw = await self.redis.hgetall(f"{PREFIX}job:{run}")
             if not raw:
                 raise JobNotFound(f"run {run} is gone")
@@ -152,6 +158,15 @@ class Frontier:
             "hosts": {"waiting": await self.redis.zcard(f"{PREFIX}hosts")},
             "workers": {name: {"leases": leases} for name, leases in workers},
         }
+
+    async def status_of_run(self, run: int) -> dict[str, Any] | None:
+        """The status of one run, with the number of its ``hosts`` and of all ``workers``; None where it is gone."""
+        async with self.redis.pipeline(transaction=False) as pipe:
+            pipe.hgetall(f"{PREFIX}job:{run}")
+            pipe.scard(f"{PREFIX}job:{run}:hosts")
+            pipe.zcard(f"{PREFIX}workers")
+            raw, hosts, workers = await pipe.execute()
+        return {**status_of({**raw, b"run": run}), "hosts": hosts, "workers": workers} if raw else None
 
     async def workers(self) -> AsyncIterator[str]:
         """Names of the workers that may hold leases."""
@@ -185,9 +200,10 @@ class Frontier:
         )
         answer, sent = await self._persist("lease", *arguments)
         self._alone = False
-        self._prolong(sent)
+        if answer[4]:
+            self._prolong(sent)
         self.known.at_epoch(answer[0])
-        leases = [self._lease(values, time.monotonic()) for values in answer[4:]]
+        leases = [self._lease(values, time.monotonic()) for values in answer[5:]]
         wait = answer[1] / 1000 if answer[1] >= 0 else None
         return Grant(answer[0], wait, bool(answer[2]), answer[3].decode(), leases)
 
@@ -255,6 +271,11 @@ class Frontier:
 
     async def claim_start_urls(self, redis: Redis, timeout: float, limit: int = 128) -> list[bytes]:
         """Moves start URLs to this worker's claim, waiting up to ``timeout`` seconds for the first."""
+        if not self.valid_until:
+            await self.lease(0, 0)  # so that what it claims is missed when it dies
+        left: list[bytes] = await self.redis.lrange(self.taking, -limit, -1)
+        if left:  # by a call whose answer was lost, or whose submit failed
+            return left[::-1]
         first = await redis.blmove(self.start_urls, self.taking, timeout, "RIGHT", "LEFT")
         claimed = [first] if first is not None else []
         while claimed and len(claimed) < limit:
@@ -307,7 +328,6 @@ class Frontier:
         )
 
     async def _send_commits(self, endings: list[Ending]) -> Sequence[bytes]:
-        epoch = self.known.epoch
         values = [
             (
                 ending.lease.token,
@@ -321,7 +341,7 @@ class Frontier:
             )
             for ending in endings
         ]
-        answers, _ = await self._persist("commit", self.worker, self._call_id(), epoch, *values)
+        answers, _ = await self._persist("commit", self.worker, self._call_id(), *values)
         return answers  # type: ignore[no-any-return]
 
     async def _send_releases(self, items: list[tuple[Lease, float, bool]]) -> Sequence[bytes]:

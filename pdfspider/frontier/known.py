@@ -13,7 +13,8 @@ class Known:
     """URLs that were committed as links of a run, so that they need not be sent again.
 
     It only saves work: Redis decides. A frontier that restarted may have forgotten some of them, so everything is
-    dropped when its epoch changes, and a commit made under an older epoch is refused. URLs are kept by their hash.
+    dropped when its epoch changes, and the commit of a page that was leased under an older epoch is refused. URLs are
+    kept by their hash.
     """
 
     LIMIT = 200_000

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from pdfspider.batching import Batcher
 from pdfspider.exceptions import RecordsError
 from pdfspider.records.engine import connect, prepare, read_url
 from pdfspider.records.reader import failure_pages
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from pdfspider.records.rows import Row
     from pdfspider.records.writer import Result
 
-    Waiting = tuple[Row, asyncio.Future[Outcome]]
-
 PATIENCE = 30.0
 GROUP = 500
 
@@ -32,7 +31,7 @@ GROUP = 500
 class Database:
     """Captures and documents. All work is done in one thread of its own; the event loop never waits for it.
 
-    While one transaction is written, the captures that come meanwhile wait for the next, which takes them together.
+    The captures that come within a few milliseconds, or while a transaction is written, go into the next one together.
     """
 
     def __init__(self, engine: Engine, thread: ThreadPoolExecutor, database_id: str, patience: float) -> None:
@@ -40,8 +39,7 @@ class Database:
         self._thread = thread
         self._id = database_id
         self._writer = Writer(engine, patience)
-        self._waiting: list[Waiting] = []
-        self._writing: asyncio.Task[None] | None = None
+        self._write: Batcher[Row, Result] = Batcher(self._write_group, limit=GROUP)
         self._closed = False
 
     @classmethod
@@ -73,12 +71,11 @@ class Database:
         """
         if self._closed:
             raise RecordsError("The database is closed")
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.append((capture_row(capture), future))
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._write_groups())
-        capture.outcome = await future
-        return capture.outcome
+        answer = await self._write(capture_row(capture))
+        if isinstance(answer, RecordsError):
+            raise answer
+        capture.outcome = answer
+        return answer
 
     async def failed(self, job: str | None = None, outcome: Outcome | None = None) -> AsyncIterator[Failure]:
         """What the latest run of a job, or of every job, left in this class; without a class, its dead letters."""
@@ -95,28 +92,12 @@ class Database:
     async def close(self) -> None:
         """Finishes the writes that wait and closes the connection."""
         self._closed = True
-        if self._writing is not None:
-            await self._writing
+        await self._write.close()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
         self._thread.shutdown(wait=False)
 
-    async def _write_groups(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._waiting:
-            group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
-            answers = await loop.run_in_executor(self._thread, self._writer.write, [row for row, _ in group])
-            for (_, future), answer in zip(group, answers, strict=True):
-                _answer(future, answer)
-        self._writing = None
-
-
-def _answer(future: asyncio.Future[Outcome], answer: Result) -> None:
-    if future.done():  # its caller has been cancelled
-        return
-    if isinstance(answer, RecordsError):
-        future.set_exception(answer)
-    else:
-        future.set_result(answer)
+    async def _write_group(self, rows: list[Row]) -> list[Result]:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.write, rows)
 
 
 @asynccontextmanager

@@ -48,7 +48,7 @@ captures = Table(
 )
 Index("captures_job_outcome", captures.c.job, captures.c.outcome)
 _has_sha256 = captures.c.sha256.is_not(None)
-Index("captures_sha256", captures.c.sha256, sqlite_where=_has_sha256, postgresql_where=_has_sha256)
+Index("captures_sha256", captures.c.sha256, sqlite_where=_has_sha256)
 
 owners = Table(
     "owners",

@@ -19,15 +19,14 @@ from hypothesis import strategies as st
 from pdfspider.documents.errors import StagingError
 from pdfspider.documents.head import HEAD_SIZE
 from pdfspider.documents.staging import BATCH_SIZE, STAGING, Finished, Staging
-from pdfspider.documents.store import document_path, keep
+from pdfspider.documents.store import Staged, document_path, keep_all
 from pdfspider.documents.tail import TAIL_SIZE
 from pdfspider.exceptions import ConfigurationError
 
 from .corpus import CORPUS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-    from concurrent.futures import Future
+    from collections.abc import AsyncIterator, Iterable, Iterator
 
 CHUNK = 64 * 1024
 
@@ -55,6 +54,14 @@ def expected(path: Path, data: bytes) -> Finished:
     return Finished(path, hashlib.sha256(data).hexdigest(), len(data), data[:HEAD_SIZE], data[-TAIL_SIZE:])
 
 
+def content_of(done: Finished) -> bytes:
+    return done.path.read_bytes() if done.content is None else bytes(done.content)
+
+
+def plain(done: Finished) -> Finished:
+    return done._replace(content=None)
+
+
 def descriptors() -> int:
     return psutil.Process().num_fds()
 
@@ -67,25 +74,26 @@ def left(staging: Staging) -> list[Path]:
 async def test_real_pdfs_go_through_unchanged(staging: Staging, path: Path) -> None:
     data = path.read_bytes()
     done = await stage(staging, pieces(data))
-    assert done == expected(done.path, data)
-    assert done.path.read_bytes() == data
+    assert plain(done) == expected(done.path, data)
+    assert content_of(done) == data
     target = staging.directory.parents[1] / document_path(done.sha256)
-    assert await asyncio.get_running_loop().run_in_executor(staging.executor, keep, done.path, target)
+    staged = Staged(str(done.path), done.content, str(target))
+    assert await asyncio.get_running_loop().run_in_executor(staging.executor, keep_all, [staged]) == [True]
     assert target.read_bytes() == data
     assert left(staging) == []
 
 
 async def test_an_empty_document(staging: Staging) -> None:
     done = await stage(staging, [])
-    assert done == expected(done.path, b"")
-    assert done.path.read_bytes() == b""
+    assert plain(done) == expected(done.path, b"")
+    assert content_of(done) == b""
 
 
 async def test_many_at_once(staging: Staging) -> None:
     contents = [os.urandom(1000) * (400 * number) for number in range(12)]
     done = await asyncio.gather(*(stage(staging, pieces(data)) for data in contents))
-    assert all(file == expected(file.path, data) for file, data in zip(done, contents, strict=True))
-    assert all(file.path.read_bytes() == data for file, data in zip(done, contents, strict=True))
+    assert all(plain(file) == expected(file.path, data) for file, data in zip(done, contents, strict=True))
+    assert all(content_of(file) == data for file, data in zip(done, contents, strict=True))
 
 
 SEED = bytes(range(251)) * 7000  # more than two batches
@@ -105,8 +113,8 @@ def test_how_a_document_is_split_does_not_matter(size: int, cuts: list[int]) -> 
     async def run(root: Path) -> None:
         staging = Staging(root, "w")
         done = await stage(staging, [data[start:end] for start, end in itertools.pairwise(edges)])
-        assert done == expected(done.path, data)
-        assert done.path.read_bytes() == data
+        assert plain(done) == expected(done.path, data)
+        assert content_of(done) == data
         await staging.close()
 
     with tempfile.TemporaryDirectory() as root:
@@ -127,21 +135,11 @@ async def test_memory_stays_flat(staging: Staging) -> None:
     await file.discard()
 
 
-async def test_a_small_document_is_written_in_one_go(staging: Staging, monkeypatch: pytest.MonkeyPatch) -> None:
-    jobs: list[object] = []
-    submit = staging.executor.submit
-
-    def counted(function: Callable[..., object], *args: object) -> Future[object]:
-        jobs.append(function)
-        return submit(function, *args)
-
-    monkeypatch.setattr(staging.executor, "submit", counted)
-    await stage(staging, pieces(bytes(700_000)))
-    assert len(jobs) == 1
-    unwritten = staging.new()
-    await unwritten.write(b"x")
-    await unwritten.discard()
-    assert len(jobs) == 1
+async def test_a_small_document_stays_in_memory(staging: Staging) -> None:
+    small, large = await stage(staging, pieces(bytes(700_000))), await stage(staging, pieces(bytes(800_000)))
+    assert small.content is not None
+    assert large.content is None
+    assert left(staging) == [large.path]
 
 
 async def test_discard(staging: Staging) -> None:
@@ -289,11 +287,11 @@ async def test_only_staging_is_cleared(tmp_path: Path, staging: Staging) -> None
 
 async def test_leftovers_go_with_their_worker(tmp_path: Path) -> None:
     staging, other = Staging(tmp_path, "one"), Staging(tmp_path, "two")
-    await stage(staging, [b"left"])
-    kept = await stage(other, [b"kept"])
+    await stage(staging, [bytes(BATCH_SIZE)])
+    kept = await stage(other, [b"kept" * BATCH_SIZE])
     await staging.close()
     assert not staging.directory.exists()
-    assert kept.path.read_bytes() == b"kept"
+    assert content_of(kept) == b"kept" * BATCH_SIZE
     await other.close()
 
 

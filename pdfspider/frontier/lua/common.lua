@@ -1,7 +1,9 @@
 -- Put in front of every script: keys, time, the job cache, the seen buckets, hosts and queues.
 --
 -- Keys (all under the tag {pdfs}; hosts are 16 hex digits of a hash, jobs are the numbers of their runs):
---   meta                     HASH  run_id, epoch, boot, hold, time, token, run, store, database, drain
+--   meta                     HASH  run_id, time, shift, boot, hold, lease: the clock (see below); epoch: changes when
+--                                  something may have been forgotten; token, run: the last ones given; drain: the
+--                                  worker that is asked to finish what it holds; store, database: their ids
 --   jobs                     HASH  job name -> its newest run
 --   job:RUN                  HASH  options, state and counters; c:CODE counts an outcome class
 --   job:RUN:hosts            SET   hosts at which the run has a queue
@@ -20,7 +22,8 @@
 --   worker:W                 HASH  token -> lease record
 --   worker:W:calls           HASH  the last answers, for a call that is sent again
 --   taking:W                 LIST  start URLs that the worker has claimed and not yet submitted
---   solo                     ZSET  members that expired twice: leased to a worker that holds nothing else
+--   solo                     ZSET  members that expired twice, by the time (ms) at which to look at them: leased to a
+--                                  worker that holds nothing else
 --   chores                   SET   runs with queues to drop or to bring back, in bounded steps
 --   finished                 ZSET  finished runs by the time (ms) at which their keys go
 --   garbage                  LIST  seen buckets to remove: RUN, number of buckets
@@ -35,16 +38,57 @@ local P = '{pdfs}:'
 local call = redis.call
 local PAGES, DELAYED = 2^50, 2^52
 local HEADER = 12
+local ALONE_AFTER = 2 -- expiries after which a member is leased alone
+local HOST_KEPT = 86400000 -- ms; robots rules are not kept longer, for the host holds their crawl delay
 
 local function int(value) return tonumber(value) or 0 end
 local function str(number) return string.format('%.0f', number) end
 
-local now_us = tonumber(ARGV[1])
-if not now_us then
+-- Time. It never goes back: where Redis's clock does, the frontier's goes on from where it was (shift). After a restart,
+-- a failover or a jump of the clock, what may have been forgotten is waited out: no host is asked before its gap has
+-- passed since then (boot), no worker is given up for one lease period, and after a restart no lease is granted (hold).
+
+local JUMP = 5000
+
+local function redis_time()
   local t = call('TIME')
-  now_us = t[1] * 1000000 + t[2]
+  return t[1] * 1000000 + t[2]
 end
-local now = math.floor(now_us / 1000)
+
+local function note_boot(restarted, at)
+  call('HSET', P .. 'meta', 'boot', str(at))
+  if not restarted then return end
+  call('HINCRBY', P .. 'meta', 'epoch', 1)
+  if call('EXISTS', P .. 'workers') == 1 then
+    call('HSET', P .. 'meta', 'hold', str(at + int(call('HGET', P .. 'meta', 'lease'))))
+  end
+end
+
+local function read_clock()
+  local run_id = string.match(call('INFO', 'server'), 'run_id:(%x+)')
+  local known, time, shift = unpack(call('HMGET', P .. 'meta', 'run_id', 'time', 'shift'))
+  local us = (tonumber(ARGV[1]) or redis_time()) + int(shift) * 1000
+  local step = math.floor(us / 1000) - int(time)
+  if known and step < -JUMP then
+    us = us - step * 1000
+    call('HINCRBY', P .. 'meta', 'shift', str(-step))
+  end
+  local ms = math.floor(us / 1000)
+  if known ~= run_id or step < -JUMP or step >= 1000 then
+    if not known then call('HSETNX', P .. 'meta', 'epoch', str(ms))
+    elseif known ~= run_id or step < -JUMP or step > JUMP and call('EXISTS', P .. 'workers') == 1 then
+      note_boot(known ~= run_id, ms)
+    end
+    call('HSET', P .. 'meta', 'run_id', run_id, 'time', str(ms))
+  end
+  return us, ms
+end
+
+local now_us, now = read_clock()
+local boot, lease_period = int(call('HGET', P .. 'meta', 'boot')), int(call('HGET', P .. 'meta', 'lease'))
+
+-- Worker deadlines up to this one have passed; 0 is that of a worker that has left.
+local passed = now > boot + lease_period and now - 1 or 0
 
 -- Jobs: read once per script, counters written back together by flush_jobs.
 
@@ -62,6 +106,7 @@ local function job_of(run)
   for i, field in ipairs(JOB_FIELDS) do
     job[field] = TEXT[field] and values[i] or int(values[i])
   end
+  job.cap = math.max(job.cap, 1)
   jobs[run] = job
   return job
 end
@@ -156,17 +201,14 @@ local function host_of(hid)
   host.robots = call('HEXISTS', P .. 'host:' .. hid, 'robots') == 1
   host.starting = call('HEXISTS', P .. 'host:' .. hid, 'starting') == 1
   host.cap = math.max(host.cap, 1)
+  host.allowed = host.cap
   if host.fcap > 0 then host.cap = math.min(host.cap, host.fcap) end
   host.pause = math.max(host.delay, host.crawl)
   return host
 end
 
-local boot = int(call('HGET', P .. 'meta', 'boot'))
-
 local function due_at(host)
-  local last, gap = math.min(host.last, now), math.max(host.gap, host.pause)
-  if host.last > now and host.last - now < 60000 then last = host.last end
-  if last < boot then last = boot end
+  local last, gap = math.max(host.last, boot), math.max(host.gap, host.pause)
   return math.max(gap > 0 and last + gap or 0, host['until'])
 end
 
@@ -182,7 +224,7 @@ end
 local function schedule(hid, at, again)
   if call('EXISTS', P .. 'host:' .. hid .. ':jobs') == 0 then
     call('ZREM', P .. 'hosts', hid)
-    call('PEXPIRE', P .. 'host:' .. hid, 86400000)
+    call('PEXPIRE', P .. 'host:' .. hid, HOST_KEPT)
     return
   end
   local host = host_of(hid)
@@ -207,15 +249,23 @@ local function limits(hid)
   if delay then call('HSET', P .. 'host:' .. hid, 'delay', str(delay), 'cap', str(cap)) end
 end
 
+local function tighten(hid, job)
+  local host = host_of(hid)
+  call('HSET', P .. 'host:' .. hid, 'delay', str(math.max(host.delay, job.delay)),
+    'cap', str(math.min(host.allowed, job.cap)))
+end
+
+-- The run's queue at the host takes part in the turns, unless it was taken out of them.
 local function attach(hid, job)
-  local turns = P .. 'host:' .. hid .. ':jobs'
-  if call('ZADD', turns, 'NX', int(call('HGET', P .. 'host:' .. hid, 'turn')), job.run) == 0 then return end
-  call('SADD', P .. 'job:' .. job.run .. ':hosts', hid)
-  if call('ZCARD', turns) <= 64 then limits(hid) else
-    local host = host_of(hid)
-    call('HSET', P .. 'host:' .. hid, 'delay', str(math.max(host.delay, job.delay)),
-      'cap', str(math.min(host.cap, job.cap)))
+  local turns, hosts = P .. 'host:' .. hid .. ':jobs', P .. 'job:' .. job.run .. ':hosts'
+  if job.state == 'paused' and call('SISMEMBER', P .. 'job:' .. job.run .. ':parked', hid) == 1 then
+    call('SADD', hosts, hid)
+    return
   end
+  if call('ZADD', turns, 'NX', int(call('HGET', P .. 'host:' .. hid, 'turn')), job.run) == 0 then return end
+  call('SADD', hosts, hid)
+  call('PERSIST', P .. 'host:' .. hid)
+  if call('ZCARD', turns) <= 64 then limits(hid) else tighten(hid, job) end
 end
 
 local function detach(hid, run)
@@ -236,8 +286,17 @@ end
 local function enqueue(job, hid, member, score)
   call('ZADD', P .. 'q:' .. hid .. ':' .. job.run, str(score), member)
   count(job, score >= DELAYED and 'delayed' or 'queued', 1)
-  if job.state == 'paused' and call('SISMEMBER', P .. 'job:' .. job.run .. ':parked', hid) == 1 then return end
   attach(hid, job)
+end
+
+-- Raises an error for links that make no sense; a script does so before it writes anything.
+local function check_links(links)
+  for _, link in ipairs(links) do
+    local fp, hid, name, kind, priority, depth, payload = unpack(link, 1, 7)
+    if not (type(fp) == 'string' and #fp == 8 and type(hid) == 'string' and #hid == 16 and type(name) == 'string'
+      and (kind == 'd' or kind == 'p') and type(payload) == 'string' and type(depth) == 'number' and depth >= 0
+      and type(priority) == 'number' and priority >= -128 and priority <= 127) then error('a malformed link') end
+  end
 end
 
 -- Adds links {fp, host id, host name, kind, priority, depth, payload} to a run; returns how many were new.
@@ -258,11 +317,8 @@ local function add_links(job, links)
     store_buckets(job)
     for hid, name in pairs(hosts) do
       call('HSET', P .. 'host:' .. hid, 'name', name)
-      call('PERSIST', P .. 'host:' .. hid)
-      if not (job.state == 'paused' and call('SISMEMBER', P .. 'job:' .. job.run .. ':parked', hid) == 1) then
-        attach(hid, job)
-        schedule(hid)
-      end
+      attach(hid, job)
+      schedule(hid)
     end
   end
   return added

@@ -16,7 +16,7 @@ end
 if action == 'pause' and job.state == 'running' then become('paused')
 elseif action == 'resume' and job.state == 'paused' then become('running')
 elseif action == 'cancel' and (job.state == 'running' or job.state == 'paused') then become('cancelling')
-elseif action == 'seal' then
+elseif action == 'seal' and name ~= 'default' then
   call('HSET', P .. 'job:' .. run, 'sealed', '1')
   job.sealed = 1
 end

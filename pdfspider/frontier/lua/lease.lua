@@ -2,7 +2,8 @@
 --
 -- ARGV[2] msgpack: {worker, nonce, call id, wanted, held, lease ms, look-ahead ms, watched run, alone}
 --   held    leases that the worker has; alone  nobody else can hold a lease (no hold after a restart)
--- Answer: {epoch, ms until the next host may start (-1: none), drain, state of the watched run, lease, …}
+-- Answer: {epoch, ms until the next host may start (-1: none), drain, state of the watched run, stands, lease, …}
+--   stands  0: what the worker held has been given up or is about to be; it gets nothing before it has dropped that
 --   lease   {token, run, kind (u|r|v), start in ms, report, deliveries, expiries, fp or origin, payload, verdict}
 --           report: tell the frontier at once when the fetch has started; else the end of the lease tells it
 --           u: fetch the URL; r: fetch the origin's robots.txt; v: record the verdict without a fetch
@@ -10,37 +11,18 @@
 local worker, nonce, call_id, wanted, held, lease_ms, ahead, watched, alone =
   unpack(cmsgpack.unpack(ARGV[2]))
 local calls_key, leases_key = P .. 'worker:' .. worker .. ':calls', P .. 'worker:' .. worker
-local SCAN = 256
-
--- A restart, a failover or a clock that jumped: whatever may have been forgotten is waited out.
-
-local function watch_for_boot()
-  local run_id = string.match(call('INFO', 'server'), 'run_id:(%x+)')
-  local meta = call('HMGET', P .. 'meta', 'run_id', 'time')
-  local known, time = meta[1], int(meta[2])
-  local workers = call('ZCARD', P .. 'workers')
-  local jumped = workers > 0 and (now - time > 5000 or time - now > 5000)
-  if known and (known ~= run_id or jumped) then
-    call('HINCRBY', P .. 'meta', 'epoch', 1)
-    call('HSET', P .. 'meta', 'boot', str(now))
-    boot = now
-    if known ~= run_id and workers > 0 and not alone then call('HSET', P .. 'meta', 'hold', str(now + lease_ms)) end
-    for _, other in ipairs(call('ZRANGE', P .. 'workers', 0, 999)) do
-      call('ZADD', P .. 'workers', str(alone and other ~= worker and 0 or now + lease_ms), other)
-    end
-  end
-  if not known then call('HSETNX', P .. 'meta', 'epoch', str(now)) end
-  call('HSET', P .. 'meta', 'run_id', run_id, 'time', str(now))
-end
+local SCAN, TURNS = 256, 16
 
 -- Granting.
 
 local granted = {}
+local epoch = int(call('HGET', P .. 'meta', 'epoch'))
 local last_token = math.max(now_us, int(call('HGET', P .. 'meta', 'token')))
 
 local function grant(lease, start_in, report, verdict)
   last_token = last_token + 1
   local token = str(last_token) .. '-' .. nonce
+  lease.epoch = epoch
   call('HSET', leases_key, token, cmsgpack.pack(lease))
   local m = lease.member or ''
   granted[#granted + 1] = {token, lease.run, lease.kind, start_in, report and 1 or 0, string.byte(m, 11) or 0,
@@ -62,7 +44,7 @@ local function unknown_robots(job, member)
   if job.robots == 0 then return nil end
   local url = cmsgpack.unpack(string.sub(member, HEADER + 1))[1]
   local origin = string.match(url, '^%a+://[^/?#]+')
-  if call('EXISTS', P .. 'robots:' .. redis.sha1hex(origin)) == 1 then return nil end
+  if not origin or call('EXISTS', P .. 'robots:' .. redis.sha1hex(origin)) == 1 then return nil end
   return origin
 end
 
@@ -84,6 +66,9 @@ local function budget(job, kind)
   return nil
 end
 
+-- Whether this turn is one for a page, beside documents: one turn in four of every run, however many take turns.
+local function is_page_turn(turn) return turn * 0.6180339887498949 % 1 < 0.25 end
+
 -- The member of the queue whose turn it is and its score; or nil and the time at which there may be one.
 local function head_of(job, key, turn)
   if job.delayed > 0 then
@@ -94,20 +79,30 @@ local function head_of(job, key, turn)
   if not head[1] then return nil, 0 end
   local score = tonumber(head[2])
   if score >= DELAYED then return nil, score - DELAYED end
-  if score < PAGES and turn % 4 == 0 then
+  if score < PAGES and is_page_turn(turn) then
     local page = call('ZRANGEBYSCORE', key, str(PAGES), '(' .. str(DELAYED), 'WITHSCORES', 'LIMIT', 0, 1)
     if page[1] then return page[1], tonumber(page[2]) end
   end
   return head[1], score
 end
 
-local function take(job, hid, key, member, score)
+local function remove(job, hid, key, member, score)
   call('ZREM', key, member)
   count(job, score >= DELAYED and 'delayed' or 'queued', -1)
+  if call('EXISTS', key) == 0 then detach(hid, job.run) end
+end
+
+local function take(job, hid, key, member, score)
+  remove(job, hid, key, member, score)
   local lease = {kind = 'u', run = job.run, hid = hid, member = member, score = score}
   lease_counts(job, lease, 1)
-  if call('EXISTS', key) == 0 then detach(hid, job.run) end
   return lease
+end
+
+local function set_apart(job, hid, key, member, score)
+  remove(job, hid, key, member, score)
+  count(job, 'queued', 1)
+  call('ZADD', P .. 'solo', str(now), cmsgpack.pack({job.run, hid, member, str(score)}))
 end
 
 -- Grants at most one lease of one run at the host. Answers true, or the time at which to look again (nil: never).
@@ -122,6 +117,10 @@ local function try_run(hid, host, run)
     call('ZREM', turns, run)
     call('SADD', P .. 'job:' .. run .. ':parked', hid)
     return nil
+  end
+  if job.delay > host.delay or job.cap < host.allowed then
+    tighten(hid, job)
+    return now
   end
   call('ZADD', turns, str(host.turn + 1), run)
   local member, score = head_of(job, key, host.turn)
@@ -139,7 +138,14 @@ local function try_run(hid, host, run)
     return true
   end
   local origin = unknown_robots(job, member)
-  if origin then lease_robots(hid, host, origin) else start_at(hid, host, take(job, hid, key, member, score)) end
+  if origin then
+    lease_robots(hid, host, origin)
+  elseif string.byte(member, 12) >= ALONE_AFTER then
+    set_apart(job, hid, key, member, score)
+    return now
+  else
+    start_at(hid, host, take(job, hid, key, member, score))
+  end
   return true
 end
 
@@ -150,55 +156,76 @@ local function try_host(hid)
     return
   end
   local again
-  for _, run in ipairs(call('ZRANGE', P .. 'host:' .. hid .. ':jobs', 0, 15)) do
+  local runs = call('ZRANGE', P .. 'host:' .. hid .. ':jobs', 0, TURNS - 1)
+  for _, run in ipairs(runs) do
     local result = try_run(hid, host, run)
-    if result == true then
-      again = nil
-      break
-    end
+    if result == true then return schedule(hid, nil, true) end
     if result then again = math.min(again or result, result) end
+  end
+  if #runs == TURNS then
+    call('HINCRBY', P .. 'host:' .. hid, 'turn', 1)
+    again = math.min(again or now, now + 200)
   end
   schedule(hid, again, true)
 end
 
-local function try_solo()
-  local packed = call('ZRANGE', P .. 'solo', 0, 0)[1]
-  if not packed then return end
-  local run, hid, member = unpack(cmsgpack.unpack(packed))
-  local job = job_of(run)
-  local host = host_of(hid)
-  if not job or job.state == 'cancelling' then
-    call('ZREM', P .. 'solo', packed)
-    if job then
-      count(job, 'queued', -1)
-      count(job, 'done', 1)
-      count(job, 'c:x', 1)
+-- Members that are to be leased alone.
+
+local function put_back(packed, job, hid, member, score)
+  call('ZREM', P .. 'solo', packed)
+  if not job then return end
+  count(job, 'queued', -1)
+  if job.state == 'cancelling' then return cancel_member(job, member) end
+  enqueue(job, hid, member, score)
+  schedule(hid)
+end
+
+-- The first whose host may be asked now: packed, hid, host, lease. Those that wait for something else than their
+-- host do so in their queues.
+local function next_solo()
+  for _, packed in ipairs(call('ZRANGEBYSCORE', P .. 'solo', '-inf', str(now), 'LIMIT', 0, 8)) do
+    local run, hid, member, score = unpack(cmsgpack.unpack(packed))
+    score = tonumber(score)
+    local job, host = job_of(run), host_of(hid)
+    if not job or job.state ~= 'running' or budget(job, string.sub(member, 9, 9)) or unknown_robots(job, member) then
+      put_back(packed, job, hid, member, score)
+    elseif is_open(hid, host) and due_at(host) <= now + ahead then
+      return packed, hid, host, {kind = 'u', run = run, hid = hid, member = member, score = score}
+    else
+      call('ZADD', P .. 'solo', str(now + 1000), packed)
     end
-  elseif job.state == 'paused' or not is_open(hid, host) or due_at(host) > now + ahead
-    or budget(job, string.sub(member, 9, 9)) then
-    call('ZADD', P .. 'solo', str(now + 1000), packed)
-  else
-    call('ZREM', P .. 'solo', packed)
-    count(job, 'queued', -1)
-    local lease = {kind = 'u', run = run, hid = hid, member = member, score = PAGES}
-    lease_counts(job, lease, 1)
-    start_at(hid, host, lease)
-    schedule(hid)
   end
 end
 
+local function lease_solo(packed, hid, host, lease)
+  call('ZREM', P .. 'solo', packed)
+  local job = job_of(lease.run)
+  count(job, 'queued', -1)
+  lease_counts(job, lease, 1)
+  call('HSET', calls_key, 'solo', start_at(hid, host, lease))
+  schedule(hid)
+end
+
 -- One worker at a time is asked to finish what it holds when something waits to be leased alone.
-local function drain_for_solo()
-  if call('EXISTS', P .. 'solo') == 0 then return false end
+local function is_asked_to_drain()
   local who, until_ = string.match(call('HGET', P .. 'meta', 'drain') or '', '^(%S+) (%d+)$')
   if who and who ~= worker and tonumber(until_) > now then return false end
   call('HSET', P .. 'meta', 'drain', worker .. ' ' .. str(now + 2 * lease_ms))
-  if held == 0 then try_solo() end
+  return true
+end
+
+-- Whether the worker gets nothing beside what it holds or has just been granted.
+local function keeps_apart()
+  local alone_with = call('HGET', calls_key, 'solo')
+  if alone_with and call('HEXISTS', leases_key, alone_with) == 1 then return true end
+  local packed, hid, host, lease = next_solo()
+  if not packed then return false end
+  if held > 0 or wanted == 0 then return is_asked_to_drain() end
+  lease_solo(packed, hid, host, lease)
   return true
 end
 
 local function grant_all()
-  if now < int(call('HGET', P .. 'meta', 'hold')) then return end
   local scanned, before = 0, -1
   while #granted < wanted and #granted > before and scanned < SCAN do
     before = #granted
@@ -210,14 +237,27 @@ local function grant_all()
   end
 end
 
-local function answer(drain, leases)
+local function answer(drain, leases, stands)
   local head = call('ZRANGE', P .. 'hosts', 0, 0, 'WITHSCORES')
   local wait = head[2] and math.max(tonumber(head[2]) - ahead - now, 0) or -1
   local state = watched ~= '' and (call('HGET', P .. 'job:' .. watched, 'state') or 'gone') or ''
-  local reply = {int(call('HGET', P .. 'meta', 'epoch')), wait, drain and 1 or 0, state}
+  local reply = {epoch, wait, drain and 1 or 0, state, stands and 1 or 0}
   for _, lease in ipairs(leases) do reply[#reply + 1] = lease end
   return reply
 end
+
+if alone then
+  call('HDEL', P .. 'meta', 'hold')
+  call('ZUNIONSTORE', P .. 'workers', 1, P .. 'workers', 'WEIGHTS', 0)
+end
+
+-- A deadline that has passed is not moved any more: whoever finds it gives the leases to others.
+local deadline = tonumber(call('ZSCORE', P .. 'workers', worker) or -1)
+if deadline <= passed and (held > 0 or deadline >= 0 and call('EXISTS', leases_key) == 1) then
+  return answer(false, {}, false)
+end
+call('ZADD', P .. 'workers', str(now + lease_ms), worker)
+if lease_ms > lease_period then call('HSET', P .. 'meta', 'lease', str(lease_ms)) end
 
 -- A call that is sent again gets the leases that it was granted the first time, as far as they still stand.
 if call('HGET', calls_key, 'lease') == call_id then
@@ -225,17 +265,18 @@ if call('HGET', calls_key, 'lease') == call_id then
   for _, lease in ipairs(cmsgpack.unpack(call('HGET', calls_key, 'leases'))) do
     if call('HEXISTS', leases_key, lease[1]) == 1 then standing[#standing + 1] = lease end
   end
-  return answer(false, standing)
+  return answer(false, standing, true)
 end
 
-watch_for_boot()
-call('ZADD', P .. 'workers', str(now + lease_ms), worker)
-local drain = wanted > 0 and drain_for_solo()
-if not drain then grant_all() end
+local drain = false
+if now >= int(call('HGET', P .. 'meta', 'hold')) then
+  drain = keeps_apart()
+  if not drain then grant_all() end
+end
 flush_jobs()
 if #granted > 0 then
   call('HSET', P .. 'meta', 'token', str(last_token))
   call('HSET', calls_key, 'lease', call_id, 'leases', cmsgpack.pack(granted))
   call('PEXPIRE', calls_key, lease_ms * 20)
 end
-return answer(drain, granted)
+return answer(drain, granted, true)

@@ -31,6 +31,11 @@ local function release(token, delay, ago, hold, counted)
   return 'ok'
 end
 
+for i = 2, #request do
+  local token, delay, ago, hold, counted = unpack(request[i], 1, 5)
+  if not (type(token) == 'string' and type(delay) == 'number' and type(ago) == 'number' and type(hold) == 'number'
+    and type(counted) == 'boolean') then error('a malformed release') end
+end
 local answers = {}
 for i = 2, #request do answers[i - 1] = release(unpack(request[i])) end
 flush_jobs()

@@ -6,6 +6,6 @@
 local worker, lease_ms = unpack(cmsgpack.unpack(ARGV[2]))
 local deadline = tonumber(call('ZSCORE', P .. 'workers', worker) or 0)
 local epoch = int(call('HGET', P .. 'meta', 'epoch'))
-if deadline < now then return {epoch, 0} end
+if deadline <= passed then return {epoch, 0} end
 call('ZADD', P .. 'workers', str(now + lease_ms), worker)
 return {epoch, 1}

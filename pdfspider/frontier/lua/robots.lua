@@ -10,7 +10,7 @@ local origin = redis.sha1hex(lease.origin)
 local key, host_key = P .. 'robots:' .. origin, P .. 'host:' .. lease.hid
 call('HDEL', P .. 'worker:' .. worker, token)
 call('HSET', key, 'body', body, 'failure', failure)
-call('PEXPIRE', key, ttl)
+call('PEXPIRE', key, math.min(ttl, HOST_KEPT))
 call('HSET', host_key, 'crawl:' .. string.sub(origin, 1, 8), str(crawl_delay))
 local slowest, fields = 0, call('HGETALL', host_key)
 for i = 1, #fields, 2 do

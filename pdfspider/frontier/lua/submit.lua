@@ -1,34 +1,58 @@
 -- Admits links to a job, opening the job or its next run where there is none that takes them.
 --
--- ARGV[2] msgpack: {name, options (map) or false, seal, links, revive, claim}
+-- ARGV[2] msgpack: {name, options, given, seal, links, revive, claim}
+--   options map; unless they were given, a next run takes over those of the run before, and an open run keeps its own
 --   links   {fp, host id, host name, kind, priority, depth, payload}, …
 --   revive  class codes whose URLs are queued again, '' for none: {code -> whether it counts as dead} as a map
 --   claim   {worker, raw message, …}: start URLs that this call settles, or false
 -- Answer: {run, added, revived}
 
 local request = cmsgpack.unpack(ARGV[2])
-local name, options, seal, links, revive, claim = unpack(request)
+local name, options, given, seal, links, revive, claim = unpack(request, 1, 7)
+if type(name) ~= 'string' or type(options) ~= 'table' then error('a malformed submit') end
+check_links(links)
 
-local function open_run()
+local function set_options(run)
+  local flat = {}
+  for field, value in pairs(options) do
+    flat[#flat + 1] = field
+    flat[#flat + 1] = value
+  end
+  call('HSET', P .. 'job:' .. run, unpack(flat))
+end
+
+local function inherit_options(before)
+  for field in pairs(options) do
+    options[field] = call('HGET', P .. 'job:' .. before, field) or options[field]
+  end
+end
+
+local function open_run(before)
   local run = str(math.max(now, int(call('HGET', P .. 'meta', 'run')) + 1))
+  if before and not given then inherit_options(before) end
+  set_options(run)
   call('HSET', P .. 'meta', 'run', run)
   call('HSET', P .. 'jobs', name, run)
   call('HSET', P .. 'job:' .. run, 'name', name, 'state', 'running', 'sealed', '0', 'opened', str(now))
   return run
 end
 
+local function reopen(run)
+  call('HSET', P .. 'job:' .. run, 'state', 'running')
+  call('HDEL', P .. 'job:' .. run, 'finished')
+  call('ZREM', P .. 'finished', run)
+end
+
 local function current_run()
   local run = call('HGET', P .. 'jobs', name)
   local state = run and call('HGET', P .. 'job:' .. run, 'state')
-  if state == 'running' or state == 'paused' then return run end
-  if state == 'finished' and revive then
-    call('HSET', P .. 'job:' .. run, 'state', 'running')
-    call('HDEL', P .. 'job:' .. run, 'finished')
-    call('ZREM', P .. 'finished', run)
-    return run
+  if not (state == 'running' or state == 'paused' or state == 'finished' and revive) then
+    if state == 'finished' or state == 'cancelled' then call('ZADD', P .. 'finished', str(now), run) end
+    return open_run(state and run)
   end
-  if state == 'finished' or state == 'cancelled' then call('ZADD', P .. 'finished', str(now), run) end
-  return open_run()
+  if state == 'finished' then reopen(run) end
+  if given then set_options(run) end
+  return run
 end
 
 local function revive_links(job)
@@ -48,15 +72,7 @@ local function revive_links(job)
 end
 
 local run = current_run()
-if options then
-  local flat = {}
-  for field, value in pairs(options) do
-    flat[#flat + 1] = field
-    flat[#flat + 1] = value
-  end
-  if #flat > 0 then call('HSET', P .. 'job:' .. run, unpack(flat)) end
-end
-if seal then call('HSET', P .. 'job:' .. run, 'sealed', '1') end
+if seal and name ~= 'default' then call('HSET', P .. 'job:' .. run, 'sealed', '1') end
 
 local job = job_of(run)
 local revived = revive and revive_links(job) or 0

@@ -4,7 +4,8 @@
 -- KEYS[1] start URLs; ARGV[2] msgpack: {deliveries allowed}
 -- Answer: 1 if there is more to do at once, else 0.
 
-local max_deliveries = cmsgpack.unpack(ARGV[2])[1]
+-- Two expiries may be another URL's fault; only those that follow are its own.
+local max_deliveries = math.max(cmsgpack.unpack(ARGV[2])[1], ALONE_AFTER + 1)
 local STEP, DROP = 64, 512
 
 -- Expiry: what a silent worker held is queued again, its hosts are pushed back.
@@ -19,15 +20,12 @@ local function requeue_expired(token, lease)
     if job then
       lease_counts(job, lease, -1)
       local m = lease.member
-      local expiries = math.min(string.byte(m, 12) + 1, 255)
+      local expiries = math.min(string.byte(m, 12) + (lease.kind == 'u' and 1 or 0), 255)
       local verdict = string.sub(m, 10, 10)
       if expiries >= max_deliveries then verdict = 'P' end
       m = string.sub(m, 1, 9) .. verdict .. string.sub(m, 11, 11) .. string.char(expiries) .. string.sub(m, 13)
       if job.state == 'cancelling' then
         cancel_member(job, m)
-      elseif expiries >= 2 and verdict == '-' then
-        call('ZADD', P .. 'solo', str(now), cmsgpack.pack({lease.run, hid, m}))
-        count(job, 'queued', 1)
       else
         enqueue(job, hid, m, lease.score >= DELAYED and DELAYED + now or lease.score)
       end
@@ -38,7 +36,7 @@ end
 
 local function reap()
   local budget = STEP
-  for _, other in ipairs(call('ZRANGEBYSCORE', P .. 'workers', '-inf', str(now - 1), 'LIMIT', 0, 8)) do
+  for _, other in ipairs(call('ZRANGEBYSCORE', P .. 'workers', '-inf', str(passed), 'LIMIT', 0, 8)) do
     local key = P .. 'worker:' .. other
     local taking = P .. 'taking:' .. other
     while budget > 0 and call('LLEN', taking) > 0 do
@@ -66,9 +64,8 @@ local function drop_queue(job, hid)
   for i = 1, #entries, 2 do
     call('ZREM', key, entries[i])
     count(job, tonumber(entries[i + 1]) >= DELAYED and 'delayed' or 'queued', -1)
+    cancel_member(job, entries[i])
   end
-  count(job, 'done', #entries / 2)
-  count(job, 'c:x', #entries / 2)
   if call('EXISTS', key) == 0 then
     detach(hid, job.run)
     schedule(hid)
@@ -123,6 +120,6 @@ reap()
 chores()
 collect_garbage()
 flush_jobs()
-local left = call('ZCOUNT', P .. 'workers', '-inf', str(now - 1)) + call('SCARD', P .. 'chores')
+local left = call('ZCOUNT', P .. 'workers', '-inf', str(passed)) + call('SCARD', P .. 'chores')
   + call('ZCOUNT', P .. 'finished', '-inf', str(now)) + call('LLEN', P .. 'garbage')
 return left > 0 and 1 or 0

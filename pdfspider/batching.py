@@ -25,7 +25,7 @@ class Batcher(Generic[Item, Answer]):
         self,
         send: Callable[[list[Item]], Awaitable[Sequence[Answer]]],
         *,
-        window: float = 0.004,
+        window: float = 0.005,
         limit: int = 1024,
         weigh: Callable[[Item], int] = lambda item: 1,
     ) -> None:
@@ -47,14 +47,15 @@ class Batcher(Generic[Item, Answer]):
 
     async def _run(self) -> None:
         try:
-            await asyncio.sleep(self._window)
             while self._waiting:
+                await asyncio.sleep(self._window)
                 await self._flush(self._group())
         finally:
             self._task = None
 
     def _group(self) -> list[tuple[Item, asyncio.Future[Answer]]]:
-        group, weight = [], 0
+        group: list[tuple[Item, asyncio.Future[Answer]]] = []
+        weight = 0
         while self._waiting:
             weight += self._weigh(self._waiting[0][0])
             if group and weight > self._limit:

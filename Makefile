@@ -1,0 +1,79 @@
+# `make` alone lists what there is.
+
+VENV := .venv
+PYTHON ?= python3
+PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
+
+# Exactly as given: it reaches recipes through the environment, so nothing in it is read by make or by the shell.
+override URL := $(value URL)
+export URL
+
+ifeq ($(MAKECMDGOALS)$(URL),crawl)
+$(error Which site? make crawl URL=https://example.org/ [ARGS="-a depth=2 -s DOWNLOAD_DELAY=1"])
+endif
+
+.PHONY: help crawl test bench lock clean debian
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
+
+crawl: $(VENV)/.requirements.txt ## bring back the PDFs of a site: make crawl URL=https://… [ARGS="-a depth=2"]
+	@exec $(VENV)/bin/scrapy crawl pdfs -a urls="$$URL" $(value ARGS)
+
+test: $(VENV)/.requirements-test.txt debian ## check style and types, run all tests [ARGS="tests/records -x"]
+	@$(VENV)/bin/ruff check --quiet
+	@$(VENV)/bin/ruff format --check --quiet
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/pytest -p no:cacheprovider $(value ARGS)
+
+bench: $(VENV)/.requirements.txt ## measure the crawl against the stock Scrapy stack
+	@$(VENV)/bin/python -m bench.compare $(value ARGS)
+
+lock: | $(VENV)/bin/pip ## resolve the versions in the requirements files anew, from pyproject.toml
+	@$(PIP) install uv
+	@$(RESOLVE) --extra test --output-file requirements-test.txt
+	@$(RESOLVE) --constraint requirements-test.txt --output-file requirements.txt
+
+clean: ## remove what was made here, except what was crawled
+	@rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+
+RESOLVE = $(VENV)/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
+	--no-emit-index-url --no-emit-find-links --annotation-style line \
+	--custom-compile-command "make lock"
+
+# What was last installed is marked in .venv, so that it is installed again only when its file changes.
+$(VENV)/.%: % | $(VENV)/bin/pip
+	@echo "Installing $< …"
+	@$(PIP) install --requirement $<
+	@touch $@
+
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(if $(APT),$(call apt,python3-venv),true)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo >&2 'pdfspider needs Python 3.11 or later. Name one: make … PYTHON=python3.12'; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+# Debian packages are installed where that is possible without asking.
+APT := $(shell test "$$(id -u)" = 0 && command -v apt-get)
+apt = { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install --reinstall \
+	--no-install-recommends -o Dpkg::Options::='--path-include=/usr/share/doc/*' $(1) >/dev/null; }
+
+# Packages that tests need, each with a file that shows whether it is there.
+DEBIAN := redis-server:/usr/bin/redis-server \
+	postgresql:/usr/lib/postgresql \
+	debian-policy:/usr/share/doc/debian-policy/README.html \
+	maint-guide:/usr/share/doc/maint-guide/html/index.en.html \
+	debian-reference-en:/usr/share/debian-reference/index.en.html
+missing = $(if $(wildcard $(lastword $(1))),,$(firstword $(1)))
+MISSING := $(strip $(foreach pair,$(DEBIAN),$(call missing,$(subst :, ,$(pair)))))
+
+debian:
+ifneq ($(MISSING),)
+ifneq ($(APT),)
+	@echo "Installing $(MISSING) …"
+	@$(call apt,$(MISSING))
+else
+	@echo "Not installed, so what needs them is not tested: $(MISSING)"
+endif
+endif

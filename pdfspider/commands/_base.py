@@ -1,0 +1,151 @@
+"""What the commands share. Nothing here is a ScrapyCommand: Scrapy takes every such class in this package for one."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from redis.exceptions import RedisError
+from scrapy.exceptions import UsageError
+
+from pdfspider.config import Config
+from pdfspider.crawl.submission import read_urls, seed
+from pdfspider.crawl.worker import frontier_for
+from pdfspider.embedded import EmbeddedRedis
+from pdfspider.exceptions import ConfigurationError, InvalidInput, PdfSpiderError
+from pdfspider.frontier.connection import check, connect
+from pdfspider.frontier.jobs import job_name
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from pydantic import ValidationError
+    from scrapy.settings import BaseSettings, Settings
+
+    from pdfspider.crawl.params import Params
+    from pdfspider.frontier.entries import Entry
+    from pdfspider.frontier.frontier import Frontier
+
+    Work = Callable[[Frontier], Awaitable[None]]
+
+SHOWN = 5
+
+
+class OnFrontier:
+    """A command that does something with the frontier; to be mixed into a ScrapyCommand.
+
+    Whatever is the user's to put right is one line on standard error, and exit code 1.
+    """
+
+    requires_project: ClassVar[bool] = True
+    requires_crawler_process: ClassVar[bool] = False
+    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
+    creates: ClassVar[bool] = False
+    """Whether an embedded Redis that is not there yet is made."""
+    settings: Settings | None
+    exitcode: int
+
+    def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:
+        """What is to be done, once all is checked that can be without a frontier. Raises PdfSpiderError."""
+        raise NotImplementedError
+
+    def when_nothing(self, config: Config, opts: argparse.Namespace) -> None:
+        """There is no frontier yet."""
+        raise ConfigurationError(f"nothing was ever crawled or submitted with DATA_DIR {config.data_dir}")
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        with reporting(self):
+            config = read_config(self.settings)
+            work = self.plan(config, args, opts)
+            if config.redis_url is None and not self.creates and not (config.data_dir / "redis" / "version").exists():
+                self.when_nothing(config, opts)
+                return
+            with _redis_url(config) as url:
+                asyncio.run(_do(work, config, url))
+
+
+@contextmanager
+def reporting(command: Any) -> Iterator[None]:
+    """Around what a command does: what is the user's to put right becomes a line, and an exit code."""
+    try:
+        yield
+    except (PdfSpiderError, RedisError) as error:
+        command.exitcode = complain(str(error))
+    except KeyboardInterrupt:
+        command.exitcode = 130
+
+
+@contextmanager
+def _redis_url(config: Config) -> Iterator[str]:
+    if config.redis_url:
+        yield config.redis_url
+    else:
+        with EmbeddedRedis(config.data_dir / "redis") as embedded:
+            yield embedded.url
+
+
+async def _do(work: Work, config: Config, url: str) -> None:
+    await check(url, **config.redis_params)
+    redis = connect(url, **config.redis_params)
+    try:
+        await work(frontier_for(config, redis))
+    finally:
+        await redis.aclose()
+
+
+def read_config(settings: BaseSettings | None) -> Config:
+    """Raises ConfigurationError."""
+    assert settings is not None
+    try:
+        return Config.from_settings(settings)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConfigurationError(f"a setting makes no sense: {error}") from None
+
+
+def read_seeds(params: Params, config: Config, priority: int = 0) -> list[Entry]:
+    """The seeds that the arguments name. Raises InvalidInput with a line for each URL that makes no sense."""
+    depth = config.depth if params.depth is None else params.depth
+    seeds, bad = [], []
+    for url in read_urls(params):
+        try:
+            seeds.append(seed(url, depth=depth, scope=params.scope, priority=priority))
+        except InvalidInput as error:
+            bad.append(str(error))
+    if bad:
+        more = [f"and {len(bad) - SHOWN:,} more like these"] if len(bad) > SHOWN else []
+        raise InvalidInput("\n".join(bad[:SHOWN] + more))
+    return seeds
+
+
+def only(args: list[str], what: str) -> str:
+    """The one argument that a command takes. Raises UsageError."""
+    if len(args) != 1:
+        raise UsageError(f"expected {what}")
+    return args[0]
+
+
+def one_job(args: list[str]) -> str:
+    """The job's name as the one argument. Raises UsageError and InvalidInput."""
+    return job_name(only(args, "one job"))
+
+
+def invalid(error: ValidationError) -> Iterator[tuple[str, Any, str]]:
+    """Name, value and what is wrong with it, for each argument that is not valid."""
+    for item in error.errors():
+        message = item["msg"][:1].lower() + item["msg"][1:]
+        yield str(item["loc"][0]), item["input"], message.removesuffix(", unable to parse string as an integer")
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def complain(*problems: str) -> int:
+    """Writes each line as an error; returns the exit code."""
+    for problem in problems:
+        for line in problem.splitlines():
+            sys.stderr.write(f"error: {line}\n")
+    return 1

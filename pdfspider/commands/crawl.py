@@ -1,0 +1,112 @@
+"""``scrapy crawl``: a worker. What is wrong with its arguments and settings is said before anything is begun."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+from scrapy import signals
+from scrapy.commands import crawl
+from scrapy.exceptions import UsageError
+from scrapy.settings import SETTINGS_PRIORITIES
+
+from pdfspider.commands._base import complain, invalid, read_config, read_seeds
+from pdfspider.crawl.params import Params
+from pdfspider.exceptions import PdfSpiderError
+from pdfspider.spiders.pdfs import PdfSpider
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from scrapy import Spider
+    from scrapy.settings import BaseSettings
+
+logger = logging.getLogger(__name__)
+
+FAILED = ("refused", "failed", "")
+"""Why a spider was closed, if that is an error; without a reason it was ended by force."""
+
+
+class Command(crawl.Command):
+    """Scrapy's own command, with errors that can be read and a log that says what matters."""
+
+    _reason = ""
+
+    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        super().process_options(args, opts)
+        assert self.settings is not None
+        if not isinstance(logging.getLevelName(str(self.settings["LOG_LEVEL"])), int):
+            raise UsageError(f"there is no log level {self.settings['LOG_LEVEL']}", print_help=False)
+        if self._is_quiet:
+            logging.getLogger("scrapy.utils.log").addFilter(_matters)
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        if len(args) != 1:
+            super().run(args, opts)
+            return
+        assert self.crawler_process
+        assert self.settings
+        try:
+            spider = self.crawler_process.spider_loader.load(args[0])
+        except KeyError:
+            self.exitcode = complain(f"there is no spider {args[0]!r}: did you mean pdfs?")
+            return
+        if issubclass(spider, PdfSpider) and (problems := list(_problems(self.settings, opts.spargs))):
+            self.exitcode = complain(*problems)
+            return
+        if self._is_quiet:
+            logging.getLogger("scrapy").setLevel(logging.WARNING)
+        self._work(spider, opts.spargs)
+
+    def _work(self, spider: type[Spider], arguments: dict[str, str]) -> None:
+        assert self.crawler_process
+        crawler = self._create_crawler(spider)
+        crawler.signals.connect(self._note, signals.spider_closed)
+        started: Any = self.crawler_process.crawl(crawler, **arguments)
+        if isinstance(started, asyncio.Future):
+            started.add_done_callback(_explain)
+        self.crawler_process.start()
+        if self.crawler_process.bootstrap_failed or self._reason in FAILED:
+            self.exitcode = 1
+
+    def _note(self, reason: str) -> None:
+        self._reason = reason
+
+    @property
+    def _is_quiet(self) -> bool:
+        """Whether Scrapy's own log is left out: nobody asked for a level on the command line."""
+        assert self.settings is not None
+        return (self.settings.getpriority("LOG_LEVEL") or 0) < SETTINGS_PRIORITIES["cmdline"]
+
+
+def _matters(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING
+
+
+def _explain(started: asyncio.Future[None]) -> None:
+    if started.cancelled() or (error := started.exception()) is None:
+        return
+    if isinstance(error, PdfSpiderError):
+        logger.error("%s", error)
+    else:
+        logger.critical("The worker cannot start", exc_info=error)
+
+
+def _problems(settings: BaseSettings, arguments: dict[str, str]) -> Iterator[str]:
+    """What is wrong with the spider's arguments, the settings and the URLs."""
+    known = ", ".join(Params.model_fields)
+    for name in arguments:
+        if name not in Params.model_fields and not name.startswith("_"):
+            yield f"-a {name}: there is no such argument (there are {known})"
+    try:
+        config, params = read_config(settings), Params.model_validate(arguments)
+        if "urls" in arguments and not params.urls:
+            yield "-a urls: there is no URL in it"
+        read_seeds(params, config)
+    except ValidationError as error:
+        yield from (f"-a {name}={value}: {text}" for name, value, text in invalid(error))
+    except PdfSpiderError as error:
+        yield str(error)

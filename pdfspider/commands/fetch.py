@@ -1,0 +1,11 @@
+"""``scrapy fetch``."""
+
+from __future__ import annotations
+
+from scrapy.commands import fetch
+
+from pdfspider.commands._stock import WithStockParts
+
+
+class Command(WithStockParts, fetch.Command):
+    """Scrapy's own."""

@@ -1,0 +1,142 @@
+"""``scrapy retry``: URLs that failed are crawled again."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+
+from pdfspider.commands._base import OnFrontier, say
+from pdfspider.crawl.submission import options
+from pdfspider.crawl.wording import CLASSES, FOUND, counted
+from pdfspider.discovery.links import says_pdf
+from pdfspider.discovery.scope import Scope
+from pdfspider.discovery.urls import fingerprint, host_of
+from pdfspider.exceptions import ConfigurationError, InvalidInput, JobNotFound
+from pdfspider.frontier.entries import SCOPES, Entry
+from pdfspider.frontier.jobs import job_name
+from pdfspider.items import Outcome
+from pdfspider.records import Database
+from pdfspider.records.engine import read_url
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import AsyncIterator
+
+    from pdfspider.commands._base import Work
+    from pdfspider.config import Config
+    from pdfspider.frontier.frontier import Frontier
+    from pdfspider.frontier.jobs import JobOptions
+    from pdfspider.records import Failure
+
+    Groups = AsyncIterator[tuple[str, list[Failure]]]
+
+DEAD = [outcome for outcome in Outcome if outcome.dead]
+AT_ONCE = 5000
+
+
+class Command(OnFrontier, ScrapyCommand):
+    creates = True
+
+    def syntax(self) -> str:
+        return "[options]"
+
+    def short_desc(self) -> str:
+        return "Crawl URLs again that failed"
+
+    def long_desc(self) -> str:
+        return "Hand in again what the latest run of a job, or of every job, left as dead letters or in one class."
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        parser.add_argument("--class", dest="outcome", metavar="CLASS", help="only this class (default: dead letters)")
+        parser.add_argument("--job", metavar="NAME", help="only those of this job")
+        parser.add_argument("--depth", metavar="N", type=int, help="as for submit: the records do not hold it")
+        parser.add_argument("--scope", choices=SCOPES, default="host", help="likewise (default: host)")
+
+    def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:
+        if args:
+            raise UsageError(f"unexpected: {args[0]}")
+        job, outcome = job_name(opts.job) if opts.job else None, _outcome(opts.outcome)
+        depth = config.depth if opts.depth is None else opts.depth
+        _require_database(config)
+        revive = {each.code: "dead" if each.dead else "done" for each in ([outcome] if outcome else DEAD)}
+
+        async def work(frontier: Frontier) -> None:
+            again: Counter[str] = Counter()
+            records = await Database.open(config.database_url)
+            try:
+                async for name, failures in _by_job(records, job, outcome):
+                    entries = [_entry(failure, depth, opts.scope) for failure in failures]
+                    asked = await _options(frontier, config, name)
+                    seal = asked is not None and name != "default"
+                    submitted = await frontier.submit(name, entries, options=asked, seal=seal, revive=revive)
+                    if submitted.added:
+                        again[name] += submitted.added
+            finally:
+                await records.close()
+            if job and not again:
+                await frontier.run_of(job)
+            for name, number in again.items():
+                say(f"job {name}: {counted(number, 'URL')} queued again")
+            if not again:
+                say("there is nothing to try again")
+
+        return work
+
+
+def _outcome(name: str | None) -> Outcome | None:
+    if name is None:
+        return None
+    outcome = CLASSES.get(name)
+    if outcome is None or outcome in FOUND:
+        known = ", ".join(outcome.value for outcome in Outcome if outcome not in FOUND)
+        raise InvalidInput(f"--class {name}: there is no such class of failure ({known})")
+    return outcome
+
+
+def _require_database(config: Config) -> None:
+    url = read_url(config.database_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        raise ConfigurationError(f"there is no database at {config.shown_database}")
+
+
+async def _by_job(records: Database, job: str | None, outcome: Outcome | None) -> Groups:
+    groups: dict[str, list[Failure]] = defaultdict(list)
+    async with aclosing(records.failed(job, outcome)) as failures:  # type: ignore[type-var]
+        async for failure in failures:
+            group = groups[failure.job]
+            group.append(failure)
+            if len(group) >= AT_ONCE:
+                yield failure.job, groups.pop(failure.job)
+    for name, group in groups.items():
+        yield name, group
+
+
+def _entry(failure: Failure, depth: int, scope: str) -> Entry:
+    url, found_on = failure.url, failure.found_on
+    return Entry(
+        url=url,
+        fingerprint=fingerprint(url),
+        host=host_of(url),
+        depth=failure.depth,
+        max_depth=depth,
+        scope=scope,
+        document=says_pdf(url),
+        leaf=found_on is not None and not Scope.of_seeds(scope, [found_on]).contains(url),
+        technique=failure.technique,
+        found_on=found_on,
+    )
+
+
+async def _options(frontier: Frontier, config: Config, name: str) -> JobOptions | None:
+    """A job that is there keeps its own; one that is gone or was cancelled begins anew."""
+    try:
+        status = await frontier.status_of_run(await frontier.run_of(name))
+    except JobNotFound:
+        return options(config)
+    return None if status and status["state"] in ("running", "paused", "finished") else options(config)

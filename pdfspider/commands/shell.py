@@ -1,0 +1,11 @@
+"""``scrapy shell``."""
+
+from __future__ import annotations
+
+from scrapy.commands import shell
+
+from pdfspider.commands._stock import WithStockParts
+
+
+class Command(WithStockParts, shell.Command):
+    """Scrapy's own."""

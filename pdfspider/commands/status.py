@@ -1,0 +1,101 @@
+"""``scrapy status``: what the frontier holds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+
+from pdfspider.commands._base import OnFrontier, say
+from pdfspider.crawl.wording import CLASSES, MEANINGS, counted, said_size
+from pdfspider.exceptions import JobNotFound
+from pdfspider.frontier.jobs import COUNTERS, job_name
+from pdfspider.items import Outcome
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pdfspider.commands._base import Work
+    from pdfspider.config import Config
+    from pdfspider.frontier.frontier import Frontier
+
+WIDE = 160
+NOTHING: dict[str, Any] = {"jobs": {}, "hosts": {"waiting": 0}, "workers": {}}
+
+
+class Command(OnFrontier, ScrapyCommand):
+    def syntax(self) -> str:
+        return "[options] [JOB]"
+
+    def short_desc(self) -> str:
+        return "Show jobs, hosts and workers"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def when_nothing(self, config: Config, opts: argparse.Namespace) -> None:
+        if opts.json:
+            say(json.dumps(NOTHING))
+        else:
+            super().when_nothing(config, opts)
+
+    def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:
+        if len(args) > 1:
+            raise UsageError("expected at most one job")
+        name = job_name(args[0]) if args else None
+
+        async def work(frontier: Frontier) -> None:
+            status = await frontier.status()
+            if name:
+                if name not in status["jobs"]:
+                    raise JobNotFound(f"there is no job {name!r}")
+                status["jobs"] = {name: status["jobs"][name]}
+            if opts.json:
+                say(json.dumps(status))
+            else:
+                _show(status, classes=bool(name))
+
+        return work
+
+
+def _show(status: dict[str, Any], *, classes: bool) -> None:
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    if status["jobs"]:
+        console.print(_jobs(status["jobs"]))
+    if classes:
+        for job in status["jobs"].values():
+            console.print(_classes(job))
+    leases = sum(worker["leases"] for worker in status["workers"].values())
+    console.print(
+        f" {counted(len(status['jobs']), 'job')}, {counted(status['hosts']['waiting'], 'host')} waiting, "
+        f"{counted(len(status['workers']), 'worker')} with {counted(leases, 'lease')}"
+    )
+
+
+def _jobs(jobs: dict[str, dict[str, Any]]) -> Table:
+    table = Table(box=None, padding=(0, 1), pad_edge=True)
+    table.add_column("job", overflow="fold")
+    table.add_column("state", no_wrap=True)
+    for name in (*COUNTERS, "documents"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, job in jobs.items():
+        numbers = (f"{job[counter]:,}" for counter in (*COUNTERS, "documents"))
+        table.add_row(name, job["state"], *numbers)
+    return table
+
+
+def _classes(job: dict[str, Any]) -> Table:
+    table = Table(box=None, padding=(0, 1), pad_edge=True)
+    table.add_column("class", no_wrap=True)
+    table.add_column("URLs", justify="right", no_wrap=True)
+    table.add_column("")
+    notes = {**MEANINGS, Outcome.DOCUMENT: said_size(job["bytes"])}
+    for name, number in sorted(job["classes"].items(), key=lambda item: -item[1]):
+        table.add_row(name, f"{number:,}", notes[CLASSES[name]])
+    return table

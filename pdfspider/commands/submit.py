@@ -1,0 +1,83 @@
+"""``scrapy submit``: hands in URLs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+
+from pdfspider.commands._base import OnFrontier, invalid, read_seeds, say
+from pdfspider.crawl.params import Params
+from pdfspider.crawl.submission import options
+from pdfspider.crawl.wording import counted
+from pdfspider.exceptions import InvalidInput
+from pdfspider.frontier.entries import SCOPES
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pdfspider.commands._base import Work
+    from pdfspider.config import Config
+    from pdfspider.frontier.frontier import Frontier
+
+DEFAULT = "default"
+
+
+class Command(OnFrontier, ScrapyCommand):
+    creates = True
+
+    def syntax(self) -> str:
+        return "[options] URL …"
+
+    def short_desc(self) -> str:
+        return "Hand in URLs to a job"
+
+    def long_desc(self) -> str:
+        return "Hand in URLs to a job; workers (scrapy crawl pdfs) take it up. A job that is named ends by itself."
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        parser.add_argument("--job", metavar="NAME", help=f"name of the job (default: {DEFAULT}, which never ends)")
+        parser.add_argument("--file", metavar="FILE", help="file with one URL on each line")
+        parser.add_argument("--depth", metavar="N", help="how many links deep to follow (default: DEPTH_LIMIT)")
+        parser.add_argument("--scope", choices=SCOPES, default="host", help="where pages are followed (default: host)")
+        parser.add_argument("--priority", metavar="N", type=int, default=0, help="-128 to 127 (default: 0)")
+        parser.add_argument("--max-pages", metavar="N", default=0, help="end the job after this many pages")
+        parser.add_argument("--max-documents", metavar="N", default=0, help="end the job after this many documents")
+        more = parser.add_mutually_exclusive_group()
+        more.add_argument("--seal", action="store_true", help="no more URLs will come: the job may end (default)")
+        more.add_argument("--open", action="store_true", help="more URLs will come: the job does not end")
+
+    def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:
+        if not args and not opts.file:
+            raise UsageError("there is no URL")
+        params = _params(args, opts)
+        seeds = read_seeds(params, config, opts.priority)
+        name = params.job or DEFAULT
+
+        async def work(frontier: Frontier) -> None:
+            asked = options(config, () if name == DEFAULT else seeds, params)
+            seal = name != DEFAULT and not opts.open
+            submitted = await frontier.submit(name, seeds, options=asked, seal=seal)
+            say(f"job {name}: {counted(len(seeds), 'URL')} handed in, {submitted.added:,} of them new")
+            if not [worker async for worker in frontier.workers()]:
+                say("no worker is running: start one with scrapy crawl pdfs")
+
+        return work
+
+
+def _params(args: list[str], opts: argparse.Namespace) -> Params:
+    if not -128 <= opts.priority <= 127:
+        raise InvalidInput(f"--priority {opts.priority} is not between -128 and 127")
+    if opts.job in (None, DEFAULT) and (opts.seal or opts.max_pages or opts.max_documents):
+        raise InvalidInput(f"the job {DEFAULT} never ends: --seal, --max-pages and --max-documents need a --job")
+    names = {"urls_file": "file", **{name: name for name in ("job", "depth", "scope", "max_pages", "max_documents")}}
+    try:
+        return Params(urls=args, **{name: getattr(opts, option) for name, option in names.items()})
+    except ValidationError as error:
+        spelled = (
+            (names.get(str(place), str(place)).replace("_", "-"), value, text) for place, value, text in invalid(error)
+        )
+        raise InvalidInput("\n".join(f"--{option} {value}: {text}" for option, value, text in spelled)) from None

@@ -1,0 +1,11 @@
+"""``scrapy view``."""
+
+from __future__ import annotations
+
+from scrapy.commands import view
+
+from pdfspider.commands._stock import WithStockParts
+
+
+class Command(WithStockParts, view.Command):
+    """Scrapy's own."""

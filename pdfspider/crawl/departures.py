@@ -1,0 +1,68 @@
+"""How a request leaves: each one under a start permit, with its time noted, and the head of its answer in time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+import aiohttp
+from scrapy.core.downloader.handlers._aiohttp import _ClientResponse
+
+from pdfspider.crawl.errors import FetchError
+from pdfspider.items import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aiohttp.connector import Connection
+    from yarl import URL
+
+    from pdfspider.frontier.leases import Lease
+
+logger = logging.getLogger("pdfspider.crawl.handler")
+
+
+class Departure:
+    """One request for a lease. ``permit`` waits until a further request may start; ``patience`` is how many seconds the
+    head of the answer may take.
+    """
+
+    current: ContextVar[Departure] = ContextVar("departure")
+
+    def __init__(self, lease: Lease, permit: Callable[[Lease], Awaitable[None]], patience: float) -> None:
+        self.patience = patience
+        self._lease, self._permit = lease, permit
+        self._gone = False
+
+    async def leave(self, url: URL) -> None:
+        if self._gone:
+            # aiohttp sends a request again where the connection that was kept for it turns out to be closed.
+            await self._permit(self._lease)
+        self._gone = True
+        self._lease.started_at = time.monotonic()
+        logger.debug("start %.6f %s", self._lease.started_at, url)
+
+
+class LeavingRequest(aiohttp.ClientRequest):
+    """Knows when it is really sent, which may be long after it was made: a connection comes first."""
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        await Departure.current.get().leave(self.url)
+        return await super().send(conn)
+
+
+class AwaitedResponse(_ClientResponse):
+    """A head that drips in byte by byte would never be idle."""
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        patience = Departure.current.get().patience
+        try:
+            async with asyncio.timeout(patience):
+                return await super().start(connection)
+        except aiohttp.ServerTimeoutError:
+            raise
+        except TimeoutError:
+            raise FetchError(Outcome.TIMEOUT, f"no whole head of an answer within {patience:g} s") from None

@@ -1,0 +1,91 @@
+"""Outcome classes, sizes and times as a person reads them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pdfspider.items import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FOUND = (Outcome.DOCUMENT, Outcome.DUPLICATE, Outcome.PAGE, Outcome.REDIRECT, Outcome.OTHER)
+LEFT_OUT = (Outcome.ROBOTS_DENIED, Outcome.OUT_OF_SCOPE, Outcome.OVER_BUDGET, Outcome.CANCELLED)
+FAILURES = tuple(outcome for outcome in Outcome if outcome not in FOUND + LEFT_OUT)
+
+CLASSES = {outcome.value: outcome for outcome in Outcome}
+MEANINGS = {
+    Outcome.DOCUMENT: "PDFs that are new to this job",
+    Outcome.DUPLICATE: "PDFs that this job has from another URL",
+    Outcome.PAGE: "searched for links",
+    Outcome.REDIRECT: "led to another host, followed there",
+    Outcome.OTHER: "neither a PDF nor a page",
+    Outcome.EMPTY: "an answer without a body",
+    Outcome.TRUNCATED: "a PDF without its end",
+    Outcome.TOO_LARGE: "larger than DOWNLOAD_MAXSIZE",
+    Outcome.BAD_ENCODING: "a compressed body that does not unpack",
+    Outcome.REDIRECT_LOOP: "redirects without an end",
+    Outcome.OUT_OF_SCOPE: "redirects that leave the job's scope",
+    Outcome.NOT_FOUND: "not there (404, 410)",
+    Outcome.FORBIDDEN: "the server refuses (401, 403, 451)",
+    Outcome.HTTP_ERROR: "another HTTP error",
+    Outcome.SERVER_ERROR: "the server failed (5xx)",
+    Outcome.THROTTLED: "the server is asked too often (429)",
+    Outcome.DNS_ERROR: "the host's name is not known",
+    Outcome.CONNECTION_ERROR: "no connection, or one that broke",
+    Outcome.TLS_ERROR: "no secure connection",
+    Outcome.TIMEOUT: "the server is silent or too slow",
+    Outcome.ROBOTS_DENIED: "robots.txt does not allow it",
+    Outcome.ROBOTS_UNAVAILABLE: "the host's robots.txt cannot be read",
+    Outcome.OVER_BUDGET: "more than the job's limits allow",
+    Outcome.CANCELLED: "the job was cancelled",
+    Outcome.POISON: "every worker that fetched it died",
+    Outcome.STORE_ERROR: "the document cannot be stored",
+    Outcome.INTERNAL_ERROR: "a defect in pdfspider: see the log",
+}
+
+SCALES = (
+    (60, 1, 1, ("s", "")),
+    (3600, 60, 1, ("min", "s")),
+    (86400, 3600, 60, ("h", "min")),
+    (100 * 86400, 86400, 3600, ("d", "h")),
+)
+
+
+def total(classes: Mapping[str, int], outcomes: tuple[Outcome, ...]) -> int:
+    """How many URLs ended in any of these outcomes."""
+    return sum(classes.get(outcome.value, 0) for outcome in outcomes)
+
+
+def counted(number: int, noun: str) -> str:
+    """As in ``1 URL``, ``1,200 URLs``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def said_size(size: float) -> str:
+    """Bytes in decimal units, as in ``12.4 MB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 999.95:
+            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} TB"
+
+
+def said_time(seconds: float) -> str:
+    """As in ``42 s``, ``3 min 5 s``, ``2 h 10 min``, ``4 d 3 h``."""
+    whole = round(seconds)
+    for limit, large, small, names in SCALES:
+        if whole < limit:
+            return f"{whole // large} {names[0]} {whole % large // small} {names[1]}" if large > 1 else f"{whole} s"
+    return f"{whole // 86400:,} d"
+
+
+def clock(seconds: float) -> str:
+    """As in ``0:01:12``."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def said_rate(per_second: float) -> str:
+    """URLs per second."""
+    return f"{per_second:.1f} URLs/s" if per_second < 100 else f"{per_second:,.0f} URLs/s"

@@ -1,0 +1,92 @@
+"""``scrapy crawl`` where there is no terminal: what it says, and how it ends."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.server import Server
+    from tests.commands.conftest import Scrapy
+
+
+def test_a_crawl_says_what_it_found_and_where_it_is(scrapy: Scrapy, site: Server, data: Path) -> None:
+    done = scrapy("crawl", "pdfs", "-a", f"urls={site.url},{site.url}status/404", "-a", "scope=any", "-a", "job=whole")
+    assert done.returncode == 0, done.stderr
+    said = " ".join(done.stderr.split())
+    assert "works on job whole" in said
+    assert "Finished after" in said
+    assert "documents 9 " in said
+    assert "pages 6 " in said
+    assert "failures 1 not-found 1 not there" in said
+    for place in (data / "files", data / "pdfs.db", "export captures.csv --job whole"):
+        assert str(place) in said
+
+
+def test_scrapys_own_log_is_left_out_unless_asked_for(scrapy: Scrapy, site: Server) -> None:
+    url = f"urls={site.url}status/404"
+    quiet, loud = scrapy("crawl", "pdfs", "-a", url), scrapy("crawl", "pdfs", "-a", url, "-L", "INFO")
+    for noise in ("Scrapy 2", "Overridden settings", "Enabled ", "Versions", "Dumping Scrapy stats"):
+        assert noise not in quiet.stderr
+        assert noise in loud.stderr
+
+
+BAD_INPUT = {
+    "-a url=http://a.b/ -a max_page=3 -a depth=x -a scope=web": [
+        "-a url: there is no such argument (there are urls, urls_file, job",
+        "-a max_page: there is no such argument",
+        "-a depth=x: input should be a valid integer",
+        "-a scope=web: input should be 'host', 'domain' or 'any'",
+    ],
+    "-a urls=": ["-a urls: there is no URL"],
+    "-a urls=ftp://a.b/,http://a.b/,http://": ["'ftp://a.b/' is not a URL", "'http://' is not a URL"],
+    "-a urls_file=/nonexistent": ["cannot read urls_file /nonexistent"],
+    "-s CONCURRENT_REQUESTS=many": ["CONCURRENT_REQUESTS='many' is not a number"],
+    "-s ROBOTSTXT_OBEY=perhaps": ["a setting makes no sense"],
+}
+
+
+def test_bad_input_is_named_before_anything_begins(scrapy: Scrapy, data: Path) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda words: scrapy("crawl", "pdfs", *words.split()), BAD_INPUT))
+    for done, said in zip(answers, BAD_INPUT.values(), strict=True):
+        assert done.returncode == 1
+        lines = done.stderr.splitlines()
+        assert len(lines) == len(said), done.stderr
+        for line, part in zip(lines, said, strict=True):
+            assert line.startswith("error: ")
+            assert part in line
+    assert not data.exists()
+
+
+def test_unknown_spider_and_log_level(scrapy: Scrapy) -> None:
+    unknown, level = scrapy("crawl", "pdf"), scrapy("crawl", "pdfs", "-L", "LOUD")
+    assert (unknown.returncode, unknown.stderr) == (1, "error: there is no spider 'pdf': did you mean pdfs?\n")
+    assert level.returncode == 2
+    assert "there is no log level LOUD" in level.stderr
+
+
+REFUSED = {
+    "REDIS_URL=redis://127.0.0.1:1/0": "no Redis at redis://127.0.0.1:1/0",
+    "FILES_STORE=gopher://a/b": "there is no store for 'gopher'",
+    "FILES_STORE=s3://bucket": "FILES_STORE=s3://bucket is not complete",
+    "FILES_STORE=/proc/nowhere": "FILES_STORE=/proc/nowhere cannot be used",
+    "DATABASE_URL=oracle://a/b": "No database driver",
+}
+
+
+def test_a_worker_that_is_refused_says_why(scrapy: Scrapy) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda setting: scrapy("crawl", "pdfs", "-s", setting), REFUSED))
+    for done, said in zip(answers, REFUSED.values(), strict=True):
+        assert done.returncode == 1
+        assert done.stderr.count("\n") == 1, done.stderr
+        assert " ERROR " in done.stderr
+        assert said in done.stderr
+
+
+def test_a_name_of_scrapyds_own_passes(scrapy: Scrapy, site: Server) -> None:
+    done = scrapy("crawl", "pdfs", "-a", f"urls={site.url}status/404", "-a", "_job=26d1b1a6d6f111e0")
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,77 @@
+"""What is told of a crawl's speed and end."""
+
+from __future__ import annotations
+
+import pytest
+
+from pdfspider.crawl.display import line
+from pdfspider.crawl.figures import Figures, Paces
+from pdfspider.crawl.wording import FAILURES, FOUND, LEFT_OUT, MEANINGS, clock, counted, said_size, said_time
+from pdfspider.items import Outcome
+
+
+def after(paces: Paces, samples: int, *, found: float, ended: float, queued: float = 1000) -> Figures:
+    for second in range(samples):
+        classes = {"page": int(100 + ended * second)}
+        figures = Figures(name="job j", state="running", queued=int(queued + (found - ended) * second), classes=classes)
+        paces.add(float(second), figures, own_ended=0, received=0)
+    return figures
+
+
+def test_the_end_is_told_while_less_is_found_than_done() -> None:
+    paces = Paces()
+    figures = after(paces, 21, found=10, ended=30)
+    assert paces.urls.per_second == 30
+    assert paces.eta == pytest.approx(figures.remaining / 20)
+    assert "ETA 30 s" in line(figures, paces)
+
+
+@pytest.mark.parametrize(
+    ("samples", "found", "ended"), [(5, 0, 30), (21, 30, 30), (21, 60, 30), (21, 29, 30), (21, 0, 0)]
+)
+def test_nothing_is_told_of_an_end_that_nobody_knows(samples: int, found: float, ended: float) -> None:
+    paces = Paces()
+    figures = after(paces, samples, found=found, ended=ended)
+    assert paces.eta is None
+    assert "ETA" not in line(figures, paces)
+
+
+def test_bytes_are_those_that_come_before_they_are_stored() -> None:
+    paces = Paces()
+    for second in range(3):
+        paces.add(second, Figures(name="", state=""), own_ended=0, received=second * 5_000_000)
+    assert paces.bytes == 5_000_000
+
+
+def test_every_class_is_explained_and_in_one_group() -> None:
+    assert sorted(MEANINGS) == sorted(Outcome) == sorted((*FOUND, *LEFT_OUT, *FAILURES))
+
+
+def test_what_a_serving_worker_shows() -> None:
+    jobs = {
+        "a": {"state": "running", "queued": 3, "delayed": 1, "leased": 2},
+        "b": {"state": "finished", "queued": 0, "delayed": 0, "leased": 0},
+    }
+    status = {"jobs": jobs, "hosts": {"waiting": 2}, "workers": {"w": {"leases": 2}}}
+    figures = Figures.of_worker(status, {"pdfspider/outcome/document": 4, "pdfspider/bytes": 10, "finish_reason": "x"})
+    assert (figures.name, figures.remaining, figures.documents, figures.bytes) == ("1 open job", 6, 4, 10)
+
+
+def test_sizes_times_and_counts() -> None:
+    assert [said_size(size) for size in (0, 999, 1000, 12_400_000, 999_960, 3e12)] == [
+        "0 B",
+        "999 B",
+        "1.0 kB",
+        "12.4 MB",
+        "1.0 MB",
+        "3.0 TB",
+    ]
+    assert [said_time(seconds) for seconds in (0.4, 59.4, 61, 3600, 90_000, 9e6)] == [
+        "0 s",
+        "59 s",
+        "1 min 1 s",
+        "1 h 0 min",
+        "1 d 1 h",
+        "104 d",
+    ]
+    assert (clock(3725.9), counted(1, "URL"), counted(1200, "URL")) == ("1:02:05", "1 URL", "1,200 URLs")

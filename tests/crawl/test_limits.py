@@ -1,0 +1,91 @@
+"""How far a job goes: pages, documents, depth, scope."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.server import serve
+from bench.site import Site
+from tests.crawl.hostile import Hostile, document, hostile, page, reply
+from tests.support import Fleet
+
+
+@pytest.mark.parametrize(("limit", "outcome"), [("max_pages", "page"), ("max_documents", "document")])
+def test_limits_are_exact_over_all_workers(fleet: Fleet, limit: str, outcome: str) -> None:
+    with serve(Site(hosts=4, pages=40, documents=80), latency=10) as server:
+        for _ in range(3):
+            fleet.start(server.url, arguments={"scope": "any", limit: 7})
+        for worker in fleet.workers:
+            worker.finish()
+        job = fleet.job()
+        assert job["classes"][outcome] == 7
+        assert set(job["classes"]) <= {"page", "document", "over-budget"}
+        pages, documents = job["classes"].get("page", 0), job["classes"].get("document", 0)
+        fetched = [entry for entry in server.log() if entry.path != "/robots.txt"]
+        assert len(fetched) == pages + documents
+        assert len(fleet.files()) == documents
+    fleet.audit()
+
+
+def chain(server: Hostile) -> None:
+    """Pages that lead from one to the next, each with a document."""
+    server.answers |= {f"/{n}": page(f"/{n + 1}", f"/{n}.pdf") for n in range(6)}
+    server.answers |= {f"/{n}.pdf": reply(document(f"{n}")) for n in range(6)}
+    server.answers["/6"] = page()
+
+
+@pytest.mark.parametrize(("arguments", "settings"), [({"depth": 2}, {}), ({}, {"DEPTH_LIMIT": 2})])
+def test_depth(fleet: Fleet, arguments: dict[str, int], settings: dict[str, int]) -> None:
+    with hostile() as server:
+        chain(server)
+        fleet.crawl(server.url("/0"), arguments=arguments, **settings)
+        assert sorted(server.paths()) == ["/0", "/0.pdf", "/1", "/1.pdf", "/2", "/robots.txt"]
+        assert {row["url"]: row["depth"] for row in fleet.rows()} == {
+            server.url("/0"): 0,
+            server.url("/1"): 1,
+            server.url("/0.pdf"): 1,
+            server.url("/2"): 2,
+            server.url("/1.pdf"): 2,
+        }
+
+
+def test_depth_0_has_no_limit(fleet: Fleet) -> None:
+    with hostile() as server:
+        chain(server)
+        fleet.crawl(server.url("/0"), arguments={"depth": 0}, DEPTH_LIMIT=1)
+        assert "/6" in server.paths()
+
+
+def test_a_document_may_leave_the_scope_and_a_page_may_not(fleet: Fleet) -> None:
+    with hostile() as server:
+        there = [server.url(path, host=2) for path in ("/page", "/file.pdf", "/page.pdf")]
+        server.answers |= {"/": page(*there), "/page": page(), "/file.pdf": reply(document("file"))}
+        server.answers |= {"/page.pdf": page("/deeper", "/deeper.pdf"), "/deeper.pdf": reply(document("deeper"))}
+        fleet.crawl(server.url())
+        outcomes = {"/": "page", "/file.pdf": "document", "/page.pdf": "page"}
+        assert {row["url"].partition(str(server.port))[2]: row["outcome"] for row in fleet.rows()} == outcomes
+    fleet.audit()
+
+
+def test_any_scope(fleet: Fleet) -> None:
+    with hostile() as server:
+        server.answers |= {"/": page(server.url("/page", host=2)), "/page": page("/deeper"), "/deeper": page()}
+        fleet.crawl(server.url(), arguments={"scope": "any"})
+        assert "/deeper" in server.paths()
+
+
+def test_a_domain_has_many_hosts(fleet: Fleet) -> None:
+    """``*.localhost`` is this machine (RFC 6761); where the resolver does not know it, there is nothing to test."""
+    import socket  # noqa: PLC0415
+
+    try:
+        socket.getaddrinfo("a.example.localhost", 80)
+    except OSError:
+        pytest.skip("the resolver does not know *.localhost")
+    with hostile() as server:
+        port = server.port
+        links = [f"http://{host}:{port}/inside" for host in ("b.example.localhost", "other.localhost")]
+        server.answers |= {"/": page(*links), "/inside": page()}
+        fleet.crawl(f"http://a.example.localhost:{port}/", arguments={"scope": "domain"})
+        assert links[0] in fleet.outcomes()
+        assert links[1] not in fleet.outcomes()

@@ -1,0 +1,98 @@
+"""What robots.txt says, and what becomes of a host that has none to give."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from bench.server import serve
+from bench.site import Site
+from tests.crawl.hostile import hostile, page, redirect, reply
+from tests.support import Fleet
+
+TEXT = "text/plain"
+DENY = reply(b"User-agent: *\nDisallow: /private\n", TEXT)
+
+
+def test_what_is_forbidden_is_not_fetched(fleet: Fleet) -> None:
+    with hostile({"/robots.txt": DENY, "/": page("/private/1", "/private/2.pdf", "/open")}) as server:
+        server.answers |= {"/open": redirect("/private/3"), "/private/1": page(), "/private/3": page()}
+        fleet.crawl(server.url())
+        assert sorted(server.paths()) == ["/", "/open", "/robots.txt"]
+        outcomes = fleet.outcomes()
+        assert outcomes == {
+            server.url("/"): "page",
+            server.url("/open"): "robots-denied",
+            server.url("/private/1"): "robots-denied",
+            server.url("/private/2.pdf"): "robots-denied",
+        }
+        assert fleet.row(server.url("/private/1"))["reason"]
+    fleet.audit()
+
+
+def test_robots_can_be_disobeyed(fleet: Fleet) -> None:
+    with hostile({"/robots.txt": DENY, "/": page("/private")}) as server:
+        server.answers["/private"] = page()
+        fleet.crawl(server.url(), ROBOTSTXT_OBEY=False)
+        assert server.paths() == ["/", "/private"]
+    fleet.audit()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(b"no", TEXT, status="404 Not Found"),
+        reply(b"no", TEXT, status="403 Forbidden"),
+        reply(b"\xff\xfe\x00nonsense\n" * 100, TEXT),
+        reply(b"<html><body>Welcome!</body></html>", "text/html"),
+        reply(b"", TEXT),
+    ],
+    ids=["missing", "forbidden", "nonsense", "html", "empty"],
+)
+def test_no_rules_allow_everything(fleet: Fleet, answer: bytes) -> None:
+    with hostile({"/robots.txt": answer, "/": page("/a")}) as server:
+        server.answers["/a"] = page()
+        fleet.crawl(server.url())
+        assert set(fleet.outcomes().values()) == {"page"}
+        assert server.paths().count("/robots.txt") == 1
+
+
+def test_a_redirected_robots_txt_is_followed(fleet: Fleet) -> None:
+    with hostile({"/robots.txt": redirect("/rules"), "/rules": DENY, "/": page("/private")}) as server:
+        fleet.crawl(server.url())
+        assert fleet.outcomes()[server.url("/private")] == "robots-denied"
+
+
+def test_a_robots_txt_that_cannot_be_had_forbids_everything(fleet: Fleet) -> None:
+    with hostile({"/robots.txt": reply(b"", TEXT, status="500 Oops"), "/": page()}) as server:
+        fleet.crawl(server.url(), server.url("/x"), RETRY_TIMES=1)
+        assert set(fleet.outcomes().values()) == {"robots-unavailable"}
+        assert set(server.paths()) == {"/robots.txt"}
+        assert 2 <= len(server.paths()) <= 3
+    fleet.audit()
+
+
+def test_a_robots_txt_that_comes_later_is_used(fleet: Fleet) -> None:
+    answers = iter([reply(b"", TEXT, status="503 Later"), DENY])
+    with hostile({"/": page("/private"), "/robots.txt": lambda request: request.send(next(answers))}) as server:
+        fleet.crawl(server.url(), RETRY_TIMES=2)
+        assert fleet.outcomes() == {server.url(): "page", server.url("/private"): "robots-denied"}
+
+
+def test_a_host_that_cannot_be_reached(fleet: Fleet) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+    fleet.crawl(url, "http://nothing.invalid/", RETRY_TIMES=1)
+    assert fleet.outcomes() == {url: "connection-error", "http://nothing.invalid/": "dns-error"}
+    fleet.audit()
+
+
+def test_denied_by_the_bench_site(fleet: Fleet) -> None:
+    with serve(Site(hosts=2, pages=10, documents=20), robots_deny=["/files/"]) as server:
+        fleet.crawl(server.url, arguments={"scope": "any"})
+        denied = {url for url in server.site.document_urls() if "/files/" in url}
+        assert {url for url, outcome in fleet.outcomes().items() if outcome == "robots-denied"} == denied
+        assert not any(entry.path.startswith("/files/") for entry in server.log())
+        assert len(fleet.files()) == 20 - len(denied)
+    fleet.audit()

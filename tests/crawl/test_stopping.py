@@ -1,0 +1,134 @@
+"""Workers that are asked to stop, and what becomes of their work."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+
+import pytest
+
+from bench.server import serve
+from bench.site import Site
+from tests.crawl.hostile import document, hostile, page, reply
+from tests.support import Fleet, until
+
+GRACE = 1
+SLACK = 2
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_hung_fetches_are_released(fleet: Fleet, signum: signal.Signals) -> None:
+    """And another worker gets them at once."""
+    slow = [f"/hung/{n}" for n in range(3)]
+    with hostile({"/": page(*slow)}) as server:
+        server.answers |= {path: lambda request: request.hang() for path in slow}
+        worker = fleet.start(server.url(), FRONTIER_GRACE=GRACE)
+        until(lambda: set(slow) <= set(server.paths()))
+        asked = time.monotonic()
+        worker.send(signum)
+        assert worker.wait() == 0, worker.output
+        assert time.monotonic() - asked < GRACE + SLACK
+        job = fleet.job()
+        assert (job["queued"] + job["delayed"], job["leased"], job["done"]) == (3, 0, 1)
+        assert fleet.status()["workers"] == {}
+        server.answers |= {path: page() for path in slow}
+        before = time.monotonic()
+        fleet.crawl(server.url())
+        assert time.monotonic() - before < 15
+        rows = fleet.rows()
+        assert {row["attempt"] for row in rows} == {1}, "a release is not a failed try"
+    fleet.audit()
+
+
+def test_a_hung_robots_txt_holds_nobody_up(fleet: Fleet) -> None:
+    with hostile({"/": page()}) as server:
+        server.answers["/robots.txt"] = lambda request: request.hang()
+        worker = fleet.start(server.url(), FRONTIER_GRACE=GRACE)
+        until(lambda: "/robots.txt" in server.paths())
+        asked = time.monotonic()
+        worker.send(signal.SIGTERM)
+        assert worker.wait() == 0, worker.output
+        assert time.monotonic() - asked < GRACE + SLACK
+        server.answers["/robots.txt"] = reply(b"", "text/plain")
+        fleet.crawl(server.url())
+        assert fleet.outcomes() == {server.url(): "page"}
+    fleet.audit()
+
+
+def test_a_fetch_that_ends_within_the_grace_is_kept(fleet: Fleet) -> None:
+    with serve(Site(hosts=1, pages=1, documents=0)) as server:
+        url = f"{server.url}slow?ms=1500"
+        worker = fleet.start(url, FRONTIER_GRACE=10)
+        until(lambda: worker.has_sent(2))
+        worker.send(signal.SIGTERM)
+        worker.finish()
+        assert fleet.outcomes() == {url: "page"}
+    fleet.audit()
+
+
+def test_an_idle_worker_ends_at_once(fleet: Fleet) -> None:
+    worker = fleet.start()
+    until(lambda: fleet.status()["workers"])
+    asked = time.monotonic()
+    worker.send(signal.SIGTERM)
+    assert worker.wait() == 0, worker.output
+    assert time.monotonic() - asked < SLACK
+    assert fleet.status()["workers"] == {}
+
+
+def test_two_signals_end_it_even_sooner(fleet: Fleet) -> None:
+    with hostile({"/": lambda request: request.hang()}) as server:
+        worker = fleet.start(server.url(), FRONTIER_GRACE=30)
+        until(lambda: "/" in server.paths())
+        worker.send(signal.SIGTERM)
+        time.sleep(0.3)
+        asked = time.monotonic()
+        worker.send(signal.SIGTERM)
+        worker.wait()
+        assert time.monotonic() - asked < SLACK
+
+
+def test_the_same_command_again_goes_on_where_it_stopped(fleet: Fleet) -> None:
+    with serve(Site(hosts=2, pages=40, documents=80), latency=40) as server:
+        worker = fleet.start(server.url, arguments={"scope": "any"}, CONCURRENT_REQUESTS=4)
+        until(lambda: worker.has_sent(40))
+        worker.send(signal.SIGINT)
+        worker.finish()
+        finished = {row["url"] for row in fleet.rows()}
+        assert 20 < len(finished) < 120
+        before = len(server.log())
+        fleet.crawl(server.url, arguments={"scope": "any"})
+        again = {f"http://{entry.address}:{server.port}{entry.path}" for entry in server.log()[before:]}
+        assert not again & finished
+        assert fleet.files() == set(server.site.expected().values())
+    fleet.audit()
+
+
+def test_a_worker_that_slept_too_long_does_no_harm(fleet: Fleet) -> None:
+    lease = {"FRONTIER_LEASE_SECONDS": 2}
+    with serve(Site(hosts=4, pages=60, documents=120), latency=100) as server:
+        sleeper = fleet.start(server.url, arguments={"scope": "any"}, CONCURRENT_REQUESTS=8, **lease)
+        until(lambda: sleeper.has_sent(30))
+        sleeper.send(signal.SIGSTOP)
+        until(lambda: fleet.job()["leased"])
+        other = fleet.start(server.url, arguments={"scope": "any"}, **lease)
+        other.finish()
+        before = len(server.log())
+        sleeper.send(signal.SIGCONT)
+        sleeper.finish()
+        assert len(server.log()) == before, "what passed to others is not fetched again"
+        assert fleet.files() == set(server.site.expected().values())
+        fetched = Counter(entry.address + entry.path for entry in server.log())
+        assert max(fetched.values()) <= 2
+    fleet.audit()
+
+
+def test_a_worker_ends_with_its_job_though_another_goes_on(fleet: Fleet) -> None:
+    with hostile({"/mine": page("/mine.pdf"), "/other": lambda request: request.hang()}) as server:
+        server.answers["/mine.pdf"] = reply(document("mine"))
+        fleet.push(server.url("/other", host=2))
+        worker = fleet.start(server.url("/mine"), FRONTIER_GRACE=GRACE)
+        assert worker.wait(15) == 0, worker.output
+        jobs = fleet.status()["jobs"]
+        assert [jobs["default"][counter] for counter in ("queued", "leased", "done")] == [1, 0, 0]

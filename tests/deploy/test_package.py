@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from typing import TYPE_CHECKING
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.deploy.project import ROOT, copy_project, package_files, packed_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def named(requirements: list[str]) -> dict[str, Requirement]:
+    return {requirement.name.lower(): requirement for requirement in map(Requirement, requirements)}
+
+
+def locked(name: str) -> dict[str, str]:
+    """Distributions and their versions; the lowest where these depend on the Python."""
+    pins = re.findall(r"(?m)^([\w.-]+)(?:\[[\w,]+\])?==([\w.]+)", (ROOT / name).read_text())
+    return {name.lower(): version for name, version in reversed(pins)}
+
+
+def imported_modules() -> Iterator[str]:
+    for file in (ROOT / "pdfspider").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                yield node.module
+
+
+def test_everything_imported_is_declared() -> None:
+    tops = {name.partition(".")[0] for name in imported_modules()} - sys.stdlib_module_names - {"pdfspider"}
+    owners = packages_distributions()
+    needed = {owners[top][0].lower() for top in tops}
+    assert needed <= named([*PROJECT["dependencies"], *EXTRAS["postgresql"], *EXTRAS["parquet"]]).keys()
+
+
+@pytest.mark.parametrize(
+    ("file", "declared"),
+    [
+        ("requirements.txt", PROJECT["dependencies"]),
+        ("requirements-test.txt", [*PROJECT["dependencies"], *(line for extra in EXTRAS.values() for line in extra)]),
+    ],
+)
+def test_the_lock_holds_what_is_declared(file: str, declared: list[str]) -> None:
+    pins = locked(file)
+    wanted = named(declared)
+    wanted.pop("pdfspider", None)
+    assert {name for name, one in wanted.items() if name not in pins or pins[name] not in one.specifier} == set()
+
+
+def test_a_crawl_runs_on_what_was_tested() -> None:
+    assert locked("requirements.txt").items() <= locked("requirements-test.txt").items()
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-test.txt"])
+def test_the_lock_names_no_place(file: str) -> None:
+    assert not re.search(r"://|--|@|\bfile:|(^|\s)/", (ROOT / file).read_text())
+
+
+def test_a_wheel_holds_the_whole_package(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project")
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*pip, "--wheel-dir", tmp_path, project], check=True, stdin=subprocess.DEVNULL)
+    (wheel,) = tmp_path.glob("*.whl")
+    assert packed_files(wheel) == package_files(ROOT)

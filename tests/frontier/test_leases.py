@@ -1,0 +1,375 @@
+"""Leases: their tokens, their deadline, their end, and what happens when an answer or a worker is lost."""
+
+from __future__ import annotations
+
+from asyncio import sleep
+from typing import TYPE_CHECKING
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from pdfspider.exceptions import LeaseLost
+from pdfspider.frontier.leases import LeaseKind
+from pdfspider.items import Outcome
+from tests.frontier.audit import audit
+from tests.frontier.rig import FREE, entry, pages
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pdfspider.frontier.frontier import Frontier
+    from tests.frontier.rig import Rig, Worker
+
+
+def losing_answers(frontier: Frontier, script: str) -> None:
+    """Every call of a script is carried out, and its answer lost once."""
+    scripts, lost = frontier._scripts._scripts, set[bytes]()
+    send = scripts[script]
+
+    async def send_and_lose(**call: Any) -> Any:
+        answer = await send(**call)
+        if call["args"][1] in lost:
+            return answer
+        lost.add(call["args"][1])
+        raise RedisConnectionError
+
+    scripts[script] = send_and_lose  # type: ignore[assignment]
+
+
+async def crash_with(rig: Rig, worker: Worker, *alive: Worker) -> None:
+    worker.held.clear()
+    await rig.expire(*alive)
+
+
+async def test_tokens_grow_have_one_width_and_name_the_worker(rig: Rig) -> None:
+    await rig.submit("j", *pages(8))
+    one, two = rig.worker("w1"), rig.worker("w2")
+    tokens = [lease.token for worker in (one, two, one, two) for lease in await worker.lease(2)]
+    assert tokens == sorted(tokens)
+    assert len(set(tokens)) == 8
+    assert {len(token) for token in tokens} == {16 + 1 + 8}
+    assert tokens[0].endswith(one.frontier.nonce)
+    assert tokens[2].endswith(two.frontier.nonce)
+
+
+async def test_a_lease_call_that_is_sent_again_grants_the_same_leases(rig: Rig) -> None:
+    await rig.submit("j", *pages(8))
+    worker = rig.worker()
+    call = ("w1", "nonce", "call-1", 3, 0, 30_000, 0, "", False)
+    first = await worker.frontier._scripts("lease", *call)
+    again = await worker.frontier._scripts("lease", *call)
+    assert len(first[5:]) == 3
+    assert first == again
+    other = await worker.frontier._scripts("lease", "w1", "nonce", "call-2", 3, 3, 30_000, 0, "", False)
+    assert {lease[0] for lease in other[5:]}.isdisjoint(lease[0] for lease in first[5:])
+
+
+async def test_a_lease_call_that_is_sent_again_late_grants_only_what_still_stands(rig: Rig) -> None:
+    await rig.submit("j", *pages(8))
+    worker = rig.worker()
+    call = ("w1", "nonce", "call-1", 2, 0, 30_000, 0, "", False)
+    first = await worker.frontier._scripts("lease", *call)
+    await worker.frontier._scripts("commit", "w1", "c", [first[5][0], "p", False, -1, 0, 0, [], True])
+    assert (await worker.frontier._scripts("lease", *call))[5:] == first[6:]
+
+
+async def test_a_commit_that_is_sent_again_is_answered_as_before_and_done_once(rig: Rig) -> None:
+    await rig.submit("j", *pages(2))
+    worker = rig.worker()
+    one, _ = await worker.lease(2)
+    good = [one.token, "p", False, -1, 7, 0, [entry("http://a.test/new").link()], True]
+    fenced = ["x", "p", False, -1, 0, 0, [], True]
+    answers = [await worker.frontier._scripts("commit", "w1", "call", good, fenced) for _ in range(2)]
+    assert answers == [[b"ok", b"fenced"]] * 2
+    status = await rig.status("j")
+    assert (status["done"], status["queued"], status["bytes"]) == (1, 1, 7)
+
+
+@pytest.mark.parametrize("script", ["lease", "commit", "release", "submit", "renew"])
+async def test_a_lost_answer_loses_and_doubles_nothing(rig: Rig, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def at_once(seconds: float) -> None:
+        await sleep(min(seconds, 0.01))
+
+    monkeypatch.setattr("pdfspider.frontier.frontier.asyncio.sleep", at_once)
+    worker = rig.worker()
+    await rig.submit("j", *pages(4), seal=True)
+    losing_answers(worker.frontier, script)
+    if script in ("submit", "renew"):
+        with pytest.raises(RedisConnectionError):
+            await (worker.frontier.renew() if script == "renew" else worker.frontier.submit("j", pages(6)))
+        await worker.frontier.submit("j", pages(6))
+    first, *rest = await worker.lease(2)
+    await worker.release(first)
+    for lease in rest:
+        await worker.commit(lease, Outcome.PAGE, *pages(9))
+    await worker.work()
+    status = await rig.status("j")
+    assert (status["state"], status["done"], status["classes"]) == ("finished", 9, {"page": 9})
+
+
+async def test_a_worker_that_renews_keeps_its_leases_and_one_that_does_not_loses_them(rig: Rig) -> None:
+    await rig.submit("j", *pages(4))
+    one, two = rig.worker("w1"), rig.worker("w2")
+    kept, lost = await one.lease(2), await two.lease(2)
+    await rig.expire(one, seconds=120)
+    assert not await two.frontier.renew()
+    again = await one.lease(9)
+    assert {lease.entry for lease in again} == {lease.entry for lease in lost}
+    for lease in kept:
+        await one.commit(lease)
+    assert (await rig.status("j"))["done"] == 2
+
+
+async def test_leases_end_at_their_deadline_and_not_before(rig: Rig) -> None:
+    await rig.submit("j", *pages(1))
+    one, two = rig.worker("w1"), rig.worker("w2")
+    await one.lease()
+    assert one.frontier.valid_until == rig.clock.monotonic() + 27
+    await rig.expire(seconds=29.9)
+    assert await two.lease() == []
+    await rig.expire(seconds=0.2)
+    (lease,) = await two.lease()
+    assert (lease.deliveries, lease.expiries, lease.attempt) == (0, 1, 2)
+
+
+async def test_what_is_done_under_an_expired_lease_is_refused(rig: Rig) -> None:
+    await rig.submit("j", *pages(1))
+    one, two = rig.worker("w1"), rig.worker("w2")
+    old = one.start(await one.one())
+    await rig.expire()
+    new = await two.one()
+    assert new.token > old.token
+    with pytest.raises(LeaseLost):
+        await one.frontier.permit(old)
+    with pytest.raises(LeaseLost):
+        await one.commit(old, Outcome.PAGE, *pages(9))
+    await one.frontier.started(old)
+    await one.release(old)
+    status = await rig.status("j")
+    assert (status["leased"], status["queued"], status["done"]) == (1, 0, 0)
+    await two.commit(new)
+
+
+async def test_an_expired_lease_moves_its_hosts_next_start_back(rig: Rig) -> None:
+    await rig.submit("j", *pages(3), options=FREE.__class__(delay=2000, robots=0))
+    one, two = rig.worker("w1"), rig.worker("w2")
+    await one.one()
+    await rig.expire()
+    assert await two.lease() == []
+    await rig.sleep(1.9)
+    assert await two.lease() == []
+    await rig.sleep(0.1)
+    assert len(await two.lease()) == 1
+
+
+async def test_a_worker_whose_deadline_has_passed_gets_nothing_before_it_dropped_what_it_held(rig: Rig) -> None:
+    await rig.submit("j", *pages(5))
+    one = rig.worker("w1")
+    held = await one.lease(2)
+    until = one.frontier.valid_until
+    await rig.sleep(31)
+    assert await one.lease() == []
+    await rig.sweep()
+    assert await one.lease() == []
+    assert one.frontier.valid_until == until
+    for lease in held:
+        await one.release(lease)
+    assert len(await one.lease(5)) == 5
+
+
+async def test_leases_that_a_worker_forgot_do_not_stay_out_for_ever(rig: Rig) -> None:
+    await rig.submit("j", *pages(2))
+    one = rig.worker("w1")
+    await one.lease(2)
+    one.held.clear()
+    await rig.sleep(31)
+    assert await one.lease(2) == []
+    await rig.sweep()
+    assert len(await one.lease(2)) == 2
+
+
+async def test_a_released_url_is_there_at_once_or_after_the_delay(rig: Rig) -> None:
+    await rig.submit("j", *pages(2))
+    worker = rig.worker()
+    one, two = await worker.lease(2)
+    await worker.release(one)
+    await worker.release(two, delay=60, counted=True)
+    status = await rig.status("j")
+    assert (status["queued"], status["delayed"], status["leased"]) == (1, 1, 0)
+    (again,) = await worker.lease(9)
+    assert (again.entry, again.deliveries) == (one.entry, 0)
+    assert (await worker.ask()).wait == 60
+    await rig.sleep(59.9, worker)
+    assert await worker.lease() == []
+    await rig.sleep(0.1, worker)
+    (late,) = await worker.lease(9)
+    assert (late.entry, late.deliveries) == (two.entry, 1)
+
+
+async def test_new_links_wake_a_host_that_waits_for_a_delayed_url(rig: Rig) -> None:
+    await rig.submit("j", *pages(1))
+    worker = rig.worker()
+    await worker.release(await worker.one(), delay=3600)
+    assert await worker.lease() == []
+    await rig.submit("j", *pages(2))
+    await rig.submit("k", *pages(1))
+    assert len(await worker.lease(9)) == 2
+
+
+async def test_a_url_that_expired_twice_is_leased_alone(rig: Rig) -> None:
+    await rig.submit("j", *pages(1), *pages(20, "b.test"))
+    for i in range(2):
+        crashing = rig.worker(f"crashing{i}")
+        assert len(await crashing.lease(64)) == 9
+        await rig.expire()
+    await rig.submit("j", *pages(5, "c.test"))
+    one, two = rig.worker("w1"), rig.worker("w2")
+    assert len(await one.lease(2)) == 2
+    grant = await one.ask(10)
+    assert (grant.drain, grant.leases) == (True, [])
+    assert not (await two.ask(10, held=1)).drain, "one worker is asked at a time"
+    for lease in list(one.held):
+        await one.commit(lease)
+    grant = await one.ask(10)
+    assert len(grant.leases) == 1
+    assert grant.leases[0].expiries == 2
+    assert (await one.ask(10)).leases == [], "nothing comes beside it"
+    await one.commit(grant.leases[0])
+    assert len(await one.lease(10)) == 1, "the next suspect"
+
+
+async def test_suspects_end_one_by_one_and_all_the_rest_is_served(rig: Rig) -> None:
+    await rig.submit("j", *pages(3), *pages(3, "b.test"), seal=True)
+    for i in range(2):
+        await rig.worker(f"crashing{i}").lease(64)
+        await rig.expire()
+    one, two = rig.worker("w1"), rig.worker("w2")
+    for _ in range(60):
+        for worker in (one, two):
+            leases = await worker.lease(1)
+            assert len(worker.held) == len(leases)
+            for lease in leases:
+                await worker.commit(lease)
+        await rig.sleep(0.5)
+    assert (await rig.status("j"))["state"] == "finished"
+
+
+async def test_a_suspect_that_is_given_back_is_leased_alone_again(rig: Rig) -> None:
+    await rig.submit("j", *pages(1))
+    for i in range(2):
+        await rig.worker(f"crashing{i}").lease()
+        await rig.expire()
+    worker = rig.worker()
+    await worker.lease()
+    await worker.release(await worker.one(), delay=3)
+    await rig.submit("j", *pages(9, "b.test"))
+    await rig.sleep(3)
+    leases = await worker.lease(2)
+    assert not any(lease.expiries for lease in leases)
+    while worker.held:
+        await worker.commit(worker.held[0])
+    assert [lease.expiries for lease in await worker.lease(9)] == [2]
+
+
+async def test_robots_come_before_a_suspect(rig: Rig) -> None:
+    await rig.submit("j", *pages(1), options=FREE)
+    for i in range(2):
+        await rig.worker(f"crashing{i}").lease()
+        await rig.expire()
+    worker = rig.worker()
+    assert await worker.lease() == []
+    await rig.submit("j", options=FREE.__class__(cap=8, robots=1))
+    kinds = []
+    for _ in range(4):
+        for lease in await worker.lease():
+            kinds.append(lease.kind)
+            await (worker.commit_robots(lease) if lease.kind is LeaseKind.ROBOTS else worker.commit(lease))
+    assert kinds == [LeaseKind.ROBOTS, LeaseKind.URL]
+
+
+@pytest.mark.parametrize("ending", ["pause", "cancel"])
+async def test_a_suspect_of_a_job_that_does_not_run_keeps_nobody_waiting(rig: Rig, ending: str) -> None:
+    await rig.submit("j", *pages(1), seal=True)
+    for i in range(2):
+        await rig.worker(f"crashing{i}").lease()
+        await rig.expire()
+    await rig.submit("k", *pages(9, "b.test"))
+    worker = rig.worker()
+    await worker.lease(4)
+    assert (await worker.ask()).drain
+    await rig.control("j", ending)
+    await rig.sweep()
+    assert not (await worker.ask()).drain
+    assert (await rig.status("j"))["state"] == {"pause": "paused", "cancel": "cancelled"}[ending]
+
+
+async def test_a_url_that_crashes_every_worker_ends_as_poison_and_its_neighbours_do_not(rig: Rig) -> None:
+    await rig.submit("j", entry("http://poison.test/"), *pages(6), *pages(6, "b.test"), seal=True)
+    crashes, verdicts = 0, []
+    worker = rig.worker("w0")
+    for _ in range(300):
+        leases = await worker.lease(4)
+        if any(lease.kind is LeaseKind.URL and lease.entry and "poison" in lease.entry.url for lease in leases):
+            crashes += 1
+            await rig.expire()
+            worker = rig.worker(f"w{crashes}")
+            continue
+        for lease in leases:
+            verdicts.append(lease.verdict)
+            await worker.commit(lease, Outcome.POISON if lease.verdict else Outcome.PAGE)
+        await rig.sleep(0.3)
+    status = await rig.status("j")
+    assert crashes == 4
+    assert verdicts.count("P") == 1
+    assert (status["state"], status["classes"], status["dead"]) == ("finished", {"page": 12, "poison": 1}, 1)
+
+
+async def test_few_allowed_deliveries_do_not_condemn_neighbours(rig: Rig) -> None:
+    await rig.submit("j", *pages(4))
+    for i in range(2):
+        await rig.worker(f"crashing{i}").lease(9)
+        await rig.sleep(31)
+        await rig.sweep(max_deliveries=1)
+    worker = rig.worker()
+    await worker.lease()
+    assert (await worker.one()).kind is LeaseKind.URL
+
+
+async def test_a_verdict_that_expires_is_no_try(rig: Rig) -> None:
+    await rig.submit("j", *pages(2), options=FREE.__class__(robots=0, cap=8, max_pages=1))
+    worker = rig.worker()
+    await worker.commit(await worker.one())
+    for i in range(6):
+        (verdict,) = await rig.worker(f"crashing{i}").lease(9)
+        assert (verdict.kind, verdict.verdict, verdict.expiries) == (LeaseKind.VERDICT, "B", 0)
+        await rig.expire()
+
+
+async def test_what_a_worker_still_had_when_it_left_is_there_at_once(rig: Rig) -> None:
+    await rig.submit("j", *pages(3))
+    one, two = rig.worker("w1"), rig.worker("w2")
+    await one.lease(3)
+    await one.frontier.leave()
+    assert len(await two.lease(9)) == 3
+    await audit(rig.redis)
+
+
+async def test_more_leases_of_dead_workers_than_one_sweep_takes_come_back(rig: Rig) -> None:
+    await rig.submit("j", *pages(300), options=FREE.__class__(robots=0, cap=300))
+    for i in range(12):
+        assert len(await rig.worker(f"w{i}").lease(25)) == 25
+    await rig.expire()
+    assert (await rig.status("j"))["queued"] == 300
+    assert await rig.redis.zcard("{pdfs}:workers") == 0
+
+
+async def test_a_worker_that_asked_for_nothing_else_takes_a_suspect_without_being_asked(rig: Rig) -> None:
+    await rig.submit("j", *pages(1))
+    for i in range(2):
+        await rig.worker(f"crashing{i}").lease()
+        await rig.expire()
+    await rig.submit("j", *pages(9, "b.test"))
+    busy, idle = rig.worker("w1"), rig.worker("w2")
+    await busy.lease(2)
+    assert (await busy.ask()).drain
+    assert [lease.expiries for lease in await idle.lease(9)] == [2]

@@ -1,0 +1,141 @@
+"""robots.txt: fetched under a lease of its own before anything else of its host."""
+
+from __future__ import annotations
+
+import asyncio
+from hashlib import sha1
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pdfspider.exceptions import LeaseLost
+from pdfspider.frontier.entries import host_id
+from pdfspider.frontier.jobs import JobOptions
+from pdfspider.frontier.leases import LeaseKind
+from tests.frontier.rig import FREE, entry, pages
+
+if TYPE_CHECKING:
+    from tests.frontier.rig import Rig
+
+POLITE = JobOptions(cap=4)
+
+
+def key_of(origin: str) -> str:
+    return sha1(origin.encode()).hexdigest()
+
+
+async def test_robots_are_leased_first_and_nothing_else_of_the_host(rig: Rig) -> None:
+    await rig.submit("j", *pages(9), options=POLITE)
+    await rig.submit("careless", entry("http://a.test/x"), options=FREE)
+    one, two = rig.worker("w1"), rig.worker("w2")
+    leases = await one.lease(9)
+    robots = [lease for lease in leases if lease.kind is LeaseKind.ROBOTS]
+    assert [lease.origin for lease in robots] == ["http://a.test"]
+    assert leases[-1] is robots[0]
+    assert await two.lease(9) == []
+    await one.commit_robots(robots[0], body=b"User-agent: *")
+    assert len(await two.lease(9)) >= 3
+
+
+async def test_the_fleet_knows_robots_until_they_expire(rig: Rig) -> None:
+    await rig.submit("j", *pages(9), options=JobOptions())
+    one, two = rig.worker("w1"), rig.worker("w2")
+    await one.commit_robots(await one.one(), body=b"body \xff\0", ttl=0.05)
+    known = await two.frontier.robots(key_of("http://a.test"))
+    assert known
+    assert (known.body, known.failure) == (b"body \xff\0", "")
+    while await rig.redis.exists(f"{{pdfs}}:robots:{key_of('http://a.test')}"):
+        await asyncio.sleep(0.01)
+    assert await two.frontier.robots(key_of("http://a.test")) is None
+    assert (await two.one()).kind is LeaseKind.ROBOTS
+
+
+async def test_robots_that_cannot_be_had_leave_their_class(rig: Rig) -> None:
+    await rig.submit("j", *pages(1), options=POLITE)
+    worker = rig.worker()
+    await worker.commit_robots(await worker.one(), failure="U")
+    known = await worker.frontier.robots(key_of("http://a.test"))
+    assert known
+    assert (known.body, known.failure) == (b"", "U")
+    assert (await worker.one()).kind is LeaseKind.URL
+
+
+async def test_robots_are_kept_per_scheme_and_port_the_gate_per_host(rig: Rig) -> None:
+    urls = ["http://a.test/", "https://a.test/", "http://a.test:81/", "https://a.test?q", "https://a.test#f"]
+    await rig.submit("j", *[entry(url, host="a.test") for url in urls], options=JobOptions())
+    worker, origins, fetched = rig.worker(), [], 0
+    while leases := await worker.lease(9):
+        assert len(leases) == 1
+        if leases[0].kind is LeaseKind.ROBOTS:
+            origins.append(leases[0].origin)
+            await worker.commit_robots(leases[0])
+        else:
+            fetched += 1
+            await worker.commit(leases[0])
+    assert origins == ["http://a.test", "https://a.test", "http://a.test:81"]
+    assert fetched == 5
+
+
+async def test_the_crawl_delay_holds_between_robots_and_the_first_page_and_later(rig: Rig) -> None:
+    await rig.submit("j", *pages(9), options=JobOptions(cap=3))
+    worker = rig.worker()
+    robots = worker.start(await worker.one())
+    await rig.sleep(0.2, worker)
+    await worker.commit_robots(robots, crawl_delay=2)
+    await rig.sleep(1.75, worker)
+    assert await worker.lease() == []
+    await rig.sleep(0.1, worker)
+    first = worker.start(await worker.one())
+    await worker.frontier.started(first)
+    await rig.sleep(1.9, worker)
+    assert await worker.lease() == []
+    await rig.sleep(0.1, worker)
+    assert len(await worker.lease()) == 1
+
+
+async def test_the_slowest_crawl_delay_of_a_hosts_origins_holds(rig: Rig) -> None:
+    await rig.submit("j", entry("http://a.test/"), entry("http://a.test:81/", host="a.test"), options=POLITE)
+    worker = rig.worker()
+    await worker.commit_robots(await worker.one(), crawl_delay=3)
+    await rig.sleep(3, worker)
+    await worker.commit(worker.start(await worker.one()))
+    await rig.sleep(3, worker)
+    await worker.commit_robots(worker.start(await worker.one()), crawl_delay=1)
+    await rig.sleep(2.9, worker)
+    assert await worker.lease() == []
+
+
+async def test_robots_that_nobody_asked_for_are_not_fetched(rig: Rig) -> None:
+    await rig.submit("j", *pages(1), options=FREE)
+    assert (await rig.worker().one()).kind is LeaseKind.URL
+
+
+async def test_robots_that_were_given_back_hold_the_host_for_the_delay(rig: Rig) -> None:
+    await rig.submit("j", *pages(1), options=POLITE)
+    worker = rig.worker()
+    await worker.release(await worker.one(), delay=10)
+    await rig.sleep(9, worker)
+    assert await worker.lease() == []
+    await rig.sleep(1, worker)
+    assert (await worker.one()).kind is LeaseKind.ROBOTS
+
+
+async def test_robots_of_a_dead_worker_are_leased_to_another(rig: Rig) -> None:
+    await rig.submit("j", *pages(1), options=POLITE)
+    one, two = rig.worker("w1"), rig.worker("w2")
+    robots = await one.one()
+    await rig.expire()
+    assert (await two.one()).kind is LeaseKind.ROBOTS
+    with pytest.raises(LeaseLost):
+        await one.frontier.commit_robots(robots, ttl=60)
+    assert await rig.redis.hget(f"{{pdfs}}:host:{host_id('a.test')}", "robots") is not None
+
+
+async def test_robots_are_not_kept_longer_than_the_crawl_delay_of_an_idle_host(rig: Rig) -> None:
+    await rig.submit("j", *pages(1), options=POLITE)
+    worker = rig.worker()
+    await worker.commit_robots(await worker.one(), crawl_delay=5, ttl=30 * 86_400)
+    assert await rig.redis.ttl(f"{{pdfs}}:robots:{key_of('http://a.test')}") <= 86_400
+    await rig.sleep(5.1, worker)
+    await worker.work()
+    assert await rig.redis.ttl(f"{{pdfs}}:host:{host_id('a.test')}") >= 86_390
