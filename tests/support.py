@@ -46,7 +46,7 @@ class Start(NamedTuple):
 class Worker:
     """A ``scrapy crawl pdfs`` process."""
 
-    def __init__(self, log: Path, arguments: Iterable[str], settings: dict[str, Any]) -> None:
+    def __init__(self, log: Path, spider: str, arguments: Iterable[str], settings: dict[str, Any]) -> None:
         self.log = log
         self.start_log = log.with_suffix(".starts")
         self.start_log.touch()
@@ -54,7 +54,7 @@ class Worker:
         options = [f"-s{name}={_text(value)}" for name, value in settings.items() if value is not None]
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "scrapy", "crawl", "pdfs", *arguments, *options],
+                [sys.executable, "-m", "scrapy", "crawl", spider, *arguments, *options],
                 cwd=ROOT,
                 env={**environment, "START_LOG": str(self.start_log)},
                 stdin=subprocess.DEVNULL,
@@ -124,12 +124,14 @@ class Fleet:
     def data(self) -> Path:
         return self.directory / "data"
 
-    def start(self, *urls: str, arguments: dict[str, Any] | None = None, **settings: Any) -> Worker:
+    def start(
+        self, *urls: str, arguments: dict[str, Any] | None = None, spider: str = "pdfs", **settings: Any
+    ) -> Worker:
         """A worker: one that ends with the job of ``urls``, or one that serves until it is stopped."""
         given = {"urls": ",".join(urls)} if urls else {}
         words = [word for item in {**given, **(arguments or {})}.items() for word in ("-a", "{}={}".format(*item))]
         known = {**SETTINGS, "DATA_DIR": self.data, "REDIS_URL": self.redis_url, **self.settings, **settings}
-        worker = Worker(self.directory / f"worker-{len(self.workers)}.log", words, known)
+        worker = Worker(self.directory / f"worker-{len(self.workers)}.log", spider, words, known)
         self.workers.append(worker)
         return worker
 

@@ -22,6 +22,7 @@ from pdfspider.crawl.errors import FetchError
 from pdfspider.crawl.redirects import REDIRECTS, RedirectChain
 from pdfspider.crawl.responses import StagedResponse
 from pdfspider.crawl.worker import Worker
+from pdfspider.discovery.urls import host_of, origin_of
 from pdfspider.documents.errors import StagingError
 from pdfspider.documents.head import HEAD_SIZE, Kind, sniff
 from pdfspider.documents.tail import judge
@@ -91,7 +92,8 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
         response = await self._fetch(request, request.url, lease)
         if response.status not in REDIRECTS:
             return response
-        chain = RedirectChain(request.url, self._config.max_redirects)
+        within = host_of if "whole" in request.meta else origin_of
+        chain = RedirectChain(request.url, self._config.max_redirects, within)
         while chain.follow(response):
             if request.meta["job"].robots and (verdict := await self._worker.robots.verdict(chain.url)):
                 raise FetchError(*verdict)

@@ -75,7 +75,7 @@ class Intake:
 
     async def take_in(self) -> None:
         """Waits a moment for start URLs and settles those that came."""
-        claimed = await self._worker.frontier.claim_start_urls(self._worker.redis, WAIT)
+        claimed = await self._worker.frontier.claim_start_urls(WAIT)
         good = [parsed for raw in claimed if (parsed := await self._parse(raw))]
         for (job, meta, seal), group in groupby(good, Parsed.target):
             await self._submit(job, meta, list(group), seal=seal)

@@ -10,6 +10,8 @@ from pdfspider.discovery.urls import join, origin_of
 from pdfspider.items import Hop, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pdfspider.crawl.responses import StagedResponse
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -24,22 +26,23 @@ def redirect_target(response: StagedResponse) -> str | None:
 
 
 class RedirectChain:
-    """Where one fetch stands. ``hops`` are the redirects taken, each with the URL that gave it."""
+    """Where one fetch stands. ``hops`` are the redirects taken, each with the URL that gave it.
 
-    def __init__(self, url: str, limit: int) -> None:
+    ``within`` tells what must not change on the way: the origin, with its one robots.txt, or for a robots.txt itself
+    the host, with its one gate.
+    """
+
+    def __init__(self, url: str, limit: int, within: Callable[[str], str] = origin_of) -> None:
         self.url = url
         self.hops: list[Hop] = []
-        self._limit = limit
+        self._limit, self._within = limit, within
         self._cookies: SimpleCookie = SimpleCookie()
         self._seen = {(url, "")}
 
     def follow(self, response: StagedResponse) -> bool:
-        """Moves on to the target if it is of the same origin: the same gate, the same robots.txt.
-
-        Raises FetchError for a loop.
-        """
+        """Moves on to the target if it may be followed in place. Raises FetchError for a loop."""
         target = redirect_target(response)
-        if target is None or origin_of(target) != origin_of(self.url):
+        if target is None or self._within(target) != self._within(self.url):
             return False
         for header in response.received.getall("Set-Cookie", ()):
             self._cookies.load(header)

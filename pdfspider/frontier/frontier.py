@@ -166,7 +166,7 @@ class Frontier:
             pipe.scard(f"{PREFIX}job:{run}:hosts")
             pipe.zcard(f"{PREFIX}workers")
             raw, hosts, workers = await pipe.execute()
-        return {**status_of({**raw, b"run": run}), "hosts": hosts, "workers": workers} if raw else None
+        return {**status_of({**raw, b"run": str(run).encode()}), "hosts": hosts, "workers": workers} if raw else None
 
     async def workers(self) -> AsyncIterator[str]:
         """Names of the workers that may hold leases."""
@@ -269,17 +269,17 @@ class Frontier:
 
     # Start URLs
 
-    async def claim_start_urls(self, redis: Redis, timeout: float, limit: int = 128) -> list[bytes]:
+    async def claim_start_urls(self, timeout: float, limit: int = 128) -> list[bytes]:
         """Moves start URLs to this worker's claim, waiting up to ``timeout`` seconds for the first."""
         if not self.valid_until:
             await self.lease(0, 0)  # so that what it claims is missed when it dies
         left: list[bytes] = await self.redis.lrange(self.taking, -limit, -1)
         if left:  # by a call whose answer was lost, or whose submit failed
             return left[::-1]
-        first = await redis.blmove(self.start_urls, self.taking, timeout, "RIGHT", "LEFT")
+        first = await self.redis.blmove(self.start_urls, self.taking, timeout, "RIGHT", "LEFT")
         claimed = [first] if first is not None else []
         while claimed and len(claimed) < limit:
-            more = await redis.lmove(self.start_urls, self.taking, "RIGHT", "LEFT")
+            more = await self.redis.lmove(self.start_urls, self.taking, "RIGHT", "LEFT")
             if more is None:
                 break
             claimed.append(more)
@@ -289,7 +289,7 @@ class Frontier:
         """Sets a claimed start URL aside with the reason."""
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.lpush(f"{self.start_urls}:rejected", reason)
-            pipe.lrem(self.taking, 1, raw)  # type: ignore[arg-type]
+            pipe.lrem(self.taking, 1, raw)
             await pipe.execute()
 
     # Inside

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from bench.server import serve
 from bench.site import Site
 from tests.crawl.hostile import Hostile, document, hostile, page, reply
-from tests.support import Fleet
+
+if TYPE_CHECKING:
+    from tests.support import Fleet
 
 
 @pytest.mark.parametrize(("limit", "outcome"), [("max_pages", "page"), ("max_documents", "document")])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import socket
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bench.server import serve
 from bench.site import Site
 from tests.crawl.hostile import hostile, page, redirect, reply
-from tests.support import Fleet
+
+if TYPE_CHECKING:
+    from tests.support import Fleet
 
 TEXT = "text/plain"
 DENY = reply(b"User-agent: *\nDisallow: /private\n", TEXT)
