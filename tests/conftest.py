@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.processes import redis_server
-from tests.support import Fleet
+from tests.support import Fleet, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,3 +29,46 @@ def fleet(tmp_path: Path, redis_url: str) -> Iterator[Fleet]:
     fleet = Fleet(tmp_path, redis_url)
     yield fleet
     fleet.stop()
+
+
+def as_postgres(*command: str | Path) -> None:
+    """PostgreSQL refuses to run as root."""
+    user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+    done = subprocess.run(
+        [*user, *map(str, command)], stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd="/", check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def postgresql_programs() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    program = found[-1] if found else shutil.which("initdb")
+    if program is None:
+        reason = "no PostgreSQL server: apt-get install postgresql"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return Path(program).parent
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a server without tables of ours, on a loopback port."""
+    programs = postgresql_programs()
+    home = Path(tempfile.mkdtemp(prefix="pg-"))
+    data = home / "data"
+    port = free_port()
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} -c fsync=off"
+    try:
+        if os.getuid() == 0:
+            shutil.chown(home, "postgres")
+        # A language's order of letters, not the bytes': tokens must not be compared by it.
+        locale = ["-E", "UTF8", "--locale-provider=icu", "--icu-locale=en"]
+        as_postgres(programs / "initdb", "-D", data, "-U", "spider", "-A", "trust", "--no-sync", *locale)
+        as_postgres(programs / "pg_ctl", "-D", data, "-w", "-l", home / "log", "-o", options, "start")
+        try:
+            yield f"postgresql://spider@127.0.0.1:{port}/postgres"
+        finally:
+            as_postgres(programs / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(home)

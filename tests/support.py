@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -90,10 +91,6 @@ class Worker:
         """Every request that the worker sent."""
         lines = (line.split(" ", 1) for line in self.start_log.read_text().splitlines())
         return [Start(float(at), url) for at, url in lines]
-
-    def is_up(self) -> bool:
-        assert self.process.poll() is None, self.output
-        return " works on job " in self.output or " serves all jobs " in self.output
 
     def has_sent(self, count: int = 1) -> bool:
         """Whether it has sent that many requests; it must not have ended before."""
@@ -230,6 +227,12 @@ def until(condition: Callable[[], Any], timeout: float = PATIENCE) -> Any:
         assert time.monotonic() < deadline, "it did not come to pass"
         time.sleep(0.01)
     return result
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def gaps(times: Iterable[float]) -> Iterator[float]:

@@ -62,6 +62,13 @@ def capture_failure(worker: Worker, failure: Failure) -> Capture | Released:
     return capture
 
 
+def capture_missing(worker: Worker, meta: dict[str, Any]) -> Capture:
+    """The capture of a visit of which the spider, or a spider middleware, gave none."""
+    capture = _begin(worker, meta)
+    capture.reason = "the spider gave no capture: the log says why"
+    return capture
+
+
 def _begin(worker: Worker, meta: dict[str, Any]) -> Capture:
     lease, job = meta["lease"], meta["job"]
     entry, now = lease.entry, time.time()

@@ -38,6 +38,7 @@ class Feeder:
         self._requests = RequestMaker(crawler, worker)
         self._intake = Intake(worker)
         self._tasks: list[asyncio.Task[None]] = []
+        self._given_up = -1.0  # what valid_until was when the leases were last given up
         self._serving: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -81,11 +82,13 @@ class Feeder:
                 continue
             if grant.watched in ("finished", "cancelled", "gone"):
                 self._close("finished")
-                return
+                break
             await self._pause(grant)
         await self._shut_down()
 
     async def _lease(self) -> Grant:
+        if self._has_lost_leases():
+            await self._give_up_leases()
         held = len(self._worker.held)
         wanted = 2 * self._worker.config.concurrency - held
         if self._worker.draining:
@@ -125,6 +128,9 @@ class Feeder:
     async def _serve_robots(self, lease: Lease) -> None:
         try:
             await self._worker.robots.serve(self._crawler, lease)
+        except Exception:
+            logger.exception("Cannot settle the robots.txt of %s", lease.origin)
+            await self._worker.release(lease, delay=self._worker.config.retry_delay)
         finally:
             self._worker.settled(lease)
 
@@ -157,10 +163,16 @@ class Feeder:
         """Nothing is fetched any longer once the leases may have passed to others."""
         while True:
             await asyncio.sleep(TICK)
-            if self._worker.held and time.monotonic() > self._worker.frontier.valid_until:
+            if self._has_lost_leases():
                 await self._give_up_leases()
 
+    def _has_lost_leases(self) -> bool:
+        """Whether they may have passed to others. To be asked before a call that makes the worker known again."""
+        valid_until = self._worker.frontier.valid_until
+        return bool(self._worker.held) and time.monotonic() > valid_until != self._given_up
+
     async def _give_up_leases(self) -> None:
+        self._given_up = self._worker.frontier.valid_until
         logger.warning("The leases of this worker have run out: %d URLs are given up", len(self._worker.held))
         self._worker.flights.abort_all()
         await self._release_buffer()
@@ -185,6 +197,7 @@ class Feeder:
 
     async def _shut_down(self) -> None:
         """SIGTERM: what was not begun goes back at once, what is under way after the grace."""
+        self._worker.frontier.give_up_at = time.monotonic() + self._worker.config.grace
         await self._release_buffer()
         await asyncio.sleep(self._worker.config.grace)
         self._worker.flights.abort_all()

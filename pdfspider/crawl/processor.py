@@ -56,12 +56,10 @@ class Processor(ItemPipelineManager):
     async def _keep(self, capture: Capture) -> None:
         try:
             await super().process_item_async(capture)
-        except DropItem:
-            await self._commit(capture)
+        except DropItem as error:
+            await self._drop(capture, error)
         except RecordsError as error:
-            # An ending without a record would be a loss: the URL waits until the database takes it.
-            logger.error("Cannot record %s: %s", capture.url, error)  # noqa: TRY400 - the message says it all
-            await self._worker.release(capture.lease, delay=self._worker.config.retry_delay)
+            await self._wait_for_records(capture, error)
         except Exception as error:
             await self._fail(capture, error)
         else:
@@ -72,9 +70,30 @@ class Processor(ItemPipelineManager):
         failed = capture.outcome is Outcome.STORE_ERROR
         capture.outcome, capture.reason, capture.staged = Outcome.STORE_ERROR, str(error), None
         if failed:
-            await self._worker.release(capture.lease, delay=self._worker.config.retry_delay)
+            await self._record(capture)
         else:
             await self._end(capture)
+
+    async def _drop(self, capture: Capture, error: DropItem) -> None:
+        """A pipeline may keep a document out of the store, but no ending out of the records."""
+        if capture.staged:
+            capture.outcome, capture.reason = Outcome.OTHER, f"a pipeline dropped it: {error}"
+            capture.sha256 = capture.staged = None
+        await self._record(capture)
+
+    async def _record(self, capture: Capture) -> None:
+        """Ends a capture past the pipelines, one of which stands in its way."""
+        try:
+            capture.outcome = await self._worker.records.write(capture)
+        except RecordsError as error:
+            await self._wait_for_records(capture, error)
+        else:
+            await self._commit(capture)
+
+    async def _wait_for_records(self, capture: Capture, error: RecordsError) -> None:
+        """An ending without a record would be a loss: the URL waits until the database takes it."""
+        logger.error("Cannot record %s: %s", capture.url, error)
+        await self._worker.release(capture.lease, delay=self._worker.config.retry_delay)
 
     async def _commit(self, capture: Capture) -> None:
         outcome = capture.outcome

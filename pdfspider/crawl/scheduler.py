@@ -12,7 +12,7 @@ from scrapy.exceptions import CloseSpider
 from scrapy.utils.defer import deferred_from_coro
 
 from pdfspider.crawl.feeder import Feeder
-from pdfspider.crawl.scraper import use_lean_scraper
+from pdfspider.crawl.scraper import use_own_scraper
 from pdfspider.crawl.submission import open_job
 from pdfspider.crawl.tuning import tune
 from pdfspider.crawl.worker import Worker
@@ -57,7 +57,7 @@ class Scheduler(BaseScheduler):
             # Not raised here: what is opened after the scheduler must be open before it can be closed.
             self._crawler.signals.connect(self._refuse, signals.spider_opened)
             return
-        use_lean_scraper(self._crawler)
+        use_own_scraper(self._crawler)
         tune(self._crawler.settings)
         # The engine cannot be woken before it has started.
         self._crawler.signals.connect(self._feeder.start, signals.engine_started)
@@ -73,6 +73,7 @@ class Scheduler(BaseScheduler):
         return True
 
     def enqueue_request(self, request: Request) -> bool:
+        request.meta["lease"].begun = False
         self._ready.append(request)
         return True
 

@@ -1,7 +1,7 @@
-"""Scrapy's scraper without its detours: what it does for many items per response, ours needs for one.
+"""Scrapy's scraper, made complete: no visit ends without its capture. And without its detours: what it does for many
+items per response, ours needs for one.
 
-Only in place while no spider middleware is enabled (:func:`use_lean_scraper`); what it overrides is private to Scrapy,
-whose minor release is pinned.
+What is overridden is private to Scrapy, whose minor release is pinned.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from scrapy.core.scraper import Scraper
 from scrapy.utils.defer import deferred_from_coro
 from twisted.python.failure import Failure
 
+from pdfspider.crawl.captures import capture_missing
+from pdfspider.crawl.worker import Worker
+
 if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
@@ -20,8 +23,29 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
 
-class LeanScraper(Scraper):
-    """Calls callback or errback and hands each item to the item processor, in one coroutine."""
+class CompleteScraper(Scraper):
+    """What a bug in the spider has lost, or a spider middleware has dropped, gets its ending here."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._worker = Worker.of(crawler)
+
+    async def _scrape(self, result: Response | Failure, request: Request) -> None:
+        try:
+            await super()._scrape(result, request)
+        finally:
+            await self._complete(request)
+
+    async def _complete(self, request: Request) -> None:
+        lease = request.meta["lease"]
+        if lease.begun and lease in self._worker.held:
+            await self.itemproc.process_item_async(capture_missing(self._worker, request.meta))
+
+
+class LeanScraper(CompleteScraper):
+    """Calls callback or errback and hands each item to the item processor, in one coroutine; only in place while no
+    spider middleware is enabled.
+    """
 
     def enqueue_scrape(self, result: Response | Failure, request: Request) -> Deferred[None]:
         return deferred_from_coro(self._scrape_all(result, request))
@@ -35,6 +59,8 @@ class LeanScraper(Scraper):
                 await self._process(item, result)
         except Exception:
             self.handle_spider_error(Failure(), request, result)  # type: ignore[no-untyped-call]
+        try:
+            await self._complete(request)
         finally:
             self.slot.finish_response(result, request)
             self._check_if_closing()
@@ -57,8 +83,8 @@ class LeanScraper(Scraper):
         self.signals.send_catch_log(signals.item_scraped, item=item, response=result, spider=self.crawler.spider)
 
 
-def use_lean_scraper(crawler: Crawler) -> None:
-    """Puts the lean scraper in place of the engine's, unless spider middlewares have to be called."""
+def use_own_scraper(crawler: Crawler) -> None:
+    """Puts ours in place of the engine's."""
     engine = crawler.engine
-    if engine is not None and not engine.scraper.spidermw.middlewares:
-        engine.scraper = LeanScraper(crawler)
+    assert engine is not None
+    engine.scraper = CompleteScraper(crawler) if engine.scraper.spidermw.middlewares else LeanScraper(crawler)

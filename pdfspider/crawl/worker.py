@@ -7,8 +7,11 @@ import logging
 import os
 import secrets
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 from weakref import WeakKeyDictionary
+
+from redis.exceptions import RedisError
 
 from pdfspider.config import Config
 from pdfspider.crawl.flights import Flights
@@ -93,9 +96,11 @@ class Worker:
         self.wake.set()
 
     async def release(self, lease: Lease, *, delay: float = 0.0, counted: bool = False) -> None:
-        """Gives a lease back."""
+        """Gives a lease back; where the frontier does not answer, it expires."""
         try:
             await self.frontier.release(lease, delay=delay, counted=counted)
+        except RedisError as error:
+            logger.warning("A lease is left to expire: %s", error)
         finally:
             self.settled(lease)
 
@@ -136,7 +141,8 @@ class Worker:
         await asyncio.to_thread(self._embedded.stop)
 
     async def _close_redis(self) -> None:
-        await self.frontier.leave()
+        with suppress(RedisError):
+            await self.frontier.leave()
         await self.redis.aclose()
 
     async def _close_records(self) -> None:

@@ -73,7 +73,10 @@ class Frontier:
         self.known = Known()
         self.valid_until = 0.0
         """Until when (monotonic) the leases of this worker stand for sure."""
-        self._ahead, self._alone, self._max_deliveries = ahead, alone, max_deliveries
+        self.give_up_at: float | None = None
+        """From when on (monotonic) a call that fails is not sent again."""
+        self._ahead, self._max_deliveries = ahead, max_deliveries
+        self._alone_since = time.monotonic() if alone else None
         self._scripts = Scripts(redis, start_urls, clock)
         self._commit = Batcher(self._send_commits, weigh=lambda ending: 1 + len(ending.links))
         self._release = Batcher(self._send_releases)
@@ -196,10 +199,10 @@ class Frontier:
             int(self.lease_seconds * 1000),
             int(self._ahead * 1000),
             str(watched or ""),
-            self._alone,
+            _ago(self._alone_since),
         )
         answer, sent = await self._persist("lease", *arguments)
-        self._alone = False
+        self._alone_since = None
         if answer[4]:
             self._prolong(sent)
         self.known.at_epoch(answer[0])
@@ -302,12 +305,17 @@ class Frontier:
         self.valid_until = max(self.valid_until, sent + self.lease_seconds * 0.9)
 
     async def _persist(self, name: str, *arguments: Any) -> tuple[Any, float]:
-        """Sends the same call until it is answered: a lost answer would orphan what it granted."""
+        """Sends the same call until it is answered: a lost answer would orphan what it granted.
+
+        A worker that has to end gives up waiting at ``give_up_at``; its leases then expire.
+        """
         while True:
             sent = time.monotonic()
             try:
                 return await self._scripts(name, *arguments), sent
             except (RedisConnectionError, RedisTimeoutError):
+                if self.give_up_at is not None and sent > self.give_up_at:
+                    raise
                 await asyncio.sleep(0.5)
 
     def _lease(self, values: Sequence[Any], received: float) -> Lease:

@@ -53,7 +53,7 @@ class Grant:
 
     epoch: int
     wait: float | None
-    """Seconds until the next host may start; None: there is none with work."""
+    """Seconds until a call may be granted something; None: not before a lease ends or something is submitted."""
     drain: bool
     """Whether the worker is asked to finish what it holds before it leases again."""
     watched: str

@@ -124,6 +124,9 @@ class RaisingOutput:
 class Swallowing:
     """A spider middleware."""
 
+    def process_spider_output(self, response: Response, result: Any) -> Iterator[Any]:
+        return (item for item in result if not fails(response.url))
+
     async def process_spider_output_async(self, response: Response, result: Any) -> Any:
         async for item in result:
             if not fails(response.url):

@@ -38,6 +38,7 @@ CASES = {
     "spider-swallows": (spider("Swallowing"), "internal-error"),
     "pipeline-raises": (pipeline("RaisingItem"), "store-error"),
     "pipeline-raises-last": (pipeline("RaisingItem", 900), "store-error"),
+    "pipeline-drops": (pipeline("Dropping"), "page other"),
     "pipeline-drops-last": (pipeline("Dropping", 900), "page document"),
     "spider-raises": ({"SPIDER": "unlucky"}, "internal-error"),
     "spider-raises-late": ({"SPIDER": "late"}, "page document"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-import socket
 import tempfile
 import time
 import zlib
@@ -18,7 +17,7 @@ from bench.processes import redis_server
 from bench.server import serve
 from bench.site import Site
 from tests.crawl.hostile import HTML, PDF, Hostile, Request, document, hostile, page, redirect, reply, unmeasured
-from tests.support import Fleet, gaps
+from tests.support import Fleet, free_port, gaps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -215,11 +214,9 @@ def test_reasons_are_said(crawled: Crawled) -> None:
 
 
 def test_failures_of_the_network(fleet: Fleet) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
     with hostile() as server:
         urls = {
-            f"http://127.0.0.1:{port}/": "connection-error",
+            f"http://127.0.0.1:{free_port()}/": "connection-error",
             "http://nothing.invalid/": "dns-error",
             f"https://127.0.0.1:{server.port}/": "tls-error",
         }

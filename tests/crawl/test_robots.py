@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from bench.server import serve
 from bench.site import Site
 from tests.crawl.hostile import hostile, page, redirect, reply
+from tests.support import free_port
 
 if TYPE_CHECKING:
     from tests.support import Fleet
@@ -84,8 +84,7 @@ def test_a_robots_txt_that_comes_later_is_used(fleet: Fleet) -> None:
 
 
 def test_a_host_that_cannot_be_reached(fleet: Fleet) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+    url = f"http://127.0.0.1:{free_port()}/"
     fleet.crawl(url, "http://nothing.invalid/", RETRY_TIMES=1)
     assert fleet.outcomes() == {url: "connection-error", "http://nothing.invalid/": "dns-error"}
     fleet.audit()

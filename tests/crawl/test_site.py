@@ -94,13 +94,13 @@ def test_a_killed_worker_loses_nothing(fleet: Fleet) -> None:
         doomed = fleet.start(server.url, arguments=ANYWHERE)
         until(doomed.has_sent)
         others = [fleet.start(server.url, arguments=ANYWHERE) for _ in range(2)]
-        until(others[0].is_up)
+        until(lambda: len(fleet.status()["workers"]) > 1)
         doomed.send(signal.SIGKILL)
         for worker in others:
             worker.finish()
         check(fleet_without_leftovers(fleet), server)
         again = fetched(server) - expected(server)
-        assert sum(again.values()) <= 8, "only what the dead worker was fetching is fetched again"
+        assert sum(again.values()) <= 2 * 8, "only what the dead worker held is fetched again"
 
 
 def fleet_without_leftovers(fleet: Fleet) -> Fleet:

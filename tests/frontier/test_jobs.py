@@ -89,7 +89,9 @@ async def test_the_next_run_keeps_the_options_unless_it_is_given_others(rig: Rig
     await rig.submit("j", *pages(2), options=None)
     assert await options("j") == [b"500", b"1", b"www.example.com"]
     await rig.submit("j", *pages(3), options=FREE, seal=True)
-    assert await options("j") == [b"0", b"0", b""]
+    assert await options("j") == [b"0", b"0", b"www.example.com"]
+    await rig.submit("j", *pages(4), options=JobOptions(anchors="a.example www.example.com"))
+    assert (await options("j"))[2] == b"www.example.com a.example"
     await rig.submit("new", *pages(1), options=None)
     assert await options("new") == [b"0", b"1", b""]
 
@@ -255,6 +257,13 @@ async def test_max_pages_is_exact_and_documents_go_on(rig: Rig) -> None:
         await rig.sleep(0.2)
     status = await rig.status("j")
     assert (status["state"], status["classes"]) == ("finished", {"document": 10, "page": 5, "over-budget": 15})
+
+
+async def test_documents_do_not_wait_for_the_pages_that_use_the_budget_up(rig: Rig) -> None:
+    documents = [entry(f"http://a.test/{i}.pdf", document=True) for i in range(30)]
+    await rig.submit("j", *pages(20), *documents, options=JobOptions(cap=64, robots=0, max_pages=2))
+    leases = await rig.worker().lease(64)
+    assert sum(lease.entry.document for lease in leases if lease.entry) == 30
 
 
 async def test_a_finished_one_page_job_is_small_and_then_gone(rig: Rig) -> None:

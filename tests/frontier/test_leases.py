@@ -55,19 +55,19 @@ async def test_tokens_grow_have_one_width_and_name_the_worker(rig: Rig) -> None:
 async def test_a_lease_call_that_is_sent_again_grants_the_same_leases(rig: Rig) -> None:
     await rig.submit("j", *pages(8))
     worker = rig.worker()
-    call = ("w1", "nonce", "call-1", 3, 0, 30_000, 0, "", False)
+    call = ("w1", "nonce", "call-1", 3, 0, 30_000, 0, "", -1)
     first = await worker.frontier._scripts("lease", *call)
     again = await worker.frontier._scripts("lease", *call)
     assert len(first[5:]) == 3
     assert first == again
-    other = await worker.frontier._scripts("lease", "w1", "nonce", "call-2", 3, 3, 30_000, 0, "", False)
+    other = await worker.frontier._scripts("lease", "w1", "nonce", "call-2", 3, 3, 30_000, 0, "", -1)
     assert {lease[0] for lease in other[5:]}.isdisjoint(lease[0] for lease in first[5:])
 
 
 async def test_a_lease_call_that_is_sent_again_late_grants_only_what_still_stands(rig: Rig) -> None:
     await rig.submit("j", *pages(8))
     worker = rig.worker()
-    call = ("w1", "nonce", "call-1", 2, 0, 30_000, 0, "", False)
+    call = ("w1", "nonce", "call-1", 2, 0, 30_000, 0, "", -1)
     first = await worker.frontier._scripts("lease", *call)
     await worker.frontier._scripts("commit", "w1", "c", [first[5][0], "p", False, -1, 0, 0, [], True])
     assert (await worker.frontier._scripts("lease", *call))[5:] == first[6:]
@@ -225,9 +225,10 @@ async def test_a_url_that_expired_twice_is_leased_alone(rig: Rig) -> None:
     await rig.submit("j", *pages(5, "c.test"))
     one, two = rig.worker("w1"), rig.worker("w2")
     assert len(await one.lease(2)) == 2
+    await two.ask(0)
     grant = await one.ask(10)
-    assert (grant.drain, grant.leases) == (True, [])
-    assert not (await two.ask(10, held=1)).drain, "one worker is asked at a time"
+    assert (grant.drain, grant.leases, grant.wait) == (True, [], None)
+    assert not (await two.ask(1, held=1)).drain, "one worker is asked at a time"
     for lease in list(one.held):
         await one.commit(lease)
     grant = await one.ask(10)
@@ -373,3 +374,7 @@ async def test_a_worker_that_asked_for_nothing_else_takes_a_suspect_without_bein
     await busy.lease(2)
     assert (await busy.ask()).drain
     assert [lease.expiries for lease in await idle.lease(9)] == [2]
+    grant = await idle.ask(9)
+    assert (grant.drain, grant.leases) == (True, [])
+    await idle.commit(idle.held[0])
+    assert len(await idle.lease(9)) == 6

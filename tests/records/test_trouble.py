@@ -15,8 +15,9 @@ from sqlalchemy import create_engine, text
 from pdfspider.exceptions import ConfigurationError, RecordsError
 from pdfspider.items import Outcome
 from pdfspider.records import Database
+from tests.support import free_port
 
-from .conftest import capture, free_port
+from .conftest import capture
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,8 +1,8 @@
 -- Grants a worker leases on URLs whose host gate is open, or opens within the look-ahead.
 --
 -- ARGV[2] msgpack: {worker, nonce, call id, wanted, held, lease ms, look-ahead ms, watched run, alone}
---   held    leases that the worker has; alone  nobody else can hold a lease (no hold after a restart)
--- Answer: {epoch, ms until the next host may start (-1: none), drain, state of the watched run, stands, lease, …}
+--   held    leases that the worker has; alone  ms since it began and nobody else could hold a lease (-1: others could)
+-- Answer: {epoch, ms until a call may be granted something (-1: unknown), drain, state of the watched run, stands, lease, …}
 --   stands  0: what the worker held has been given up or is about to be; it gets nothing before it has dropped that
 --   lease   {token, run, kind (u|r|v), start in ms, report, deliveries, expiries, fp or origin, payload, verdict}
 --           report: tell the frontier at once when the fetch has started; else the end of the lease tells it
@@ -79,7 +79,7 @@ local function head_of(job, key, turn)
   if not head[1] then return nil, 0 end
   local score = tonumber(head[2])
   if score >= DELAYED then return nil, score - DELAYED end
-  if score < PAGES and is_page_turn(turn) then
+  if score < PAGES and is_page_turn(turn) and budget(job, 'p') ~= 'wait' then
     local page = call('ZRANGEBYSCORE', key, str(PAGES), '(' .. str(DELAYED), 'WITHSCORES', 'LIMIT', 0, 1)
     if page[1] then return page[1], tonumber(page[2]) end
   end
@@ -220,8 +220,8 @@ local function keeps_apart()
   if alone_with and call('HEXISTS', leases_key, alone_with) == 1 then return true end
   local packed, hid, host, lease = next_solo()
   if not packed then return false end
-  if held > 0 or wanted == 0 then return is_asked_to_drain() end
-  lease_solo(packed, hid, host, lease)
+  if held > 0 then return is_asked_to_drain() end
+  if wanted > 0 then lease_solo(packed, hid, host, lease) end
   return true
 end
 
@@ -237,18 +237,26 @@ local function grant_all()
   end
 end
 
+-- The ms until it makes sense to ask again; -1 where only an end of a lease or a submit can change anything.
+local function time_to_wait(drain, stands)
+  local head = call('ZRANGE', P .. 'hosts', 0, 0, 'WITHSCORES')[2]
+  if not head or drain or not stands or wanted == 0 then return -1 end
+  return math.max(tonumber(head) - ahead - now, int(call('HGET', P .. 'meta', 'hold')) - now, 0)
+end
+
 local function answer(drain, leases, stands)
-  local head = call('ZRANGE', P .. 'hosts', 0, 0, 'WITHSCORES')
-  local wait = head[2] and math.max(tonumber(head[2]) - ahead - now, 0) or -1
   local state = watched ~= '' and (call('HGET', P .. 'job:' .. watched, 'state') or 'gone') or ''
-  local reply = {epoch, wait, drain and 1 or 0, state, stands and 1 or 0}
+  local reply = {epoch, time_to_wait(drain, stands), drain and 1 or 0, state, stands and 1 or 0}
   for _, lease in ipairs(leases) do reply[#reply + 1] = lease end
   return reply
 end
 
-if alone then
+-- Whoever has not been heard of since then is dead, and what it held need not be waited for.
+if alone >= 0 then
   call('HDEL', P .. 'meta', 'hold')
-  call('ZUNIONSTORE', P .. 'workers', 1, P .. 'workers', 'WEIGHTS', 0)
+  for _, other in ipairs(call('ZRANGEBYSCORE', P .. 'workers', '-inf', str(now - alone + lease_ms), 'LIMIT', 0, 999)) do
+    call('ZADD', P .. 'workers', 0, other)
+  end
 end
 
 -- A deadline that has passed is not moved any more: whoever finds it gives the leases to others.

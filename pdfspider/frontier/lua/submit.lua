@@ -21,6 +21,20 @@ local function set_options(run)
   call('HSET', P .. 'job:' .. run, unpack(flat))
 end
 
+-- Further submits to an open run add hosts to the scope's anchors and leave the master's note as it is.
+local function change_options(run)
+  local anchors, meta = unpack(call('HMGET', P .. 'job:' .. run, 'anchors', 'meta'))
+  local merged, n = anchors or '', select(2, string.gsub(anchors or '', '%S+', ''))
+  for host in string.gmatch(options.anchors or '', '%S+') do
+    if n < 64 and not string.find(' ' .. merged .. ' ', ' ' .. host .. ' ', 1, true) then
+      merged, n = merged == '' and host or merged .. ' ' .. host, n + 1
+    end
+  end
+  options.anchors = merged
+  if meta and meta ~= '' then options.meta = meta end
+  set_options(run)
+end
+
 local function inherit_options(before)
   for field in pairs(options) do
     options[field] = call('HGET', P .. 'job:' .. before, field) or options[field]
@@ -51,7 +65,7 @@ local function current_run()
     return open_run(state and run)
   end
   if state == 'finished' then reopen(run) end
-  if given then set_options(run) end
+  if given then change_options(run) end
   return run
 end
 

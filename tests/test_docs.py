@@ -1,0 +1,66 @@
+"""The documents name everything there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pdfspider import settings
+from pdfspider.crawl.intake import Message
+from pdfspider.crawl.params import Params
+from pdfspider.items import Outcome
+from pdfspider.records.schema import metadata
+
+ROOT = Path(__file__).parents[1]
+REFERENCE = (ROOT / "docs/reference.md").read_text("utf-8")
+
+# Which parts do the work, and how Scrapy finds them: explained in settings.py, not for users to set.
+WIRING = re.compile(r".*(_BASE|_MODULES?|_CLASS|_FORMAT|_DATEFORMAT|_FORMATTER|_PROCESSOR|_ENABLED|_LOOP)$")
+PARTS = {"BOT_NAME", "SCHEDULER", "DOWNLOADER", "TWISTED_REACTOR", "ITEM_PIPELINES", "CONCURRENT_ITEMS"}
+PARTS |= {"SCRAPER_SLOT_MAX_ACTIVE_SIZE"}
+
+
+def mentioned(name: str) -> bool:
+    return f"`{name}`" in REFERENCE or f"`{name} " in REFERENCE
+
+
+@pytest.mark.parametrize("name", [name for name in dir(settings) if name.isupper() and name not in PARTS])
+def test_every_setting_is_documented(name: str) -> None:
+    assert WIRING.fullmatch(name) or mentioned(name)
+
+
+@pytest.mark.parametrize("path", [*(ROOT / "pdfspider/commands").glob("[a-z]*.py")], ids=lambda path: path.stem)
+def test_every_command_is_documented(path: Path) -> None:
+    assert f"`scrapy {path.stem} " in REFERENCE
+
+
+@pytest.mark.parametrize("name", [*Params.model_fields, *Message.model_fields])
+def test_every_argument_is_documented(name: str) -> None:
+    assert mentioned(name)
+
+
+@pytest.mark.parametrize("outcome", [*Outcome])
+def test_every_outcome_class_is_documented_and_dead_letters_are_marked(outcome: Outcome) -> None:
+    assert f"| `{outcome.value}` {'† ' if outcome.dead else ''}|" in REFERENCE
+
+
+def test_every_stat_is_documented() -> None:
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "pdfspider").rglob("*.py"))
+    used = re.findall(r'(?:_count\(|inc_value\()f?"(?:pdfspider/)?(?!pdfspider)([a-z]+)', source)
+    assert {"outcome", "retry", "released", "bytes"} <= set(used)
+    for stat in used:
+        assert f"`pdfspider/{stat}" in REFERENCE
+
+
+def test_every_column_is_documented() -> None:
+    for table in metadata.tables.values():
+        assert f"`{table.name}`" in REFERENCE
+    for column in metadata.tables["captures"].columns:
+        assert mentioned(column.name)
+
+
+def test_the_readme_links_to_what_is_there() -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text("utf-8")):
+        assert (ROOT / target).exists()
