@@ -79,6 +79,10 @@ class Worker:
         assert self.wait(timeout) == 0, self.output
         return self
 
+    def dismiss(self) -> None:
+        self.send(signal.SIGTERM)
+        self.finish()
+
     def send(self, signum: int) -> None:
         self.process.send_signal(signum)
 
@@ -135,6 +139,12 @@ class Fleet:
     def crawl(self, *urls: str, arguments: dict[str, Any] | None = None, **settings: Any) -> Worker:
         """Runs a worker to its end."""
         return self.start(*urls, arguments=arguments, **settings).finish()
+
+    def stand(self, count: int, **settings: Any) -> list[Worker]:
+        """Workers that serve until they are dismissed, and are ready when this returns."""
+        workers = [self.start(**settings) for _ in range(count)]
+        until(lambda: len(self.status()["workers"]) == count)
+        return workers
 
     def stop(self) -> None:
         for worker in self.workers:

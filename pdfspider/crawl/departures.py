@@ -26,15 +26,21 @@ logger = logging.getLogger("pdfspider.crawl.handler")
 
 
 class Departure:
-    """One request for a lease. ``permit`` waits until a further request may start; ``patience`` is how many seconds the
-    head of the answer may take.
+    """One request for a lease. ``permit`` waits until a further request may start; ``report`` tells the frontier of a
+    start that it waits for; ``patience`` is how many seconds the head of the answer may take.
     """
 
     current: ContextVar[Departure] = ContextVar("departure")
 
-    def __init__(self, lease: Lease, permit: Callable[[Lease], Awaitable[None]], patience: float) -> None:
+    def __init__(
+        self,
+        lease: Lease,
+        permit: Callable[[Lease], Awaitable[None]],
+        report: Callable[[Lease], None],
+        patience: float,
+    ) -> None:
         self.patience = patience
-        self._lease, self._permit = lease, permit
+        self._lease, self._permit, self._report = lease, permit, report
         self._gone = False
 
     async def leave(self, url: URL) -> None:
@@ -44,6 +50,8 @@ class Departure:
         self._gone = True
         self._lease.started_at = time.monotonic()
         logger.debug("start %.6f %s", self._lease.started_at, url)
+        if self._lease.report:
+            self._report(self._lease)
 
 
 class LeavingRequest(aiohttp.ClientRequest):

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
 
@@ -16,7 +16,6 @@ from pdfspider.frontier.leases import LeaseKind
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Coroutine
 
     from scrapy import Request
     from scrapy.crawler import Crawler
@@ -62,12 +61,7 @@ class Feeder:
     def _close(self, reason: str) -> None:
         assert self._crawler.engine is not None
         # In a task of its own: the close ends in stop(), which waits for the feeder's tasks.
-        self._keep(self._crawler.engine.close_spider_async(reason=reason))
-
-    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._worker.background.add(task)
-        task.add_done_callback(self._worker.background.discard)
+        self._worker.run(self._crawler.engine.close_spider_async(reason=reason))
 
     # Leasing
 

@@ -87,6 +87,9 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
         wait = await self._worker.frontier.permit(lease)
         await self._await_start(time.monotonic() + wait)
 
+    def _report(self, lease: Lease) -> None:
+        self._worker.run(self._worker.frontier.started(lease))
+
     async def _follow(self, request: Request, lease: Lease) -> StagedResponse:
         """Fetches, and follows redirects within the origin under further start permits."""
         response = await self._fetch(request, request.url, lease)
@@ -103,7 +106,7 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
         return response
 
     async def _fetch(self, request: Request, url: str, lease: Lease, cookies: str = "") -> StagedResponse:
-        Departure.current.set(Departure(lease, self._permit, self._config.idle_timeout))
+        Departure.current.set(Departure(lease, self._permit, self._report, self._config.idle_timeout))
         try:
             async with self._session.request(
                 request.method,
@@ -114,8 +117,6 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
                 allow_redirects=False,
                 proxy=self._extract_proxy_url_with_creds(request) if "proxy" in request.meta else None,
             ) as response:
-                if lease.report:
-                    await self._worker.frontier.started(lease)
                 return await self._read(response, url, request)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _fetch_error(error, self._config.connect_timeout, self._config.idle_timeout) from error

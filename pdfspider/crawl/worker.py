@@ -8,7 +8,7 @@ import os
 import secrets
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
 from redis.exceptions import RedisError
@@ -24,7 +24,7 @@ from pdfspider.frontier.frontier import Frontier
 from pdfspider.records import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from redis.asyncio import Redis
     from scrapy.crawler import Crawler
@@ -64,7 +64,7 @@ class Worker:
         """Set when there may be something to lease."""
         self.draining = False
         """Whether the frontier asked this worker to finish what it holds before it leases again."""
-        self.background: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
         self._embedded = None if config.redis_url else EmbeddedRedis(config.data_dir / "redis")
         self._opened: list[str] = []
 
@@ -89,6 +89,16 @@ class Worker:
         for part in reversed(self._opened):
             await getattr(self, f"_close_{part}")()
         self._opened.clear()
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does something in a task of its own; what the frontier does not answer to is let go."""
+        task = asyncio.create_task(self._run(work))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        with suppress(RedisError):
+            await work
 
     def settled(self, lease: Lease) -> None:
         """A lease has ended, in whatever way."""

@@ -6,10 +6,10 @@ Everything here blocks: it runs in a thread of its own.
 from __future__ import annotations
 
 import time
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from pdfspider.exceptions import RecordsError
@@ -37,7 +37,7 @@ class Writer:
     """``patience`` is how many seconds a group is tried again while the database is locked or gone."""
 
     def __init__(self, engine: Engine, patience: float) -> None:
-        insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        insert = import_module(f"sqlalchemy.dialects.{engine.dialect.name}").insert  # each takes long to load
         self._engine = engine
         self._patience = patience
         upsert = insert(captures)

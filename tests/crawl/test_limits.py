@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from bench.server import serve
 from bench.site import Site
 from tests.crawl.hostile import Hostile, document, hostile, page, reply
-from tests.support import until
 
 if TYPE_CHECKING:
     from tests.support import Fleet
@@ -19,12 +17,10 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(("limit", "outcome"), [("max_pages", "page"), ("max_documents", "document")])
 def test_limits_are_exact_over_all_workers(fleet: Fleet, limit: str, outcome: str) -> None:
     with serve(Site(hosts=4, pages=40, documents=80), latency=10) as server:
-        standing = [fleet.start() for _ in range(2)]
-        until(lambda: len(fleet.status()["workers"]) == 2)
+        standing = fleet.stand(2)
         fleet.crawl(server.url, arguments={"scope": "any", limit: 7})
         for worker in standing:
-            worker.send(signal.SIGTERM)
-            worker.finish()
+            worker.dismiss()
         job = fleet.job()
         assert job["classes"][outcome] == 7
         assert set(job["classes"]) <= {"page", "document", "over-budget"}

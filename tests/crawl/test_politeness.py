@@ -39,17 +39,12 @@ def test_three_workers_keep_the_delay(fleet: Fleet, cap: int) -> None:
     with serve(Site(hosts=3, pages=12, documents=24), latency=10) as server:
         bounces = [f"{server.url}redirect?to={quote(f'/slow?ms=50&n={n}')}" for n in range(3)]
         hop = f"{server.url}redirect?to={quote(server.site.page_url(1).replace('127.0.0.1', '127.0.0.2'))}"
-        for _ in range(3):
-            fleet.start(
-                server.url,
-                *bounces,
-                hop,
-                arguments={"scope": "any"},
-                DOWNLOAD_DELAY=DELAY,
-                CONCURRENT_REQUESTS_PER_DOMAIN=cap,
-            )
-        for worker in fleet.workers:
-            worker.finish()
+        settings = {"DOWNLOAD_DELAY": DELAY, "CONCURRENT_REQUESTS_PER_DOMAIN": cap}
+        standing = fleet.stand(2, **settings)
+        fleet.crawl(server.url, *bounces, hop, arguments={"scope": "any"}, **settings)
+        for worker in standing:
+            worker.dismiss()
+        assert all(worker.starts() for worker in fleet.workers)
         starts = closest_starts(fleet)
         arrivals = closest_arrivals(server)
         print(f"cap {cap}: starts {1000 * starts:.1f} ms apart, arrivals {1000 * arrivals:.1f} ms")
@@ -73,10 +68,8 @@ def test_the_crawl_delay_of_robots_txt_is_kept(fleet: Fleet) -> None:
 
 def test_no_more_than_the_cap_in_flight(fleet: Fleet) -> None:
     with serve(Site(hosts=2, pages=20, documents=20), latency=80) as server:
-        for _ in range(3):
-            fleet.start(server.url, arguments={"scope": "any"}, CONCURRENT_REQUESTS_PER_DOMAIN=2)
-        for worker in fleet.workers:
-            worker.finish()
+        fleet.stand(2, CONCURRENT_REQUESTS_PER_DOMAIN=2)
+        fleet.crawl(server.url, arguments={"scope": "any"}, CONCURRENT_REQUESTS_PER_DOMAIN=2)
         for address in server.site.addresses:
             log = [entry for entry in server.log() if entry.address == address]
             events = sorted([(entry.received, 1) for entry in log] + [(entry.ended or 0.0, -1) for entry in log])

@@ -65,13 +65,16 @@ def test_one_worker_brings_back_everything(fleet: Fleet, server: Server) -> None
     assert (child["depth"], child["technique"], child["found_on"]) == (1, "a", server.url)
 
 
-def test_the_embedded_redis_ends_with_the_last_worker(tmp_path: Path, server: Server) -> None:
-    fleet = Fleet(tmp_path, None)
-    workers = [fleet.start(server.url, arguments=ANYWHERE) for _ in range(2)]
-    for worker in workers:
-        worker.finish()
-    assert fetched(server) == expected(server)
-    assert fleet.files() == set(server.site.expected().values())
+def test_the_embedded_redis_ends_with_the_last_worker(tmp_path: Path) -> None:
+    fleet = Fleet(tmp_path, None, settings={"CONCURRENT_REQUESTS_PER_DOMAIN": 1})
+    with serve(Site(hosts=2, pages=20, documents=40), latency=60) as server:
+        first = fleet.start(server.url, arguments=ANYWHERE)
+        until(first.has_sent)
+        fleet.start(server.url, arguments=ANYWHERE)
+        for worker in fleet.workers:
+            worker.finish()
+        assert fetched(server) == expected(server)
+        assert fleet.files() == set(server.site.expected().values())
     until(lambda: not (fleet.data / "redis" / "redis.pid").exists())
 
 

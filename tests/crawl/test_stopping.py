@@ -68,8 +68,7 @@ def test_a_fetch_that_ends_within_the_grace_is_kept(fleet: Fleet) -> None:
 
 
 def test_an_idle_worker_ends_at_once(fleet: Fleet) -> None:
-    worker = fleet.start()
-    until(lambda: fleet.status()["workers"])
+    (worker,) = fleet.stand(1)
     asked = time.monotonic()
     worker.send(signal.SIGTERM)
     assert worker.wait() == 0, worker.output

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -76,10 +75,9 @@ def test_records_go_to_postgresql(fleet: Fleet, postgresql: str) -> None:
         connection.execute(text("DROP SCHEMA public CASCADE"))
         connection.execute(text("CREATE SCHEMA public"))
     with serve(Site(hosts=2, pages=20, documents=40), latency=60) as server:
-        for _ in range(2):
-            fleet.start(server.url, arguments={"scope": "any"}, DATABASE_URL=postgresql, CONCURRENT_REQUESTS=4)
-        for worker in fleet.workers:
-            worker.finish()
+        (other,) = fleet.stand(1, DATABASE_URL=postgresql, CONCURRENT_REQUESTS=4)
+        fleet.crawl(server.url, arguments={"scope": "any"}, DATABASE_URL=postgresql, CONCURRENT_REQUESTS=4)
+        other.dismiss()
         expected = server.site.expected()
     with engine.connect() as connection:
         rows = connection.execute(text("SELECT url, outcome, sha256 FROM captures")).all()
@@ -100,13 +98,11 @@ def refused(worker: Worker, *words: str) -> None:
 
 @pytest.mark.parametrize("part", ["store", "database"])
 def test_a_worker_with_another_store_or_database_is_refused(fleet: Fleet, tmp_path: Path, part: str) -> None:
-    first = fleet.start()
-    until(lambda: fleet.status()["workers"])
+    (first,) = fleet.stand(1)
     changed = {"store": {"FILES_STORE": tmp_path / "other"}, "database": {"DATABASE_URL": f"sqlite:///{tmp_path}/o.db"}}
     refused(fleet.start(**changed[part]), "is not the one that this frontier's workers use", str(tmp_path))
     assert first.process.poll() is None
-    first.send(signal.SIGTERM)
-    first.finish()
+    first.dismiss()
 
 
 def test_a_store_that_cannot_be_written(fleet: Fleet, tmp_path: Path) -> None:

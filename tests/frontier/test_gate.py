@@ -95,6 +95,15 @@ async def test_the_smaller_cap_holds_while_a_lease_under_it_is_out(rig: Rig) -> 
     assert len(await worker.lease(9)) == 4
 
 
+async def test_what_a_job_asked_for_ends_with_its_work_at_the_host(rig: Rig) -> None:
+    worker = rig.worker()
+    await rig.submit("slow", *pages(1), options=JobOptions(delay=5000, cap=1, robots=0))
+    await rig.submit("fast", *pages(9), options=JobOptions(cap=4, robots=0))
+    await worker.commit(worker.start(await worker.one()))
+    await rig.sleep(5.1, worker)
+    assert len(await worker.lease(9)) == 4
+
+
 async def test_a_job_that_asks_for_more_room_later_gets_it_at_once(rig: Rig) -> None:
     worker = rig.worker()
     await rig.submit("j", *pages(20), options=JobOptions(cap=4, robots=0))
@@ -196,11 +205,12 @@ async def test_what_is_in_flight_is_counted_by_its_leases(rig: Rig) -> None:
     assert await rig.redis.scard(flight) == 2
 
 
-async def test_a_host_that_asked_for_rest_is_left_alone(rig: Rig) -> None:
+@pytest.mark.parametrize("holds", [(60, 10), (10, 60)])
+async def test_a_host_that_asked_for_rest_is_left_alone(rig: Rig, holds: tuple[int, int]) -> None:
     await rig.submit("j", *pages(9), options=FREE)
     worker = rig.worker()
     one, two = await worker.lease(2)
-    one.hold, two.hold = 60, 10
+    one.hold, two.hold = holds
     await worker.release(one, delay=1)
     await worker.commit(two, Outcome.THROTTLED)
     await rig.sleep(59, worker)

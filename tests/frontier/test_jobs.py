@@ -74,6 +74,7 @@ async def test_a_submit_to_a_finished_job_opens_its_next_run(rig: Rig) -> None:
     assert second.run > first.run
     assert (await rig.status("j"))["run"] == second.run
     await rig.sweep()
+    assert (await rig.status("j"))["run"] == second.run
     with pytest.raises(JobNotFound):
         await rig.worker().frontier.job(first.run)
 
