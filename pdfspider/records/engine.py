@@ -53,17 +53,12 @@ def shown(url: URL) -> str:
 def connect(url: URL, *, patience: float, writes: bool) -> Engine:
     """An engine of one connection, whose transactions take SQLite's write lock at their beginning if it ``writes``.
 
-    ``patience`` is how many seconds SQLite waits for that lock. Raises ConfigurationError if the driver is missing.
+    ``patience`` is how many seconds SQLite waits for that lock.
     """
     limits = POSTGRESQL_LIMITS if url.get_backend_name() == "postgresql" else {"timeout": patience}
     arguments = {name: value for name, value in limits.items() if name not in url.query}
     paramstyle = "named" if url.get_backend_name() == "sqlite" else "pyformat"
-    try:
-        engine = create_engine(url, connect_args=arguments, pool_size=1, max_overflow=0, paramstyle=paramstyle)
-    except ImportError:
-        raise ConfigurationError(
-            "PostgreSQL needs its driver: pip install 'pdfspider[postgresql]' (or use sqlite:///PATH)"
-        ) from None
+    engine = create_engine(url, connect_args=arguments, pool_size=1, max_overflow=0, paramstyle=paramstyle)
     if engine.dialect.name == "sqlite":
         _tune_sqlite(engine, "BEGIN IMMEDIATE" if writes else "BEGIN")
     return engine

@@ -36,6 +36,7 @@ class Request:
     """What an answer is made for. It may send what it likes, and closes the connection by ``close``."""
 
     connection: socket.socket
+    address: str
     path: str
     headers: str
     stopped: threading.Event
@@ -109,7 +110,7 @@ class Hostile:
         if isinstance(answer, bytes):
             connection.sendall(answer)
             return b"\r\nconnection: close\r\n" not in answer.lower()
-        request = Request(connection, path, head.decode("latin-1"), self.stopped)
+        request = Request(connection, address, path, head.decode("latin-1"), self.stopped)
         answer(request)
         return not request.close
 

@@ -2,71 +2,68 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pdfspider import settings as project
 from tests.crawl.hostile import document, hostile, page, reply
-from tests.crawl.injected import UNLUCKY
 from tests.support import INJECTED
 
 if TYPE_CHECKING:
     from tests.support import Fleet
 
-
-def downloader(name: str) -> dict[str, Any]:
-    return {"DOWNLOADER_MIDDLEWARES": {f"{INJECTED}.{name}": 543}}
-
-
-def spider(name: str) -> dict[str, Any]:
-    return {"SPIDER_MIDDLEWARES": {f"{INJECTED}.{name}": 543}}
-
-
-def pipeline(name: str, order: int = 100) -> dict[str, Any]:
-    return {"ITEM_PIPELINES": {**project.ITEM_PIPELINES, f"{INJECTED}.{name}": order}}
-
-
-CASES = {
-    "downloader-request": (downloader("RaisingRequest"), "internal-error"),
-    "downloader-response": (downloader("RaisingResponse"), "internal-error"),
-    "downloader-ignores": (downloader("Ignoring"), "other"),
-    "downloader-answers": (downloader("Answering"), "internal-error"),
-    "downloader-repeats": (downloader("Repeating"), "page document"),
-    "spider-input": (spider("RaisingInput"), "internal-error"),
-    "spider-output": (spider("RaisingOutput"), "internal-error"),
-    "spider-swallows": (spider("Swallowing"), "internal-error"),
-    "pipeline-raises": (pipeline("RaisingItem"), "store-error"),
-    "pipeline-raises-last": (pipeline("RaisingItem", 900), "store-error"),
-    "pipeline-drops": (pipeline("Dropping"), "page other"),
-    "pipeline-drops-last": (pipeline("Dropping", 900), "page document"),
-    "spider-raises": ({"SPIDER": "unlucky"}, "internal-error"),
-    "spider-raises-late": ({"SPIDER": "late"}, "page document"),
-    "errback-raises": ({"SPIDER": "errback", **downloader("RaisingRequest")}, "internal-error"),
+DOWNLOADER_MIDDLEWARES = {
+    "RaisingRequest": {"internal-error"},
+    "RaisingResponse": {"internal-error"},
+    "Ignoring": {"other"},
+    "Answering": {"internal-error"},
+    "Repeating": {"page", "document"},
+}
+PIPELINES = {
+    "RaisingItem": {"store-error"},
+    "LateRaisingItem": {"store-error"},
+    "Dropping": {"page", "other"},
+    "LateDropping": {"page", "document"},
+}
+BUGS = {"parse": {"internal-error"}, "late": {"page", "document"}, "failed/broken": {"internal-error"}}
+SPIDER_MIDDLEWARES = {
+    "RaisingInput": {"internal-error"},
+    "RaisingOutput": {"internal-error"},
+    "Swallowing": {"internal-error"},
+}
+SETTINGS = {
+    "SPIDER_MODULES": f"pdfspider.spiders,{INJECTED}",
+    "RETRY_TIMES": 1,
+    "DOWNLOADER_MIDDLEWARES": {f"{INJECTED}.{name}": 500 for name in DOWNLOADER_MIDDLEWARES},
+    "ITEM_PIPELINES": {
+        **project.ITEM_PIPELINES,
+        **{f"{INJECTED}.{name}": 900 if name.startswith("Late") else 100 for name in PIPELINES},
+    },
 }
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_no_url_is_lost(fleet: Fleet, case: str) -> None:
-    settings, expected = CASES[case]
-    name = settings.get("SPIDER", "pdfs")
-    given = {key: value for key, value in settings.items() if key != "SPIDER"}
-    given |= {"SPIDER_MODULES": f"pdfspider.spiders,{INJECTED}"} if name != "pdfs" else {}
-    with hostile({"/": page(f"{UNLUCKY}/1", f"{UNLUCKY}/2.pdf", "/fine", "/fine.pdf")}) as server:
-        server.answers |= {f"{UNLUCKY}/1": page(), "/fine": page(), "/fine.pdf": reply(document("fine"))}
-        server.answers[f"{UNLUCKY}/2.pdf"] = reply(document("unlucky"))
-        fleet.start(server.url(), spider=name, RETRY_TIMES=1, **given).finish(20)
-        outcomes = fleet.outcomes()
-        unlucky = {outcomes.pop(server.url(f"{UNLUCKY}/{end}")) for end in ("1", "2.pdf")}
-        assert unlucky == set(expected.split())
-        assert outcomes == {server.url("/"): "page", server.url("/fine"): "page", server.url("/fine.pdf"): "document"}
+@pytest.mark.parametrize("middlewares", [{}, SPIDER_MIDDLEWARES], ids=["lean", "spider-middlewares"])
+def test_no_url_is_lost(fleet: Fleet, middlewares: dict[str, set[str]]) -> None:
+    expected = {**DOWNLOADER_MIDDLEWARES, **PIPELINES, **BUGS, **middlewares, "fine": {"page", "document"}}
+    paths = {f"/{part}/{end}": part for part in expected for end in ("1", "2.pdf")}
+    settings = {**SETTINGS, "SPIDER_MIDDLEWARES": {f"{INJECTED}.{name}": 500 for name in middlewares}}
+    with hostile({"/": page(*paths)}) as server:
+        server.answers |= {path: reply(document(path)) if path.endswith("pdf") else page() for path in paths}
+        server.answers |= {path: lambda request: request.hang() for path in paths if "/broken/" in path}
+        fleet.start(server.url(), spider="unlucky", PDF_IDLE_TIMEOUT=1, **settings).finish()
+        outcomes: dict[str, set[str]] = {part: set() for part in expected}
+        for row in fleet.rows(f"url != '{server.url()}'"):
+            outcomes[paths[row["url"].partition(str(server.port))[2]]].add(row["outcome"])
+        assert outcomes == expected
         job = fleet.job()
-        assert (job["queued"], job["delayed"], job["leased"], job["done"] + job["dead"]) == (0, 0, 0, 5)
+        assert (job["queued"], job["delayed"], job["leased"]) == (0, 0, 0)
+        assert job["done"] + job["dead"] == len(fleet.rows()) == len(paths) + 1
 
 
 def test_a_robots_txt_that_a_middleware_breaks(fleet: Fleet) -> None:
     with hostile({"/": page()}) as server:
-        fleet.start(server.url(), RETRY_TIMES=1, **downloader("RaisingRobots")).finish(20)
+        fleet.crawl(server.url(), RETRY_TIMES=1, DOWNLOADER_MIDDLEWARES={f"{INJECTED}.RaisingRobots": 500})
         assert server.paths() == []
         assert fleet.outcomes() == {server.url(): "internal-error"}
     fleet.audit()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from bench.server import serve
 from bench.site import Site
 from tests.crawl.hostile import hostile, page, redirect, reply
@@ -42,23 +40,21 @@ def test_robots_can_be_disobeyed(fleet: Fleet) -> None:
     fleet.audit()
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
+def test_no_rules_allow_everything(fleet: Fleet) -> None:
+    rules = [
         reply(b"no", TEXT, status="404 Not Found"),
         reply(b"no", TEXT, status="403 Forbidden"),
         reply(b"\xff\xfe\x00nonsense\n" * 100, TEXT),
         reply(b"<html><body>Welcome!</body></html>", "text/html"),
         reply(b"", TEXT),
-    ],
-    ids=["missing", "forbidden", "nonsense", "html", "empty"],
-)
-def test_no_rules_allow_everything(fleet: Fleet, answer: bytes) -> None:
-    with hostile({"/robots.txt": answer, "/": page("/a")}) as server:
-        server.answers["/a"] = page()
-        fleet.crawl(server.url())
-        assert set(fleet.outcomes().values()) == {"page"}
-        assert server.paths().count("/robots.txt") == 1
+    ]
+    with hostile({"/": page("/a"), "/a": page()}, hosts=len(rules)) as server:
+        by_address = {f"127.0.0.{host}": answer for host, answer in enumerate(rules, 1)}
+        server.answers["/robots.txt"] = lambda request: request.send(by_address[request.address])
+        fleet.crawl(*[server.url(host=host) for host in range(1, len(rules) + 1)])
+        assert list(fleet.outcomes().values()) == ["page"] * 2 * len(rules)
+        assert server.paths().count("/robots.txt") == len(rules)
+    fleet.audit()
 
 
 def test_a_redirected_robots_txt_is_followed(fleet: Fleet) -> None:

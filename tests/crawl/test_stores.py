@@ -141,11 +141,10 @@ def test_no_redis(tmp_path: Path) -> None:
     [
         ({"urls": "ftp://127.0.0.1/"}, ["ftp"]),
         ({"urls": "http://[bad"}, ["http://[bad"]),
-        ({"urls_file": "/no/such/file"}, ["/no/such/file"]),
-        ({"urls": "http://127.0.0.1/", "scope": "planet"}, ["scope"]),
-        ({"urls": "http://127.0.0.1/", "depth": "three"}, ["depth"]),
-        ({"urls": "http://127.0.0.1/", "max_pages": "-1"}, ["max_pages"]),
-        ({"urls": "http://127.0.0.1/", "job": "a b"}, ["job"]),
+        (
+            {"urls": "http://127.0.0.1/", "scope": "planet", "depth": "three", "max_pages": "-1", "job": "a b"},
+            ["scope", "depth", "max_pages", "job"],
+        ),
         ({"job": "unheard-of"}, ["unheard-of"]),
     ],
 )

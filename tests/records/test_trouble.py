@@ -59,12 +59,6 @@ async def test_no_such_database(postgresql: str) -> None:
         await Database.open(postgresql.replace("/postgres", "/none"))
 
 
-async def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'pdfspider\[postgresql\]'"):
-        await Database.open("postgresql://127.0.0.1/pdfs")
-
-
 async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / "pdfs.db"
     path.write_text("nothing of the kind, " * 100)
