@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
