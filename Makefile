@@ -12,7 +12,7 @@ ifeq ($(MAKECMDGOALS)$(URL),crawl)
 $(error Which site? make crawl URL=https://example.org/ [ARGS="-a depth=2 -s DOWNLOAD_DELAY=1"])
 endif
 
-.PHONY: help crawl test bench lock clean debian
+.PHONY: help crawl test faults bench lock clean debian
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
@@ -25,6 +25,9 @@ test: $(VENV)/.requirements-test.txt debian ## check style and types, run all te
 	@$(VENV)/bin/ruff format --check --quiet
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/pytest -p no:cacheprovider $(value ARGS)
+
+faults: $(VENV)/.requirements-test.txt debian ## injure crawls for an hour and audit what becomes of them [ARGS="--minutes 10"]
+	@$(VENV)/bin/python -m tests.faults $(value ARGS)
 
 bench: $(VENV)/.requirements.txt ## measure the crawl against the stock Scrapy stack
 	@$(VENV)/bin/python -m bench.compare $(value ARGS)

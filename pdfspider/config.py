@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.connection import url_without_password
+from pdfspider.frontier.gates import Gates
 
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
@@ -36,6 +37,7 @@ class Config:
     document_limit: int
     page_limit: int
     max_inflation: int
+    verify_uploads: bool
     connect_timeout: float
     idle_timeout: float
     minimum_rate: float
@@ -44,6 +46,7 @@ class Config:
     retries: int
     retry_codes: frozenset[int]
     retry_delay: float
+    gates: Gates
 
     lease_seconds: float
     max_deliveries: int
@@ -73,6 +76,7 @@ class Config:
             document_limit=int(number("DOWNLOAD_MAXSIZE")),
             page_limit=int(number("PDF_PAGE_MAX_SIZE", least=1024)),
             max_inflation=int(number("PDF_MAX_INFLATION", least=1)),
+            verify_uploads=settings.getbool("PDF_VERIFY_UPLOADS"),
             connect_timeout=number("PDF_CONNECT_TIMEOUT", least=0.01),
             idle_timeout=number("PDF_IDLE_TIMEOUT", least=0.01),
             minimum_rate=number("PDF_MINIMUM_RATE"),
@@ -80,6 +84,7 @@ class Config:
             retries=int(number("RETRY_TIMES")),
             retry_codes=frozenset(map(int, settings.getlist("RETRY_HTTP_CODES"))),
             retry_delay=number("FRONTIER_RETRY_DELAY"),
+            gates=_gates(settings, number),
             lease_seconds=number("FRONTIER_LEASE_SECONDS", least=1),
             max_deliveries=int(number("FRONTIER_MAX_DELIVERIES", least=1)),
             lookahead=number("FRONTIER_LOOKAHEAD"),
@@ -105,6 +110,20 @@ class Config:
     def staging_root(self) -> Path:
         """Staging lies inside a directory store; for other stores it is local."""
         return self.store_directory or self.data_dir / "files"
+
+
+def _gates(settings: BaseSettings, number: _Numbers) -> Gates:
+    adapts = settings.getbool("AUTOTHROTTLE_ENABLED")
+    return Gates(
+        backoff=number("FRONTIER_BACKOFF"),
+        longest_backoff=number("FRONTIER_BACKOFF_MAX"),
+        breaker_failures=int(number("FRONTIER_BREAKER_FAILURES")),
+        breaker_seconds=number("FRONTIER_BREAKER_SECONDS"),
+        breaker_openings=int(number("FRONTIER_BREAKER_OPENINGS")),
+        concurrency=number("AUTOTHROTTLE_TARGET_CONCURRENCY", least=0.01) if adapts else 0.0,
+        first_delay=number("AUTOTHROTTLE_START_DELAY"),
+        longest_delay=number("AUTOTHROTTLE_MAX_DELAY"),
+    )
 
 
 class _Numbers:

@@ -52,6 +52,7 @@ class Outcome(StrEnum):
     ROBOTS_UNAVAILABLE = "robots-unavailable", "U", True
 
     OVER_BUDGET = "over-budget", "B"
+    HOST_DOWN = "host-down", "H", True
     CANCELLED = "cancelled", "x"
     POISON = "poison", "P", True
     STORE_ERROR = "store-error", "F", True

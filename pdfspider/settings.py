@@ -6,6 +6,8 @@ are grouped by prefix: ``FRONTIER_`` (the shared state), ``PDF_`` (fetching and 
 
 from __future__ import annotations
 
+from urllib.request import getproxies
+
 # Who we are. An owner who reads this in a log can find out what it is.
 BOT_NAME = "pdfspider"
 USER_AGENT = "pdfspider/0.1 (a crawler that collects PDF documents and obeys robots.txt)"
@@ -48,6 +50,8 @@ DOWNLOAD_MAXSIZE = 0
 PDF_PAGE_MAX_SIZE = 10 * 1024 * 1024
 # A compressed body may grow to this many times the bytes received (and 16 MiB in any case).
 PDF_MAX_INFLATION = 200
+# Whether an object store is asked, after each upload, if it has the document.
+PDF_VERIFY_UPLOADS = True
 
 # When a fetch is given up. There is no limit on the total time: a large document may take hours.
 
@@ -67,6 +71,23 @@ RETRY_TIMES = 2
 RETRY_HTTP_CODES = [408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524]
 # Seconds before the first of them; each further one waits twice as long.
 FRONTIER_RETRY_DELAY = 5
+
+# What is done with hosts that fail. All of this is one state per host for all workers.
+
+# Seconds for which a host is left alone that answers 429 or 503; twice as long each time, up to the most.
+FRONTIER_BACKOFF = 5
+FRONTIER_BACKOFF_MAX = 300
+# Failures in a row after which a host is asked no more for a while; 0: never.
+FRONTIER_BREAKER_FAILURES = 10
+# Seconds of the first while; each further one is twice as long. After each, one URL finds out whether the host works.
+FRONTIER_BREAKER_SECONDS = 60
+# Whiles after which the URLs that wait for the host end as host-down.
+FRONTIER_BREAKER_OPENINGS = 5
+# Whether the delay of a host follows its latency (seconds), as in Scrapy.
+AUTOTHROTTLE_ENABLED = False
+AUTOTHROTTLE_START_DELAY = 5.0
+AUTOTHROTTLE_MAX_DELAY = 60.0
+AUTOTHROTTLE_TARGET_CONCURRENCY = 1.0
 
 # The frontier.
 
@@ -123,5 +144,7 @@ CONCURRENT_ITEMS = 1
 # Bodies of pages that wait to be parsed, in bytes; documents have none.
 SCRAPER_SLOT_MAX_ACTIVE_SIZE = 50_000_000
 TELNETCONSOLE_ENABLED = False
+# Proxies come from the environment (http_proxy, https_proxy); one in a request's meta is used in any case.
+HTTPPROXY_ENABLED = bool(getproxies())
 REMOTE_CONTROL_ENABLED = False
 COOKIES_ENABLED = False

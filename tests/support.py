@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import redis
 
+from pdfspider.frontier.audit import audit
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
 
@@ -33,6 +34,7 @@ SETTINGS: dict[str, Any] = {
     "DOWNLOAD_DELAY": 0,
     "CONCURRENT_REQUESTS_PER_DOMAIN": 8,
     "FRONTIER_RETRY_DELAY": 0.1,
+    "FRONTIER_BACKOFF": 0.1,
     "EXTENSIONS": {f"{INJECTED}.StartLog": 0},
 }
 
@@ -195,6 +197,8 @@ class Fleet:
     def audit(self) -> None:
         """Frontier, rows and store agree, and every URL has come to its end."""
         self.files()
+        assert self.redis_url
+        assert not asyncio.run(_findings(self.redis_url))
         assert not leftovers(self.data / "files")
         rows = self.rows()
         for name, job in self.status()["jobs"].items():
@@ -259,5 +263,13 @@ async def _status(url: str) -> dict[str, Any]:
     client = connect(url)
     try:
         return await Frontier(client).status()
+    finally:
+        await client.aclose()
+
+
+async def _findings(url: str) -> list[str]:
+    client = connect(url)
+    try:
+        return (await audit(client)).lines()
     finally:
         await client.aclose()

@@ -11,10 +11,9 @@ from redis.exceptions import RedisError
 from scrapy.exceptions import UsageError
 
 from pdfspider.config import Config
-from pdfspider.crawl.submission import read_urls, seed
 from pdfspider.crawl.worker import frontier_for
 from pdfspider.embedded import EmbeddedRedis
-from pdfspider.exceptions import ConfigurationError, InvalidInput, PdfSpiderError
+from pdfspider.exceptions import ConfigurationError, PdfSpiderError
 from pdfspider.frontier.connection import check, connect
 from pdfspider.frontier.jobs import job_name
 
@@ -25,13 +24,9 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from scrapy.settings import BaseSettings, Settings
 
-    from pdfspider.crawl.params import Params
-    from pdfspider.frontier.entries import Entry
     from pdfspider.frontier.frontier import Frontier
 
     Work = Callable[[Frontier], Awaitable[None]]
-
-SHOWN = 5
 
 
 class OnFrontier:
@@ -103,21 +98,6 @@ def read_config(settings: BaseSettings | None) -> Config:
         return Config.from_settings(settings)
     except (ValueError, TypeError, KeyError) as error:
         raise ConfigurationError(f"a setting makes no sense: {error}") from None
-
-
-def read_seeds(params: Params, config: Config, priority: int = 0) -> list[Entry]:
-    """The seeds that the arguments name. Raises InvalidInput with a line for each URL that makes no sense."""
-    depth = config.depth if params.depth is None else params.depth
-    seeds, bad = [], []
-    for url in read_urls(params):
-        try:
-            seeds.append(seed(url, depth=depth, scope=params.scope, priority=priority))
-        except InvalidInput as error:
-            bad.append(str(error))
-    if bad:
-        more = [f"and {len(bad) - SHOWN:,} more like these"] if len(bad) > SHOWN else []
-        raise InvalidInput("\n".join(bad[:SHOWN] + more))
-    return seeds
 
 
 def only(args: list[str], what: str) -> str:

@@ -12,8 +12,10 @@ from scrapy.commands import crawl
 from scrapy.exceptions import UsageError
 from scrapy.settings import SETTINGS_PRIORITIES
 
-from pdfspider.commands._base import complain, invalid, read_config, read_seeds
+from pdfspider.commands._base import complain, invalid, read_config
 from pdfspider.crawl.params import Params
+from pdfspider.crawl.submission import read_seeds
+from pdfspider.crawl.tuning import collect_rarely
 from pdfspider.exceptions import PdfSpiderError
 from pdfspider.spiders.pdfs import PdfSpider
 
@@ -36,6 +38,7 @@ class Command(crawl.Command):
     _reason = ""
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        collect_rarely()
         super().process_options(args, opts)
         assert self.settings is not None
         if not isinstance(logging.getLevelName(str(self.settings["LOG_LEVEL"])), int):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.frontier import Frontier
 
 WIDE = 160
-NOTHING: dict[str, Any] = {"jobs": {}, "hosts": {"waiting": 0}, "workers": {}}
+NOTHING: dict[str, Any] = {"jobs": {}, "hosts": {"waiting": 0, "breakers_open": 0}, "workers": {}}
 
 
 class Command(OnFrontier, ScrapyCommand):
@@ -72,8 +72,10 @@ def _show(status: dict[str, Any], *, classes: bool) -> None:
         for job in status["jobs"].values():
             console.print(_classes(job))
     leases = sum(worker["leases"] for worker in status["workers"].values())
+    failing = status["hosts"]["breakers_open"]
+    hosts = f"{counted(status['hosts']['waiting'], 'host')} waiting" + (f", {failing} failing" if failing else "")
     console.print(
-        f" {counted(len(status['jobs']), 'job')}, {counted(status['hosts']['waiting'], 'host')} waiting, "
+        f" {counted(len(status['jobs']), 'job')}, {hosts}, "
         f"{counted(len(status['workers']), 'worker')} with {counted(leases, 'lease')}"
     )
 

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import OnFrontier, invalid, read_seeds, say
+from pdfspider.commands._base import OnFrontier, invalid, say
 from pdfspider.crawl.params import Params
-from pdfspider.crawl.submission import options
+from pdfspider.crawl.submission import options, read_seeds
 from pdfspider.crawl.wording import counted
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.entries import SCOPES

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdfspider.crawl.errors import error_of, is_give_back, outcome_of, status_outcome
 from pdfspider.crawl.following import redirected, to_follow
-from pdfspider.crawl.retries import retry_after
+from pdfspider.crawl.retries import retry_after, shown
 from pdfspider.documents.head import Kind
 from pdfspider.items import Capture, Outcome
 
@@ -57,6 +57,7 @@ def capture_failure(worker: Worker, failure: Failure) -> Capture | Released:
         return Released(meta["lease"])
     capture = _begin(worker, meta)
     capture.outcome, capture.reason = outcome_of(error)
+    capture.lease.shown = shown(capture.outcome, None)
     if capture.outcome is Outcome.INTERNAL_ERROR:
         logger.error("Cannot fetch %s", capture.url, exc_info=error)
     return capture
@@ -112,6 +113,7 @@ def _file_name(disposition: str) -> str | None:
 
 def _judge(worker: Worker, capture: Capture, response: StagedResponse) -> None:
     lease: Lease = capture.lease
+    lease.usual = response.status == 200
     if 300 <= response.status < 400:
         capture.outcome, capture.reason, capture.links = redirected(worker, capture, response)
     elif failure := status_outcome(response.status):
@@ -124,6 +126,7 @@ def _judge(worker: Worker, capture: Capture, response: StagedResponse) -> None:
         elif response.kind is Kind.HTML:
             capture.size = len(response.body)
             capture.links = to_follow(worker, lease, response)
+    lease.shown = shown(capture.outcome, capture.status)
 
 
 def _take_document(capture: Capture, response: StagedResponse) -> None:

@@ -9,7 +9,6 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import aiohttp
-from scrapy.core.downloader.handlers._aiohttp import _ClientResponse
 
 from pdfspider.crawl.errors import FetchError
 from pdfspider.items import Outcome
@@ -53,6 +52,10 @@ class Departure:
         if self._lease.report:
             self._report(self._lease)
 
+    def answered(self) -> None:
+        assert self._lease.started_at is not None
+        self._lease.latency = time.monotonic() - self._lease.started_at
+
 
 class LeavingRequest(aiohttp.ClientRequest):
     """Knows when it is really sent, which may be long after it was made: a connection comes first."""
@@ -62,14 +65,17 @@ class LeavingRequest(aiohttp.ClientRequest):
         return await super().send(conn)
 
 
-class AwaitedResponse(_ClientResponse):
+class AwaitedResponse(aiohttp.ClientResponse):
     """A head that drips in byte by byte would never be idle."""
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
-        patience = Departure.current.get().patience
+        departure = Departure.current.get()
+        patience = departure.patience
         try:
             async with asyncio.timeout(patience):
-                return await super().start(connection)
+                response = await super().start(connection)
+            departure.answered()
+            return response
         except aiohttp.ServerTimeoutError:
             raise
         except TimeoutError:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Middlewares(DownloaderMiddlewareManager):
-    """Awaits only what has to be awaited: most middlewares answer at once."""
+    """Awaits only what has to be awaited: most middlewares answer at once. A verdict is no request to any of them."""
 
     async def _process_request(self, request: Request, download_func: Any) -> Response | Request:
-        for method in self.methods["process_request"]:
+        for method in () if "verdict" in request.meta else self.methods["process_request"]:
             assert method is not None
             result = self._handle_mw_method(method, request=request)
             if isawaitable(result):
@@ -43,10 +43,11 @@ class Downloader:
         self.middleware = build_from_crawler(Middlewares, crawler)
 
     def fetch(self, request: Request) -> Deferred[Response | Request]:
+        # Counted here: the coroutine begins later, and until then the engine would hand out more.
+        self.active.add(request)
         return deferred_from_coro(self._fetch(request))
 
     async def _fetch(self, request: Request) -> Response | Request:
-        self.active.add(request)
         try:
             return await self.middleware.download_async(self.handlers.download_request_async, request)
         finally:

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 TICK = 0.25
 BREATH = 0.004
+TIDY = 5.0
+"""Seconds; far less than those after which an untouched staging directory may be a dead worker's."""
 
 
 class Feeder:
@@ -39,9 +41,18 @@ class Feeder:
         self._tasks: list[asyncio.Task[None]] = []
         self._given_up = -1.0  # what valid_until was when the leases were last given up
         self._serving: set[asyncio.Task[None]] = set()
+        self._reconcile_at = 0.0
 
     async def start(self) -> None:
-        for job in (self._feed(), self._renew(), self._guard(), self._sweep(), self._take_in()):
+        for job in (
+            self._feed(),
+            self._renew(),
+            self._guard(),
+            self._sweep(),
+            self._watch(),
+            self._tidy(),
+            self._take_in(),
+        ):
             task = asyncio.create_task(job)
             task.add_done_callback(self._ended)
             self._tasks.append(task)
@@ -71,7 +82,7 @@ class Feeder:
             try:
                 grant = await self._lease()
             except RedisError as error:
-                logger.warning("The frontier refuses to lease: %s", error)
+                self._worker.note_trouble(error)
                 await asyncio.sleep(1)
                 continue
             if grant.watched in ("finished", "cancelled", "gone"):
@@ -83,15 +94,26 @@ class Feeder:
     async def _lease(self) -> Grant:
         if self._has_lost_leases():
             await self._give_up_leases()
+        await self._reconcile()
         held = len(self._worker.held)
         wanted = 2 * self._worker.config.concurrency - held
         if self._worker.draining:
             wanted = 1 if held == 0 else 0
+        if self._worker.full.lasts:
+            wanted = 0
         grant = await self._worker.frontier.lease(wanted, held, self._worker.watched)
         self._worker.draining = grant.drain
         self._worker.held.update(grant.leases)
         self._hand_over([request for lease in grant.leases if (request := await self._accept(lease))])
         return grant
+
+    async def _reconcile(self) -> None:
+        """Once in a lease period."""
+        if time.monotonic() < self._reconcile_at:
+            return
+        if unknown := await self._worker.frontier.reconcile(self._worker.held):
+            logger.warning("The frontier took this worker to hold %d URLs more than it does", unknown)
+        self._reconcile_at = time.monotonic() + self._worker.config.lease_seconds
 
     async def _accept(self, lease: Lease) -> Request | None:
         """The request of a lease, if it is to be fetched at once."""
@@ -179,13 +201,29 @@ class Feeder:
                 more = False
             await asyncio.sleep(0 if more else min(1.0, self._worker.config.lease_seconds / 3))
 
+    async def _watch(self) -> None:
+        while True:
+            try:
+                await self._worker.watch_redis()
+            except RedisError as error:
+                self._worker.note_trouble(error)
+            await asyncio.sleep(1)
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(TIDY)
+            with suppress(RedisError, OSError):
+                await self._worker.tidy_staging()
+
     async def _take_in(self) -> None:
         while self._crawler.crawling:
             try:
-                await self._intake.take_in()
+                if not self._worker.full.lasts:
+                    await self._intake.take_in()
+                    continue
             except RedisError as error:
-                logger.warning("No start URLs can be taken in: %s", error)
-                await asyncio.sleep(1)
+                self._worker.note_trouble(error)
+            await asyncio.sleep(1)
 
     # Ending
 

@@ -64,9 +64,8 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
             response_class=AwaitedResponse,
             timeout=self._timeout,
             read_bufsize=READ_BUFFER,
-            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+            headers=_default_headers(crawler.settings),
         )
-        self._headers = _default_headers(crawler.settings)
 
     async def download_request(self, request: Request) -> StagedResponse:
         lease: Lease = request.meta["lease"]
@@ -121,13 +120,12 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _fetch_error(error, self._config.connect_timeout, self._config.idle_timeout) from error
 
-    def _headers_for(self, request: Request, cookies: str) -> dict[str, str]:
-        """The default headers, and what a middleware or a redirect has added to them."""
+    def _headers_for(self, request: Request, cookies: str) -> dict[str, str] | None:
+        """What a middleware or a redirect has added to the default headers."""
         if not request.headers and not cookies:
-            return self._headers
+            return None
         own = {key.decode("latin-1"): b",".join(request.headers.getlist(key)) for key in request.headers}
-        headers = {**self._headers, **{key: value.decode("latin-1") for key, value in own.items()}}
-        headers.pop("Proxy-Authorization", None)
+        headers = {key: value.decode("latin-1") for key, value in own.items() if key != "Proxy-Authorization"}
         return {**headers, "Cookie": cookies} if cookies else headers
 
     async def _read(self, response: Any, url: str, request: Request) -> StagedResponse:
@@ -191,7 +189,7 @@ def _default_headers(settings: BaseSettings) -> dict[str, str]:
 
 async def _read_at_least(chunks: Chunks, size: int, begun: bytes) -> bytes:
     """Reads on until there are ``size`` bytes, or no more."""
-    parts, have = [begun], len(begun)
+    parts, have = [begun] if begun else [], len(begun)
     while have < size and (chunk := await chunks.next()):
         parts.append(chunk)
         have += len(chunk)

@@ -11,6 +11,7 @@ from scrapy.pipelines.files import FilesPipeline, FSFilesStore
 from scrapy.utils.defer import ensure_awaitable
 
 from pdfspider.batching import Batcher
+from pdfspider.crawl.uploads import verify_upload
 from pdfspider.crawl.worker import Worker
 from pdfspider.documents.errors import StoreError
 from pdfspider.documents.store import Staged, document_path, keep_all
@@ -86,17 +87,23 @@ class PdfFilesPipeline(FilesPipeline):
         return item
 
     async def _persist(self, document: Finished) -> None:
-        if isinstance(self.store, DirectoryStore):
-            await self.store.keep(document, Worker.of(self.crawler).staging.executor)
-        elif document.content is not None:
-            await self._upload(document, io.BytesIO(document.content))
-        else:
-            with _Upload(document.path) as file:
-                await self._upload(document, file)
-            await asyncio.to_thread(document.path.unlink)
+        try:
+            if isinstance(self.store, DirectoryStore):
+                await self.store.keep(document, Worker.of(self.crawler).staging.executor)
+            else:
+                await self._upload(document)
+        except Exception:
+            await asyncio.to_thread(document.path.unlink, missing_ok=True)
+            raise
 
-    async def _upload(self, document: Finished, content: Any) -> None:
-        await ensure_awaitable(self.store.persist_file(document_path(document.sha256), content, self.spiderinfo))
+    async def _upload(self, document: Finished) -> None:
+        opened: Any = _Upload(document.path) if document.content is None else io.BytesIO(document.content)
+        with opened as content:
+            await ensure_awaitable(self.store.persist_file(document_path(document.sha256), content, self.spiderinfo))
+        if Worker.of(self.crawler).config.verify_uploads:
+            await verify_upload(self.store, document, self.spiderinfo)
+        if document.content is None:
+            await asyncio.to_thread(document.path.unlink)
 
 
 class RecordsPipeline:

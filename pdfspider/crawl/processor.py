@@ -9,7 +9,7 @@ from scrapy.exceptions import DropItem
 from scrapy.pipelines import ItemPipelineManager
 
 from pdfspider.crawl.captures import Released
-from pdfspider.crawl.retries import retry_delay
+from pdfspider.crawl.retries import counts, retry_delay
 from pdfspider.crawl.worker import Worker
 from pdfspider.exceptions import LeaseLost, RecordsError
 from pdfspider.frontier.leases import Ending
@@ -49,7 +49,7 @@ class Processor(ItemPipelineManager):
         delay = retry_delay(self._worker.config, capture)
         if delay is None:
             return False
-        await self._worker.release(capture.lease, delay=delay, counted=True)
+        await self._worker.release(capture.lease, delay=delay, counted=counts(capture))
         self._count(f"retry/{capture.outcome.value}")
         return True
 

@@ -6,6 +6,7 @@ import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from pdfspider.frontier.gates import Shown
 from pdfspider.items import Capture, Outcome
 
 if TYPE_CHECKING:
@@ -22,6 +23,17 @@ PASSING = frozenset(
         Outcome.STORE_ERROR,
     }
 )
+DOWN = frozenset(
+    {
+        Outcome.DNS_ERROR,
+        Outcome.CONNECTION_ERROR,
+        Outcome.TLS_ERROR,
+        Outcome.TIMEOUT,
+        Outcome.SERVER_ERROR,
+        Outcome.ROBOTS_UNAVAILABLE,
+    }
+)
+BUSY = (429, 503)
 LONGEST_DELAY = 3600.0
 LONGEST_HOLD = 24 * 3600.0
 
@@ -29,9 +41,23 @@ LONGEST_HOLD = 24 * 3600.0
 def retry_delay(config: Config, capture: Capture) -> float | None:
     """Seconds until a failure is tried again; None where it is final."""
     passing = capture.outcome in PASSING or capture.status in config.retry_codes
-    if not passing or capture.lease.attempt > config.retries:
+    if not passing or not config.retries or (counts(capture) and capture.lease.attempt > config.retries):
         return None
     return float(min(config.retry_delay * 2 ** (capture.lease.attempt - 1), LONGEST_DELAY))
+
+
+def counts(capture: Capture) -> bool:
+    """Whether a failure is a try of the URL's own: it is not while its host goes on asking to be left alone."""
+    return not (capture.lease.resting and capture.lease.shown is Shown.BUSY)
+
+
+def shown(outcome: Outcome, status: int | None) -> Shown:
+    """What an ending shows of the URL's host."""
+    if status in BUSY:
+        return Shown.BUSY
+    if outcome in DOWN:
+        return Shown.DOWN
+    return Shown.NOTHING if status is None else Shown.OK
 
 
 def retry_after(response: StagedResponse) -> float:

@@ -13,9 +13,11 @@ from protego import Protego
 from scrapy import Request
 
 from pdfspider.crawl.errors import GiveBack, is_give_back, outcome_of, status_outcome
+from pdfspider.crawl.retries import retry_after, shown
 from pdfspider.discovery.urls import origin_of
 from pdfspider.documents.head import Kind
 from pdfspider.exceptions import LeaseLost
+from pdfspider.frontier.gates import Shown
 from pdfspider.frontier.jobs import Job
 from pdfspider.items import OUTCOMES_BY_CODE, Outcome
 
@@ -96,6 +98,7 @@ class Robots:
         try:
             response: StagedResponse = await crawler.engine.download_async(request)  # type: ignore[assignment]
             failure = status_outcome(response.status)
+            lease.hold = retry_after(response) if failure in UNAVAILABLE else 0.0
         except Exception as error:
             if is_give_back(error):
                 await self._worker.frontier.release(lease)
@@ -108,6 +111,7 @@ class Robots:
         if response is not None and failure not in UNAVAILABLE:
             # A robots.txt that is not there, or that only some may read, allows everything (RFC 9309, 2.3.1.3).
             body = b"" if failure or response.kind is Kind.PDF else response.body
+            lease.shown = Shown.OK
             delay = (_parse(body).crawl_delay(self._agent) or 0.0) if body else 0.0
             await frontier.commit_robots(lease, body=body, crawl_delay=delay, ttl=config.robots_ttl)
             return
@@ -115,7 +119,8 @@ class Robots:
         # One that cannot be reached forbids everything (RFC 9309, 2.3.1.4). The host's URLs fail with it, and when they
         # are tried again it is asked for again.
         failure = Outcome.ROBOTS_UNAVAILABLE if failure in UNAVAILABLE else failure
-        await frontier.commit_robots(lease, ttl=max(config.retry_delay, 0.1), failure=failure.code)
+        lease.shown = shown(failure, None)
+        await frontier.commit_robots(lease, ttl=lease.hold + max(config.retry_delay, 0.1), failure=failure.code)
 
 
 def _parse(body: bytes) -> Protego:

@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
+from redis.exceptions import RedisError
 from scrapy import signals
 from scrapy.core.scheduler import BaseScheduler
 from scrapy.exceptions import CloseSpider
@@ -14,7 +15,7 @@ from scrapy.utils.defer import deferred_from_coro
 from pdfspider.crawl.feeder import Feeder
 from pdfspider.crawl.scraper import use_own_scraper
 from pdfspider.crawl.submission import open_job
-from pdfspider.crawl.tuning import tune
+from pdfspider.crawl.tuning import settle_down
 from pdfspider.crawl.worker import Worker
 from pdfspider.exceptions import PdfSpiderError
 
@@ -51,14 +52,15 @@ class Scheduler(BaseScheduler):
         try:
             await self._worker.open()
             await open_job(self._worker, spider.args)
-        except PdfSpiderError as error:
-            logger.error("%s", error)  # noqa: TRY400 - the message says it all
+        except (PdfSpiderError, RedisError) as error:
+            source = "Redis refuses: " if isinstance(error, RedisError) else ""
+            logger.error("%s%s", source, error)  # noqa: TRY400 - the message says it all
             await self._worker.close()
             # Not raised here: what is opened after the scheduler must be open before it can be closed.
             self._crawler.signals.connect(self._refuse, signals.spider_opened)
             return
         use_own_scraper(self._crawler)
-        tune(self._crawler.settings)
+        settle_down(self._crawler.settings)
         # The engine cannot be woken before it has started.
         self._crawler.signals.connect(self._feeder.start, signals.engine_started)
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from pdfspider.config import Config
     from pdfspider.crawl.params import Params
     from pdfspider.crawl.worker import Worker
-    from pdfspider.frontier.frontier import Frontier
 
 ANCHOR_LIMIT = 64
+SHOWN = 5
 
 
 def seed(url: str, *, depth: int = 0, scope: str = "host", priority: int = 0) -> Entry:
@@ -65,28 +65,34 @@ def read_urls(params: Params) -> list[str]:
     return urls
 
 
-def job_for(urls: Sequence[str]) -> str:
-    """The name of a job that was given none: the same for the same URLs, so that an interrupted crawl goes on."""
-    digest = blake2b("\n".join(sorted(urls)).encode(), digest_size=4).hexdigest()
-    return f"{host_of(normalise(urls[0])).strip('[]').replace(':', '-')[:50]}-{digest}"
-
-
-async def submit(frontier: Frontier, config: Config, params: Params) -> tuple[str, int, int]:
-    """Submits the URLs of the arguments to a job and seals it; returns its name, its run, and how many were new.
-
-    Raises InvalidInput for the first URL that makes no sense, before anything is submitted.
-    """
-    urls = read_urls(params)
+def read_seeds(params: Params, config: Config, priority: int = 0) -> list[Entry]:
+    """The seeds that the arguments name. Raises InvalidInput with a line for each URL that makes no sense."""
     depth = config.depth if params.depth is None else params.depth
-    seeds = [seed(url, depth=depth, scope=params.scope) for url in urls]
-    name = params.job or job_for(urls)
-    submitted = await frontier.submit(name, seeds, options=options(config, seeds, params), seal=name != "default")
-    return name, submitted.run, submitted.added
+    seeds, bad = [], []
+    for url in read_urls(params):
+        try:
+            seeds.append(seed(url, depth=depth, scope=params.scope, priority=priority))
+        except InvalidInput as error:
+            bad.append(str(error))
+    if bad:
+        more = [f"and {len(bad) - SHOWN:,} more like these"] if len(bad) > SHOWN else []
+        raise InvalidInput("\n".join(bad[:SHOWN] + more))
+    return seeds
+
+
+def job_for(seeds: Sequence[Entry]) -> str:
+    """The name of a job that was given none: the same for the same URLs, so that an interrupted crawl goes on."""
+    digest = blake2b("\n".join(sorted(entry.url for entry in seeds)).encode(), digest_size=4).hexdigest()
+    return f"{seeds[0].host.strip('[]').replace(':', '-')[:50]}-{digest}"
 
 
 async def open_job(worker: Worker, params: Params) -> None:
     """Submits what the spider's arguments ask for; the worker then ends with that job."""
     if params.urls or params.urls_file:
-        worker.job, worker.watched, _ = await submit(worker.frontier, worker.config, params)
+        seeds = read_seeds(params, worker.config)
+        worker.job = params.job or job_for(seeds)
+        job = options(worker.config, seeds, params)
+        submitted = await worker.frontier.submit(worker.job, seeds, options=job, seal=worker.job != "default")
+        worker.watched = submitted.run
     elif params.job:
         worker.job, worker.watched = params.job, await worker.frontier.run_of(params.job)

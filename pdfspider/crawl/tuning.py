@@ -29,18 +29,14 @@ class Formatter(LogFormatter):
         return super().crawled(*args, **kwargs) if logging.root.isEnabledFor(logging.DEBUG) else None
 
 
-def tune(settings: BaseSettings) -> None:
-    """To be called once everything is loaded."""
-    _skip_records_below(settings.get("LOG_LEVEL", "NOTSET"))
-    _collect_rarely()
-
-
-def _skip_records_below(level: str) -> None:
-    """Scrapy filters in the handler: three records for each response would be made only to be thrown away."""
-    logging.root.setLevel(level)
-
-
-def _collect_rarely() -> None:
-    """What was loaded stays; requests and responses are cycles, but small ones."""
-    gc.freeze()
+def collect_rarely() -> None:
+    """Requests and responses are cycles, but small ones; what is loaded at the start stays anyway."""
     gc.set_threshold(50_000, 50, 100)
+
+
+def settle_down(settings: BaseSettings) -> None:
+    """To be called once everything is loaded."""
+    # Scrapy filters in the handler: three records for each response would be made only to be thrown away.
+    logging.root.setLevel(settings.get("LOG_LEVEL", "NOTSET"))
+    collect_rarely()
+    gc.freeze()

@@ -37,6 +37,7 @@ MEANINGS = {
     Outcome.TIMEOUT: "the server is silent or too slow",
     Outcome.ROBOTS_DENIED: "robots.txt does not allow it",
     Outcome.ROBOTS_UNAVAILABLE: "the host's robots.txt cannot be read",
+    Outcome.HOST_DOWN: "given up with their host, which only failed",
     Outcome.OVER_BUDGET: "more than the job's limits allow",
     Outcome.CANCELLED: "the job was cancelled",
     Outcome.POISON: "every worker that fetched it died",

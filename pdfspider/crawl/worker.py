@@ -15,11 +15,12 @@ from redis.exceptions import RedisError
 
 from pdfspider.config import Config
 from pdfspider.crawl.flights import Flights
+from pdfspider.crawl.outage import Outage
 from pdfspider.crawl.robots import Robots
 from pdfspider.documents.staging import Staging
 from pdfspider.documents.store import store_id
 from pdfspider.embedded import EmbeddedRedis
-from pdfspider.frontier.connection import check, connect
+from pdfspider.frontier.connection import check, connect, is_out_of_memory
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.records import Database
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from pdfspider.frontier.leases import Lease
 
 logger = logging.getLogger(__name__)
+
+FULL = 0.9
+"""The part of Redis's memory at which leasing stops, so that there is room for what is out to end."""
 
 
 class Worker:
@@ -64,6 +68,10 @@ class Worker:
         """Set when there may be something to lease."""
         self.draining = False
         """Whether the frontier asked this worker to finish what it holds before it leases again."""
+        self.lost = Outage("Redis cannot be used: waiting for it", "Redis can be used again")
+        self.full = Outage(
+            "Redis is out of memory: no URL is leased until there is room", "There is room in Redis again"
+        )
         self._background: set[asyncio.Task[None]] = set()
         self._embedded = None if config.redis_url else EmbeddedRedis(config.data_dir / "redis")
         self._opened: list[str] = []
@@ -80,7 +88,7 @@ class Worker:
         await self._open_redis()
         await self._open_records()
         await self._open_store()
-        await self._clear_stale_staging()
+        await self.tidy_staging()
 
     async def close(self) -> None:
         """Closes what was opened; leases that are still out are available to others at once."""
@@ -99,6 +107,19 @@ class Worker:
     async def _run(self, work: Coroutine[Any, Any, None]) -> None:
         with suppress(RedisError):
             await work
+
+    def note_trouble(self, error: RedisError) -> None:
+        """Redis could not do something; whoever asked tries again in a while."""
+        (self.full if is_out_of_memory(error) else self.lost).begin(error)
+
+    async def watch_redis(self) -> None:
+        """Notes whether Redis answers and has room. Raises RedisError."""
+        used = await self.frontier.memory()
+        self.lost.end()
+        if used >= FULL:
+            self.full.begin(f"{used:.0%} of maxmemory are used")
+        else:
+            self.full.end()
 
     def settled(self, lease: Lease) -> None:
         """A lease has ended, in whatever way."""
@@ -122,7 +143,7 @@ class Worker:
             self._opened.append("embedded")
         assert url is not None
         await check(url, **self.config.redis_params)
-        self.redis = connect(url, **self.config.redis_params)
+        self.redis = connect(url, on_failure=self.lost.begin, **self.config.redis_params)
         self.frontier = frontier_for(self.config, self.redis, worker=self.name, alone=alone)
         self._opened.append("redis")
 
@@ -140,7 +161,9 @@ class Worker:
         identity = await asyncio.to_thread(store_id, directory) if directory else self.config.files_store
         await self.frontier.check_identity("store", identity, f"the document store {self.config.files_store}")
 
-    async def _clear_stale_staging(self) -> None:
+    async def tidy_staging(self) -> None:
+        """Removes what dead workers left; to be done often, for it shows them that this one is alive."""
+        await asyncio.to_thread(self.staging.touch)
         live = {name async for name in self.frontier.workers()}
         for directory in await asyncio.to_thread(self.staging.stale, live):
             logger.info("Removing what a dead worker left in %s", directory)
@@ -171,5 +194,6 @@ def frontier_for(config: Config, redis: Redis, *, worker: str = "", alone: bool 
         ahead=config.lookahead,
         max_deliveries=config.max_deliveries,
         start_urls=config.start_urls,
+        gates=config.gates,
         alone=alone,
     )

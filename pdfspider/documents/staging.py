@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pdfspider.documents.errors import StagingError
 from pdfspider.documents.head import HEAD_SIZE
-from pdfspider.documents.store import make_directory
+from pdfspider.documents.store import make_directory, open_new
 from pdfspider.documents.tail import TAIL_SIZE
 from pdfspider.exceptions import ConfigurationError
 
@@ -75,6 +75,11 @@ class Staging:
         others = (path for path in self.directory.parent.iterdir() if path != self.directory and path.is_dir())
         return [path for path in others if path.name not in live_workers and _modified(path) < before]
 
+    def touch(self) -> None:
+        """Show the other workers that this one's directory is in use. To be run in a thread."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        os.utime(self.directory)
+
     def clear(self, directory: Path) -> None:
         """Remove the staging directory of a worker and all that is in it."""
         if directory.parent != self.directory.parent:
@@ -125,7 +130,8 @@ class StagedFile:
         if self._given_up:
             raise StagingError(self.path, "it was given up after an earlier error")
         content, self._buffer, self._given_up = self._buffer, bytearray(), True
-        head, tail = bytes(content[:HEAD_SIZE]), bytes(content[-TAIL_SIZE:])
+        view = memoryview(content)
+        head, tail = bytes(view[:HEAD_SIZE]), bytes(view[-TAIL_SIZE:])
         return Finished(self.path, hashlib.sha256(content).hexdigest(), self.size, head, tail, content)
 
     async def discard(self) -> None:
@@ -154,7 +160,7 @@ class StagedFile:
         self._hash.update(batch)
         with self._lock, _staging_errors(self.path):
             if not self._discarded:
-                _append_to(self.path, batch, os.O_CREAT | os.O_EXCL if first else 0)
+                _append_to(self.path, batch, first=first)
 
     def _remove(self) -> None:
         with self._lock, _staging_errors(self.path):
@@ -162,8 +168,8 @@ class StagedFile:
             self.path.unlink(missing_ok=True)
 
 
-def _append_to(path: Path, data: bytearray, flags: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | flags, 0o666)
+def _append_to(path: Path, data: bytearray, *, first: bool) -> None:
+    descriptor = open_new(path) if first else os.open(path, os.O_WRONLY | os.O_APPEND)
     try:
         rest = memoryview(data)
         while rest:

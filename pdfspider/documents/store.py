@@ -125,8 +125,18 @@ def _make(directory: str, changed: dict[str, None]) -> None:
     changed[parent] = None
 
 
+def open_new(path: str | Path) -> int:
+    """A new file, for writing at its end. Its directory is made again where a cleaner took it for a dead worker's."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
+    try:
+        return os.open(path, flags, 0o666)
+    except FileNotFoundError:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, flags, 0o666)
+
+
 def _write(path: str, content: bytes | bytearray) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    descriptor = open_new(path)
     try:
         rest = memoryview(content)
         while rest:

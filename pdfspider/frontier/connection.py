@@ -2,37 +2,81 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from scrapy_redis.connection import get_redis
 
 from pdfspider.exceptions import ConfigurationError
+from pdfspider.frontier.sentinel import connect_by_sentinel, is_sentinel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PASSING = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError)
+CODES = re.compile(r"\b(OOM|MISCONF|READONLY|LOADING|BUSY|NOREPLICAS|MASTERDOWN)\b")
+"""Redis says no for now; an error out of a script (in Redis 6) has the code somewhere in its text."""
 
 
-def connect(url: str, **params: Any) -> Redis:
-    """A client that sends a call again while the connection fails; every call of ours can stand that."""
-    retry = Retry(ExponentialWithJitterBackoff(base=0.05, cap=2), 10)
+def connect(url: str, *, on_failure: Callable[[], None] | None = None, **params: Any) -> Redis:
+    """A client that sends a call again while the connection fails; every call of ours can stand that.
+
+    ``on_failure`` is called at each of these failures but the first: a connection that was idle may have been closed.
+    """
+    retry = Retry(_Backoff(on_failure), 10)
     options: dict[str, Any] = {"socket_timeout": 15, "socket_connect_timeout": 5, "retry": retry, "protocol": 2}
-    return get_redis(redis_cls=Redis, url=url, **{**options, **params})  # type: ignore[no-any-return]
+    options |= params
+    if is_sentinel(url):
+        return connect_by_sentinel(url, **options)
+    return get_redis(redis_cls=Redis, url=url, **options)  # type: ignore[no-any-return]
+
+
+class _Backoff(ExponentialWithJitterBackoff):
+    def __init__(self, on_failure: Callable[[], None] | None) -> None:
+        super().__init__(base=0.05, cap=2)
+        self._on_failure = on_failure
+
+    def __deepcopy__(self, memo: object) -> _Backoff:
+        return self  # every connection has a copy of the retry, and all tell the same
+
+    def compute(self, failures: int) -> float:
+        if self._on_failure and failures > 1:
+            self._on_failure()
+        return float(super().compute(failures))
+
+
+def may_pass(error: RedisError) -> bool:
+    """Whether the same call may succeed later: Redis is away, out of memory, not able to write, or busy."""
+    return isinstance(error, PASSING) or bool(CODES.search(str(error)))
+
+
+def is_out_of_memory(error: RedisError) -> bool:
+    return isinstance(error, OutOfMemoryError) or "OOM" in str(error)
 
 
 async def check(url: str, **params: Any) -> None:
     """Raises ConfigurationError at once where no usable Redis answers."""
-    redis = connect(url, **{**params, "retry": Retry(NoBackoff(), 0), "socket_connect_timeout": 3})
+    shown = url_without_password(url)
+    try:
+        redis = connect(url, **{**params, "retry": Retry(NoBackoff(), 0), "socket_connect_timeout": 3})
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"{shown} cannot be a Redis: {error}") from error
     try:
         info = await redis.info("server")
         policy = (await redis.info("memory")).get("maxmemory_policy", "noeviction")
-    except (TimeoutError, RedisError, OSError, ValueError) as error:
-        raise ConfigurationError(f"no Redis at {url_without_password(url)}: {error}") from error
+    except (TimeoutError, RedisError, OSError, ValueError, TypeError) as error:
+        raise ConfigurationError(f"no Redis at {shown}: {error}") from error
     finally:
         await redis.aclose()
     if policy != "noeviction":
         raise ConfigurationError(
-            f"the Redis at {url_without_password(url)} may drop URLs: its maxmemory-policy is {policy}, not noeviction"
+            f"the Redis at {shown} may drop URLs: its maxmemory-policy is {policy}, not noeviction"
         )
     version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
     if version < (6, 2):
@@ -44,4 +88,5 @@ def url_without_password(url: str) -> str:
     scheme, _, rest = url.partition("://")
     credentials, at, host = rest.rpartition("@")
     user = credentials.partition(":")[0]
+    host = re.sub(r"(password=)[^&]*", r"\1***", host)
     return f"{scheme}://{user}{':***' if ':' in credentials else ''}{at}{host}"

@@ -8,19 +8,20 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import RedisError
 
 from pdfspider.batching import Batcher
 from pdfspider.exceptions import ForeignStoreError, JobNotFound, LeaseLost
+from pdfspider.frontier.connection import may_pass
 from pdfspider.frontier.entries import Entry
+from pdfspider.frontier.gates import Gates
 from pdfspider.frontier.jobs import Job, JobOptions, job_name, status_of
 from pdfspider.frontier.known import Known
 from pdfspider.frontier.leases import Ending, Grant, Lease, LeaseKind
 from pdfspider.frontier.scripts import Scripts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
     from redis.asyncio import Redis
 
@@ -62,6 +63,7 @@ class Frontier:
         ahead: float = 0.5,
         max_deliveries: int = 4,
         start_urls: str = "pdfs:start_urls",
+        gates: Gates | None = None,
         alone: bool = False,
         clock: Callable[[], int] | None = None,
     ) -> None:
@@ -76,6 +78,7 @@ class Frontier:
         self.give_up_at: float | None = None
         """From when on (monotonic) a call that fails is not sent again."""
         self._ahead, self._max_deliveries = ahead, max_deliveries
+        self._gates = gates or Gates()
         self._alone_since = time.monotonic() if alone else None
         self._scripts = Scripts(redis, start_urls, clock)
         self._commit = Batcher(self._send_commits, weigh=lambda ending: 1 + len(ending.links))
@@ -158,7 +161,10 @@ class Frontier:
         workers = [(name, await self.redis.hlen(f"{PREFIX}worker:{name}")) async for name in self.workers()]
         return {
             "jobs": dict(sorted(jobs.items())),
-            "hosts": {"waiting": await self.redis.zcard(f"{PREFIX}hosts")},
+            "hosts": {
+                "waiting": await self.redis.zcard(f"{PREFIX}hosts"),
+                "breakers_open": await self.redis.zcard(f"{PREFIX}breakers"),
+            },
             "workers": {name: {"leases": leases} for name, leases in workers},
         }
 
@@ -200,6 +206,7 @@ class Frontier:
             int(self._ahead * 1000),
             str(watched or ""),
             _ago(self._alone_since),
+            *self._gates.lease_rules(),
         )
         answer, sent = await self._persist("lease", *arguments)
         self._alone_since = None
@@ -219,13 +226,20 @@ class Frontier:
             self._prolong(sent)
         return bool(stands)
 
+    async def reconcile(self, held: Iterable[Lease]) -> int:
+        """Gives up what this worker has by the frontier's account and is not in ``held``; returns how many that were.
+
+        Not to be called while a call of ``lease`` is under way: nobody would know yet what that was granted.
+        """
+        return int(await self._scripts("reconcile", self.worker, [lease.token for lease in held]))
+
     async def started(self, lease: Lease) -> None:
         """Reports the start of a lease that asks for it."""
         await self._scripts("started", self.worker, lease.token, _ago(lease.started_at))
 
     async def permit(self, lease: Lease) -> float:
         """Seconds to wait before a further request under this lease may start. Raises LeaseLost."""
-        wait = await self._scripts("permit", self.worker, lease.token, _ago(lease.started_at))
+        wait, _ = await self._persist("permit", self.worker, lease.token, _ago(lease.started_at))
         if wait < 0:
             raise LeaseLost
         return float(wait) / 1000
@@ -248,6 +262,12 @@ class Frontier:
         """Does a bounded part of the frontier's housekeeping; True when there is more to do at once."""
         return bool(await self._scripts("sweep", self._max_deliveries))
 
+    async def memory(self) -> float:
+        """How much of its ``maxmemory`` Redis uses: 1 is all of it; 0 where there is no limit."""
+        info = await self.redis.info("memory")
+        limit = int(info.get("maxmemory", 0))
+        return int(info["used_memory"]) / limit if limit else 0.0
+
     async def leave(self) -> None:
         """Ends this worker's part in the frontier; a lease that it still has is available to others at once."""
         await self._commit.close()
@@ -267,7 +287,9 @@ class Frontier:
     ) -> None:
         """Ends a robots lease with what the fleet has to know. Raises LeaseLost."""
         milliseconds = (_ago(lease.started_at), int(crawl_delay * 1000), int(ttl * 1000))
-        if await self._scripts("robots", self.worker, lease.token, *milliseconds, failure, body) == b"fenced":
+        arguments = (self.worker, lease.token, *milliseconds, failure, body, _sign(lease), self._gates.rules())
+        answer, _ = await self._persist("robots", *arguments)
+        if answer == b"fenced":
             raise LeaseLost
 
     # Start URLs
@@ -313,13 +335,13 @@ class Frontier:
             sent = time.monotonic()
             try:
                 return await self._scripts(name, *arguments), sent
-            except (RedisConnectionError, RedisTimeoutError):
-                if self.give_up_at is not None and sent > self.give_up_at:
+            except RedisError as error:
+                if not may_pass(error) or (self.give_up_at is not None and sent > self.give_up_at):
                     raise
                 await asyncio.sleep(0.5)
 
     def _lease(self, values: Sequence[Any], received: float) -> Lease:
-        token, run, kind, start_in, report, deliveries, expiries, subject, payload, verdict = values
+        token, run, kind, start_in, report, deliveries, expiries, subject, payload, verdict, resting = values
         kind = LeaseKind(kind.decode())
         robots = kind is LeaseKind.ROBOTS
         return Lease(
@@ -333,6 +355,7 @@ class Frontier:
             entry=None if robots else Entry.unpack(payload, fingerprint=subject),
             origin=subject.decode() if robots else "",
             verdict=verdict.decode(),
+            resting=bool(resting),
         )
 
     async def _send_commits(self, endings: list[Ending]) -> Sequence[bytes]:
@@ -343,21 +366,21 @@ class Frontier:
                 ending.dead,
                 _ago(ending.lease.started_at),
                 ending.size,
-                int(ending.lease.hold * 1000),
+                _sign(ending.lease),
                 [entry.link() for entry in ending.links],
                 bool(ending.code),
             )
             for ending in endings
         ]
-        answers, _ = await self._persist("commit", self.worker, self._call_id(), *values)
+        answers, _ = await self._persist("commit", self.worker, self._call_id(), self._gates.rules(), *values)
         return answers  # type: ignore[no-any-return]
 
     async def _send_releases(self, items: list[tuple[Lease, float, bool]]) -> Sequence[bytes]:
         values = [
-            (lease.token, int(delay * 1000), _ago(lease.started_at), int(lease.hold * 1000), counted)
+            (lease.token, int(delay * 1000), _ago(lease.started_at), _sign(lease), counted)
             for lease, delay, counted in items
         ]
-        answers, _ = await self._persist("release", self.worker, *values)
+        answers, _ = await self._persist("release", self.worker, self._gates.rules(), *values)
         return answers  # type: ignore[no-any-return]
 
     def _settle(self, answer: bytes, ending: Ending) -> None:
@@ -372,3 +395,9 @@ class Frontier:
 def _ago(started_at: float | None) -> int:
     """Milliseconds since a start, rounded so that the start is never taken to be earlier than it was."""
     return -1 if started_at is None else max(int((time.monotonic() - started_at) * 1000) - 1, 0)
+
+
+def _sign(lease: Lease) -> tuple[str, int, int, bool]:
+    """What a lease showed of its host, as the scripts take it."""
+    latency = -1 if lease.latency is None else round(lease.latency * 1000)
+    return lease.shown.value, int(lease.hold * 1000), latency, lease.usual

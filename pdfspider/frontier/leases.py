@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from pdfspider.frontier.gates import Shown
+
 if TYPE_CHECKING:
     from pdfspider.frontier.entries import Entry
 
@@ -41,6 +43,14 @@ class Lease:
     """Whether work on it has begun; one that has not may be given back at any moment."""
     hold: float = 0.0
     """Seconds for which the host asked to be left alone."""
+    shown: Shown = Shown.NOTHING
+    """What the work under this lease showed of the host."""
+    latency: float | None = None
+    """Seconds from the departure of the last request to the head of its answer; None: there was none."""
+    usual: bool = False
+    """Whether that answer was a 200: others are quick and must not make the host's delay shorter."""
+    resting: bool = False
+    """Whether the host wanted to be left alone the last time, and its back-off still grows."""
 
     @property
     def attempt(self) -> int:

@@ -16,14 +16,30 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from redis.commands.core import AsyncScript
 
-NAMES = ("submit", "lease", "renew", "started", "permit", "commit", "release", "robots", "control", "sweep")
+ROOM = "redis.call('DEL', '{pdfs}:none')\n"
+"""Without memory Redis refuses a script at its first write, unless that frees memory. All go on but submit: what is
+out may end, and a worker stays known."""
+NAMES = (
+    "submit",
+    "lease",
+    "reconcile",
+    "renew",
+    "started",
+    "permit",
+    "commit",
+    "release",
+    "robots",
+    "control",
+    "sweep",
+)
 
 
 @cache
 def source(name: str) -> str:
     """The text of one script as Redis gets it."""
     room = files("pdfspider.frontier") / "lua"
-    return (room / "common.lua").read_text("utf-8") + (room / f"{name}.lua").read_text("utf-8")
+    text = (room / "common.lua").read_text("utf-8") + (room / f"{name}.lua").read_text("utf-8")
+    return text if name == "submit" else ROOM + text
 
 
 class Scripts:

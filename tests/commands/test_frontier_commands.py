@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import redis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,9 +104,20 @@ def test_failures_are_tried_again_and_exported(ours: Ours, site: Server, data: P
         assert {row["job"] for row in csv.DictReader(rows)} == {"j"}
 
 
+def test_the_frontier_is_audited(ours: Ours, redis_url: str) -> None:
+    ours("submit", "http://127.0.0.1:1/a", "http://127.0.0.1:1/b", "--job", "j")
+    assert ours("audit") == "1 run, 2 URLs, 1 host, 0 leases checked, no findings\n"
+    with redis.Redis.from_url(redis_url) as client:
+        (run,) = client.hvals("{pdfs}:jobs")
+        client.hincrby(f"{{pdfs}}:job:{run.decode()}", "done", 1)
+    *findings, summary = ours("audit", code=1).splitlines()
+    assert f"{{pdfs}}:job:{run.decode()}: done counts what is there (it is 1, there are 0)" in findings
+    assert summary.endswith(f"checked, {len(findings)} findings")
+
+
 def test_without_a_frontier_nothing_is_made(scrapy: Scrapy, data: Path) -> None:
     empty, job, shown = scrapy("status", "--json"), scrapy("pause", "j"), scrapy("status")
-    assert json.loads(empty.stdout) == {"jobs": {}, "hosts": {"waiting": 0}, "workers": {}}
+    assert json.loads(empty.stdout) == {"jobs": {}, "hosts": {"waiting": 0, "breakers_open": 0}, "workers": {}}
     for done in (job, shown):
         assert (done.returncode, done.stderr) == (
             1,

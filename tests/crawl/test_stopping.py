@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
+from threading import Event
 
 import pytest
 
@@ -109,19 +110,21 @@ def test_a_worker_that_slept_too_long_does_no_harm(fleet: Fleet) -> None:
     lease = {"FRONTIER_LEASE_SECONDS": 2}
     links = [f"/{n}.pdf" for n in range(12)]
     visits: Counter[str] = Counter()
+    asleep = Event()
 
-    def hang_at_first(request: Request) -> None:
+    def hang_until_asleep(request: Request) -> None:
         visits[request.path] += 1
-        if visits[request.path] == 1 and len(visits) <= 3:
-            request.hang()
-        else:
+        if asleep.is_set():
             request.send(reply(document(request.path)))
+        else:
+            request.hang()
 
     with hostile({"/": page(*links)}) as server:
-        server.answers |= dict.fromkeys(links, hang_at_first)
+        server.answers |= dict.fromkeys(links, hang_until_asleep)
         sleeper = fleet.start(server.url(), CONCURRENT_REQUESTS=3, **lease)
-        until(lambda: len(visits) == 3 and fleet.job()["leased"] == 6)
+        until(lambda: len(visits) == 3 and fleet.job()["leased"] > 3)
         sleeper.send(signal.SIGSTOP)
+        asleep.set()
         fleet.crawl(server.url(), **lease)
         before = len(server.seen)
         sleeper.send(signal.SIGCONT)

@@ -56,5 +56,7 @@ async def rig(server: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     monkeypatch.setattr("pdfspider.frontier.frontier.time", clock)
     rig = Rig(server.url, redis, clock, [redis])
     yield rig
-    await audit(redis)
-    await rig.close()
+    try:
+        await audit(redis)
+    finally:
+        await rig.close()

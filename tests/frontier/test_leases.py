@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pdfspider.frontier.frontier import Frontier
     from tests.frontier.rig import Rig, Worker
 
+RULES = (0,) * 7
+SIGN = ("", 0, -1, False)
+
 
 def losing_answers(frontier: Frontier, script: str) -> None:
     """Every call of a script is carried out, and its answer lost once."""
@@ -55,21 +58,21 @@ async def test_tokens_grow_have_one_width_and_name_the_worker(rig: Rig) -> None:
 async def test_a_lease_call_that_is_sent_again_grants_the_same_leases(rig: Rig) -> None:
     await rig.submit("j", *pages(8))
     worker = rig.worker()
-    call = ("w1", "nonce", "call-1", 3, 0, 30_000, 0, "", -1)
+    call = ("w1", "nonce", "call-1", 3, 0, 30_000, 0, "", -1, 0, -1)
     first = await worker.frontier._scripts("lease", *call)
     again = await worker.frontier._scripts("lease", *call)
     assert len(first[5:]) == 3
     assert first == again
-    other = await worker.frontier._scripts("lease", "w1", "nonce", "call-2", 3, 3, 30_000, 0, "", -1)
+    other = await worker.frontier._scripts("lease", "w1", "nonce", "call-2", 3, 3, 30_000, 0, "", -1, 0, -1)
     assert {lease[0] for lease in other[5:]}.isdisjoint(lease[0] for lease in first[5:])
 
 
 async def test_a_lease_call_that_is_sent_again_late_grants_only_what_still_stands(rig: Rig) -> None:
     await rig.submit("j", *pages(8))
     worker = rig.worker()
-    call = ("w1", "nonce", "call-1", 2, 0, 30_000, 0, "", -1)
+    call = ("w1", "nonce", "call-1", 2, 0, 30_000, 0, "", -1, 0, -1)
     first = await worker.frontier._scripts("lease", *call)
-    await worker.frontier._scripts("commit", "w1", "c", [first[5][0], "p", False, -1, 0, 0, [], True])
+    await worker.frontier._scripts("commit", "w1", "c", RULES, [first[5][0], "p", False, -1, 0, SIGN, [], True])
     assert (await worker.frontier._scripts("lease", *call))[5:] == first[6:]
 
 
@@ -77,9 +80,9 @@ async def test_a_commit_that_is_sent_again_is_answered_as_before_and_done_once(r
     await rig.submit("j", *pages(2))
     worker = rig.worker()
     one, _ = await worker.lease(2)
-    good = [one.token, "p", False, -1, 7, 0, [entry("http://a.test/new").link()], True]
-    fenced = ["x", "p", False, -1, 0, 0, [], True]
-    answers = [await worker.frontier._scripts("commit", "w1", "call", good, fenced) for _ in range(2)]
+    good = [one.token, "p", False, -1, 7, SIGN, [entry("http://a.test/new").link()], True]
+    fenced = ["x", "p", False, -1, 0, SIGN, [], True]
+    answers = [await worker.frontier._scripts("commit", "w1", "call", RULES, good, fenced) for _ in range(2)]
     assert answers == [[b"ok", b"fenced"]] * 2
     status = await rig.status("j")
     assert (status["done"], status["queued"], status["bytes"]) == (1, 1, 7)

@@ -12,9 +12,9 @@
 --   q:HOST:RUN               ZSET  the queue of one run at one host (see queue scores)
 --   host:HOST                HASH  the gate: last start (planned or reported) and the gap that was in force then; delay,
 --                                  cap, crawl: what jobs and robots.txt ask for; fcap: the least cap of the leases that
---                                  are out; until: asked to be left alone; turn: how many leases it has given;
---                                  starting, robots: tokens of the start that was not reported yet and of the
---                                  robots lease that is out
+--                                  are out; until: to be left alone; turn: how many leases it has given;
+--                                  starting, robots: tokens of the starts that were not reported yet and of the
+--                                  robots lease that is out; trouble: see hear; auto: the delay that its latency asks for
 --   host:HOST:jobs           ZSET  runs with work at the host by their turn
 --   host:HOST:flight         SET   tokens of the leases that may be fetching there
 --   hosts                    ZSET  hosts with work and a free slot by the time (ms) of their next start
@@ -25,6 +25,7 @@
 --   solo                     ZSET  members that expired twice, by the time (ms) at which to look at them: leased to a
 --                                  worker that holds nothing else
 --   chores                   SET   runs with queues to drop or to bring back, in bounded steps
+--   breakers                 ZSET  hosts whose breaker is not closed, by the time (ms) at which they are forgotten
 --   finished                 ZSET  finished runs by the time (ms) at which their keys go
 --   garbage                  LIST  seen buckets to remove: RUN, number of buckets
 --   robots:ORIGIN            HASH  a robots.txt: body or failure; expires
@@ -192,18 +193,25 @@ local function set_seen_state(job, fp, code) call('HSET', seen_key(job.run, buck
 
 -- Host gates.
 
-local HOST_FIELDS = {'last', 'gap', 'delay', 'cap', 'fcap', 'crawl', 'until', 'turn'}
+local HOST_FIELDS = {'last', 'gap', 'delay', 'cap', 'fcap', 'crawl', 'until', 'turn', 'auto', 'robots', 'starting', 'trouble'}
+local WELL = {fails = 0, rest = 0, opened = 0, since = 0, down = 0}
+
+local function trouble_of(text)
+  if not text then return WELL end
+  local fails, rest, opened, since, down = string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+  return {fails = int(fails), rest = int(rest), opened = int(opened), since = int(since), down = int(down)}
+end
 
 local function host_of(hid)
   local values = call('HMGET', P .. 'host:' .. hid, unpack(HOST_FIELDS))
   local host = {}
   for i, field in ipairs(HOST_FIELDS) do host[field] = int(values[i]) end
-  host.robots = call('HEXISTS', P .. 'host:' .. hid, 'robots') == 1
-  host.starting = call('HEXISTS', P .. 'host:' .. hid, 'starting') == 1
+  host.robots, host.starting, host.trouble = values[10], values[11], trouble_of(values[12])
   host.cap = math.max(host.cap, 1)
   host.allowed = host.cap
   if host.fcap > 0 then host.cap = math.min(host.cap, host.fcap) end
-  host.pause = math.max(host.delay, host.crawl)
+  if host.trouble.opened > 0 then host.cap = 1 end
+  host.pause = math.max(host.delay, host.crawl, host.auto)
   return host
 end
 
@@ -212,8 +220,8 @@ local function due_at(host)
   return math.max(gap > 0 and last + gap or 0, host['until'])
 end
 
--- Whether the host may be asked at all: one whose last start was not reported yet may have been asked later than
--- planned, and then the next start would come too soon.
+-- Whether the host may be asked at all: one with a start that was not reported yet may be asked later than planned, and
+-- then the next start would come too soon. A breaker that is not closed lets one through at a time.
 local function is_open(hid, host)
   return not host.robots and not (host.starting and host.gap > 0)
     and call('SCARD', P .. 'host:' .. hid .. ':flight') < host.cap
@@ -326,23 +334,27 @@ end
 
 -- Leases.
 
--- A start is planned for the holder of a token.
-local function plan_start(hid, host, token, at)
-  call('HSET', P .. 'host:' .. hid, 'last', str(at), 'gap', str(host.pause), 'fcap', str(host.cap), 'starting', token)
+local function without(tokens, token)
+  local from, to = string.find(tokens or '', token, 1, true)
+  if not from then return tokens end
+  return string.sub(tokens, 1, from - 1) .. string.sub(tokens, to + 2)
 end
 
-local function clear_starting(hid, token)
-  local key = P .. 'host:' .. hid
-  if call('HGET', key, 'starting') == token then call('HDEL', key, 'starting') end
+-- A start is planned for the holder of a token. Every start that was not reported yet counts, each token once.
+local function plan_start(hid, host, token, at)
+  host.starting = token .. ' ' .. (without(host.starting, token) or '')
+  call('HSET', P .. 'host:' .. hid, 'last', str(at), 'gap', str(host.pause), 'fcap', str(host.cap),
+    'starting', host.starting)
 end
 
 -- Records when the planned start really was, ago in ms (negative: it never was).
 local function note_start(hid, token, ago)
-  if ago >= 0 then
-    local key = P .. 'host:' .. hid
-    call('HSET', key, 'last', str(math.max(int(call('HGET', key, 'last')), now - ago)))
-  end
-  clear_starting(hid, token)
+  local key = P .. 'host:' .. hid
+  local last, starting = unpack(call('HMGET', key, 'last', 'starting'))
+  if ago >= 0 then call('HSET', key, 'last', str(math.max(int(last), now - ago))) end
+  local others = without(starting, token)
+  if others == '' then call('HDEL', key, 'starting')
+  elseif others ~= starting then call('HSET', key, 'starting', others) end
 end
 
 local function end_flight(hid, token, ago)
@@ -353,10 +365,98 @@ local function end_flight(hid, token, ago)
   end
 end
 
+-- What the end of a lease showed of its host.
+--
+--   sign    {shown, hold ms, latency ms (-1: unknown), whether the latency is that of a status 200}
+--           shown  ok: the host answered; busy: it wants to be left alone; down: it failed; '': nothing
+--   rules   {first back-off ms, longest, failures that open the breaker (0: it never opens), ms for which it opens first,
+--           openings, target concurrency (0: delays do not adapt), longest adapted delay ms}
+-- A host's trouble is five numbers: failures since the last success; the back-off (ms), which each busy answer doubles
+-- and each success halves; how often the breaker has opened without a success in between; when the last back-off or
+-- opening began; until when the host is given up. While the breaker is not closed one lease is out at a time. What was
+-- leased before the last back-off or opening began says nothing new: a burst of failures counts once.
+
+local LONGEST_OPENING = 3600000
+
+local function check_sign(sign)
+  if not (type(sign) == 'table' and type(sign[1]) == 'string' and type(sign[2]) == 'number'
+    and type(sign[3]) == 'number' and type(sign[4]) == 'boolean') then error('a malformed sign') end
+end
+
+local function check_rules(rules)
+  for i = 1, 7 do
+    if type(rules[i]) ~= 'number' then error('malformed rules') end
+  end
+end
+
 local function hold_host(hid, ms)
   if ms <= 0 then return end
   local key = P .. 'host:' .. hid
   call('HSET', key, 'until', str(math.max(int(call('HGET', key, 'until')), now + ms)))
+end
+
+local function set_trouble(hid, fails, rest, opened, since, down)
+  local key = P .. 'host:' .. hid
+  if fails + rest + opened == 0 then return call('HDEL', key, 'trouble') end
+  call('HSET', key, 'trouble', string.format('%.0f %.0f %.0f %.0f %.0f', fails, rest, opened, since, down))
+end
+
+local function note_success(hid, trouble, rules)
+  local rest = math.floor(trouble.rest / 2)
+  set_trouble(hid, 0, rest >= rules[1] and rest or 0, 0, trouble.since, 0)
+  if trouble.opened > 0 then call('ZREM', P .. 'breakers', hid) end
+end
+
+-- Holds the host until its breaker lets one through; after too many openings it is given up for that time instead.
+-- Answers until when it is given up (0: it is not).
+local function open_breaker(hid, opened, wait, rules)
+  local over = now + math.max(wait, math.min(rules[4] * 2 ^ (opened - 1), LONGEST_OPENING))
+  call('ZADD', P .. 'breakers', str(over + HOST_KEPT), hid)
+  if opened <= rules[5] then
+    hold_host(hid, over - now)
+    return 0
+  end
+  return over
+end
+
+local function note_failure(hid, trouble, busy, hold, rules)
+  local fails, rest, opened, since, down = trouble.fails + 1, trouble.rest, trouble.opened, trouble.since, 0
+  if busy then
+    rest, since = math.min(math.max(2 * rest, rules[1]), rules[2]), now
+    hold = math.max(hold, rest)
+  end
+  if rules[3] > 0 and (opened > 0 or fails >= rules[3]) then
+    opened, since = opened + 1, now
+    down = open_breaker(hid, opened, hold, rules)
+  else
+    hold_host(hid, hold)
+  end
+  set_trouble(hid, fails, rest, opened, since, down)
+end
+
+-- The delay follows the latency as in Scrapy's AutoThrottle, whose rules these are.
+local function adapt_delay(hid, latency, usual, rules)
+  local key = P .. 'host:' .. hid
+  local before, wanted = int(call('HGET', key, 'auto')), latency / rules[6]
+  local after = math.max(1, math.ceil(math.min(math.max(wanted, (before + wanted) / 2), rules[7])))
+  if before > 0 and (usual or after > before) then call('HSET', key, 'auto', str(after)) end
+end
+
+local function hear(hid, token, sign, rules)
+  local shown, hold, latency, usual = unpack(sign, 1, 4)
+  if rules[6] > 0 and latency >= 0 then adapt_delay(hid, latency, usual, rules) end
+  if shown == '' then return hold_host(hid, hold) end
+  local trouble = trouble_of(call('HGET', P .. 'host:' .. hid, 'trouble'))
+  if shown == 'ok' and trouble == WELL then return hold_host(hid, hold) end
+  if tonumber(string.match(token, '^%d+')) / 1000 < trouble.since then hold_host(hid, hold)
+  elseif shown == 'ok' then note_success(hid, trouble, rules)
+  else note_failure(hid, trouble, shown == 'busy', hold, rules) end
+end
+
+-- A host that was given up is asked once more.
+local function give_chance(hid)
+  local trouble = trouble_of(call('HGET', P .. 'host:' .. hid, 'trouble'))
+  if trouble.down > 0 then set_trouble(hid, trouble.fails, trouble.rest, trouble.opened, trouble.since, 0) end
 end
 
 local function take_lease(worker, token)

@@ -1,14 +1,17 @@
 -- Grants a worker leases on URLs whose host gate is open, or opens within the look-ahead.
 --
--- ARGV[2] msgpack: {worker, nonce, call id, wanted, held, lease ms, look-ahead ms, watched run, alone}
+-- ARGV[2] msgpack: {worker, nonce, call id, wanted, held, lease ms, look-ahead ms, watched run, alone, longest back-off
+--                    ms, first delay ms}
 --   held    leases that the worker has; alone  ms since it began and nobody else could hold a lease (-1: others could)
+--   first delay  of a host whose latency is not known yet (-1: delays do not adapt)
 -- Answer: {epoch, ms until a call may be granted something (-1: unknown), drain, state of the watched run, stands, lease, …}
 --   stands  0: what the worker held has been given up or is about to be; it gets nothing before it has dropped that
---   lease   {token, run, kind (u|r|v), start in ms, report, deliveries, expiries, fp or origin, payload, verdict}
+--   lease   {token, run, kind (u|r|v), start in ms, report, deliveries, expiries, fp or origin, payload, verdict, resting}
 --           report: tell the frontier at once when the fetch has started; else the end of the lease tells it
+--           resting: the host asked to be left alone when it was asked last, and its back-off still grows
 --           u: fetch the URL; r: fetch the origin's robots.txt; v: record the verdict without a fetch
 
-local worker, nonce, call_id, wanted, held, lease_ms, ahead, watched, alone =
+local worker, nonce, call_id, wanted, held, lease_ms, ahead, watched, alone, longest_rest, first_delay =
   unpack(cmsgpack.unpack(ARGV[2]))
 local calls_key, leases_key = P .. 'worker:' .. worker .. ':calls', P .. 'worker:' .. worker
 local SCAN, TURNS = 256, 16
@@ -19,20 +22,35 @@ local granted = {}
 local epoch = int(call('HGET', P .. 'meta', 'epoch'))
 local last_token = math.max(now_us, int(call('HGET', P .. 'meta', 'token')))
 
-local function grant(lease, start_in, report, verdict)
+local function grant(lease, start_in, report, verdict, resting)
   last_token = last_token + 1
   local token = str(last_token) .. '-' .. nonce
   lease.epoch = epoch
   call('HSET', leases_key, token, cmsgpack.pack(lease))
   local m = lease.member or ''
   granted[#granted + 1] = {token, lease.run, lease.kind, start_in, report and 1 or 0, string.byte(m, 11) or 0,
-    string.byte(m, 12) or 0, lease.origin or string.sub(m, 1, 8), string.sub(m, HEADER + 1), verdict or ''}
+    string.byte(m, 12) or 0, lease.origin or string.sub(m, 1, 8), string.sub(m, HEADER + 1), verdict or '',
+    resting and 1 or 0}
   return token
+end
+
+-- A host begins with the first delay, and goes back to what was asked for once delays do not adapt any more.
+local function adapt(hid, host)
+  if first_delay < 0 and host.auto > 0 then
+    call('HDEL', P .. 'host:' .. hid, 'auto')
+    host.auto = 0
+  elseif first_delay >= 0 and host.auto == 0 then
+    host.auto = math.max(first_delay, 1)
+    call('HSET', P .. 'host:' .. hid, 'auto', str(host.auto))
+  end
+  host.pause = math.max(host.delay, host.crawl, host.auto)
 end
 
 local function start_at(hid, host, lease)
   local planned = math.max(now, due_at(host))
-  local token = grant(lease, planned - now, host.pause > 0 and host.cap > 1)
+  adapt(hid, host)
+  local resting = host.trouble.fails > 0 and host.trouble.rest > 0 and host.trouble.rest < longest_rest
+  local token = grant(lease, planned - now, host.pause > 0 and host.cap > 1, '', resting)
   call('SADD', P .. 'host:' .. hid .. ':flight', token)
   plan_start(hid, host, token, planned)
   host.turn = call('HINCRBY', P .. 'host:' .. hid, 'turn', 1)
@@ -69,16 +87,20 @@ end
 -- Whether this turn is one for a page, beside documents: one turn in four of every run, however many take turns.
 local function is_page_turn(turn) return turn * 0.6180339887498949 % 1 < 0.25 end
 
--- The member of the queue whose turn it is and its score; or nil and the time at which there may be one.
-local function head_of(job, key, turn)
-  if job.delayed > 0 then
+-- The member of the queue whose turn it is and its score; or nil and the time at which there may be one. Whether a host
+-- works again is asked with a URL that has not failed, where there is one.
+local function head_of(job, key, turn, probing)
+  if job.delayed > 0 and not probing then
     local due = call('ZRANGEBYSCORE', key, str(DELAYED), str(DELAYED + now), 'WITHSCORES', 'LIMIT', 0, 1)
     if due[1] then return due[1], tonumber(due[2]) end
   end
   local head = call('ZRANGE', key, 0, 0, 'WITHSCORES')
   if not head[1] then return nil, 0 end
   local score = tonumber(head[2])
-  if score >= DELAYED then return nil, score - DELAYED end
+  if score >= DELAYED then
+    if score <= DELAYED + now then return head[1], score end
+    return nil, score - DELAYED
+  end
   if score < PAGES and is_page_turn(turn) and budget(job, 'p') ~= 'wait' then
     local page = call('ZRANGEBYSCORE', key, str(PAGES), '(' .. str(DELAYED), 'WITHSCORES', 'LIMIT', 0, 1)
     if page[1] then return page[1], tonumber(page[2]) end
@@ -123,13 +145,13 @@ local function try_run(hid, host, run)
     return now
   end
   call('ZADD', turns, str(host.turn + 1), run)
-  local member, score = head_of(job, key, host.turn)
+  local member, score = head_of(job, key, host.turn, host.trouble.opened > 0)
   if not member then
     if score == 0 then detach(hid, run) end
     return score > 0 and score or nil
   end
   local verdict = string.sub(member, 10, 10)
-  if verdict == '-' then verdict = budget(job, string.sub(member, 9, 9)) end
+  if verdict == '-' then verdict = host.trouble.down > now and 'H' or budget(job, string.sub(member, 9, 9)) end
   if verdict == 'wait' then return now + 200 end
   if verdict then
     local lease = take(job, hid, key, member, score)
@@ -187,7 +209,8 @@ local function next_solo()
     local run, hid, member, score = unpack(cmsgpack.unpack(packed))
     score = tonumber(score)
     local job, host = job_of(run), host_of(hid)
-    if not job or job.state ~= 'running' or budget(job, string.sub(member, 9, 9)) or unknown_robots(job, member) then
+    if not job or job.state ~= 'running' or host.trouble.down > now or budget(job, string.sub(member, 9, 9))
+      or unknown_robots(job, member) then
       put_back(packed, job, hid, member, score)
     elseif is_open(hid, host) and due_at(host) <= now + ahead then
       return packed, hid, host, {kind = 'u', run = run, hid = hid, member = member, score = score}

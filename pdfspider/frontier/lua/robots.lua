@@ -1,9 +1,12 @@
 -- Ends a robots lease: the origin's rules are known to the whole fleet until they expire.
 --
--- ARGV[2] msgpack: {worker, token, ms since the fetch started, crawl delay ms, ttl ms, failure class or '', body}
+-- ARGV[2] msgpack: {worker, token, ms since the fetch started, crawl delay ms, ttl ms, failure class or '', body,
+--                    sign, rules}; the last two: see hear
 -- Answer: ok or fenced.
 
-local worker, token, ago, crawl_delay, ttl, failure, body = unpack(cmsgpack.unpack(ARGV[2]))
+local worker, token, ago, crawl_delay, ttl, failure, body, sign, rules = unpack(cmsgpack.unpack(ARGV[2]))
+check_sign(sign)
+check_rules(rules)
 local lease = take_lease(worker, token)
 if not lease then return 'fenced' end
 local origin = redis.sha1hex(lease.origin)
@@ -19,5 +22,6 @@ end
 call('HSET', host_key, 'crawl', str(slowest))
 call('HDEL', host_key, 'robots')
 end_flight(lease.hid, token, ago)
+hear(lease.hid, token, sign, rules)
 schedule(lease.hid)
 return 'ok'

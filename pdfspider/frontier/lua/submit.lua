@@ -3,7 +3,8 @@
 -- ARGV[2] msgpack: {name, options, given, seal, links, revive, claim}
 --   options map; unless they were given, a next run takes over those of the run before, and an open run keeps its own
 --   links   {fp, host id, host name, kind, priority, depth, payload}, …
---   revive  class codes whose URLs are queued again, '' for none: {code -> whether it counts as dead} as a map
+--   revive  class codes whose URLs are queued again, '' for none: {code -> whether it counts as dead} as a map;
+--           their hosts are asked again, also those that were given up
 --   claim   {worker, raw message, …}: start URLs that this call settles, or false
 -- Answer: {run, added, revived}
 
@@ -80,6 +81,7 @@ local function revive_links(job)
       count(job, 'seen', -1)
       call('HDEL', seen_key(job.run, bucket_of(job, link[1])), link[1])
       again[#again + 1] = link
+      give_chance(link[2])
     end
   end
   return #again

@@ -97,6 +97,7 @@ end
 -- The keys of finished runs go when their time has come.
 
 local function collect_garbage()
+  call('ZREMRANGEBYSCORE', P .. 'breakers', '-inf', str(now))
   local run = call('ZRANGEBYSCORE', P .. 'finished', '-inf', str(now), 'LIMIT', 0, 1)[1]
   if run then
     local job = job_of(run)

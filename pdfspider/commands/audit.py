@@ -1,0 +1,57 @@
+"""``scrapy audit``: whether the frontier's keys agree with each other.
+
+Scrapy names a command after its module, so that there cannot be a hyphen in it; ``check`` is one of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+
+from pdfspider.commands._base import OnFrontier, say
+from pdfspider.crawl.wording import counted
+from pdfspider.frontier.audit import audit
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pdfspider.commands._base import Work
+    from pdfspider.config import Config
+    from pdfspider.frontier.audit import Report
+    from pdfspider.frontier.frontier import Frontier
+
+
+class Command(OnFrontier, ScrapyCommand):
+    def syntax(self) -> str:
+        return ""
+
+    def short_desc(self) -> str:
+        return "Check that the frontier's keys agree with each other"
+
+    def long_desc(self) -> str:
+        return (
+            "Checks that each URL is in one state, that counters are right, that leases have owners, that nothing "
+            "waits for ever. Workers may go on meanwhile. Each finding is a line with the key and what is expected "
+            "of it; the exit code is then 1."
+        )
+
+    def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:
+        if args:
+            raise UsageError("expected no argument")
+
+        async def work(frontier: Frontier) -> None:
+            report = await audit(frontier.redis)
+            for line in report.lines():
+                say(line)
+            say(_summary(report))
+            self.exitcode = 1 if report.findings else 0
+
+        return work
+
+
+def _summary(report: Report) -> str:
+    found = counted(len(report.findings), "finding") if report.findings else "no findings"
+    numbers = {"run": report.runs, "URL": report.urls, "host": report.hosts, "lease": report.leases}
+    return f"{', '.join(counted(number, name) for name, number in numbers.items())} checked, {found}"

@@ -1,0 +1,88 @@
+"""Whether the frontier's keys agree with each other; may be asked while workers go on with it.
+
+Everything is read in bounded steps, so nobody waits for long, but it moves while it is read. What looks wrong is
+therefore looked at again, several times, and only what is wrong each time is a finding.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from pdfspider.frontier.audit.hosts import look_at_hosts
+from pdfspider.frontier.audit.keys import look_at_keys
+from pdfspider.frontier.audit.leases import look_at_leases
+from pdfspider.frontier.audit.lists import look_at_lists
+from pdfspider.frontier.audit.reading import Finding, Reader, batches
+from pdfspider.frontier.audit.runs import look_at_run
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from redis.asyncio import Redis
+
+LOOKS = 8
+PAUSE = 0.02
+SHOWN = 20
+
+
+@dataclass(slots=True)
+class Report:
+    """What was looked at, and what is wrong with it."""
+
+    runs: int = 0
+    urls: int = 0
+    hosts: int = 0
+    leases: int = 0
+    findings: set[Finding] = field(default_factory=set)
+
+    def lines(self) -> list[str]:
+        """The findings as text; of many that are alike only some."""
+        lines = []
+        for rule, alike in groupby(sorted(self.findings, key=lambda found: (found.rule, found.key)), _rule):
+            same = [str(found) for found in alike]
+            lines += same[:SHOWN]
+            if len(same) > SHOWN:
+                lines.append(f"and {len(same) - SHOWN:,} more: {rule}")
+        return lines
+
+
+async def audit(redis: Redis, *, looks: int = LOOKS) -> Report:
+    """Looks at everything; one look is enough where nothing moves."""
+    reader, report = Reader(redis), Report()
+
+    async def confirm(look: Callable[[], Awaitable[set[Finding]]]) -> None:
+        report.findings |= await _confirm(reader, look, looks)
+
+    await reader.begin()
+    await confirm(reader.wrong_types)
+    if report.findings:
+        return report  # the rest cannot be read
+    for keys in batches(reader.names):
+        await confirm(lambda keys=keys: look_at_keys(reader, keys))  # type: ignore[misc]
+    for run in sorted(reader.runs):
+        await confirm(lambda run=run: look_at_run(reader, run))  # type: ignore[misc]
+    for hosts in batches(sorted(reader.hosts)):
+        await confirm(lambda hosts=hosts: look_at_hosts(reader, hosts))  # type: ignore[misc]
+    await confirm(lambda: look_at_leases(reader))
+    await confirm(lambda: look_at_lists(reader))
+    report.runs, report.urls = len(reader.runs), reader.urls.total()
+    report.hosts, report.leases = len(reader.hosts), len(reader.leases)
+    return report
+
+
+async def _confirm(reader: Reader, look: Callable[[], Awaitable[set[Finding]]], looks: int) -> set[Finding]:
+    findings = await look()
+    for number in range(1, looks):
+        if not findings:
+            break
+        await asyncio.sleep(PAUSE * 2**number)
+        await reader.refresh()
+        findings &= await look()
+    return findings
+
+
+def _rule(found: Finding) -> str:
+    return found.rule

@@ -1,0 +1,99 @@
+"""A host with work is scheduled, or something is out whose end will schedule it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pdfspider.frontier.audit.reading import Finding, P
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from pdfspider.frontier.audit.reading import Reader
+
+LONGEST_WAIT = 25 * 3600 * 1000
+"""Milliseconds: hosts may ask for a day, retries wait an hour."""
+
+
+@dataclass(slots=True)
+class Host:
+    """A host as it was found."""
+
+    hid: str
+    record: dict[bytes, bytes]
+    runs: list[str]
+    flight: set[str]
+    at: float | None
+    """When it is to be looked at; None: it is not scheduled."""
+
+    def number(self, name: bytes) -> float:
+        return float(self.record.get(name, 0))
+
+    def openings(self) -> int:
+        """How often its breaker has opened without a success in between."""
+        return int(self.record.get(b"trouble", b"0 0 0").split()[2])
+
+    def is_open(self) -> bool:
+        cap = max(self.number(b"cap"), 1)
+        if fleet_cap := self.number(b"fcap"):
+            cap = min(cap, fleet_cap)
+        if self.openings():
+            cap = 1
+        unreported = b"starting" in self.record and self.number(b"gap") > 0
+        return len(self.flight) < cap and b"robots" not in self.record and not unreported
+
+
+async def look_at_hosts(reader: Reader, hids: Sequence[str]) -> set[Finding]:
+    hosts = await _read(reader, hids)
+    turns = [(host.hid, run) for host in hosts for run in host.runs]
+    lengths = await reader.ask([("ZCARD", f"{P}q:{hid}:{run}") for hid, run in turns])
+    empty = [turn for turn, length in zip(turns, lengths, strict=True) if not length]
+    findings = {Finding(f"{P}host:{hid}:jobs", f"run {run} has a queue there") for hid, run in empty}
+    if any(_tokens(host) - reader.leases.keys() for host in hosts):
+        await reader.refresh()
+    for host in hosts:
+        findings |= _schedule(host, reader.now) | _flight(host, reader)
+    return findings
+
+
+async def _read(reader: Reader, hids: Sequence[str]) -> list[Host]:
+    answers: list[Any] = []
+    for name, *rest in (
+        ("HGETALL", ""),
+        ("ZRANGE", ":jobs", 0, -1),
+        ("SMEMBERS", ":flight"),
+    ):
+        suffix, *arguments = rest
+        answers.append(await reader.ask([(name, f"{P}host:{hid}{suffix}", *arguments) for hid in hids]))
+    scores = await reader.ask([("ZSCORE", f"{P}hosts", hid) for hid in hids])
+    return [
+        Host(hid, record, [run.decode() for run in runs], {token.decode() for token in flight}, score)
+        for hid, record, runs, flight, score in zip(hids, *answers, scores, strict=True)
+    ]
+
+
+def _schedule(host: Host, now: float) -> set[Finding]:
+    key = f"{P}host:{host.hid}"
+    if host.at is None:
+        lost = host.runs and host.is_open()
+        return {Finding(key, "is scheduled, for it has work and nothing is out there")} if lost else set()
+    if not host.runs:
+        return {Finding(f"{P}hosts", f"{host.hid} has work")}
+    late = max(host.at, host.number(b"until")) > now + LONGEST_WAIT
+    return {Finding(key, "is asked again within a day")} if late else set()
+
+
+def _tokens(host: Host) -> set[str]:
+    fields = (host.record.get(name, b"").decode().split() for name in (b"starting", b"robots"))
+    return host.flight.union(*fields)
+
+
+def _flight(host: Host, reader: Reader) -> set[Finding]:
+    rule = "what is out there is leased by a worker"
+    key = f"{P}host:{host.hid}"
+    return {
+        Finding(f"{key}:flight" if token in host.flight else key, f"{rule}: {token}")
+        for token in _tokens(host) - reader.leases.keys()
+    }

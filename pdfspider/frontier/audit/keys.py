@@ -1,0 +1,97 @@
+"""Every key belongs to something that exists, and goes when that does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pdfspider.frontier.audit.reading import Finding, P, type_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pdfspider.frontier.audit.reading import Reader
+
+    Question = tuple[list[tuple[Any, ...]], Callable[..., str]]
+    """Commands, and what makes the broken rule of their answers ("": none is)."""
+
+
+async def look_at_keys(reader: Reader, names: Iterable[str]) -> set[Finding]:
+    asked = [(name, *_question(name)) for name in names]
+    answers = iter(await reader.ask([command for _, commands, _ in asked for command in commands]))
+    findings = set()
+    for name, commands, judge in asked:
+        if rule := judge(*(next(answers) for _ in commands)):
+            findings.add(Finding(P + name, rule))
+    return findings
+
+
+def _question(name: str) -> Question:
+    if type_of(name) is None:
+        return [("EXISTS", P + name)], lambda there: "is a key of the frontier" if there else ""
+    match name.split(":"):
+        case ["job" | "seen" | "q" as kind, *ids] if len(ids) > 1:
+            return {"job": _of_run, "seen": _bucket, "q": _queue}[kind](*ids)
+        case ["host", host]:
+            return [("PTTL", P + name), ("EXISTS", f"{P}host:{host}:jobs")], _host
+        case ["worker" | "taking" | "robots" as kind, *ids]:
+            return _of_worker(name, *ids) if kind != "robots" else ([("PTTL", P + name)], _robots)
+    return [], lambda: ""
+
+
+def _of_run(run: str, part: str) -> Question:
+    rule = "its run exists"
+    commands = [("EXISTS", f"{P}job:{run}"), ("EXISTS", f"{P}job:{run}:{part}")]
+    return commands, lambda owned, there: rule if there and not owned else ""
+
+
+def _of_worker(name: str, worker: str, _: str = "") -> Question:
+    rule = "its worker has a deadline, or it expires"
+    commands = [("PTTL", P + name), ("ZSCORE", f"{P}workers", worker)]
+    return commands, lambda ttl, deadline: rule if ttl == -1 and deadline is None else ""
+
+
+def _bucket(run: str, bucket: str) -> Question:
+    def judge(numbers: list[bytes | None], garbage: list[bytes], there: int) -> str:
+        removed = any(entry.split()[0] == run.encode() and int(bucket) < int(entry.split()[1]) for entry in garbage)
+        known = numbers[0] is not None and int(bucket) < 2 ** int(numbers[1] or 0) + int(numbers[2] or 0)
+        return "" if known or removed or not there else "is a bucket of a run that exists"
+
+    job = ("HMGET", f"{P}job:{run}", "state", "level", "split")
+    return [job, ("LRANGE", f"{P}garbage", 0, -1), ("EXISTS", f"{P}seen:{run}:{bucket}")], judge
+
+
+def _queue(host: str, run: str) -> Question:
+    job = f"{P}job:{run}"
+    commands: list[tuple[Any, ...]] = [
+        ("EXISTS", f"{P}q:{host}:{run}"),
+        ("HGET", job, "state"),
+        ("SISMEMBER", f"{job}:hosts", host),
+        ("ZSCORE", f"{P}host:{host}:jobs", run),
+        ("SISMEMBER", f"{job}:parked", host),
+        ("SISMEMBER", f"{P}chores", run),
+    ]
+    return commands, _found_queue
+
+
+def _found_queue(*answers: Any) -> str:
+    there, state, listed, turn, parked, chore = answers
+    if not there:
+        return ""
+    if state is None:
+        return "its run exists"
+    if not listed:
+        return "is listed among the hosts of its run"
+    if state == b"cancelling":
+        return "" if chore else "is about to be dropped with its run"
+    waits = parked and (state == b"paused" or chore)
+    return "" if turn is not None or waits else "takes turns at its host, or waits for its run to be resumed"
+
+
+def _host(ttl: int, work: int) -> str:
+    if work:
+        return "stays while it has work" if ttl >= 0 else ""
+    return "expires once it has no work" if ttl == -1 else ""
+
+
+def _robots(ttl: int) -> str:
+    return "expires" if ttl == -1 else ""

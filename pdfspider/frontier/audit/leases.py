@@ -1,0 +1,54 @@
+"""Every lease has an owner with a deadline, and is in flight at its host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pdfspider.frontier.audit.reading import Finding, P
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pdfspider.frontier.audit.reading import Held, Reader
+
+SLACK = 10_000
+"""Milliseconds by which the noted time may be behind, and clocks may have been moved."""
+
+
+async def look_at_leases(reader: Reader) -> set[Finding]:
+    await reader.refresh()
+    leases = list(reader.leases.items())
+    commands: list[tuple[Any, ...]] = []
+    for token, lease in leases:
+        commands += [
+            ("HEXISTS", f"{P}worker:{lease.worker}", token),
+            ("SISMEMBER", f"{P}host:{lease.host}:flight", token),
+            ("EXISTS", f"{P}job:{lease.run}"),
+        ]
+    answers = iter(await reader.ask(commands))
+    findings = set(reader.unreadable)
+    for token, lease in leases:
+        there, flying, run = next(answers), next(answers), next(answers)
+        if there and (rule := _broken(lease, flying=bool(flying), run=bool(run))):
+            findings.add(Finding(f"{P}worker:{lease.worker}", f"the lease {token} {rule}"))
+    return findings | _deadlines(reader)
+
+
+def _broken(lease: Held, *, flying: bool, run: bool) -> str:
+    if lease.kind not in ("u", "r", "v"):
+        return "is of a known kind"
+    if flying != (lease.kind != "v"):
+        return "is not in flight" if flying else f"is in flight at host {lease.host}"
+    if lease.kind != "r" and not run:
+        return "is of a run that exists"
+    return ""
+
+
+def _deadlines(reader: Reader) -> set[Finding]:
+    """Deadlines lie no further ahead than one lease period."""
+    latest = reader.now + reader.lease_period + SLACK
+    return {
+        Finding(f"{P}workers", f"{worker} can be given up within one lease period")
+        for worker, deadline in reader.workers.items()
+        if deadline > latest
+    }

@@ -1,0 +1,188 @@
+"""Reads the frontier's raw keys, in steps that keep nobody waiting."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import msgpack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from redis.asyncio import Redis
+
+P = "{pdfs}:"
+STEP = 256
+"""Commands in one pipeline."""
+PAGE = 1000
+"""Entries that one scan asks for."""
+
+T = TypeVar("T")
+
+HOST = "[0-9a-f]{16}"
+TYPES = {
+    "hash": rf"meta|jobs|job:\d+|seen:\d+:\d+|host:{HOST}|worker:[^:]+(:calls)?|robots:[0-9a-f]{{40}}",
+    "set": rf"chores|job:\d+:(hosts|parked)|host:{HOST}:flight",
+    "zset": rf"hosts|workers|solo|finished|breakers|q:{HOST}:\d+|host:{HOST}:jobs",
+    "list": r"garbage|taking:[^:]+",
+    "stream": r"events",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A key that breaks a rule; ``detail`` says how and is no part of what the finding is."""
+
+    key: str
+    rule: str
+    detail: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.rule}{f' ({self.detail})' if self.detail else ''}"
+
+
+class Held(NamedTuple):
+    """A lease as a worker's hash holds it."""
+
+    worker: str
+    run: str
+    host: str
+    kind: str
+    member: bytes
+
+
+class Solo(NamedTuple):
+    """A URL that is to be leased alone."""
+
+    run: str
+    host: str
+    member: bytes
+    at: float
+
+
+class Reader:
+    """The index of all keys, read once, and what is small enough to be read again at every look."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis: Any = redis
+        self.types: dict[str, str] = {}
+        self.runs: set[str] = set()
+        self.hosts: set[str] = set()
+        self.queues: dict[str, set[str]] = defaultdict(set)
+        """The hosts of a run's queues, by run."""
+        self.owners: set[str] = set()
+        """Workers, alive or not, that have a hash of leases."""
+        self.workers: dict[str, float] = {}
+        self.leases: dict[str, Held] = {}
+        self.unreadable: set[Finding] = set()
+        self.solo: list[Solo] = []
+        self.urls: Counter[str] = Counter()
+        """How many URLs each run has."""
+        self.now, self.lease_period = 0.0, 0.0
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.types)
+
+    async def begin(self) -> None:
+        """Reads the names and types of all keys, and what ``refresh`` reads."""
+        cursor = -1
+        while cursor:
+            cursor, found = await self.redis.scan(max(cursor, 0), match=f"{P}*", count=PAGE)
+            for key, kind in zip(found, await self.ask([("TYPE", key) for key in found]), strict=True):
+                self._note(key.decode("utf-8", "backslashreplace").removeprefix(P), kind.decode())
+        if self.types.get("hosts") == "zset":
+            self.hosts |= {host async for host in self.members("hosts")}
+        if not await self.wrong_types():
+            await self.refresh()
+
+    def _note(self, name: str, kind: str) -> None:
+        if kind == "none":
+            return
+        self.types[name] = kind
+        match name.split(":"):
+            case ["job", run, *_] | ["seen", run, _]:
+                self.runs.add(run)
+            case ["q", host, run]:
+                self.queues[run].add(host)
+                self.hosts.add(host)
+            case ["host", host, *_]:
+                self.hosts.add(host)
+            case ["worker", worker]:
+                self.owners.add(worker)
+
+    async def wrong_types(self) -> set[Finding]:
+        """Keys that nothing can be made of."""
+        return {
+            Finding(P + name, f"is a {expected}", f"it is a {kind}")
+            for name, kind in self.types.items()
+            if (expected := type_of(name)) not in (None, kind)
+        }
+
+    async def refresh(self) -> None:
+        """Reads leases, workers, URLs to be leased alone, and the clock."""
+        workers, solo = await self.ask(
+            [("ZRANGE", f"{P}workers", 0, -1, "WITHSCORES"), ("ZRANGE", f"{P}solo", 0, -1, "WITHSCORES")]
+        )
+        self.workers = {name.decode(): float(score) for name, score in _pairs(workers)}
+        self.solo = [_solo(packed, float(score)) for packed, score in _pairs(solo)]
+        names = sorted(self.owners | set(self.workers))
+        held = await self.ask([("HGETALL", f"{P}worker:{name}") for name in names])
+        self.leases, self.unreadable = {}, set()
+        for name, records in zip(names, held, strict=True):
+            for token, packed in records.items():
+                self._add_lease(name, token.decode("utf-8", "backslashreplace"), packed)
+        # Last, so that no deadline lies ahead of it by more than a lease period.
+        time, period = await self.redis.hmget(f"{P}meta", "time", "lease")
+        self.now, self.lease_period = float(time or 0), float(period or 0)
+
+    def _add_lease(self, worker: str, token: str, packed: bytes) -> None:
+        try:
+            record = msgpack.unpackb(packed, raw=True)
+            run, host, kind = (record[name].decode() for name in (b"run", b"hid", b"kind"))
+            self.leases[token] = Held(worker, run, host, kind, record.get(b"member", b""))
+        except (ValueError, TypeError, KeyError, AttributeError, msgpack.UnpackException):
+            self.unreadable.add(Finding(f"{P}worker:{worker}", f"the lease {token} can be read"))
+
+    async def ask(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """The answers to many commands, a bounded number at a time."""
+        answers: list[Any] = []
+        for part in batches(commands, STEP):
+            pipe = self.redis.pipeline(transaction=False)
+            for command in part:
+                pipe.execute_command(*command)
+            answers += await pipe.execute()
+        return answers
+
+    async def members(self, name: str) -> Any:
+        """The members of a set or sorted set, as text."""
+        scan = self.redis.zscan_iter if type_of(name) == "zset" else self.redis.sscan_iter
+        async for member in scan(P + name, count=PAGE):
+            yield (member[0] if isinstance(member, tuple) else member).decode("utf-8", "backslashreplace")
+
+
+def type_of(name: str) -> str | None:
+    """What a key is meant to be; None for one that the frontier does not have."""
+    return next((kind for kind, pattern in TYPES.items() if re.fullmatch(pattern, name)), None)
+
+
+def batches(items: Iterable[T], size: int = STEP) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def _pairs(answer: Sequence[Any]) -> list[tuple[bytes, Any]]:
+    """Members and scores, however the client has put them."""
+    if answer and not isinstance(answer[0], bytes):
+        return list(answer)
+    return list(zip(answer[::2], answer[1::2], strict=True))
+
+
+def _solo(packed: bytes, at: float) -> Solo:
+    run, host, member, _ = msgpack.unpackb(packed, raw=True)
+    return Solo(run.decode(), host.decode(), member, at)

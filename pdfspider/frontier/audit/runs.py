@@ -1,0 +1,196 @@
+"""Each URL of a run is in one state, and the counters say what is there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from pdfspider.frontier.audit.reading import PAGE, Finding, P
+from pdfspider.frontier.jobs import COUNTERS
+from pdfspider.items import OUTCOMES_BY_CODE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pdfspider.frontier.audit.reading import Reader
+
+WAITING = ("queued", "delayed", "leased", "leased_pages")
+CENSUS_LIMIT = 2000
+"""The most hosts and the most leases that are counted in one step: some milliseconds of Redis's time."""
+BUCKETS = 64
+
+
+@dataclass(slots=True)
+class Job:
+    """A run's hash, and where else the run stands."""
+
+    fields: dict[str, bytes]
+    finished: bool
+    chore: bool
+    parked: bool
+
+    def __getitem__(self, name: str) -> int:
+        return int(self.fields.get(name, 0))
+
+    @property
+    def state(self) -> str:
+        return self.fields["state"].decode()
+
+    @property
+    def buckets(self) -> int:
+        return int(2 ** self["level"] + self["split"])
+
+    def codes(self) -> Counter[str]:
+        return Counter({name[2:]: int(n) for name, n in self.fields.items() if name.startswith("c:")})
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the run's buckets hold: the URLs that wait, and how many have ended in which class."""
+
+    waiting: set[bytes] = field(default_factory=set)
+    ended: Counter[str] = field(default_factory=Counter)
+    misplaced: set[str] = field(default_factory=set)
+    """Buckets with a URL that is looked for in another one."""
+
+
+async def look_at_run(reader: Reader, run: str) -> set[Finding]:
+    before = await _job(reader, run)
+    if before is None:
+        return set()
+    key, seen = f"{P}job:{run}", await _seen(reader, run, before)
+    places = await _places(reader, run)
+    census = await reader.redis.eval(_census_source(), 0, run, CENSUS_LIMIT)
+    after = await _job(reader, run)
+    if after is None:
+        return set()
+    findings = {Finding(key, rule) for rule in _ending(before)} | _sums(key, before) | _waiting(run, seen, places)
+    if census:
+        findings |= _compared(key, dict(zip(WAITING, zip(census[:4], census[4:], strict=True), strict=True)))
+    if before.buckets == after.buckets:
+        findings |= _ended(key, before, after, seen)
+        findings |= {Finding(bucket, "its URLs are those that it is asked for") for bucket in seen.misplaced}
+    reader.urls[run] = seen.ended.total() + len(seen.waiting)
+    return findings
+
+
+async def _job(reader: Reader, run: str) -> Job | None:
+    async with reader.redis.pipeline(transaction=True) as pipe:
+        pipe.hgetall(f"{P}job:{run}")
+        pipe.zscore(f"{P}finished", run)
+        pipe.sismember(f"{P}chores", run)
+        pipe.scard(f"{P}job:{run}:parked")
+        raw, finished, chore, parked = await pipe.execute()
+    fields = {name.decode("latin-1"): value for name, value in raw.items()}
+    return Job(fields, finished is not None, bool(chore), bool(parked)) if "state" in fields else None
+
+
+def _ending(job: Job) -> Iterable[str]:
+    """The rules of a run's end that are broken."""
+    ended = job.state in ("finished", "cancelled")
+    empty = not any(job[name] for name in ("queued", "delayed", "leased"))
+    if ended != job.finished:
+        yield "has ended and is kept for a while" if ended else "is not yet to be removed"
+    if ended and not empty:
+        yield "has no URL left, for it has ended"
+    if empty and not ended and (job["sealed"] or job.state == "cancelling"):
+        yield "has ended, for it has no URL left"
+    if job.parked and job.state == "running" and not job.chore:
+        yield "has no parked queues, for it is not paused"
+
+
+def _sums(key: str, job: Job) -> set[Finding]:
+    """The counters add up."""
+    codes = job.codes()
+    dead = sum(n for code, n in codes.items() if code in OUTCOMES_BY_CODE and OUTCOMES_BY_CODE[code].dead)
+    unknown = {code for code, n in codes.items() if n and code not in OUTCOMES_BY_CODE}
+    findings = {Finding(key, f"c:{code} counts a known outcome class") for code in unknown}
+    findings |= {Finding(key, f"{name} is not negative") for name in (*WAITING, "done", "dead") if job[name] < 0}
+    pairs = {
+        "seen": (job["seen"], sum(job[name] for name in COUNTERS)),
+        "dead": (job["dead"], dead),
+        "done": (job["done"], codes.total() - dead),
+    }
+    return findings | _compared(key, pairs)
+
+
+def _compared(key: str, pairs: dict[str, tuple[int, int]]) -> set[Finding]:
+    return {
+        Finding(key, f"{name} counts what is there", f"it is {counted}, there are {there}")
+        for name, (counted, there) in pairs.items()
+        if counted != there
+    }
+
+
+def _ended(key: str, before: Job, after: Job, seen: Seen) -> set[Finding]:
+    """The counters of ended URLs only grow: what was found lies between what they were before and after."""
+    codes = before.codes(), after.codes()
+    ranges = {f"c:{code}": (codes[0][code], codes[1][code], seen.ended[code]) for code in {*codes[1], *seen.ended}}
+    ranges["seen"] = (before["seen"], after["seen"], seen.ended.total() + len(seen.waiting))
+    return {
+        Finding(key, f"{name} counts what is there", f"it is {low}, there are {found}")
+        for name, (low, high, found) in ranges.items()
+        if not low <= found <= high
+    }
+
+
+def _waiting(run: str, seen: Seen, places: Counter[bytes]) -> set[Finding]:
+    key = f"{P}job:{run}"
+    findings = {
+        Finding(key, f"the URL {fp.hex()} is in one place", f"it is in {n}") for fp, n in places.items() if n > 1
+    }
+    findings |= {
+        Finding(key, f"the URL {fp.hex()} waits somewhere, for it has not ended") for fp in seen.waiting - places.keys()
+    }
+    findings |= {
+        Finding(key, f"the URL {fp.hex()} waits nowhere, for it has ended or was never admitted")
+        for fp in places.keys() - seen.waiting
+    }
+    return findings
+
+
+async def _seen(reader: Reader, run: str, job: Job) -> Seen:
+    """From the first bucket to the last: what moves meanwhile moves to a later one, so nothing is missed."""
+    seen, first, end = Seen(), 0, job.buckets
+    while first < end:
+        keys = [f"{P}seen:{run}:{i}" for i in range(first, min(first + BUCKETS, end))]
+        for i, bucket in enumerate(await reader.ask([("HGETALL", key) for key in keys]), first):
+            _add(seen, job, keys[i - first], i, bucket)
+        first += BUCKETS
+        if first >= end and (now := await _job(reader, run)):
+            end = now.buckets
+    return seen
+
+
+def _add(seen: Seen, job: Job, key: str, index: int, bucket: dict[bytes, bytes]) -> None:
+    for fingerprint, state in bucket.items():
+        if state == b".":
+            seen.waiting.add(fingerprint)
+        else:
+            seen.ended[state.decode("latin-1")] += 1
+        if _bucket_of(job, fingerprint) != index:
+            seen.misplaced.add(key)
+
+
+def _bucket_of(job: Job, fingerprint: bytes) -> int:
+    number = int.from_bytes(fingerprint[:3], "little")
+    index = number % 2 ** job["level"]
+    return int(number % 2 ** (job["level"] + 1) if index < job["split"] else index)
+
+
+async def _places(reader: Reader, run: str) -> Counter[bytes]:
+    """How often each URL of a run waits somewhere."""
+    hosts = reader.queues[run] | {host async for host in reader.members(f"job:{run}:hosts")}
+    places: Counter[bytes] = Counter()
+    for host in hosts:
+        found = {member async for member, _ in reader.redis.zscan_iter(f"{P}q:{host}:{run}", count=PAGE)}
+        places.update(member[:8] for member in found)
+    places.update(solo.member[:8] for solo in reader.solo if solo.run == run)
+    places.update(lease.member[:8] for lease in reader.leases.values() if lease.run == run and lease.member)
+    return places
+
+
+def _census_source() -> str:
+    return (files("pdfspider.frontier") / "lua/census.lua").read_text("utf-8")

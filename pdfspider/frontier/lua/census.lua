@@ -1,0 +1,42 @@
+-- Counts what a run has waiting, in one step and without a write. Stands alone: common.lua is not in front of it.
+--
+-- ARGV {run, the most hosts and the most leases that are looked at}
+-- Answer: {queued, delayed, leased, leased_pages} as counted in the run's hash, then as they are there; or false
+-- where that would take too long, or where there is no such run.
+
+local P = '{pdfs}:'
+local call = redis.call
+local run, limit = ARGV[1], tonumber(ARGV[2])
+local DELAYED = '4503599627370496' -- as in common.lua
+local hosts_key, job_key = P .. 'job:' .. run .. ':hosts', P .. 'job:' .. run
+
+if call('EXISTS', job_key) == 0 or call('SCARD', hosts_key) > limit or call('ZCARD', P .. 'solo') > limit then
+  return false
+end
+local workers, leases = call('ZRANGE', P .. 'workers', 0, -1), 0
+for _, worker in ipairs(workers) do leases = leases + call('HLEN', P .. 'worker:' .. worker) end
+if leases > limit then return false end
+
+local queued, delayed, leased, pages = 0, 0, 0, 0
+for _, hid in ipairs(call('SMEMBERS', hosts_key)) do
+  local key = P .. 'q:' .. hid .. ':' .. run
+  queued = queued + call('ZCOUNT', key, '-inf', '(' .. DELAYED)
+  delayed = delayed + call('ZCOUNT', key, DELAYED, '+inf')
+end
+for _, packed in ipairs(call('ZRANGE', P .. 'solo', 0, -1)) do
+  if cmsgpack.unpack(packed)[1] == run then queued = queued + 1 end
+end
+for _, worker in ipairs(workers) do
+  for _, packed in ipairs(call('HVALS', P .. 'worker:' .. worker)) do
+    local ok, lease = pcall(cmsgpack.unpack, packed)
+    if ok and lease.run == run and lease.member then
+      leased = leased + 1
+      if string.sub(lease.member, 9, 9) == 'p' then pages = pages + 1 end
+    end
+  end
+end
+local counted = call('HMGET', job_key, 'queued', 'delayed', 'leased', 'leased_pages')
+local answer = {}
+for i = 1, 4 do answer[i] = tonumber(counted[i] or 0) end
+answer[5], answer[6], answer[7], answer[8] = queued, delayed, leased, pages
+return answer

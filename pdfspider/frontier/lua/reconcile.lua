@@ -1,0 +1,20 @@
+-- What the frontier takes a worker to hold and the worker does not know is taken from it, as from one that has left: the
+-- next sweep queues it again. Where Redis has gone back in time, the worker may have ended it already; its renewals
+-- would keep it out for ever.
+--
+-- ARGV[2] msgpack: {worker, {token that it holds, …}}
+-- Answer: how many there were.
+
+local worker, tokens = unpack(cmsgpack.unpack(ARGV[2]))
+local leases_key, lost = P .. 'worker:' .. worker, worker .. '-lost'
+local held, unknown = {}, 0
+for _, token in ipairs(tokens) do held[token] = true end
+for _, token in ipairs(call('HKEYS', leases_key)) do
+  if not held[token] then
+    call('HSET', P .. 'worker:' .. lost, token, call('HGET', leases_key, token))
+    call('HDEL', leases_key, token)
+    unknown = unknown + 1
+  end
+end
+if unknown > 0 then call('ZADD', P .. 'workers', '0', lost) end
+return unknown

@@ -1,0 +1,67 @@
+"""The Redis that a Sentinel names, whichever that is at the moment."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import parse_url
+from redis.asyncio.sentinel import Sentinel
+
+SCHEMES = {"redis+sentinel": False, "rediss+sentinel": True}
+"""Whether the connections are encrypted, to the Sentinels as well."""
+PORT = 26379
+
+
+class FailoverRedis(Redis):
+    """A client of the primary; it asks the Sentinels again whenever it has to connect."""
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        await super().aclose(close_connection_pool)
+        for sentinel in self.connection_pool.sentinel_manager.sentinels:  # type: ignore[attr-defined]
+            await sentinel.aclose()
+
+
+def is_sentinel(url: str) -> bool:
+    return url.partition("://")[0] in SCHEMES
+
+
+def connect_by_sentinel(url: str, **params: Any) -> Redis:
+    """For ``redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/service[/database][?options]``.
+
+    The options are those of any Redis URL, and ``sentinel_username`` and ``sentinel_password``. Raises ValueError.
+    """
+    parts = urlsplit(url)
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    service, _, database = parts.path.strip("/").partition("/")
+    if not service or not hosts:
+        raise ValueError(f"expected {parts.scheme}://HOST:PORT,HOST:PORT/SERVICE")
+    options = {**_options(parts.query), **params}
+    own = {name: options.pop(f"sentinel_{name}", None) for name in ("username", "password")}
+    shared = {name: value for name, value in options.items() if name.startswith(("ssl", "socket_"))}
+    if SCHEMES[parts.scheme]:
+        options["ssl"] = shared["ssl"] = True
+    options |= _credentials(credentials)
+    if database:
+        options["db"] = int(database)
+    addresses = [_address(host) for host in hosts.split(",")]
+    sentinel = Sentinel(addresses, sentinel_kwargs={**shared, **own}, **options)  # type: ignore[no-untyped-call]
+    return sentinel.master_for(service, redis_class=FailoverRedis)  # type: ignore[no-any-return]
+
+
+def _options(query: str) -> dict[str, Any]:
+    """The options in a URL's query, with the types that the client wants."""
+    return {name: value for name, value in parse_url(f"redis://x/?{query}").items() if name != "host"}
+
+
+def _credentials(text: str) -> dict[str, str]:
+    user, _, password = text.partition(":")
+    return {name: unquote(value) for name, value in (("username", user), ("password", password)) if value}
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]"):
+        return text.strip("[]"), PORT
+    return host.strip("[]"), int(port)

@@ -1,0 +1,506 @@
+"""Hosts that do not answer as they should: back-off, breaker, and delays that follow the latency."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pdfspider.frontier.entries import host_id
+from pdfspider.frontier.gates import Gates, Shown
+from pdfspider.frontier.jobs import JobOptions
+from pdfspider.items import Outcome
+from tests.frontier.rig import pages, subject
+from tests.frontier.test_restart import durable
+
+if TYPE_CHECKING:
+    from pdfspider.frontier.leases import Lease
+    from tests.frontier.rig import Rig, Worker
+    from tests.frontier.test_restart import DurableRig
+
+__all__ = ["durable"]
+
+GATES = Gates(backoff=5, longest_backoff=40, breaker_failures=3, breaker_seconds=60, breaker_openings=2, first_delay=4)
+NO_BREAKER = replace(GATES, breaker_failures=0)
+ADAPTING = replace(GATES, concurrency=2, longest_delay=10)
+ONE = JobOptions(cap=1, robots=0)
+
+
+async def answer(rig: Rig, worker: Worker, shown: Shown, **signs: Any) -> Lease:
+    """Leases one URL, which ends a tenth of a second later in what its host showed."""
+    lease = worker.start(await worker.one())
+    await rig.sleep(0.1)
+    await end(worker, lease, shown, **signs)
+    return lease
+
+
+async def end(worker: Worker, lease: Lease, shown: Shown, **signs: Any) -> None:
+    lease.shown = shown
+    for name, value in signs.items():
+        setattr(lease, name, value)
+    outcomes = {Shown.OK: Outcome.NOT_FOUND, Shown.BUSY: Outcome.THROTTLED, Shown.DOWN: Outcome.TIMEOUT}
+    await worker.commit(lease, outcomes[shown])
+
+
+async def opens_after(rig: Rig, worker: Worker, seconds: float) -> None:
+    """Holds where the host is left alone for exactly that long from now on."""
+    await rig.sleep(seconds - 0.05, worker)
+    assert await worker.lease() == []
+    await rig.sleep(0.05, worker)
+
+
+async def breakers_open(worker: Worker) -> int:
+    return int((await worker.frontier.status())["hosts"]["breakers_open"])
+
+
+async def forget_robots(rig: Rig) -> None:
+    """The records expire by Redis's own clock."""
+    for key in await rig.redis.keys("{pdfs}:robots:*"):
+        await rig.redis.delete(key)
+
+
+async def trouble(rig: Rig) -> bytes | None:
+    found: bytes | None = await rig.redis.hget(f"{{pdfs}}:host:{host_id('a.test')}", "trouble")
+    return found
+
+
+# Back-off
+
+
+async def test_each_busy_answer_doubles_the_back_off_up_to_the_most(rig: Rig) -> None:
+    await rig.submit("j", *pages(9), options=ONE)
+    worker = rig.worker(gates=NO_BREAKER)
+    for rest in (5, 10, 20, 40, 40):
+        await answer(rig, worker, Shown.BUSY)
+        await opens_after(rig, worker, rest)
+    assert len(await worker.lease()) == 1
+
+
+async def test_a_success_halves_the_back_off_and_holds_nothing(rig: Rig) -> None:
+    await rig.submit("j", *pages(19), options=ONE)
+    worker = rig.worker(gates=NO_BREAKER)
+    for rest in (5, 10, 20):
+        await answer(rig, worker, Shown.BUSY)
+        await opens_after(rig, worker, rest)
+    await answer(rig, worker, Shown.OK)
+    await answer(rig, worker, Shown.BUSY)
+    await opens_after(rig, worker, 20)
+    for _ in range(3):
+        await answer(rig, worker, Shown.OK)
+    await answer(rig, worker, Shown.BUSY)
+    await opens_after(rig, worker, 5)
+    await answer(rig, worker, Shown.OK)
+    assert await trouble(rig) is None
+
+
+async def test_the_longer_of_back_off_and_retry_after_holds(rig: Rig) -> None:
+    await rig.submit("j", *pages(9), options=ONE)
+    worker = rig.worker(gates=NO_BREAKER)
+    await answer(rig, worker, Shown.BUSY, hold=30)
+    await opens_after(rig, worker, 30)
+    await answer(rig, worker, Shown.BUSY, hold=2)
+    await opens_after(rig, worker, 10)
+    assert len(await worker.lease()) == 1
+
+
+async def test_a_burst_of_busy_answers_doubles_the_back_off_once(rig: Rig) -> None:
+    await rig.submit("j", *pages(20))
+    one, two = rig.worker("w1", gates=NO_BREAKER), rig.worker("w2", gates=NO_BREAKER)
+    first, second = await one.lease(4), await two.lease(4)
+    await rig.sleep(0.2)
+    for worker, leases in ((one, first), (two, second)):
+        for lease in leases[1:]:
+            await end(worker, lease, Shown.BUSY)
+    # A success of a request that was on its way before says nothing against it.
+    await end(one, first[0], Shown.OK)
+    await end(two, second[0], Shown.OK)
+    await opens_after(rig, one, 5)
+    await answer(rig, one, Shown.BUSY)
+    await opens_after(rig, one, 10)
+    assert len(await one.lease()) == 1
+
+
+async def test_what_is_tried_again_waits_for_the_host_and_lets_others_go_first(rig: Rig) -> None:
+    await rig.submit("j", *pages(2), options=ONE)
+    worker = rig.worker(gates=NO_BREAKER)
+    first = worker.start(await worker.one())
+    await rig.sleep(0.1)
+    first.shown = Shown.BUSY
+    await worker.release(first, delay=1)
+    await rig.sleep(4.9, worker)
+    assert await worker.lease() == []
+    await rig.sleep(0.1, worker)
+    other = await worker.one()
+    assert subject(other) != subject(first)
+    await end(worker, other, Shown.OK)
+    assert await worker.lease() == []
+    await rig.sleep(1.3, worker)
+    assert subject(await worker.one()) == subject(first)
+
+
+async def test_a_lease_knows_that_its_host_goes_on_asking_for_rest(rig: Rig) -> None:
+    await rig.submit("j", *pages(9), options=ONE)
+    worker = rig.worker(gates=NO_BREAKER)
+    resting = []
+    for rest in (5, 10, 20, 40, 40):
+        resting.append((await answer(rig, worker, Shown.BUSY)).resting)
+        await rig.sleep(rest, worker)
+    # Not at first, and no longer once the back-off has stopped growing: then each try counts.
+    assert resting == [False, True, True, True, False]
+    await answer(rig, worker, Shown.OK)
+    assert not (await worker.one()).resting
+
+
+async def test_a_back_off_survives_a_restart(durable: DurableRig) -> None:
+    rig = durable
+    await rig.submit("j", *pages(9), options=ONE)
+    worker = rig.worker(gates=NO_BREAKER)
+    for rest in (5, 10):
+        await answer(rig, worker, Shown.BUSY)
+        await rig.sleep(rest, worker)
+    await answer(rig, worker, Shown.BUSY, hold=120)
+    await rig.restart()
+    await rig.sleep(31, worker)
+    await opens_after(rig, worker, 120 - 31)
+    await answer(rig, worker, Shown.BUSY)
+    await opens_after(rig, worker, 40)
+    assert len(await worker.lease()) == 1
+
+
+# Expired leases
+
+
+async def test_an_expired_lease_pushes_its_host_back(rig: Rig) -> None:
+    await rig.submit("j", *pages(9), options=JobOptions(delay=3000, cap=1, robots=0))
+    dead, alive = rig.worker("dead"), rig.worker("alive")
+    dead.start(await dead.one())
+    await rig.expire()
+    assert await alive.lease() == []
+    await rig.sleep(2.9)
+    assert await alive.lease() == []
+    await rig.sleep(0.1)
+    assert len(await alive.lease()) == 1
+
+
+# Breaker
+
+
+async def break_host(rig: Rig, worker: Worker, failures: int = 3) -> None:
+    for _ in range(failures):
+        await answer(rig, worker, Shown.DOWN)
+
+
+async def test_failures_in_a_row_over_all_workers_open_the_breaker(rig: Rig) -> None:
+    await rig.submit("j", *pages(20))
+    one, two = rig.worker("w1", gates=GATES), rig.worker("w2", gates=GATES)
+    await answer(rig, one, Shown.DOWN)
+    await answer(rig, two, Shown.DOWN)
+    assert await breakers_open(one) == 0
+    await answer(rig, one, Shown.DOWN)
+    assert await breakers_open(one) == 1
+    await rig.sleep(59.9, one, two)
+    assert await one.lease(9) + await two.lease(9) == []
+    await rig.sleep(0.1, one, two)
+    assert len(await one.lease(9)) == 1
+
+
+async def test_a_success_in_between_keeps_the_breaker_closed(rig: Rig) -> None:
+    await rig.submit("j", *pages(20))
+    worker = rig.worker(gates=GATES)
+    for shown in (Shown.DOWN, Shown.DOWN, Shown.OK, Shown.DOWN, Shown.DOWN):
+        await answer(rig, worker, shown)
+    assert len(await worker.lease(8)) == 8
+
+
+async def test_busy_answers_count_as_failures_too(rig: Rig) -> None:
+    await rig.submit("j", *pages(20))
+    worker = rig.worker(gates=GATES)
+    for rest in (5, 10):
+        await answer(rig, worker, Shown.BUSY)
+        await rig.sleep(rest, worker)
+    await answer(rig, worker, Shown.BUSY)
+    assert await breakers_open(worker) == 1
+
+
+async def test_a_half_open_breaker_lets_one_through_and_closes_on_its_success(rig: Rig) -> None:
+    await rig.submit("j", *pages(20))
+    one, two = rig.worker("w1", gates=GATES), rig.worker("w2", gates=GATES)
+    await break_host(rig, one)
+    assert await two.lease(9) == []
+    await rig.sleep(60, one, two)
+    (probe,) = await one.lease(9)
+    await rig.sleep(10, one, two)
+    assert await one.lease(9) + await two.lease(9) == []
+    await end(one, probe, Shown.OK)
+    assert await breakers_open(one) == 0
+    assert await trouble(rig) is None
+    assert len(await two.lease(9)) == 8
+
+
+async def test_a_probe_that_ends_without_a_sign_is_followed_by_another(rig: Rig) -> None:
+    await rig.submit("j", *pages(20))
+    dead, alive = rig.worker("dead", gates=GATES), rig.worker("alive", gates=GATES)
+    await break_host(rig, alive)
+    await rig.sleep(60, alive)
+    await alive.release(await alive.one())
+    assert len(await dead.lease(9)) == 1
+    await rig.expire(alive)
+    assert len(await alive.lease(9)) == 1
+
+
+async def test_failures_of_what_was_on_its_way_do_not_count_as_probes(rig: Rig) -> None:
+    await rig.submit("j", *pages(20))
+    worker = rig.worker(gates=GATES)
+    leases = await worker.lease(8)
+    await rig.sleep(0.1, worker)
+    for lease in leases:
+        await end(worker, lease, Shown.DOWN)
+    await opens_after(rig, worker, 60)
+    assert len(await worker.lease(9)) == 1
+
+
+async def test_a_failed_probe_opens_the_breaker_for_twice_as_long(rig: Rig) -> None:
+    await rig.submit("j", *pages(20))
+    worker = rig.worker(gates=replace(GATES, breaker_openings=9))
+    await break_host(rig, worker)
+    for seconds in (60, 120, 240, 480, 960, 1920, 3600):
+        await opens_after(rig, worker, seconds)
+        await answer(rig, worker, Shown.DOWN)
+
+
+async def test_the_probe_is_one_that_has_not_failed(rig: Rig) -> None:
+    await rig.submit("j", *pages(4), options=ONE)
+    worker = rig.worker(gates=GATES)
+    failed = set()
+    for _ in range(3):
+        lease = worker.start(await worker.one())
+        await rig.sleep(0.1)
+        lease.shown = Shown.DOWN
+        failed.add(subject(lease))
+        await worker.release(lease, delay=1, counted=True)
+    await rig.sleep(60, worker)
+    probe = await worker.one()
+    assert subject(probe) not in failed
+    await worker.release(probe, delay=1)
+    assert subject(await worker.one()) in failed
+
+
+async def give_up_host(rig: Rig, worker: Worker) -> None:
+    await break_host(rig, worker)
+    for seconds in (60, 120):
+        await rig.sleep(seconds, worker)
+        await answer(rig, worker, Shown.DOWN)
+
+
+async def test_what_waits_for_a_host_that_never_works_ends_as_host_down(rig: Rig) -> None:
+    await rig.submit("j", *pages(200), seal=True)
+    await rig.submit("k", *[f"http://a.test/k{i}" for i in range(5)], seal=True)
+    worker = rig.worker(gates=GATES)
+    await give_up_host(rig, worker)
+    done = await worker.work()
+    assert all(url.startswith(f"{Outcome.HOST_DOWN.code} ") for url in done)
+    assert len(done) == 200
+    one, other = await rig.status("j"), await rig.status("k")
+    assert (one["state"], other["state"]) == ("finished", "finished")
+    classes = one["classes"], other["classes"]
+    assert sum(found.get("timeout", 0) for found in classes) == 5
+    assert sum(found["host-down"] for found in classes) == one["dead"] + other["dead"] - 5 == 200
+
+
+async def test_what_is_found_later_at_a_host_that_was_given_up_ends_too_until_it_is_asked_again(rig: Rig) -> None:
+    await rig.submit("j", *pages(6))
+    worker = rig.worker(gates=GATES)
+    await give_up_host(rig, worker)
+    assert len(await worker.work()) == 1
+    await rig.submit("j", "http://a.test/later", "http://b.test/")
+    assert sorted(await worker.work()) == ["H http://a.test/later", "http://b.test/"]
+    await rig.sleep(240, worker)
+    await rig.submit("j", *pages(9, "a.test", depth=1, priority=1), "http://a.test/x", "http://a.test/y")
+    probe = await worker.lease(9)
+    assert [lease.verdict for lease in probe] == [""]
+    await rig.sleep(0.1, worker)
+    await end(worker, probe[0], Shown.DOWN)
+    assert all(url.startswith("H ") for url in await worker.work())
+
+
+async def test_a_url_that_is_leased_alone_is_given_up_with_its_host(rig: Rig) -> None:
+    await rig.submit("j", "http://a.test/poison", seal=True)
+    dead, worker = rig.worker("dead"), rig.worker("w1", gates=GATES)
+    for _ in range(2):
+        await dead.one()
+        dead.held.clear()
+        await rig.expire()
+    busy = rig.worker("busy")
+    assert await busy.lease(0) + await worker.lease(0) == []
+    assert (await busy.ask(1, held=5)).leases == []
+    assert await rig.redis.zcard("{pdfs}:solo") == 1
+    await rig.redis.hset(
+        f"{{pdfs}}:host:{host_id('a.test')}", "trouble", f"9 0 3 0 {rig.clock.redis_us // 1000 + 100_000}"
+    )
+    await rig.sleep(1.1, worker)
+    while not (leases := await worker.lease()):
+        await rig.sleep(0.3, worker)
+    assert [lease.verdict for lease in leases] == ["H"]
+    await worker.commit(leases[0], Outcome.HOST_DOWN)
+    assert (await rig.status("j"))["state"] == "finished"
+
+
+async def test_a_retry_asks_a_host_again_that_was_given_up(rig: Rig) -> None:
+    await rig.submit("j", *pages(9), seal=True)
+    worker = rig.worker(gates=GATES)
+    await give_up_host(rig, worker)
+    await worker.work()
+    answer = await rig.submit("j", *pages(9), seal=True, revive={"H": "dead"})
+    assert answer.revived == 4
+    (probe,) = await worker.lease(9)
+    assert probe.verdict == ""
+    await rig.sleep(0.1)
+    await end(worker, probe, Shown.OK)
+    assert len(await worker.lease(9)) == 3
+
+
+@pytest.mark.parametrize("shown", [Shown.DOWN, Shown.BUSY])
+async def test_a_robots_txt_that_fails_opens_the_breaker_as_well(rig: Rig, shown: Shown) -> None:
+    await rig.submit("j", *pages(50), options=JobOptions(cap=8), seal=True)
+    worker = rig.worker(gates=replace(GATES, backoff=0))
+    asked = 0
+    while (await rig.status("j"))["state"] != "finished":
+        for lease in await worker.lease(64):
+            if lease.origin:
+                asked += 1
+                await rig.sleep(0.1)
+                lease.shown = shown
+                await worker.commit_robots(lease, failure="C", ttl=5)
+            else:
+                lease.shown = Shown.NOTHING if lease.verdict else Shown.DOWN
+                await rig.sleep(0.01)
+                await worker.commit(lease, Outcome.HOST_DOWN if lease.verdict else Outcome.CONNECTION_ERROR)
+        await rig.sleep(2, worker)
+        await forget_robots(rig)
+    classes = (await rig.status("j"))["classes"]
+    assert asked == 3 + 2
+    assert classes["host-down"] == 50
+
+
+async def test_a_robots_txt_that_comes_closes_the_breaker(rig: Rig) -> None:
+    await rig.submit("j", *pages(9), options=JobOptions(cap=8))
+    worker = rig.worker(gates=replace(GATES, breaker_failures=1))
+    robots = await worker.one()
+    await rig.sleep(0.1)
+    robots.shown = Shown.DOWN
+    await worker.commit_robots(robots, failure="C", ttl=5)
+    await forget_robots(rig)
+    await opens_after(rig, worker, 60)
+    (probe,) = await worker.lease(9)
+    assert probe.origin
+    probe.shown = Shown.OK
+    await worker.commit_robots(probe, body=b"")
+    assert len(await worker.lease(9)) == 8
+
+
+async def test_the_breaker_survives_a_restart(durable: DurableRig) -> None:
+    rig = durable
+    await rig.submit("j", *pages(20))
+    worker = rig.worker(gates=GATES)
+    await break_host(rig, worker)
+    await rig.restart()
+    await rig.sleep(31, worker)
+    assert await breakers_open(worker) == 1
+    await opens_after(rig, worker, 29)
+    assert len(await worker.lease(9)) == 1
+
+
+async def test_a_breaker_is_forgotten_with_its_host(rig: Rig) -> None:
+    await rig.submit("j", *pages(3), seal=True)
+    worker = rig.worker(gates=GATES)
+    await break_host(rig, worker)
+    assert await breakers_open(worker) == 1
+    rig.clock.advance(86_400 + 61)
+    await rig.sweep()
+    assert await breakers_open(worker) == 0
+
+
+async def test_without_failures_to_open_it_the_breaker_stays_closed(rig: Rig) -> None:
+    await rig.submit("j", *pages(50))
+    worker = rig.worker(gates=NO_BREAKER)
+    await break_host(rig, worker, 30)
+    assert len(await worker.lease(8)) == 8
+
+
+# Delays that follow the latency
+
+
+async def delay_after(rig: Rig, worker: Worker, latency: float, *, usual: bool = True) -> float:
+    """What the host's delay is after an answer that took so long, as the next starts show it."""
+    lease = worker.start(await worker.one())
+    begun = rig.clock.monotonic()
+    lease.latency, lease.usual, lease.shown = latency, usual, Shown.OK
+    await worker.commit(lease)
+    waited = (await worker.ask()).wait
+    assert waited is not None
+    await rig.sleep(waited, worker)
+    return rig.clock.monotonic() - begun
+
+
+async def test_the_delay_follows_the_latency_for_the_whole_fleet(rig: Rig) -> None:
+    await rig.submit("j", *pages(50), options=ONE)
+    one, two = rig.worker("w1", gates=ADAPTING), rig.worker("w2", gates=ADAPTING)
+    # The gap that was planned at a start holds until the next; from then on: mean of 4 s and 1 s / 2, and so on.
+    assert await delay_after(rig, one, 1) == pytest.approx(4)
+    assert await delay_after(rig, two, 1) == pytest.approx(2.25)
+    assert await delay_after(rig, one, 1) == pytest.approx(1.375)
+    # A slower answer counts at once, for the start that is next; so does a slow error.
+    assert await delay_after(rig, two, 8) == pytest.approx(4)
+    assert await delay_after(rig, two, 12, usual=False) == pytest.approx(6)
+    # A quick error does not make the delay shorter; nothing makes it longer than the most.
+    assert await delay_after(rig, one, 0.1, usual=False) == pytest.approx(6)
+    assert await delay_after(rig, two, 6) == pytest.approx(6)
+    assert await delay_after(rig, one, 60) == pytest.approx(10)
+
+
+async def test_an_adapted_delay_is_never_under_the_jobs_or_the_robots_txts(rig: Rig) -> None:
+    await rig.submit("j", *pages(50), options=JobOptions(cap=1, delay=3000))
+    worker = rig.worker(gates=ADAPTING)
+    await worker.commit_robots(worker.start(await worker.one()), crawl_delay=3.5)
+    await rig.sleep(4, worker)
+    for _ in range(6):
+        last = await delay_after(rig, worker, 0.01)
+    assert last == pytest.approx(3.5)
+
+
+async def test_delays_do_not_adapt_unless_they_are_asked_to(rig: Rig) -> None:
+    await rig.submit("j", *pages(50), options=JobOptions(cap=1, delay=500, robots=0))
+    await delay_after(rig, rig.worker("before", gates=ADAPTING), 5)
+    worker = rig.worker(gates=GATES)
+    await answer(rig, worker, Shown.OK, latency=30, usual=True)
+    await rig.sleep(2.4, worker)
+    assert await delay_after(rig, worker, 30) == pytest.approx(0.5)
+
+
+# Starts that were not reported yet
+
+
+async def test_a_permit_does_not_hide_another_start_that_was_not_reported(rig: Rig) -> None:
+    await rig.submit("j", *pages(9), options=JobOptions(delay=1000, cap=3, robots=0))
+    worker = rig.worker()
+    first = worker.start(await worker.one())
+    await worker.frontier.started(first)
+    await rig.sleep(1, worker)
+    late = await worker.one()
+    await rig.sleep(0.1, worker)
+    wait = await worker.frontier.permit(first)
+    await rig.sleep(wait, worker)
+    await worker.frontier.started(worker.start(first))
+    await rig.sleep(5, worker)
+    assert await worker.lease() == []
+    await worker.frontier.started(worker.start(late))
+    await rig.sleep(0.9, worker)
+    assert await worker.lease() == []
+    await rig.sleep(0.1, worker)
+    assert len(await worker.lease()) == 1
+
+
+def test_the_rules_are_given_in_milliseconds() -> None:
+    assert GATES.rules() == (5000, 40_000, 3, 60_000, 2, 0, 60_000)
+    assert (GATES.lease_rules(), ADAPTING.lease_rules()) == ((40_000, -1), (40_000, 4000))
