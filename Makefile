@@ -66,6 +66,7 @@ apt = { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg
 DEBIAN := redis-server:/usr/bin/redis-server \
 	postgresql:/usr/lib/postgresql \
 	debian-policy:/usr/share/doc/debian-policy/README.html \
+	faketime:/usr/bin/faketime \
 	maint-guide:/usr/share/doc/maint-guide/html/index.en.html \
 	debian-reference-en:/usr/share/debian-reference/index.en.html
 missing = $(if $(wildcard $(lastword $(1))),,$(firstword $(1)))

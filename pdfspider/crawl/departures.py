@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from pdfspider.crawl.errors import FetchError
+from pdfspider.crawl.errors import FetchError, GiveBack
+from pdfspider.frontier.leases import LATEST_START
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Departure:
         if self._gone:
             # aiohttp sends a request again where the connection that was kept for it turns out to be closed.
             await self._permit(self._lease)
+        if self._lease.report and time.monotonic() > self._lease.starts_at + LATEST_START:
+            raise GiveBack("its turn at the host has passed")
         self._gone = True
         self._lease.started_at = time.monotonic()
         logger.debug("start %.6f %s", self._lease.started_at, url)

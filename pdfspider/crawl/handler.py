@@ -84,7 +84,8 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
 
     async def _permit(self, lease: Lease) -> None:
         wait = await self._worker.frontier.permit(lease)
-        await self._await_start(time.monotonic() + wait)
+        lease.starts_at = time.monotonic() + wait
+        await self._await_start(lease.starts_at)
 
     def _report(self, lease: Lease) -> None:
         self._worker.run(self._worker.frontier.started(lease))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 PREFIX = "{pdfs}:"
 LINKS_PER_CALL = 512
+ASK_AGAIN = -2
 JOBS_KNOWN = 1024
 
 
@@ -239,10 +240,14 @@ class Frontier:
 
     async def permit(self, lease: Lease) -> float:
         """Seconds to wait before a further request under this lease may start. Raises LeaseLost."""
-        wait, _ = await self._persist("permit", self.worker, lease.token, _ago(lease.started_at))
-        if wait < 0:
-            raise LeaseLost
-        return float(wait) / 1000
+        while True:
+            wait, _ = await self._persist("permit", self.worker, lease.token, _ago(lease.started_at))
+            if wait == ASK_AGAIN:
+                await asyncio.sleep(0.02)
+            elif wait < 0:
+                raise LeaseLost
+            else:
+                return float(wait) / 1000
 
     async def commit(self, ending: Ending) -> None:
         """Ends a lease; grouped with others. Raises LeaseLost where it has passed to another worker."""

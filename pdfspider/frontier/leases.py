@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from pdfspider.frontier.entries import Entry
 
 
+LATEST_START = 2.0
+"""Seconds after which a start that others wait for is given up; permit.lua waits a little longer than that."""
+
+
 class LeaseKind(StrEnum):
     """What a lease is for."""
 

@@ -478,29 +478,6 @@ async def test_delays_do_not_adapt_unless_they_are_asked_to(rig: Rig) -> None:
     assert await delay_after(rig, worker, 30) == pytest.approx(0.5)
 
 
-# Starts that were not reported yet
-
-
-async def test_a_permit_does_not_hide_another_start_that_was_not_reported(rig: Rig) -> None:
-    await rig.submit("j", *pages(9), options=JobOptions(delay=1000, cap=3, robots=0))
-    worker = rig.worker()
-    first = worker.start(await worker.one())
-    await worker.frontier.started(first)
-    await rig.sleep(1, worker)
-    late = await worker.one()
-    await rig.sleep(0.1, worker)
-    wait = await worker.frontier.permit(first)
-    await rig.sleep(wait, worker)
-    await worker.frontier.started(worker.start(first))
-    await rig.sleep(5, worker)
-    assert await worker.lease() == []
-    await worker.frontier.started(worker.start(late))
-    await rig.sleep(0.9, worker)
-    assert await worker.lease() == []
-    await rig.sleep(0.1, worker)
-    assert len(await worker.lease()) == 1
-
-
 def test_the_rules_are_given_in_milliseconds() -> None:
     assert GATES.rules() == (5000, 40_000, 3, 60_000, 2, 0, 60_000)
     assert (GATES.lease_rules(), ADAPTING.lease_rules()) == ((40_000, -1), (40_000, 4000))

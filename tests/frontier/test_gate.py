@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -188,8 +189,38 @@ async def test_permits_of_many_leases_at_one_host_are_a_delay_apart(rig: Rig) ->
         await worker.frontier.started(lease)
         leases.append(lease)
         await rig.sleep(30, worker)
-    waits = [await worker.frontier.permit(lease) for lease in leases]
-    assert waits == pytest.approx([0, 30, 60, 90, 120], abs=0.1)
+    waits = []
+    for lease in leases:
+        waits.append(await worker.frontier.permit(lease))
+        await rig.sleep(waits[-1], worker)
+        await worker.frontier.started(worker.start(lease))
+    assert waits == pytest.approx([0, 30, 30, 30, 30], abs=0.1)
+
+
+async def test_a_permit_waits_for_the_report_of_another_start(rig: Rig) -> None:
+    await rig.submit("j", *pages(9), options=JobOptions(delay=1000, cap=3, robots=0))
+    worker = rig.worker()
+    first = worker.start(await worker.one())
+    await worker.frontier.started(first)
+    await rig.sleep(1, worker)
+    late = await worker.one()
+    asked = asyncio.create_task(worker.frontier.permit(first))
+    await rig.sleep(1.5, worker)
+    await asyncio.sleep(0.1)
+    assert not asked.done()
+    await worker.frontier.started(worker.start(late))
+    assert await asked == pytest.approx(1, abs=0.01)
+
+
+async def test_a_permit_does_not_wait_for_a_start_that_never_comes(rig: Rig) -> None:
+    await rig.submit("j", *pages(9), options=JobOptions(delay=1000, cap=3, robots=0))
+    worker = rig.worker()
+    first = worker.start(await worker.one())
+    await worker.frontier.started(first)
+    await rig.sleep(1, worker)
+    await worker.one()
+    await rig.sleep(2.6, worker)
+    assert await worker.frontier.permit(first) == 0
 
 
 async def test_what_is_in_flight_is_counted_by_its_leases(rig: Rig) -> None:

@@ -1,12 +1,17 @@
--- A further request to the host of a lease that is out: answers the ms to wait before it may start, or -1 if fenced.
+-- A further request to the host of a lease that is out: answers the ms to wait before it may start, -1 if
+-- fenced, or -2 while it has to ask again: another start was planned and not reported yet, so it may still be late.
 --
 -- ARGV[2] msgpack: {worker, token, ms since the last request of this lease started}
+
+-- After so many ms a start that other starts wait for is given up by its worker (LATEST_START in leases.py), and some.
+local LATEST = 2500
 
 local worker, token, ago = unpack(cmsgpack.unpack(ARGV[2]))
 local lease = take_lease(worker, token)
 if not lease then return -1 end
 note_start(lease.hid, token, ago)
 local host = host_of(lease.hid)
+if host.starting and host.gap > 0 and now < host.last + LATEST then return -2 end
 local planned = math.max(now, due_at(host))
 plan_start(lease.hid, host, token, planned)
 schedule(lease.hid)
