@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tests.faults.faults import Fault
 
 KINDS = {kind: list(group) for kind, group in groupby(sorted(FAULTS, key=kind_of), kind_of)}
-QUICK = {"on_workers-World", "on_redis-World", "on_redis-Replicated", "on_surroundings-SmallDisk"}
-"""Together a minute and a half on two loaded cores; the others take as long again."""
+QUICK = {"on_workers-World", "on_redis-World"}
+"""Less than a minute on two cores; the others take twice as long again."""
 MARKED = [pytest.param(kind, marks=() if kind in QUICK else pytest.mark.slow) for kind in KINDS]
 
 
