@@ -16,6 +16,7 @@ from pdfspider.frontier.leases import LeaseKind
 
 if TYPE_CHECKING:
     from collections import deque
+    from collections.abc import Iterable
 
     from scrapy import Request
     from scrapy.crawler import Crawler
@@ -59,9 +60,8 @@ class Feeder:
 
     async def stop(self) -> None:
         """Ends the tasks and gives back what was leased and not begun."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, *self._serving, return_exceptions=True)
+        await end(self._tasks)
+        await asyncio.gather(*self._serving, return_exceptions=True)
         await self._release_buffer()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -239,3 +239,14 @@ class Feeder:
         self._ready.clear()
         idle = [lease for lease in self._worker.held if not lease.begun]
         await asyncio.gather(*(self._worker.release(lease) for lease in idle))
+
+
+async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancels until all have ended: in Python 3.11 ``wait_for``, which redis-py sends with, may swallow a cancellation
+    (github.com/python/cpython/issues/86296).
+    """
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=TICK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import time
 from collections import Counter
@@ -11,6 +12,7 @@ import pytest
 
 from bench.server import serve
 from bench.site import Site
+from pdfspider.crawl.feeder import end
 from tests.crawl.hostile import Request, document, hostile, page, reply
 from tests.support import Fleet, until
 
@@ -143,3 +145,22 @@ def test_a_worker_ends_with_its_job_though_another_goes_on(fleet: Fleet) -> None
         assert worker.wait(15) == 0, worker.output
         jobs = fleet.status()["jobs"]
         assert [jobs["default"][counter] for counter in ("queued", "leased", "done")] == [1, 0, 0]
+
+
+async def test_a_task_that_swallows_a_cancellation_is_ended_all_the_same() -> None:
+    swallowed = []
+
+    async def stubborn() -> None:
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                if swallowed:
+                    raise
+                swallowed.append(True)
+
+    task = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)
+    await end([task])
+    assert task.cancelled()
+    assert swallowed
