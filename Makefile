@@ -12,6 +12,9 @@ ifeq ($(MAKECMDGOALS)$(URL),crawl)
 $(error Which site? make crawl URL=https://example.org/ [ARGS="-a depth=2 -s DOWNLOAD_DELAY=1"])
 endif
 
+# Tests wait more than they work: one process more than the least machine has cores.
+PROCESSES ?= 3
+
 .PHONY: help crawl test faults bench lock clean debian
 
 help: ## list these targets
@@ -24,7 +27,7 @@ test: $(VENV)/.requirements-test.txt debian ## check style and types, run all te
 	@$(VENV)/bin/ruff check --quiet
 	@$(VENV)/bin/ruff format --check --quiet
 	@$(VENV)/bin/mypy
-	@$(VENV)/bin/pytest -p no:cacheprovider $(value ARGS)
+	@$(VENV)/bin/pytest -p no:cacheprovider --numprocesses $(PROCESSES) $(value ARGS)
 
 faults: $(VENV)/.requirements-test.txt debian ## injure crawls for an hour and audit what becomes of them [ARGS="--minutes 10"]
 	@$(VENV)/bin/python -m tests.faults $(value ARGS)
