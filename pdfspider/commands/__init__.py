@@ -1,0 +1,5 @@
+"""The commands. Scrapy loads all of them at once, and what they load is no garbage."""
+
+from pdfspider.crawl.tuning import collect_rarely
+
+collect_rarely()

@@ -15,7 +15,6 @@ from scrapy.settings import SETTINGS_PRIORITIES
 from pdfspider.commands._base import complain, invalid, read_config
 from pdfspider.crawl.params import Params
 from pdfspider.crawl.submission import read_seeds
-from pdfspider.crawl.tuning import collect_rarely
 from pdfspider.exceptions import PdfSpiderError
 from pdfspider.spiders.pdfs import PdfSpider
 
@@ -38,7 +37,6 @@ class Command(crawl.Command):
     _reason = ""
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
-        collect_rarely()
         super().process_options(args, opts)
         assert self.settings is not None
         if not isinstance(logging.getLevelName(str(self.settings["LOG_LEVEL"])), int):

@@ -12,6 +12,8 @@ from scrapy.utils.httpobj import urlparse_cached
 from scrapy.utils.misc import build_from_crawler
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from scrapy import Request
     from scrapy.crawler import Crawler
     from scrapy.http import Response
@@ -32,20 +34,31 @@ class Middlewares(DownloaderMiddlewareManager):
         return cast("Response", await download_func(request))
 
 
+class Handlers(DownloadHandlers):
+    """Finds the handler without taking the URL apart."""
+
+    async def download_request_async(self, request: Request) -> Response:
+        handler = self._handlers.get(request.url.partition(":")[0])
+        return await (handler.download_request(request) if handler else super().download_request_async(request))
+
+
 class Downloader:
     """Scrapy's downloader as the engine needs it: middlewares, handlers, and a limit on what is in flight."""
 
     def __init__(self, crawler: Crawler) -> None:
         self.active: set[Request] = set()
         self.slots: dict[str, Any] = {}
-        self.handlers = DownloadHandlers(crawler)
+        self.handlers = Handlers(crawler)
         self.total_concurrency = crawler.settings.getint("CONCURRENT_REQUESTS")
         self.middleware = build_from_crawler(Middlewares, crawler)
 
     def fetch(self, request: Request) -> Deferred[Response | Request]:
-        # Counted here: the coroutine begins later, and until then the engine would hand out more.
+        return deferred_from_coro(self.begin(request))
+
+    def begin(self, request: Request) -> Coroutine[Any, Any, Response | Request]:
+        """Counts the request as active before the fetch begins: until then the engine would hand out more."""
         self.active.add(request)
-        return deferred_from_coro(self._fetch(request))
+        return self._fetch(request)
 
     async def _fetch(self, request: Request) -> Response | Request:
         try:

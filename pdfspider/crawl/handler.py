@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import aiohttp
@@ -30,6 +31,8 @@ from pdfspider.exceptions import LeaseLost
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from scrapy import Request
     from scrapy.crawler import Crawler
     from scrapy.settings import BaseSettings
@@ -51,7 +54,7 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
         super(AiohttpDownloadHandler, self).__init__(crawler)
         self._worker = Worker.of(crawler)
         config = self._config = self._worker.config
-        self._ssl_context = _make_ssl_context(crawler.settings)
+        self._make_tls = partial(_make_ssl_context, crawler.settings)
         self._timeout = aiohttp.ClientTimeout(
             total=None, connect=config.connect_timeout, sock_read=config.idle_timeout, ceil_threshold=3600
         )
@@ -66,6 +69,11 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
             read_bufsize=READ_BUFFER,
             headers=_default_headers(crawler.settings),
         )
+
+    @cached_property
+    def _tls(self) -> SSLContext:
+        """Made when it is needed: to load the certificates takes 20 ms."""
+        return self._make_tls()
 
     async def download_request(self, request: Request) -> StagedResponse:
         lease: Lease = request.meta["lease"]
@@ -113,7 +121,7 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
                 yarl.URL(url, encoded=True),
                 data=request.body or None,
                 headers=self._headers_for(request, cookies),
-                ssl=self._ssl_context,
+                ssl=self._tls if url.startswith("https:") or "proxy" in request.meta else True,
                 allow_redirects=False,
                 proxy=self._extract_proxy_url_with_creds(request) if "proxy" in request.meta else None,
             ) as response:

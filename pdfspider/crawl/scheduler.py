@@ -13,9 +13,9 @@ from scrapy.exceptions import CloseSpider
 from scrapy.utils.defer import deferred_from_coro
 
 from pdfspider.crawl.feeder import Feeder
-from pdfspider.crawl.scraper import use_own_scraper
 from pdfspider.crawl.submission import open_job
 from pdfspider.crawl.tuning import settle_down
+from pdfspider.crawl.visits import shorten
 from pdfspider.crawl.worker import Worker
 from pdfspider.exceptions import PdfSpiderError
 
@@ -59,7 +59,7 @@ class Scheduler(BaseScheduler):
             # Not raised here: what is opened after the scheduler must be open before it can be closed.
             self._crawler.signals.connect(self._refuse, signals.spider_opened)
             return
-        use_own_scraper(self._crawler)
+        shorten(self._crawler)
         settle_down(self._crawler.settings)
         # The engine cannot be woken before it has started.
         self._crawler.signals.connect(self._feeder.start, signals.engine_started)

@@ -1,0 +1,126 @@
+"""Visits without detours: from the request to the capture's end in one task.
+
+Scrapy's engine and scraper do the same for any number of items per response, in four tasks and a dozen callbacks. What
+stands here in for their methods is private to Scrapy, whose minor release is pinned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from scrapy import Request, signals
+from scrapy.http import Response
+from scrapy.utils.log import logformatter_adapter
+from twisted.python.failure import Failure
+
+from pdfspider.crawl.scraper import CompleteScraper
+
+if TYPE_CHECKING:
+    from scrapy.core.engine import ExecutionEngine
+    from scrapy.crawler import Crawler
+
+logger = logging.getLogger(__name__)
+
+
+def shorten(crawler: Crawler) -> None:
+    """Puts the short way in place of the engine's, unless spider middlewares want to see what goes by."""
+    engine = crawler.engine
+    assert engine is not None
+    engine.scraper = scraper = CompleteScraper(crawler)
+    if not scraper.spidermw.middlewares:
+        engine._start_scheduled_request = Visits(crawler, engine, scraper).start  # type: ignore[method-assign]  # noqa: SLF001
+
+
+class Visits:
+    """The requests that the engine has begun."""
+
+    def __init__(self, crawler: Crawler, engine: ExecutionEngine, scraper: CompleteScraper) -> None:
+        self._crawler, self._engine, self._scraper = crawler, engine, scraper
+        self._downloader: Any = engine.downloader
+        self._signals, self._logformatter = crawler.signals, crawler.logformatter
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> bool:
+        """Begins the next request, if there is one."""
+        slot = self._slot
+        request = slot.scheduler.next_request()
+        if request is None:
+            self._signals.send_catch_log(signals.scheduler_empty)
+            return False
+        slot.add_request(request)
+        task = asyncio.create_task(self._visit(request, self._downloader.begin(request)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return True
+
+    @property
+    def _slot(self) -> Any:
+        return self._engine._slot  # noqa: SLF001
+
+    async def _visit(self, request: Request, fetch: Any) -> None:
+        try:
+            result = await self._download(request, fetch)
+            if isinstance(result, Request):
+                self._engine.crawl(result)
+            else:
+                await self._scrape(result, request)
+        except Exception:
+            logger.exception("The visit to %s failed", request.url)
+        finally:
+            self._slot.remove_request(request)
+            self._slot.nextcall.schedule()
+
+    async def _download(self, request: Request, fetch: Any) -> Response | Request | Failure:
+        try:
+            result: Response | Request = await fetch
+        except Exception:
+            return Failure()  # type: ignore[no-untyped-call]
+        finally:
+            self._slot.nextcall.schedule()
+        if isinstance(result, Response):
+            self._announce(result, request)
+        return result
+
+    def _announce(self, response: Response, request: Request) -> None:
+        spider: Any = self._crawler.spider
+        response.request = response.request or request
+        if entry := self._logformatter.crawled(response.request, response, spider):
+            logging.getLogger("scrapy.core.engine").log(*logformatter_adapter(entry), extra={"spider": spider})
+        self._signals.send_catch_log(
+            signals.response_received, response=response, request=response.request, spider=spider
+        )
+
+    async def _scrape(self, result: Response | Failure, request: Request) -> None:
+        slot = self._scraper.slot
+        assert slot is not None
+        slot.active.add(request)
+        size = len(result.body) if isinstance(result, Response) else 0
+        slot.active_size += max(size, slot.MIN_RESPONSE_SIZE)
+        try:
+            for item in self._call(result, request):
+                await self._process(item, result)
+        except Exception:
+            self._scraper.handle_spider_error(Failure(), request, result)  # type: ignore[no-untyped-call]
+        try:
+            await self._scraper.complete(request)
+        finally:
+            slot.finish_response(result, request)
+            self._scraper._check_if_closing()  # noqa: SLF001
+
+    def _call(self, result: Response | Failure, request: Request) -> Any:
+        if isinstance(result, Failure):
+            result.request = request  # type: ignore[attr-defined]
+            return request.errback(result)  # type: ignore[misc]
+        return result.request.callback(result)  # type: ignore[misc, union-attr]
+
+    async def _process(self, item: Any, result: Response | Failure) -> None:
+        slot = self._scraper.slot
+        assert slot is not None
+        slot.itemproc_size += 1
+        try:
+            item = await self._scraper.itemproc.process_item_async(item)
+        finally:
+            slot.itemproc_size -= 1
+        self._signals.send_catch_log(signals.item_scraped, item=item, response=result, spider=self._crawler.spider)
