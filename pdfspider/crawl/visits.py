@@ -10,7 +10,9 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
+from pydispatch.dispatcher import getAllReceivers
 from scrapy import Request, signals
+from scrapy.extensions.corestats import CoreStats
 from scrapy.http import Response
 from scrapy.utils.log import logformatter_adapter
 from twisted.python.failure import Failure
@@ -30,7 +32,9 @@ def shorten(crawler: Crawler) -> None:
     assert engine is not None
     engine.scraper = scraper = CompleteScraper(crawler)
     if not scraper.spidermw.middlewares:
-        engine._start_scheduled_request = Visits(crawler, engine, scraper).start  # type: ignore[method-assign]  # noqa: SLF001
+        visits = Visits(crawler, engine, scraper)
+        visits.count(crawler.get_extension(CoreStats))
+        engine._start_scheduled_request = visits.start  # type: ignore[method-assign]  # noqa: SLF001
 
 
 class Visits:
@@ -41,6 +45,14 @@ class Visits:
         self._downloader: Any = engine.downloader
         self._signals, self._logformatter = crawler.signals, crawler.logformatter
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stats: Any = None
+
+    def count(self, core_stats: CoreStats | None) -> None:
+        """Counts what Scrapy's extension would count at signals: these cost more, and mostly nobody else listens."""
+        if core_stats:
+            self._stats = core_stats.stats
+            self._signals.disconnect(core_stats.response_received, signals.response_received)
+            self._signals.disconnect(core_stats.item_scraped, signals.item_scraped)
 
     def start(self) -> bool:
         """Begins the next request, if there is one."""
@@ -88,9 +100,7 @@ class Visits:
         response.request = response.request or request
         if entry := self._logformatter.crawled(response.request, response, spider):
             logging.getLogger("scrapy.core.engine").log(*logformatter_adapter(entry), extra={"spider": spider})
-        self._signals.send_catch_log(
-            signals.response_received, response=response, request=response.request, spider=spider
-        )
+        self._tell(signals.response_received, "response_received_count", response=response, request=response.request)
 
     async def _scrape(self, result: Response | Failure, request: Request) -> None:
         slot = self._scraper.slot
@@ -123,4 +133,10 @@ class Visits:
             item = await self._scraper.itemproc.process_item_async(item)
         finally:
             slot.itemproc_size -= 1
-        self._signals.send_catch_log(signals.item_scraped, item=item, response=result, spider=self._crawler.spider)
+        self._tell(signals.item_scraped, "item_scraped_count", item=item, response=result)
+
+    def _tell(self, signal: object, stat: str, **named: Any) -> None:
+        if self._stats:
+            self._stats.inc_value(stat)
+        if any(getAllReceivers(self._crawler, signal)):
+            self._signals.send_catch_log(signal, spider=self._crawler.spider, **named)
