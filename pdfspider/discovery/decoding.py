@@ -1,0 +1,35 @@
+"""From the bytes of a page to its text."""
+
+from __future__ import annotations
+
+import re
+
+from w3lib.encoding import html_body_declared_encoding, read_bom, resolve_encoding
+
+# Python has codecs that are no charsets; some of them are slow on purpose-made input.
+_CHARSET = re.compile(r"utf|cp|iso|koi|mac|big5|gb|euc|shift|hz|tis|johab|ptcp|kz|ascii").match
+
+
+def decode(body: bytes | str, label: str | None) -> tuple[str, str]:
+    """The text and its encoding, found as browsers do: byte-order mark, header, meta element, guess."""
+    if isinstance(body, str):
+        return body, _charset(label) or "utf-8"
+    encoding, mark = read_bom(body)
+    if encoding is not None and mark is not None:
+        body = body[len(mark) :]
+    else:
+        encoding = _charset(label) or _charset(html_body_declared_encoding(body)) or _guess(body)
+    return body.decode(encoding, "replace"), encoding
+
+
+def _charset(label: str | None) -> str | None:
+    name = resolve_encoding(label) if label else None
+    return name if name and _CHARSET(name) else None
+
+
+def _guess(body: bytes) -> str:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"

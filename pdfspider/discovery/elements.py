@@ -1,0 +1,168 @@
+"""The rules for elements."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pdfspider.discovery.rules import Reference, rule, says_pdf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from selectolax.lexbor import LexborNode
+
+    Attributes = dict[str, str | None]
+
+_PAGE_RELATION = re.compile(
+    r"(?<!\S)(?:alternate|appendix|bookmark|canonical|chapter|contents|copyright|first|glossary|help|home|index|item"
+    r"|last|license|next|prev|previous|section|start|subsection|toc|top|up)(?!\S)"
+).search
+_RESOURCE_RELATION = re.compile(r"(?<!\S)(?:stylesheet|icon)(?!\S)").search
+_READABLE = frozenset(("", "text/html", "application/xhtml+xml"))
+_FEED_TYPES = frozenset(("application/rss+xml", "application/atom+xml"))
+_PDF_TYPES = frozenset(
+    ("application/pdf", "application/x-pdf", "application/acrobat", "applications/vnd.pdf", "text/pdf")
+)
+_DOCUMENT_METAS = frozenset(
+    ("citation_pdf_url", "bepress_citation_pdf_url", "wkhealth_pdf_url", "eprints.document_url")
+)
+_URL_META = re.compile(r"(?:dc|dcterms|og|twitter|prism|citation|eprints)[.:_]").match
+_REFRESH = re.compile(r"\s*+[0-9.]*+(?:\s*+[;,]|\s)\s*+(?:url\s*+=\s*+)?+(.+)", re.IGNORECASE | re.DOTALL).fullmatch
+_OBJECT_PARAMETERS = frozenset(("src", "movie", "file", "data", "filename", "url"))
+_ROOTED = re.compile(r"\s*+(?:https?:)?/", re.IGNORECASE).match
+_NOTHING: tuple[Reference, ...] = ()
+
+# "PDF", "Download PDF", "Als PDF ansehen (1,2 MB)", "Full text [pdf, 12 pages]"; not "How to make a PDF".
+_LONGEST_OFFER = 60
+_OFFER = re.compile(r"\W*(?:pdf\b.{0,24}|.{0,24}\bpdf)\W*(?:[(\[,:|/\u2013-].{0,24})?", re.DOTALL).fullmatch
+_NO_OFFER = re.compile(
+    r"reader|viewer|convert|editor|creat|software|plug-?in|tool|merge|\b(?:how|why|what|about)\b"
+).search
+
+
+@rule("a", "a", "area")
+def anchors(element: LexborNode) -> Iterable[Reference]:
+    attributes = element.attributes
+    href = attributes.get("href") or attributes.get("xlink:href")
+    if "download" not in attributes and "type" not in attributes:
+        return (Reference(href),)
+    saved_as_pdf = (attributes.get("download") or "").lower().endswith(".pdf")
+    return (Reference(href, saved_as_pdf or _type(attributes) in _PDF_TYPES),)
+
+
+@rule("link-text", "a", "area")
+def offers(element: LexborNode) -> Iterable[Reference]:
+    """Links whose text, image or title offers a PDF and says nothing else."""
+    text = element.text().strip() or _label(element)
+    if len(text) > _LONGEST_OFFER or "pdf" not in (text := text.lower()):
+        return _NOTHING
+    href = element.attributes.get("href") or ""
+    offered = _OFFER(text) and not _NO_OFFER(text) and "/wiki/" not in href
+    return (Reference(href, document=True),) if offered else _NOTHING
+
+
+def _label(element: LexborNode) -> str:
+    image, own = element.css_first("img"), element.attributes
+    shown = image.attributes if image else own
+    label = shown.get("alt") or shown.get("title") or own.get("title") or own.get("aria-label") or ""
+    return label.strip()
+
+
+@rule("iframe", "iframe")
+@rule("frame", "frame")
+def frames(element: LexborNode) -> Iterable[Reference]:
+    attributes = element.attributes
+    return (Reference(attributes.get("src") or attributes.get("data-src")),)
+
+
+@rule("embed", "embed")
+def embeds(element: LexborNode) -> Iterable[Reference]:
+    attributes = element.attributes
+    return (Reference(attributes.get("src"), _type(attributes) in _PDF_TYPES),)
+
+
+@rule("object", "object")
+def objects(element: LexborNode) -> Iterable[Reference]:
+    attributes = element.attributes
+    return (Reference(attributes.get("data"), _type(attributes) in _PDF_TYPES),)
+
+
+@rule("object", "param")
+def parameters(element: LexborNode) -> Iterable[Reference]:
+    attributes = element.attributes
+    named = (attributes.get("name") or "").lower() in _OBJECT_PARAMETERS
+    value = attributes.get("value") or ""
+    return (Reference(value, document=True),) if named and says_pdf(value) else _NOTHING
+
+
+@rule("form", "form")
+def forms(element: LexborNode) -> Iterable[Reference]:
+    """Buttons that fetch a PDF; forms that would send something are left alone."""
+    attributes = element.attributes
+    sends = (attributes.get("method") or "get").lower() != "get"
+    action = attributes.get("action") or ""
+    return (Reference(action, document=True),) if not sends and says_pdf(action) else _NOTHING
+
+
+@rule("link", "link")
+def related_pages(element: LexborNode) -> Iterable[Reference]:
+    """PDFs, and pages that belong together; no feeds and nothing that a page needs to be shown."""
+    attributes = element.attributes
+    return related(attributes.get("href"), attributes.get("rel") or "", _type(attributes))
+
+
+@rule("feed", "link")
+def feeds(element: LexborNode) -> Iterable[Reference]:
+    """The feeds of a site, named by the page that it was begun at."""
+    attributes = element.attributes
+    return (Reference(attributes.get("href")),) if _type(attributes) in _FEED_TYPES else _NOTHING
+
+
+def related(href: str | None, relation: str, kind: str) -> Iterable[Reference]:
+    """The target of a link with that relation and declared type, if it is worth following."""
+    if kind in _PDF_TYPES or says_pdf(href or ""):
+        return (Reference(href, document=True),)
+    relation = relation.lower()
+    is_page = kind in _READABLE and _PAGE_RELATION(relation) and not _RESOURCE_RELATION(relation)
+    return (Reference(href),) if is_page else _NOTHING
+
+
+@rule("meta-refresh", "meta")
+def refreshes(element: LexborNode) -> Iterator[Reference]:
+    attributes = element.attributes
+    if (attributes.get("http-equiv") or "").strip().lower() != "refresh":
+        return
+    target = _REFRESH(attributes.get("content") or "")
+    if target:
+        yield Reference(_unquoted(target[1]))
+
+
+@rule("citation-pdf", "meta")
+def citations(element: LexborNode) -> Iterable[Reference]:
+    """What publishers tell Google Scholar: https://scholar.google.com/intl/en/scholar/inclusion.html."""
+    attributes = element.attributes
+    return (Reference(attributes.get("content"), document=True),) if _name(attributes) in _DOCUMENT_METAS else _NOTHING
+
+
+@rule("meta-url", "meta")
+def described(element: LexborNode) -> Iterable[Reference]:
+    """Identifiers and addresses in a page's description that are those of a PDF."""
+    attributes = element.attributes
+    content = attributes.get("content") or ""
+    if says_pdf(content) and _ROOTED(content) and _URL_META(_name(attributes)):
+        return (Reference(content, document=True),)
+    return _NOTHING
+
+
+def _name(attributes: Attributes) -> str:
+    return (attributes.get("name") or attributes.get("property") or "").strip().lower()
+
+
+def _type(attributes: Attributes) -> str:
+    return (attributes.get("type") or "").partition(";")[0].strip().lower()
+
+
+def _unquoted(target: str) -> str:
+    quote = target[0]
+    return target[1:].partition(quote)[0] if quote in "\"'" else target

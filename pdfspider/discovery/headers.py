@@ -1,0 +1,25 @@
+"""The HTTP header ``Link`` (RFC 8288)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pdfspider.discovery.elements import related
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pdfspider.discovery.rules import Reference
+
+_LINK = re.compile(r"<([^<>]*+)>((?:\s*+;\s*+[^\s;,=<>\"]++(?:\s*+=\s*+(?:\"[^\"]*+\"|[^\s;,\"<>]*+))?+)*+)").finditer
+_PARAMETER = re.compile(r";\s*+([^\s;,=\"]++)\s*+=\s*+(?:\"([^\"]*+)\"|([^\s;,\"]*+))").findall
+
+
+def linked(headers: Iterable[str]) -> Iterator[Reference]:
+    """The targets in the values of the header, by their relations and declared types."""
+    for header in headers:
+        for match in _LINK(header):
+            given = {name.lower(): quoted or token for name, quoted, token in reversed(_PARAMETER(match[2]))}
+            kind = given.get("type", "").partition(";")[0].strip().lower()
+            yield from related(match[1], given.get("rel", ""), kind)

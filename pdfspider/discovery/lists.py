@@ -1,0 +1,151 @@
+"""What is no page and leads to PDFs: sitemaps, feeds, OAI-PMH, and plain lists of URLs.
+
+XML is read as text, tag by tag: nothing is expanded, nothing is fetched, and what is cut or broken gives what it has.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from html import unescape
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
+
+from pdfspider.discovery.rules import Reference, says_pdf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Found = Iterator[tuple[str, Reference]]
+
+SAME_DEPTH = frozenset(("robots-sitemap", "sitemap-index", "oai-next"))
+"""Techniques whose links are as deep as where they were found: further parts of the same list."""
+ANYWHERE = frozenset(("oai-pmh", "text-list"))
+"""Techniques that may lead out of the scope: their lists were handed in as seeds."""
+LISTED = SAME_DEPTH | ANYWHERE
+
+INFLATED = 16 * 1024 * 1024
+LONGEST = 50_000
+"""URLs of one list, as many as https://www.sitemaps.org/protocol.html allows."""
+_HEAD = 4_096
+_GZIP = b"\x1f\x8b"
+
+_PROLOGUE = r"\s*+(?:(?:<\?[^>]*+>|<!--.*?-->|<!DOCTYPE[^>\[]*+(?:\[[^\]]*+\]\s*+)?>)\s*+)*+"
+_ROOT = re.compile(
+    rf"\ufeff?{_PROLOGUE}<(?:[\w.-]+:)?(urlset|sitemapindex|rss|feed|RDF|OAI-PMH)[\s>]", re.IGNORECASE | re.DOTALL
+).match
+_TAG = re.compile(
+    r"<!--(?:.*?-->|.*)"
+    r"|<(?:([\w.-]{1,40}+):)?([A-Za-z]\w{0,40}+)(\s[^<>]{0,8192}+)?>\s*+(?:<!\[CDATA\[(.*?)(?:\]\]>|\Z)|([^<]*+))",
+    re.DOTALL,
+).finditer
+_ATTRIBUTE = re.compile(r"""([\w:.-]{1,40}+)\s{0,9}=\s{0,9}(?:"([^"]*+)"|'([^']*+)')""").findall
+_ADDRESS = re.compile(r"https?://\S", re.IGNORECASE).match
+_LINE = re.compile(r"\ufeff?(?:[ \t]*+(?:#[^\n]*+)?\r?\n)*+[ \t]*+https?://\S", re.IGNORECASE).match
+_PLAIN_TYPES = ("text/plain", "text/uri-list", "text/csv", "")
+
+
+class ListReader(NamedTuple):
+    """How a list is read, and how the HTML in it is found."""
+
+    read: Callable[[str], Found]
+    html: Callable[[str], str] = lambda _: ""
+
+
+def unpacked(body: bytes, limit: int = INFLATED) -> bytes:
+    """``body`` without its gzip, at most ``limit`` bytes of it, as far as it can be undone."""
+    if not body.startswith(_GZIP):
+        return body
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, limit)
+    except zlib.error:
+        return b""
+
+
+def is_list(head: bytes, content_type: str | None, technique: str | None) -> bool:
+    """Whether the body that begins with ``head`` is a list of URLs, to be read as a whole.
+
+    ``technique`` is that by which its own URL was found: some lists count only where they were handed in.
+    """
+    text = unpacked(bytes(head[:_HEAD]), _HEAD).decode("utf-8", "replace")
+    return list_reader(text, content_type, technique) is not None
+
+
+def list_reader(text: str, content_type: str | None, technique: str | None) -> ListReader | None:
+    """What reads a list that begins as ``text`` does; None where it is none."""
+    head = text[:_HEAD]
+    root = _ROOT(head) if "<" in head else None
+    if root is not None:
+        if root[1].lower() == "oai-pmh":
+            return ListReader(_records) if technique in ("seed", "oai-next") else None
+        return _READERS[root[1].lower()]
+    declared = (content_type or "").partition(";")[0].strip().lower()
+    return ListReader(_lines) if technique == "seed" and declared in _PLAIN_TYPES and _LINE(head) else None
+
+
+def _pages(text: str) -> Found:
+    for prefix, name, _, value in _elements(text):
+        if name == "loc" and prefix not in ("image", "video"):
+            yield "sitemap", Reference(value)
+
+
+def _sitemaps(text: str) -> Found:
+    for _, name, _, value in _elements(text):
+        if name == "loc":
+            yield "sitemap-index", Reference(value)
+
+
+def _entries(text: str) -> Found:
+    """Links and enclosures of RSS and Atom."""
+    for _, name, attributes, value in _elements(text):
+        if name == "guid" and not _ADDRESS(value):
+            continue
+        if name in ("link", "enclosure", "content", "guid"):
+            given = {key.lower(): unescape(one or other) for key, one, other in _ATTRIBUTE(attributes)}
+            href = given.get("href") or given.get("url") or given.get("src") or (value if name != "content" else "")
+            is_pdf = given.get("type", "").lower().startswith("application/pdf")
+            if given.get("rel", "alternate") in ("alternate", "enclosure", "related", "via", "next"):
+                yield "feed", Reference(href, is_pdf)
+
+
+def feed_html(text: str) -> str:
+    """The pieces of HTML that the entries of a feed contain, one after the other."""
+    names = ("description", "encoded", "content", "summary")
+    return "\n".join(value for _, name, _, value in _elements(text) if name in names and "<" in value)
+
+
+def _records(text: str) -> Found:
+    """Identifiers and files that the records of https://www.openarchives.org/OAI/openarchivesprotocol.html name."""
+    for _, name, _, value in _elements(text):
+        if name == "resumptiontoken" and value:
+            yield "oai-next", Reference(f"?verb=ListRecords&resumptionToken={quote(value, safe='')}")
+        elif _ADDRESS(value) and (name in ("identifier", "url", "uri", "fulltext") or says_pdf(value)):
+            yield "oai-pmh", Reference(value)
+
+
+def _lines(text: str) -> Found:
+    for line in text.splitlines()[:LONGEST]:
+        if _ADDRESS(line.strip()):
+            yield "text-list", Reference(line.strip().partition(" ")[0])
+
+
+def _elements(text: str) -> Iterator[tuple[str, str, str, str]]:
+    """Prefix, name, attributes and text of each element, as far as the bound on their number."""
+    found = 0
+    for match in _TAG(text):
+        if match[2] is None:
+            continue
+        value = match[4] if match[4] is not None else unescape(match[5])
+        yield match[1] or "", match[2].lower(), match[3] or "", value.strip()
+        found += match[2].lower() in ("loc", "link", "item", "entry", "record")
+        if found >= LONGEST:
+            return
+
+
+_READERS = {
+    "urlset": ListReader(_pages),
+    "sitemapindex": ListReader(_sitemaps),
+    "rss": ListReader(_entries, feed_html),
+    "feed": ListReader(_entries, feed_html),
+    "rdf": ListReader(_entries, feed_html),
+}

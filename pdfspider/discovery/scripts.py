@@ -1,0 +1,123 @@
+"""The rules for scripts: JSON, and addresses that stand in quotes. Scripts are read, not run."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+from typing import TYPE_CHECKING, Any
+
+from pdfspider.discovery.rules import Reference, never_page, rule, says_pdf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from selectolax.lexbor import LexborNode
+
+LIMIT = 2 * 1024 * 1024
+"""Characters of one script that are looked at."""
+
+_VALUE = r"""[^"'`<>\s\\]*+(?:\\{1,3}[^\s"'`<>\\][^"'`<>\s\\]*+)*+"""
+_END = r"""\\{0,3}["'`](?!\s{0,9}\+)"""
+_QUOTED = re.compile(rf"""(?<=["'`]){_VALUE}(?={_END})""")
+_NAMED = re.compile(
+    rf"""(?<![\w-])([\w-]{{0,40}}?pdf[\w-]{{0,40}}+)\\{{0,3}}["']?\s{{0,9}}[:=]\s{{0,9}}\\{{0,3}}["'`]({_VALUE}){_END}""",
+    re.IGNORECASE,
+)
+_TARGET = r"""["']([^"'<>\s]{1,2048}+)["']"""
+_LOCATION = re.compile(
+    rf"(?<![\w$-])location(?:\.href)?\s{{0,9}}=(?!=)\s{{0,9}}{_TARGET}(?!\s{{0,9}}\+)"
+    rf"|(?<![\w$-])location\.(?:replace|assign)\(\s{{0,9}}{_TARGET}\s{{0,9}}\)"
+)
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+_TEMPLATE = re.compile(r"[{}*^|]|%s").search
+_ADDRESS = re.compile(r"https?://|\.{0,2}/[^/]|//[\w-]", re.IGNORECASE).match
+_FURNITURE = re.compile(r"icon|worker|viewer|script|css|js$|image|img|thumb|logo|preview", re.IGNORECASE).search
+
+_LINKS = ("contentUrl", "url", "embedUrl", "downloadUrl", "associatedMedia", "encoding", "distribution", "@id")
+_FORMATS = ("encodingFormat", "fileFormat")
+
+
+@rule("json-ld", "script")
+def linked_data(element: LexborNode) -> Iterable[Reference]:
+    """Files that the page describes as PDFs in the vocabulary of https://schema.org/MediaObject."""
+    if (element.attributes.get("type") or "").strip().lower() != "application/ld+json":
+        return ()
+    text = element.text()[:LIMIT]
+    return _described(text) if "pdf" in text.lower() else ()
+
+
+def _described(text: str) -> Iterator[Reference]:
+    try:
+        waiting: list[Any] = [json.loads(text)]
+    except (ValueError, RecursionError):
+        return
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            yield from _files_of(node)
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node
+
+
+def _files_of(node: dict[str, Any]) -> Iterator[Reference]:
+    is_pdf = any("pdf" in value.lower() for key in _FORMATS for value in _texts(node.get(key)))
+    for key in _LINKS:
+        for value in _texts(node.get(key)):
+            if says_pdf(value) or (is_pdf and key in ("contentUrl", "url")):
+                yield Reference(value, document=True)
+
+
+def _texts(value: Any) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    return [value for value in values if isinstance(value, str)]
+
+
+@rule("script-url", "script")
+def named_files(element: LexborNode) -> Iterable[Reference]:
+    text = element.text()[:LIMIT]
+    return files_in(text) if "pdf" in text.lower() else ()
+
+
+def files_in(script: str) -> Iterator[Reference]:
+    """What stands in quotes and ends in ``.pdf``, and the addresses with a name that says so: ``pdfUrl``."""
+    for match in _QUOTED.finditer(script):
+        if ".pdf" not in match[0].lower() or script[max(0, match.start() - 9) : match.start() - 1].rstrip()[-1:] == "+":
+            continue
+        value = plain(match[0])
+        if says_pdf(value) and not _TEMPLATE(value) and value[:4].lower() != ".pdf":
+            yield Reference(value, document=True)
+    for match in _NAMED.finditer(script):
+        value = plain(match[2])
+        if named_address(match[1], value):
+            yield Reference(value, document=True)
+
+
+def named_address(name: str, value: str) -> bool:
+    """Whether ``value`` is an address, of what ``name`` calls a PDF."""
+    if _FURNITURE(name) or not _ADDRESS(value):
+        return False
+    return "pdf" in name.lower() and not _TEMPLATE(value) and not never_page(value)
+
+
+@rule("script-location", "script")
+def bounces(element: LexborNode) -> Iterable[Reference]:
+    text = element.text()[:LIMIT]
+    return targets_in(text) if "location" in text else ()
+
+
+def targets_in(script: str) -> Iterator[Reference]:
+    """Where a script sends the browser to."""
+    for match in _LOCATION.finditer(script):
+        target = plain(match[1] or match[2])
+        if "/" in target or "." in target or "?" in target:
+            yield Reference(target)
+
+
+def plain(value: str) -> str:
+    """A value without the escapes of JavaScript, twice where it stood in a string itself, and of HTML."""
+    for _ in range(2):
+        if "\\" in value:
+            value = _ESCAPE.sub(lambda found: found[3] or chr(int(found[1] or found[2], 16)), value)
+    return unescape(value) if "&" in value else value

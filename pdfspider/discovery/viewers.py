@@ -1,0 +1,76 @@
+"""Viewers: pages that show a document which their own URL names."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from pdfspider.discovery.rules import Reference, says_pdf
+from pdfspider.discovery.urls import join
+
+_DEPTH = 3
+_CARRIES = re.compile(r"[?&#](?:file|url|src|pdf|doc|document|q|u|link|target)=", re.IGNORECASE).search
+_FIELD = re.compile(r"[?&#;](file|url|src|pdf|doc|document|q|u|link|target)=([^&#]+)", re.IGNORECASE).finditer
+_ENCODED_ADDRESS = re.compile(r"(?:https?)?%(?:25)*(?:3a|2f)", re.IGNORECASE).match
+_ADDRESS = re.compile(r"https?://|//[\w-]", re.IGNORECASE).match
+_EXTENSION = re.compile(r"chrome-extension://[a-z]+/(?=https?://)").match
+
+# pdf.js and its like, Google's, and Microsoft's.
+_VIEWERS = frozenset(("viewer", "viewerng", "gview", "pdfviewer", "pdf-viewer", "pdf_viewer", "webviewer"))
+_VIEWERS_PLACES = ("pdfjs", "pdf.js", "pdf-js", "//view.officeapps.live.com/op/")
+_VIEWERS_FIELDS = frozenset(("file", "url", "src", "pdf"))
+_OTHER_DOCUMENT = re.compile(r"\.(?:docx?|xlsx?|pptx?|od[tsp]|rtf|csv|txt|epub)(?:$|[?#])", re.IGNORECASE).search
+
+
+class Shown(NamedTuple):
+    """What a URL names in its query or fragment; ``alone`` where the URL itself is but a shell around it."""
+
+    reference: Reference
+    alone: bool
+
+
+def shown_by(href: str) -> Shown | None:
+    """The document that the viewer at ``href`` (as written) shows, through viewers in viewers."""
+    if "=" not in href and ":" not in href[:20]:
+        return None
+    shown, alone = None, True
+    for _ in range(_DEPTH):
+        inner = _unwrap(href)
+        if inner is None:
+            break
+        within, shown, alone = href, inner.reference, alone and inner.alone
+        href = shown.href or ""
+        if _ADDRESS(within) and not _ADDRESS(href):
+            href = join(within, href) or href
+    return Shown(Reference(href, shown.document), alone) if shown else None
+
+
+def _unwrap(href: str) -> Shown | None:
+    if extension := _EXTENSION(href):
+        return Shown(Reference(href[extension.end() :], document=True), alone=True)
+    if not _CARRIES(href):
+        return None
+    page = href.partition("#")[0].partition("?")[0]
+    viewer = _is_viewer(page.lower())
+    for match in _FIELD(href):
+        value = _decoded(match[2])
+        if viewer and match[1].lower() in _VIEWERS_FIELDS and ("/" in value or says_pdf(value)):
+            return Shown(Reference(value, says_pdf(value) or not _OTHER_DOCUMENT(value)), alone=True)
+        if _ADDRESS(value) and says_pdf(value):
+            return Shown(Reference(value, document=True), alone=False)
+    return None
+
+
+def _is_viewer(page: str) -> bool:
+    name = page.rstrip("/").rpartition("/")[2].partition(".")[0]
+    return name in _VIEWERS or any(place in page for place in _VIEWERS_PLACES)
+
+
+def _decoded(value: str) -> str:
+    value = unquote(value)
+    for _ in range(_DEPTH):
+        if not _ENCODED_ADDRESS(value):
+            break
+        value = unquote(value)
+    return value
