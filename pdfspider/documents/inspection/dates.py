@@ -1,0 +1,41 @@
+"""The dates of PDF (ISO 32000, 7.9.4), as ISO 8601."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+PARTS = re.compile(
+    r"(?:D:)?\s*(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d))?)?)?)?)?"
+    r"\s*(?:(Z)|([+-])(\d\d)'?(?:(\d\d)'?)?)?",
+    re.ASCII,
+)
+FORMS = ("{}", "{}-{}", "{}-{}-{}", "{}-{}-{}T{}:00", "{}-{}-{}T{}:{}", "{}-{}-{}T{}:{}:{}")
+
+
+def iso_date(text: str) -> str | None:
+    """As precise as the date is; None where it is none. Some writers use ISO 8601 to begin with.
+
+    An offset that makes no sense is left out.
+    """
+    text = text.strip()
+    found = PARTS.match(text)
+    if found is None or text[4:5] == "-":
+        return _checked(text)
+    numbers = [part for part in found.groups()[:6] if part is not None]
+    date = FORMS[len(numbers) - 1].format(*numbers)
+    offset = _offset(found) if len(numbers) > 3 else ""
+    return (_checked(date + offset) or _checked(date)) if len(numbers) > 2 else _checked(f"{date}-01-01"[:10]) and date
+
+
+def _offset(found: re.Match[str]) -> str:
+    zulu, sign, hours, minutes = found.groups()[6:]
+    return "+00:00" if zulu else f"{sign}{hours}:{minutes or '00'}" if sign else ""
+
+
+def _checked(text: str) -> str | None:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return text

@@ -1,0 +1,101 @@
+"""Reads a document with PDFium: everything here runs behind the limits, for PDFium can be made to abort or to hang."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pypdfium2 import PdfDocument, PdfiumError, raw
+
+from pdfspider.documents.inspection import pages
+from pdfspider.documents.inspection.dates import iso_date
+from pdfspider.documents.inspection.report import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pdfspider.documents.inspection.limits import Limits
+
+HEAD = 2048
+LINEARIZED = re.compile(rb"/Linearized\b")
+TEXTS = {
+    "title": b"Title",
+    "author": b"Author",
+    "subject": b"Subject",
+    "keywords": b"Keywords",
+    "creator": b"Creator",
+    "producer": b"Producer",
+}
+LONGEST = 4_096
+"""Characters of one text."""
+LOCKED = {raw.FPDF_ERR_PASSWORD: "needs a password", raw.FPDF_ERR_SECURITY: "unknown encryption"}
+
+
+def read(path: str, limits: Limits) -> Iterator[dict[str, Any]]:
+    """What is found, part by part, the cheap and sure first; the last part has the status. Raises OSError.
+
+    Each part wakes the asking process, so there are few.
+    """
+    with Path(path).open("rb") as file:
+        linearized = bool(LINEARIZED.search(file.read(HEAD)))
+    try:
+        document = PdfDocument(path)
+    except PdfiumError as error:
+        yield {"linearized": linearized, **_closed(error)}
+        return
+    with document:
+        yield {"linearized": linearized, **_facts(document)}
+        yield from _contents(document, limits)
+
+
+def _closed(error: PdfiumError) -> dict[str, Any]:
+    if error.err_code in LOCKED:
+        return {"status": Status.ENCRYPTED.value, "reason": LOCKED[error.err_code], "encrypted": True}
+    reason = "not readable as a PDF" if error.err_code else "no pages"
+    return {"status": Status.DAMAGED.value, "reason": reason}
+
+
+def _facts(document: PdfDocument) -> dict[str, Any]:
+    version = document.get_version()
+    return {
+        "pages": len(document),
+        **{name: _meta(document, key) or None for name, key in TEXTS.items()},
+        "created": iso_date(_meta(document, b"CreationDate")),
+        "modified": iso_date(_meta(document, b"ModDate")),
+        "pdf_version": f"{version // 10}.{version % 10}" if version else None,
+        "encrypted": raw.FPDF_GetSecurityHandlerRevision(document) != -1,
+        "language": _wide(raw.FPDFCatalog_GetLanguage, document) or None,
+        "tagged": bool(raw.FPDFCatalog_IsTagged(document)),
+    }
+
+
+def _contents(document: PdfDocument, limits: Limits) -> Iterator[dict[str, Any]]:
+    try:
+        found = pages.sample(document)
+    except PdfiumError as error:
+        yield {"status": Status.DAMAGED.value, "reason": str(error)}
+        return
+    options = {"text": pages.first_text, "links": pages.links, "thumbnail": pages.thumbnail}
+    for name, look in options.items():
+        if getattr(limits, name):
+            yield found
+            with suppress(PdfiumError):
+                found = {name: look(document)}
+    yield {**found, "status": Status.OK.value}
+
+
+def _meta(document: PdfDocument, key: bytes) -> str:
+    return _wide(raw.FPDF_GetMetaText, document, key)
+
+
+def _wide(function: Any, *arguments: Any) -> str:
+    """The text that a function of PDFium writes as UTF-16; it may be broken in the document."""
+    size = function(*arguments, None, 0)
+    if size <= 2:
+        return ""
+    buffer = ctypes.create_string_buffer(size)
+    function(*arguments, ctypes.cast(buffer, function.argtypes[-2]), size)
+    return buffer.raw[: min(size - 2, 2 * LONGEST)].decode("utf-16-le", "replace").strip()

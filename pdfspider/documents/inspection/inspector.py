@@ -1,0 +1,227 @@
+"""Has documents inspected by a process, one after the other; the process may die, and is then replaced."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from pdfspider.documents.inspection.limits import MEBIBYTE
+from pdfspider.documents.inspection.report import InvalidAnswer, Report, Status
+from pdfspider.exceptions import ConfigurationError, PdfSpiderError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from resource import struct_rusage
+
+    from pdfspider.documents.inspection.limits import Limits
+
+PROGRAM = ("-m", "pdfspider.documents.inspection.process")
+START = 60.0
+"""Seconds within which a process must be ready."""
+DEATH = 1.0
+"""Seconds that a process may take to die once it has closed its end."""
+PAUSE = 0.005
+KIBIBYTE = 1 << 10
+MUCH = 0.5
+"""The part of the allowed memory from which on it is taken for the cause of a death."""
+LONGEST_ANSWER = 8 << 20
+CHUNK = 1 << 16
+SIGNALS: dict[int, str] = {number.value: number.name for number in signal.Signals}
+ENVIRONMENT = ("LD_LIBRARY_PATH", "PYTHONHOME", "LANG", "LC_ALL")
+SHARED_FATE = (Status.MEMORY, Status.CRASHED)
+"""Ends that may be owed to what the process read before."""
+
+
+class Unavailable(PdfSpiderError):  # noqa: N818
+    """The document cannot be read from its place."""
+
+
+class Stopped(PdfSpiderError):  # noqa: N818
+    """The inspector was closed meanwhile."""
+
+
+class _Ended(Exception):  # noqa: N818
+    """The process is gone, or it is no use any longer."""
+
+    def __init__(self, status: Status | None = None, reason: str = "") -> None:
+        self.status, self.reason = status, reason
+
+
+class Inspector:
+    """Blocks: to be used in a thread, one document at a time; ``close`` may be called from another one."""
+
+    def __init__(self, limits: Limits, program: Sequence[str] = PROGRAM) -> None:
+        self.limits = limits
+        self.isolated = False
+        """Whether the kernel keeps the present process from the network."""
+        self._program = program
+        self._process: subprocess.Popen[bytes] | None = None
+        self._served = self._peak = 0
+        self._rest = b""
+        self._parts: dict[str, Any] = {}
+        self._closed = False
+        self._working, self._reaping = threading.Lock(), threading.Lock()
+
+    def inspect(self, path: str) -> Report:
+        """The report on the PDF at this path, whatever it does to the process.
+
+        Raises Unavailable when the file cannot be read, ConfigurationError when no process can be started, and Stopped.
+        """
+        with self._working:
+            self._make_ready()
+            began, fresh = time.monotonic(), self._served == 0
+            report = self._attempt(path, began + self.limits.timeout)
+            if report.status in SHARED_FATE and not fresh:
+                self._make_ready()
+                report = self._attempt(path, began + self.limits.timeout)
+            report.seconds = time.monotonic() - began
+            return report
+
+    def close(self) -> None:
+        """Ends the process at once, and with it what is under way."""
+        self._closed = True
+        with self._reaping:
+            if self._process is not None:
+                os.kill(self._process.pid, signal.SIGKILL)
+        with self._working:
+            self._end()
+
+    def _attempt(self, path: str, deadline: float) -> Report:
+        self._served += 1
+        self._parts = {}
+        try:
+            report = self._ask(path, deadline)
+        except _Ended as ended:
+            status, reason = self._explain(ended)
+            report = Report.of({**self._parts, "status": status.value, "reason": reason})
+        if report.status in SHARED_FATE or self._served >= self.limits.documents:
+            self._end()
+        return report
+
+    def _ask(self, path: str, deadline: float) -> Report:
+        """Raises _Ended and Unavailable."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(path).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError:
+            raise _Ended from None
+        while True:
+            part = self._next_part(deadline)
+            if "unavailable" in part:
+                raise Unavailable(str(part["unavailable"]))
+            parts = {**self._parts, **part}
+            try:
+                report = Report.of({"status": Status.OK.value, **parts})
+            except InvalidAnswer as error:
+                raise _Ended(Status.CRASHED, str(error)) from None
+            if "status" in part:
+                return report
+            self._parts = parts
+
+    def _next_part(self, deadline: float) -> dict[str, Any]:
+        while b"\n" not in self._rest:
+            self._rest += self._read(deadline)
+            if len(self._rest) > LONGEST_ANSWER:
+                raise _Ended(Status.CRASHED, "the answer has no end")
+        line, self._rest = self._rest.split(b"\n", 1)
+        try:
+            part = json.loads(line)
+        except (ValueError, RecursionError):
+            part = None
+        if not isinstance(part, dict):
+            raise _Ended(Status.CRASHED, str(InvalidAnswer()))
+        return part
+
+    def _read(self, deadline: float) -> bytes:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        descriptor = self._process.stdout.fileno()
+        wait = select.poll()
+        wait.register(descriptor, select.POLLIN)
+        if not wait.poll(max(deadline - time.monotonic(), 0) * 1000):
+            raise _Ended(Status.TIMEOUT, f"not done within {self.limits.timeout:g} s")
+        content = os.read(descriptor, CHUNK)
+        if not content:
+            raise _Ended
+        return content
+
+    def _make_ready(self) -> None:
+        if self._closed:
+            raise Stopped
+        if self._process is None:
+            self._start()
+
+    def _start(self) -> None:
+        """Only what it needs to find its modules is handed on of the environment."""
+        environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+        self._process = subprocess.Popen(
+            [sys.executable, *self._program, json.dumps(asdict(self.limits))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            process_group=0,  # a Ctrl-C is not meant for it
+        )
+        self._served, self._rest = 0, b""
+        if self._closed:
+            self._end()
+            raise Stopped
+        try:
+            ready = self._next_part(time.monotonic() + START)
+        except _Ended as ended:
+            _, reason = self._explain(ended)
+            raise ConfigurationError(f"PDFs cannot be inspected: the process does not start ({reason})") from None
+        self.isolated, self._peak = bool(ready.get("isolated")), int(ready.get("peak", 0))
+
+    def _explain(self, ended: _Ended) -> tuple[Status, str]:
+        """Ends what is left of the process; how it died decides where nothing else is known."""
+        code, usage = self._end(0.0 if ended.status else DEATH)
+        if self._closed:
+            raise Stopped
+        return (ended.status, ended.reason) if ended.status else self._cause(code, usage)
+
+    def _cause(self, code: int, usage: struct_rusage | None) -> tuple[Status, str]:
+        """Why a process ended that gave no answer. What runs out of memory dies in many ways."""
+        if code == -signal.SIGXCPU:
+            return Status.TIMEOUT, f"more than {self.limits.timeout:g} s of CPU"
+        how = SIGNALS.get(-code, f"exit code {code}")
+        peak = usage.ru_maxrss if usage else 0
+        if peak > self._peak and peak * KIBIBYTE > self.limits.memory * MUCH:
+            return Status.MEMORY, f"{how} with {peak * KIBIBYTE // MEBIBYTE} MiB in use"
+        return Status.CRASHED, how
+
+    def _end(self, patience: float = 0.0) -> tuple[int, struct_rusage | None]:
+        """The exit code, and what the process used; it is killed if it has not ended by itself in time."""
+        deadline = time.monotonic() + patience
+        while True:
+            with self._reaping:
+                if self._process is None:
+                    return 0, None
+                pid, status, usage = os.wait4(self._process.pid, os.WNOHANG)
+                if pid:
+                    return self._forget(status), usage
+                if time.monotonic() >= deadline:
+                    os.kill(self._process.pid, signal.SIGKILL)
+            time.sleep(PAUSE)
+
+    def _forget(self, status: int) -> int:
+        process, self._process = self._process, None
+        assert process is not None
+        process.returncode = os.waitstatus_to_exitcode(status)
+        for pipe in (process.stdin, process.stdout):
+            with suppress(OSError):
+                assert pipe is not None
+                pipe.close()
+        return process.returncode

@@ -1,0 +1,114 @@
+"""What is on a document's pages."""
+
+from __future__ import annotations
+
+import base64
+import ctypes
+import math
+from contextlib import closing
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from pypdfium2 import PdfiumError, raw
+
+from pdfspider.documents.inspection.png import png
+from pdfspider.documents.inspection.report import Content
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pypdfium2 import PdfDocument, PdfPage
+
+SAMPLE = 8
+"""Pages, evenly spread."""
+OBJECTS = 5_000
+"""Of a page that are looked at."""
+DEPTH = 3
+"""Of forms within forms."""
+COVERED = 0.5
+"""The part of a page from which on an image is a scan of it."""
+STAMP = 50
+"""Characters on a scanned page that may be a stamp or a page number."""
+SIDE = 256
+"""Pixels of the thumbnail's longer side."""
+TEXT = 16_384
+"""Characters of the first page that are kept."""
+LINKED_PAGES = 100
+LINKS = 1_000
+URI = 2_048
+"""Bytes; a longer one leads nowhere."""
+
+
+def sample(document: PdfDocument) -> dict[str, Any]:
+    """Raises PdfiumError where no page can be loaded."""
+    total, read = len(document), min(SAMPLE, len(document))
+    seen = [_look(page) for page in _loadable(document, [i * total // read for i in range(read)])]
+    if not seen:
+        raise PdfiumError("No page can be loaded")
+    kinds = {kind for _, kind in seen} - {Content.NONE}
+    content = kinds.pop() if len(kinds) == 1 else Content.MIXED if kinds else Content.NONE
+    return {"content": content.value, "characters": sum(number for number, _ in seen) // len(seen)}
+
+
+def first_text(document: PdfDocument) -> str:
+    with closing(document[0]) as page, closing(page.get_textpage()) as textpage:
+        buffer = (ctypes.c_ushort * (TEXT + 1))()
+        written = raw.FPDFText_GetText(textpage, 0, TEXT, buffer)
+        return bytes(buffer)[: 2 * max(written - 1, 0)].decode("utf-16-le", "replace")
+
+
+def links(document: PdfDocument) -> list[str]:
+    """Each URI that an annotation leads to, once."""
+    found: dict[str, None] = {}
+    for page in _loadable(document, range(min(LINKED_PAGES, len(document)))):
+        for uri in islice(_uris(document, page), LINKS):
+            found[uri] = None
+    return list(islice(found, LINKS))
+
+
+def thumbnail(document: PdfDocument) -> str:
+    """A PNG of the first page in base64, whatever size the page says it has."""
+    with closing(document[0]) as page:
+        longer = max(page.get_size())
+        scale = SIDE / longer if math.isfinite(longer) and longer > 0 else 1.0
+        if scale * longer > SIDE + 1 or not scale:
+            raise PdfiumError("The page has no size")
+        bitmap = page.render(scale=scale, rev_byteorder=True, draw_annots=False, prefer_bgrx=False)
+        content = bytes(bitmap.buffer)
+    lines = (content[y * bitmap.stride :][: 3 * bitmap.width] for y in range(bitmap.height))
+    return base64.b64encode(png(bitmap.width, bitmap.height, lines)).decode()
+
+
+def _loadable(document: PdfDocument, numbers: Any) -> Iterator[PdfPage]:
+    for number in numbers:
+        try:
+            page = document[number]
+        except PdfiumError:
+            continue
+        with closing(page):
+            yield page
+
+
+def _look(page: PdfPage) -> tuple[int, Content]:
+    with closing(page.get_textpage()) as textpage:
+        characters = max(textpage.count_chars(), 0)
+    scanned = characters < STAMP and _covered(page) >= COVERED
+    return characters, Content.SCANNED if scanned else Content.TEXT if characters else Content.NONE
+
+
+def _covered(page: PdfPage) -> float:
+    """The part of the page that its largest image covers."""
+    left, bottom, right, top = page.get_bbox()
+    area = (right - left) * (top - bottom)
+    images = page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=DEPTH)
+    bounds = (image.get_bounds() for image in islice(images, OBJECTS))
+    return max((abs((x1 - x0) * (y1 - y0)) for x0, y0, x1, y1 in bounds), default=0.0) / area if area else 0.0
+
+
+def _uris(document: PdfDocument, page: PdfPage) -> Iterator[str]:
+    position, link = ctypes.c_int(0), raw.FPDF_LINK()
+    buffer = ctypes.create_string_buffer(URI)
+    while raw.FPDFLink_Enumerate(page, position, link):
+        size = raw.FPDFAction_GetURIPath(document, raw.FPDFLink_GetAction(link), buffer, URI)
+        if 1 < size <= URI:
+            yield buffer.raw[: size - 1].decode("utf-8", "replace")

@@ -1,0 +1,106 @@
+"""What an inspection finds, and the check of what a process says that it found."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from pdfspider.exceptions import PdfSpiderError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Status(StrEnum):
+    """How an inspection ended; always one of these."""
+
+    OK = "ok"
+    ENCRYPTED = "encrypted"
+    """It cannot be opened without a password."""
+    DAMAGED = "damaged"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    CRASHED = "crashed"
+
+
+class Content(StrEnum):
+    """What the sampled pages are made of."""
+
+    TEXT = "text"
+    SCANNED = "scanned"
+    """Images that cover the page, and no text."""
+    MIXED = "mixed"
+    NONE = "none"
+
+
+class InvalidAnswer(PdfSpiderError):  # noqa: N818
+    """The inspecting process said something that makes no sense."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """What is known of one document; None where the document does not say, or where it was not asked."""
+
+    status: Status
+    reason: str | None = None
+    pages: int | None = None
+    title: str | None = None
+    author: str | None = None
+    subject: str | None = None
+    keywords: str | None = None
+    created: str | None = None
+    """ISO 8601, as precise as the document has it; without an offset where it names none."""
+    modified: str | None = None
+    creator: str | None = None
+    producer: str | None = None
+    pdf_version: str | None = None
+    encrypted: bool | None = None
+    language: str | None = None
+    tagged: bool | None = None
+    linearized: bool | None = None
+    content: Content | None = None
+    characters: int | None = None
+    """On an average page of the sample."""
+    links: list[str] | None = None
+    text: str | None = None
+    thumbnail: bytes | None = None
+    """A PNG."""
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Report:
+        """From what a process said, which a hostile document may have had a hand in. Raises InvalidAnswer."""
+        unknown = answer.keys() - NAMES
+        if unknown or not all(_fits(name, value) for name, value in answer.items()):
+            raise InvalidAnswer
+        try:
+            status, content = Status(answer["status"]), answer.get("content")
+            png = answer.get("thumbnail")
+            read = {
+                "status": status,
+                "content": Content(content) if content else None,
+                "thumbnail": base64.b64decode(png, validate=True) if png else None,
+            }
+        except (KeyError, ValueError, binascii.Error):
+            raise InvalidAnswer from None
+        return cls(**{**answer, **read})
+
+
+FIELDS = [field.name for field in fields(Report)]
+NAMES = {*FIELDS} - {"seconds"}
+NUMBERS = {"pages", "characters"}
+FLAGS = {"encrypted", "tagged", "linearized"}
+LARGEST = 1 << 31
+
+
+def _fits(name: str, value: Any) -> bool:
+    if value is None:
+        return True
+    if name == "links":
+        return isinstance(value, list) and all(isinstance(link, str) for link in value)
+    if name in NUMBERS:
+        return type(value) is int and 0 <= value < LARGEST
+    return isinstance(value, bool if name in FLAGS else str)
