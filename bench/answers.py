@@ -57,7 +57,7 @@ class Answers:
     crawl_delay: float | None = None
     robots_deny: Sequence[str] = ()
 
-    def to(self, address: str, target: str) -> Answer:
+    def to(self, address: str, target: str, _head: str = "") -> Answer:
         reply = self._find(address, target)
         return reply._replace(delay=reply.delay + self.latency)
 

@@ -18,11 +18,14 @@ REQUEST_LINE = re.compile(r"(GET|HEAD) (\S+) (HTTP/1\.[01])(?:\r\n|$)")
 
 
 class HttpProtocol(asyncio.Protocol):
-    """GET and HEAD, one request after the other on a connection that is kept open."""
+    """GET and HEAD, one request after the other on a connection that is kept open.
+
+    ``answer_to`` gets the address, the target and the head of a request.
+    """
 
     _transport: asyncio.Transport
 
-    def __init__(self, answer_to: Callable[[str, str], Answer], log: RequestLog, address: str) -> None:
+    def __init__(self, answer_to: Callable[[str, str, str], Answer], log: RequestLog, address: str) -> None:
         self._answer_to = answer_to
         self._log = log
         self._address = address
@@ -55,7 +58,7 @@ class HttpProtocol(asyncio.Protocol):
             self._transport.close()
             return
         method, target, version = request.groups()
-        answer = self._answer_to(self._address, target)
+        answer = self._answer_to(self._address, target, head)
         self._close = answer.close or version == "HTTP/1.0" or "connection: close" in head.lower()
         self._number = self._log.received(received, self._address, method, target, answer.status)
         parts = [answer.head, *(answer.body if method == "GET" else ())]

@@ -23,7 +23,7 @@ import sys
 import tempfile
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import uvloop
 
@@ -35,6 +35,10 @@ from bench.site import Site
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from bench.shaped.answers import ShapedAnswers
+    from bench.shaped.site import Shaped
+
+S = TypeVar("S", "Site", "Shaped")
 FLUSH_SECONDS = 0.2
 STOP_SECONDS = 10
 BIND_TRIES = 50
@@ -43,10 +47,10 @@ PROJECT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
-class Server:
+class Server(Generic[S]):
     """A running server; ``site`` knows its port."""
 
-    site: Site
+    site: S
     process: subprocess.Popen[str]
     log_file: Path
 
@@ -82,16 +86,22 @@ def serve(
     crawl_delay: float | None = None,
     robots_deny: Sequence[str] = (),
     port: int = 0,
-) -> Iterator[Server]:
+) -> Iterator[Server[Site]]:
     """Serve ``site`` from a process of its own until the block ends. ``latency`` is in milliseconds."""
-    site = site or Site()
-    options = [f"--{field.name}={getattr(site, field.name)}" for field in fields(site) if field.name != "port"]
-    options += [f"--latency={latency}", f"--port={port}"]
+    options = [f"--latency={latency}", f"--port={port}"]
     options += [f"--crawl-delay={crawl_delay}"] if crawl_delay is not None else []
     options += [f"--robots-deny={prefix}" for prefix in robots_deny]
+    with serving("bench.server", site or Site(), options) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def serving(module: str, site: S, options: Sequence[str] = ()) -> Iterator[Server[S]]:
+    """Serve ``site`` by running ``module`` with its fields and these options until the block ends."""
+    described = [f"--{field.name}={getattr(site, field.name)}" for field in fields(site) if field.name != "port"]
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         log_file = Path(directory) / "requests.log"
-        server = _start([*options, f"--log={log_file}"], site, log_file)
+        server = _start(module, [*described, *options, f"--log={log_file}"], site, log_file)
         try:
             yield server
         finally:
@@ -100,8 +110,8 @@ def serve(
                 server.process.stdout.close()
 
 
-def _start(options: list[str], site: Site, log_file: Path) -> Server:
-    command = [sys.executable, "-m", "bench.server", *options]
+def _start(module: str, options: list[str], site: S, log_file: Path) -> Server[S]:
+    command = [sys.executable, "-m", module, *options]
     process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
     ready = process.stdout.readline() if process.stdout else ""
     if not ready.startswith("READY "):
@@ -130,7 +140,9 @@ def _bind(addresses: Sequence[str], port: int) -> list[socket.socket]:
     return sockets
 
 
-async def run(site: Site, sockets: Sequence[socket.socket], answers: Answers, log: RequestLog) -> None:
+async def run(
+    site: Site | Shaped, sockets: Sequence[socket.socket], answers: Answers | ShapedAnswers, log: RequestLog
+) -> None:
     """Serve until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
