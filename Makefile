@@ -15,7 +15,7 @@ endif
 # Tests wait more than they work: one process more than the least machine has cores.
 PROCESSES ?= 3
 
-.PHONY: help crawl test faults bench lock clean debian
+.PHONY: help crawl test faults bench recall lock clean debian
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
@@ -27,13 +27,16 @@ test: $(VENV)/.requirements-test.txt debian ## check style and types, run all te
 	@$(VENV)/bin/ruff check --quiet
 	@$(VENV)/bin/ruff format --check --quiet
 	@$(VENV)/bin/mypy
-	@$(VENV)/bin/pytest -p no:cacheprovider --numprocesses $(PROCESSES) $(value ARGS)
+	@$(VENV)/bin/pytest -p no:cacheprovider --numprocesses $(PROCESSES) --dist loadfile $(value ARGS)
 
 faults: $(VENV)/.requirements-test.txt debian ## injure crawls for an hour and audit what becomes of them [ARGS="--minutes 10"]
 	@$(VENV)/bin/python -m tests.faults $(value ARGS)
 
 bench: $(VENV)/.requirements.txt ## measure the crawl against the stock Scrapy stack
 	@$(VENV)/bin/python -m bench.compare $(value ARGS)
+
+recall: $(VENV)/.requirements.txt ## measure what is found beside wget and the stock Scrapy stack
+	@$(VENV)/bin/python -m bench.recall $(value ARGS)
 
 lock: | $(VENV)/bin/pip ## resolve the versions in the requirements files anew, from pyproject.toml
 	@$(PIP) install uv

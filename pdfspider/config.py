@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pdfspider.discovery.links import Discovery
+from pdfspider.documents.inspection.limits import LEAST_MEMORY, Limits
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.connection import url_without_password
 from pdfspider.frontier.gates import Gates
@@ -34,6 +36,8 @@ class Config:
     concurrency: int
     depth: int
 
+    discovery: Discovery
+    sitemaps: bool
     document_limit: int
     page_limit: int
     max_inflation: int
@@ -42,11 +46,23 @@ class Config:
     idle_timeout: float
     minimum_rate: float
     max_redirects: int
+    only_if_changed: bool
+    traps: bool
+    pages_per_pattern: int
+    pages_per_host: int
+    links_per_page: int
+    resumes: int
+    polls: int
 
     retries: int
     retry_codes: frozenset[int]
     retry_delay: float
     gates: Gates
+
+    inspect: bool
+    inspect_processes: int
+    inspect_patience: float
+    inspect_limits: Limits
 
     lease_seconds: float
     max_deliveries: int
@@ -73,6 +89,8 @@ class Config:
             host_cap=int(number("CONCURRENT_REQUESTS_PER_DOMAIN", least=1)),
             concurrency=int(number("CONCURRENT_REQUESTS", least=1)),
             depth=int(number("DEPTH_LIMIT")),
+            discovery=Discovery(settings.getlist("PDF_TECHNIQUES_OFF"), _site_rules(settings)),
+            sitemaps=settings.getbool("PDF_SITEMAPS"),
             document_limit=int(number("DOWNLOAD_MAXSIZE")),
             page_limit=int(number("PDF_PAGE_MAX_SIZE", least=1024)),
             max_inflation=int(number("PDF_MAX_INFLATION", least=1)),
@@ -81,10 +99,21 @@ class Config:
             idle_timeout=number("PDF_IDLE_TIMEOUT", least=0.01),
             minimum_rate=number("PDF_MINIMUM_RATE"),
             max_redirects=int(number("REDIRECT_MAX_TIMES")),
+            only_if_changed=settings.getbool("PDF_ONLY_IF_CHANGED"),
+            traps=settings.getbool("PDF_TRAPS"),
+            pages_per_pattern=int(number("PDF_PAGES_PER_PATTERN")),
+            pages_per_host=int(number("PDF_PAGES_PER_HOST")),
+            links_per_page=int(number("PDF_LINKS_PER_PAGE")),
+            resumes=int(number("PDF_RESUME_TIMES")),
+            polls=int(number("PDF_POLL_TIMES")),
             retries=int(number("RETRY_TIMES")),
             retry_codes=frozenset(map(int, settings.getlist("RETRY_HTTP_CODES"))),
             retry_delay=number("FRONTIER_RETRY_DELAY"),
             gates=_gates(settings, number),
+            inspect=settings.getbool("PDF_INSPECT"),
+            inspect_processes=int(number("PDF_INSPECT_PROCESSES", least=1)),
+            inspect_patience=number("PDF_INSPECT_PATIENCE"),
+            inspect_limits=_limits(settings, number),
             lease_seconds=number("FRONTIER_LEASE_SECONDS", least=1),
             max_deliveries=int(number("FRONTIER_MAX_DELIVERIES", least=1)),
             lookahead=number("FRONTIER_LOOKAHEAD"),
@@ -112,6 +141,13 @@ class Config:
         return self.store_directory or self.data_dir / "files"
 
 
+def _site_rules(settings: BaseSettings) -> dict[str, Any]:
+    try:
+        return dict(settings.getdict("PDF_SITE_RULES"))
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"PDF_SITE_RULES is not an object with hosts as its keys: {error}") from None
+
+
 def _gates(settings: BaseSettings, number: _Numbers) -> Gates:
     adapts = settings.getbool("AUTOTHROTTLE_ENABLED")
     return Gates(
@@ -123,6 +159,16 @@ def _gates(settings: BaseSettings, number: _Numbers) -> Gates:
         concurrency=number("AUTOTHROTTLE_TARGET_CONCURRENCY", least=0.01) if adapts else 0.0,
         first_delay=number("AUTOTHROTTLE_START_DELAY"),
         longest_delay=number("AUTOTHROTTLE_MAX_DELAY"),
+    )
+
+
+def _limits(settings: BaseSettings, number: _Numbers) -> Limits:
+    return Limits(
+        timeout=number("PDF_INSPECT_TIMEOUT", least=0.1),
+        memory=int(number("PDF_INSPECT_MEMORY", least=LEAST_MEMORY)),
+        text=settings.getbool("PDF_INSPECT_TEXT"),
+        links=settings.getbool("PDF_INSPECT_LINKS"),
+        thumbnail=settings.getbool("PDF_INSPECT_THUMBNAIL"),
     )
 
 

@@ -26,6 +26,7 @@ class Outcome(StrEnum):
 
     DOCUMENT = "document", "d"
     DUPLICATE = "duplicate", "u"
+    UNCHANGED = "unchanged", "N"
     PAGE = "page", "p"
     REDIRECT = "redirect", "r"
     OTHER = "other", "o"
@@ -37,7 +38,12 @@ class Outcome(StrEnum):
     REDIRECT_LOOP = "redirect-loop", "L"
     OUT_OF_SCOPE = "out-of-scope", "S"
 
+    LOGIN_WALL = "login-wall", "g"
+    CHALLENGE = "challenge", "k", True
+    NOT_READY = "not-ready", "y", True
+
     NOT_FOUND = "not-found", "n"
+    GONE = "gone", "G"
     FORBIDDEN = "forbidden", "f"
     HTTP_ERROR = "http-error", "h"
     SERVER_ERROR = "server-error", "s", True
@@ -52,6 +58,7 @@ class Outcome(StrEnum):
     ROBOTS_UNAVAILABLE = "robots-unavailable", "U", True
 
     OVER_BUDGET = "over-budget", "B"
+    TRAP = "trap", "z"
     HOST_DOWN = "host-down", "H", True
     CANCELLED = "cancelled", "x"
     POISON = "poison", "P", True
@@ -114,6 +121,8 @@ class Capture:
     attempt: int = 1
 
     # What travels with the record but is not part of it.
+    retry_in: float = 0.0
+    """Seconds after which the server said that the URL may be asked for again."""
     links: list[Any] = field(default_factory=list)
     """What was found, as the frontier takes it."""
     staged: Any = None

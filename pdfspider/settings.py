@@ -1,7 +1,7 @@
 """Every setting of pdfspider and its default; ``-s NAME=VALUE`` overrides any of them.
 
 Scrapy's own names keep their meaning, and hold for all workers of a frontier together where that is said. New names
-are grouped by prefix: ``FRONTIER_`` (the shared state), ``PDF_`` (fetching and judging).
+are grouped by prefix: ``FRONTIER_`` (the shared state), ``PDF_`` (fetching, judging and looking inside).
 """
 
 from __future__ import annotations
@@ -53,6 +53,27 @@ PDF_MAX_INFLATION = 200
 # Whether an object store is asked, after each upload, if it has the document.
 PDF_VERIFY_UPLOADS = True
 
+# Whether pages are left alone whose paths repeat themselves as those of a maze do.
+PDF_TRAPS = True
+# Pages of a job that a worker fetches whose URLs differ only by their query and by the parts of their path that have a
+# number in them; ten more for each document that such pages lead to; 0: no limit.
+PDF_PAGES_PER_PATTERN = 10_000
+# Pages of a job at one host, over all workers; 0: no limit.
+PDF_PAGES_PER_HOST = 100_000
+# Links of one page or list that are followed, documents first; 0: no limit.
+PDF_LINKS_PER_PAGE = 50_000
+# Whether a document that an earlier run of the job brought is asked for only if it has changed.
+PDF_ONLY_IF_CHANGED = True
+
+# How links are found.
+
+# Whether the sitemaps that a robots.txt names are pages of the jobs that begin at its host.
+PDF_SITEMAPS = True
+# Techniques that are not used; docs/reference.md lists all of them.
+PDF_TECHNIQUES_OFF: list[str] = []
+# What is known about single sites: {"example.org": [["pattern", "replacement"], "package.module.function"]}.
+PDF_SITE_RULES: dict[str, list[object]] = {}
+
 # When a fetch is given up. There is no limit on the total time: a large document may take hours.
 
 # Seconds to resolve and connect.
@@ -61,16 +82,36 @@ PDF_CONNECT_TIMEOUT = 20
 PDF_IDLE_TIMEOUT = 30
 # Bytes per second, on average over each of the intervals that PDF_IDLE_TIMEOUT is long.
 PDF_MINIMUM_RATE = 256
-# Requests that a redirect chain within a host may take.
-REDIRECT_MAX_TIMES = 10
+# Redirects, and pages that stand where a document was expected, on the way to one answer.
+REDIRECT_MAX_TIMES = 8
 
 # What is tried again.
 
+# Tries in a row to go on with a document whose connection broke; a further MiB begins the count anew; 0: none.
+PDF_RESUME_TIMES = 3
+# Further tries of what the server is still preparing (202): when it says, or as after failures.
+PDF_POLL_TIMES = 8
 # Further tries after a failure that may pass.
 RETRY_TIMES = 2
 RETRY_HTTP_CODES = [408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524]
 # Seconds before the first of them; each further one waits twice as long.
 FRONTIER_RETRY_DELAY = 5
+
+# What is looked for inside the documents that are stored, in processes of their own that can come to no harm's way.
+
+# Whether a worker does so behind its crawl, if the store is a directory; "scrapy inspect" does what it left.
+PDF_INSPECT = True
+# Processes of a worker; they have the lowest priority.
+PDF_INSPECT_PROCESSES = 1
+# Seconds for one document, and bytes of memory for one process.
+PDF_INSPECT_TIMEOUT = 30
+PDF_INSPECT_MEMORY = 1024**3
+# Seconds for which a worker whose job has ended goes on with what still waits.
+PDF_INSPECT_PATIENCE = 60
+# Also the first page's text, the URIs that a document links to, and a PNG of the first page in DATA_DIR/thumbnails.
+PDF_INSPECT_TEXT = False
+PDF_INSPECT_LINKS = False
+PDF_INSPECT_THUMBNAIL = False
 
 # What is done with hosts that fail. All of this is one state per host for all workers.
 
@@ -138,6 +179,8 @@ EXTENSIONS_BASE = {
     "scrapy.extensions.logcount.LogCount": 0,
     "scrapy.extensions.closespider.CloseSpider": 0,
     "pdfspider.crawl.progress.Progress": 0,
+    "pdfspider.crawl.inspecting.Inspecting": 0,
+    "pdfspider.crawl.stalls.Stalls": 0,
 }
 # One item per response: a larger number makes Scrapy start that many tasks for each.
 CONCURRENT_ITEMS = 1

@@ -10,6 +10,7 @@ import pytest
 from pdfspider import settings
 from pdfspider.crawl.intake import Message
 from pdfspider.crawl.params import Params
+from pdfspider.discovery.rules import TECHNIQUES
 from pdfspider.items import Outcome
 from pdfspider.records.schema import metadata
 
@@ -44,6 +45,12 @@ def test_every_argument_is_documented(name: str) -> None:
 @pytest.mark.parametrize("outcome", [*Outcome])
 def test_every_outcome_class_is_documented_and_dead_letters_are_marked(outcome: Outcome) -> None:
     assert f"| `{outcome.value}` {'† ' if outcome.dead else ''}|" in REFERENCE
+
+
+def test_every_technique_is_documented() -> None:
+    table = REFERENCE.partition("## Techniques")[2].partition("\n\nA list's")[0]
+    rows = re.findall(r"^\| (`[^|]+`) \|", table, re.MULTILINE)
+    assert sorted(re.findall("`([a-z-]+)`", " ".join(rows))) == sorted({"seed", *TECHNIQUES})
 
 
 def test_every_stat_is_documented() -> None:

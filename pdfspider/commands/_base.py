@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from redis.exceptions import RedisError
@@ -16,6 +17,7 @@ from pdfspider.embedded import EmbeddedRedis
 from pdfspider.exceptions import ConfigurationError, PdfSpiderError
 from pdfspider.frontier.connection import check, connect
 from pdfspider.frontier.jobs import job_name
+from pdfspider.records.engine import read_url
 
 if TYPE_CHECKING:
     import argparse
@@ -98,6 +100,13 @@ def read_config(settings: BaseSettings | None) -> Config:
         return Config.from_settings(settings)
     except (ValueError, TypeError, KeyError) as error:
         raise ConfigurationError(f"a setting makes no sense: {error}") from None
+
+
+def require_database(config: Config) -> None:
+    """Raises ConfigurationError where there is none yet."""
+    url = read_url(config.database_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        raise ConfigurationError(f"there is no database at {config.shown_database}")
 
 
 def only(args: list[str], what: str) -> str:

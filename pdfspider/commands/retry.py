@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from contextlib import aclosing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import OnFrontier, say
+from pdfspider.commands._base import OnFrontier, require_database, say
 from pdfspider.crawl.submission import options
 from pdfspider.crawl.wording import CLASSES, FOUND, counted
-from pdfspider.discovery.links import says_pdf
+from pdfspider.discovery.rules import says_pdf
 from pdfspider.discovery.scope import Scope
 from pdfspider.discovery.urls import fingerprint, host_of
-from pdfspider.exceptions import ConfigurationError, InvalidInput, JobNotFound
+from pdfspider.exceptions import InvalidInput, JobNotFound
 from pdfspider.frontier.entries import SCOPES, Entry
 from pdfspider.frontier.jobs import job_name
 from pdfspider.items import Outcome
 from pdfspider.records import Database
-from pdfspider.records.engine import read_url
 
 if TYPE_CHECKING:
     import argparse
@@ -63,7 +61,7 @@ class Command(OnFrontier, ScrapyCommand):
             raise UsageError(f"unexpected: {args[0]}")
         job, outcome = job_name(opts.job) if opts.job else None, _outcome(opts.outcome)
         depth = config.depth if opts.depth is None else opts.depth
-        _require_database(config)
+        require_database(config)
         revive = {each.code: "dead" if each.dead else "done" for each in ([outcome] if outcome else DEAD)}
 
         async def work(frontier: Frontier) -> None:
@@ -97,12 +95,6 @@ def _outcome(name: str | None) -> Outcome | None:
         known = ", ".join(outcome.value for outcome in Outcome if outcome not in FOUND)
         raise InvalidInput(f"--class {name}: there is no such class of failure ({known})")
     return outcome
-
-
-def _require_database(config: Config) -> None:
-    url = read_url(config.database_url)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        raise ConfigurationError(f"there is no database at {config.shown_database}")
 
 
 async def _by_job(records: Database, job: str | None, outcome: Outcome | None) -> Groups:

@@ -6,6 +6,7 @@ import time
 import zlib
 from typing import TYPE_CHECKING, Protocol
 
+import aiohttp
 import brotli
 
 from pdfspider.crawl.errors import FetchError
@@ -18,40 +19,68 @@ if TYPE_CHECKING:
 
 FREE_INFLATION = 16 * 1024 * 1024
 STEP = 256 * 1024
+GZIP = b"\x1f\x8b"
+LAYERS = 3
+"""Content encodings that are undone one after the other; nobody means more."""
 
 
 class Chunks(Protocol):
-    """A body that comes in pieces; b"" is its end."""
+    """A body that comes in pieces; b"" is its end. ``received`` are the bytes that came over the wire for it."""
 
+    @property
+    def received(self) -> int: ...
     async def next(self) -> bytes: ...
+
+
+class Begun:
+    """Chunks of which the first bytes were read already."""
+
+    def __init__(self, begun: bytes, chunks: Chunks) -> None:
+        self._begun, self._chunks = begun, chunks
+
+    @property
+    def received(self) -> int:
+        return self._chunks.received
+
+    async def next(self) -> bytes:
+        if self._begun:
+            begun, self._begun = self._begun, b""
+            return begun
+        return await self._chunks.next()
 
 
 class Arriving:
     """The chunks of a body as they are received.
 
     Raises FetchError where none comes for ``idle_timeout`` seconds, or where they come at less than ``minimum_rate``
-    bytes a second over an interval of that length.
+    bytes a second over an interval of that length; ClientError where the connection breaks, once all that came
+    before was given.
     """
 
     def __init__(self, content: StreamReader, *, idle_timeout: float, minimum_rate: float) -> None:
         self._content, self._idle_timeout, self._minimum_rate = content, idle_timeout, minimum_rate
-        self._since, self._received = time.monotonic(), 0
+        self._since, self._counted = time.monotonic(), 0
+        self.received = 0
 
     async def next(self) -> bytes:
         try:
             chunk = await self._content.readany()
         except TimeoutError:
             raise FetchError(Outcome.TIMEOUT, f"no byte for {self._idle_timeout:g} s") from None
-        self._received += len(chunk)
+        except aiohttp.ClientError:
+            chunk = self._content._read_nowait(-1)  # noqa: SLF001 - it has no public way to what came before the break
+            if not chunk:
+                raise
+        self.received += len(chunk)
         if (now := time.monotonic()) - self._since >= self._idle_timeout:
             self._check_rate(now)
         return chunk
 
     def _check_rate(self, now: float) -> None:
-        elapsed = now - self._since
-        if self._received < self._minimum_rate * elapsed:
-            raise FetchError(Outcome.TIMEOUT, f"only {self._received} bytes in {elapsed:.0f} s")
-        self._since, self._received = now, 0
+        elapsed, came = now - self._since, self.received - self._counted
+        if came < self._minimum_rate * elapsed:
+            raise FetchError(Outcome.TIMEOUT, f"only {came} bytes in {elapsed:.0f} s")
+        self._since, self._counted = now, self.received
 
 
 class Decoder(Protocol):
@@ -63,15 +92,19 @@ class Decoder(Protocol):
 
 
 class _Inflate:
-    """gzip, zlib, and raw deflate, which some servers send as "deflate"."""
+    """gzip, zlib, and raw deflate, which some servers send as "deflate".
+
+    What follows the end and does not begin another gzip is ignored, as browsers do.
+    """
 
     def __init__(self) -> None:
         self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)
         self._rest = b""
-        self._begun = False
+        self._begun = self._ended = False
 
     def feed(self, data: bytes) -> None:
-        self._rest += data
+        if not self._ended:
+            self._rest += data
 
     def take(self, limit: int) -> bytes:
         if not self._rest:
@@ -85,34 +118,43 @@ class _Inflate:
             decoded = self._inflate.decompress(self._rest, limit)
         self._begun = True
         self._rest = self._inflate.unconsumed_tail
-        if self._inflate.eof and self._inflate.unused_data:
-            self._rest, self._inflate = self._inflate.unused_data, zlib.decompressobj(zlib.MAX_WBITS | 32)
+        if self._inflate.eof and len(self._inflate.unused_data) >= len(GZIP):
+            self._begin_another(self._inflate.unused_data)
         return decoded
+
+    def _begin_another(self, data: bytes) -> None:
+        self._ended = not data.startswith(GZIP)
+        if not self._ended:
+            self._rest, self._inflate = data, zlib.decompressobj(zlib.MAX_WBITS | 32)
 
 
 class _Brotli:
     def __init__(self) -> None:
         self._decompress = brotli.Decompressor()
         self._rest = b""
+        self._drained = True
 
     def feed(self, data: bytes) -> None:
         self._rest += data
 
     def take(self, limit: int) -> bytes:
         data, self._rest = self._rest, b""
-        if not data and self._decompress.can_accept_more_data():
+        if not data and (self._drained or self._decompress.is_finished()):
             return b""
-        return bytes(self._decompress.process(data, output_buffer_limit=limit))
+        # It says that it can accept more before it has given everything.
+        piece = bytes(self._decompress.process(data, output_buffer_limit=limit))
+        self._drained = not piece
+        return piece
 
 
 DECODERS: dict[str, Callable[[], Decoder]] = {"gzip": _Inflate, "x-gzip": _Inflate, "deflate": _Inflate, "br": _Brotli}
 
 
 class Decoded:
-    """The chunks without their content encoding.
+    """The chunks without one content encoding.
 
     Raises FetchError for an encoding that is unknown or broken, and for a body that grows beyond ``max_inflation``
-    times what was received.
+    times what was received, through all its encodings.
     """
 
     def __init__(self, chunks: Chunks, encoding: str, *, max_inflation: int) -> None:
@@ -120,18 +162,21 @@ class Decoded:
             raise FetchError(Outcome.BAD_ENCODING, f"content encoding {encoding!r} is not known")
         self._decoder: Decoder = DECODERS[encoding]()
         self._chunks, self._encoding, self._max_inflation = chunks, encoding, max_inflation
-        self._received = self._grown = 0
+        self._grown = 0
+
+    @property
+    def received(self) -> int:
+        return self._chunks.received
 
     async def next(self) -> bytes:
         while not (piece := self._take()):
             chunk = await self._chunks.next()
             if not chunk:
                 return b""
-            self._received += len(chunk)
             self._decoder.feed(chunk)
         self._grown += len(piece)
-        if self._grown > max(FREE_INFLATION, self._received * self._max_inflation):
-            grown = f"{self._received} bytes of {self._encoding} grew to more than {self._grown}"
+        if self._grown > max(FREE_INFLATION, self.received * self._max_inflation):
+            grown = f"{self.received} bytes of {self._encoding} grew to more than {self._grown}"
             raise FetchError(Outcome.BAD_ENCODING, grown)
         return piece
 
@@ -140,3 +185,20 @@ class Decoded:
             return self._decoder.take(STEP)
         except (zlib.error, brotli.error) as error:
             raise FetchError(Outcome.BAD_ENCODING, f"broken {self._encoding}: {error}") from error
+
+
+async def decoded(chunks: Chunks, declared: str, *, max_inflation: int) -> Chunks:
+    """The chunks without the encodings of a Content-Encoding, and as they are where that is not true: some servers
+    declare it for what they send plain. Raises FetchError, as Decoded.
+    """
+    encodings = [name for part in declared.split(",") if (name := part.strip().lower()) not in ("", "identity")]
+    if len(encodings) > LAYERS:
+        raise FetchError(Outcome.BAD_ENCODING, f"{len(encodings)} content encodings")
+    if encodings:
+        first = await chunks.next()
+        chunks = Begun(first, chunks)
+        if first.startswith(b"%PDF-"):
+            return chunks
+    for encoding in reversed(encodings):
+        chunks = Decoded(chunks, encoding, max_inflation=max_inflation)
+    return chunks

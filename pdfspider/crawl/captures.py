@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from email.message import Message
 from typing import TYPE_CHECKING, Any
 
+from pdfspider.crawl.budgets import bound_links
+from pdfspider.crawl.detours import fresh_link
 from pdfspider.crawl.errors import error_of, is_give_back, outcome_of, status_outcome
 from pdfspider.crawl.following import redirected, to_follow
+from pdfspider.crawl.obstacles import obstacle
 from pdfspider.crawl.retries import retry_after, shown
+from pdfspider.crawl.revisits import compare
 from pdfspider.documents.head import Kind
+from pdfspider.documents.names import file_name
 from pdfspider.items import Capture, Outcome
 
 if TYPE_CHECKING:
@@ -100,15 +104,7 @@ def _describe(capture: Capture, response: StagedResponse) -> None:
     capture.etag = response.header("ETag")
     capture.last_modified = response.header("Last-Modified")
     if disposition := response.header("Content-Disposition"):
-        capture.disposition_name = _file_name(disposition)
-
-
-def _file_name(disposition: str) -> str | None:
-    """The name in a Content-Disposition, without any directories."""
-    message = Message()
-    message["Content-Disposition"] = disposition
-    name = message.get_filename()
-    return name.replace("\\", "/").rpartition("/")[2] if name else None
+        capture.disposition_name = file_name(disposition)
 
 
 def _judge(worker: Worker, capture: Capture, response: StagedResponse) -> None:
@@ -116,23 +112,41 @@ def _judge(worker: Worker, capture: Capture, response: StagedResponse) -> None:
     lease.usual = response.status == 200
     if 300 <= response.status < 400:
         capture.outcome, capture.reason, capture.links = redirected(worker, capture, response)
+    elif found := obstacle(worker, response, lease.entry):  # type: ignore[arg-type]
+        capture.outcome, capture.reason = found
+        _hear(capture, response)
     elif failure := status_outcome(response.status):
         capture.outcome, capture.reason = failure, f"HTTP status {response.status}"
-        lease.hold = retry_after(response)
+        _hear(capture, response)
+        capture.links = fresh_link(capture, response)
     else:
         capture.outcome = OUTCOMES_BY_KIND[response.kind]
         if response.kind is Kind.PDF:
             _take_document(capture, response)
+        elif response.flaw:
+            capture.outcome, capture.reason = Outcome.CONNECTION_ERROR, response.flaw
         elif response.kind is Kind.HTML:
             capture.size = len(response.body)
             capture.links = to_follow(worker, lease, response)
+            bound_links(capture, worker.config.links_per_page)
+    if earlier := response.request.meta.get("earlier"):  # type: ignore[union-attr]
+        compare(capture, earlier)
+    if capture.sha256:
+        worker.budgets.credit(capture)
     lease.shown = shown(capture.outcome, capture.status)
 
 
+def _hear(capture: Capture, response: StagedResponse) -> None:
+    """Retry-After: of a 202 it is about the URL, of anything else about the host."""
+    if response.status == 202:
+        capture.retry_in = retry_after(response)
+    else:
+        capture.lease.hold = retry_after(response)
+
+
 def _take_document(capture: Capture, response: StagedResponse) -> None:
-    assert response.staged is not None
-    capture.size = response.staged.size
-    if response.flaw:
+    capture.size = response.size
+    if response.staged is None:
         capture.outcome, capture.reason = Outcome.TRUNCATED, response.flaw
     else:
         capture.sha256, capture.staged = response.staged.sha256, response.staged

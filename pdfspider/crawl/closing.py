@@ -6,16 +6,22 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scrapy.settings import SETTINGS_PRIORITIES
 
 from pdfspider.crawl.display import Place, summary
+from pdfspider.crawl.inspecting import LEFT
+from pdfspider.crawl.inspections import UNAVAILABLE
+from pdfspider.crawl.stalls import LONGEST_STALL
 from pdfspider.crawl.wording import counted, said_time
 from pdfspider.crawl.worker import Worker
+from pdfspider.documents.inspection.report import Status
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from rich.console import RenderableType
     from scrapy.crawler import Crawler
     from scrapy.settings import BaseSettings
@@ -28,7 +34,7 @@ def closing_words(crawler: Crawler, figures: Figures, reason: str, elapsed: floa
     """The summary: of the job that the worker was bound to, or else of what the worker did."""
     worker = Worker.of(crawler)
     title = f"{_ended(figures, reason)} after {said_time(elapsed)}: {_subject(worker, figures)}"
-    return summary(title, figures, _places(worker, crawler.settings, figures))
+    return summary(title, figures, _places(worker, crawler.settings, figures, crawler.stats.get_stats()))
 
 
 def _ended(figures: Figures, reason: str) -> str:
@@ -44,19 +50,34 @@ def _subject(worker: Worker, figures: Figures) -> str:
     return f"job {worker.job}{left}"
 
 
-def _places(worker: Worker, settings: BaseSettings, figures: Figures) -> list[Place]:
+def _places(worker: Worker, settings: BaseSettings, figures: Figures, stats: Mapping[str, Any]) -> list[Place]:
     """Where things are and what can be done with them."""
     of_job = f" --job {worker.job}" if worker.job else ""
     places = [
+        *_inspected(stats),
         Place("files", _near(worker.config.files_store)),
         Place("database", _shown_database(worker.config)),
         Place("export", command(settings, f"export captures.csv{of_job}")),
     ]
     if any(figures.classes.get(outcome.value) for outcome in Outcome if outcome.dead):
         places.append(Place("try again", command(settings, f"retry{of_job}")))
+    if stats.get(LEFT):
+        places.append(Place("inspect", command(settings, f"inspect{of_job}")))
     if worker.job and figures.remaining:
         places.append(Place("go on", "the same command again"))
     return places
+
+
+def _inspected(stats: Mapping[str, Any]) -> Iterator[Place]:
+    """How the inspections of this worker ended, and how long its event loop stood still at most."""
+    found = {status: stats.get(f"pdfspider/inspection/{status}", 0) for status in (*Status, UNAVAILABLE)}
+    words = [f"{number:,} {status}" for status, number in found.items() if number]
+    if left := stats.get(LEFT):
+        words.append(f"{left:,} left")
+    if words:
+        yield Place("inspections", ", ".join(words))
+    if LONGEST_STALL in stats:
+        yield Place("event loop", f"longest stall {1000 * stats[LONGEST_STALL]:.0f} ms")
 
 
 def command(settings: BaseSettings, words: str) -> str:

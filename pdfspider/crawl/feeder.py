@@ -63,6 +63,7 @@ class Feeder:
         await end(self._tasks)
         await asyncio.gather(*self._serving, return_exceptions=True)
         await self._release_buffer()
+        await self._requests.close()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
@@ -86,6 +87,7 @@ class Feeder:
                 await asyncio.sleep(1)
                 continue
             if grant.watched in ("finished", "cancelled", "gone"):
+                await self._worker.wind_up()
                 self._close("finished")
                 break
             await self._pause(grant)
@@ -104,6 +106,7 @@ class Feeder:
         grant = await self._worker.frontier.lease(wanted, held, self._worker.watched)
         self._worker.draining = grant.drain
         self._worker.held.update(grant.leases)
+        await self._requests.look_back(grant.leases)
         self._hand_over([request for lease in grant.leases if (request := await self._accept(lease))])
         return grant
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from w3lib.encoding import http_content_type_encoding
 
+from pdfspider.crawl.detours import behind, may_stand_in
 from pdfspider.crawl.redirects import redirect_target
-from pdfspider.discovery.links import links, says_pdf
+from pdfspider.discovery.lists import ANYWHERE, LISTED, SAME_DEPTH
+from pdfspider.discovery.rules import says_pdf
 from pdfspider.discovery.scope import Scope
-from pdfspider.discovery.urls import fingerprint, host_of
+from pdfspider.discovery.urls import canonical, fingerprint, host_of
 from pdfspider.frontier.entries import Entry
 from pdfspider.items import Hop, Outcome
 
@@ -31,19 +33,36 @@ def to_follow(worker: Worker, lease: Lease, response: StagedResponse) -> list[En
     """The entries of a page's links that the frontier may not know yet."""
     entry, job = lease.entry, response.request.meta["job"]  # type: ignore[union-attr]
     assert entry is not None
-    if entry.leaf or (entry.max_depth and entry.depth >= entry.max_depth):
-        return []
+    if entry.leaf or entry.sought or (entry.max_depth and entry.depth >= entry.max_depth):
+        stands_in = may_stand_in(entry, worker.config.max_redirects)
+        return behind(entry, links_of(worker, entry, response), response.url) if stands_in else []
     known = worker.frontier.known.urls(lease.run)
     scope = scope_around(entry.scope, job.anchors, host_of(response.url))
-    charset = http_content_type_encoding(response.header("Content-Type"))
-    found = links(response.body, response.url, charset)
     return [
-        _child(entry, link, scope, response.url) for link in found if hash(link.url) not in known and scope.admits(link)
+        _child(entry, link, scope, response.url)
+        for link in links_of(worker, entry, response)
+        if hash(link.url) not in known and (scope.admits(link) or link.technique in ANYWHERE)
     ]
 
 
+def links_of(worker: Worker, entry: Entry, response: StagedResponse) -> list[Link]:
+    """What the rules find on a page."""
+    discovery, kind = worker.config.discovery, response.header("Content-Type")
+    found = discovery.links(
+        response.body,
+        response.url,
+        http_content_type_encoding(kind),
+        content_type=kind,
+        technique=entry.technique,
+        headers=response.received.getall("Link", ()),
+    )
+    if entry.technique == "seed" and worker.config.sitemaps:
+        found += discovery.named("robots-sitemap", worker.robots.sitemaps(response.url), response.url)
+    return found
+
+
 def _child(parent: Entry, link: Link, scope: Scope, found_on: str) -> Entry:
-    return Entry(
+    entry = Entry(
         url=link.url,
         fingerprint=fingerprint(link.url),
         host=host_of(link.url),
@@ -56,6 +75,20 @@ def _child(parent: Entry, link: Link, scope: Scope, found_on: str) -> Entry:
         technique=link.technique,
         found_on=found_on,
     )
+    return _listed(parent, entry, scope) if link.technique in LISTED else entry
+
+
+def _listed(parent: Entry, entry: Entry, scope: Scope) -> Entry:
+    """Parts of a list are as deep as the list; an index of indexes, which the protocol knows not, is deeper. What a
+    record names elsewhere is one page and what it leads to, not a further site.
+    """
+    if entry.technique in SAME_DEPTH:
+        nested = entry.technique == parent.technique == "sitemap-index"
+        return entry if nested else entry.child(depth=parent.depth)
+    if entry.technique == "text-list" or scope.contains(entry.url):
+        return entry.child(leaf=False)
+    furthest = entry.depth + 1
+    return entry.child(leaf=False, max_depth=min(parent.max_depth or furthest, furthest))
 
 
 def redirected(worker: Worker, capture: Capture, response: StagedResponse) -> tuple[Outcome, str | None, list[Entry]]:
@@ -67,19 +100,25 @@ def redirected(worker: Worker, capture: Capture, response: StagedResponse) -> tu
     hops = (*capture.hops, Hop(response.status, response.url))
     if len(hops) > worker.config.max_redirects:
         return Outcome.REDIRECT_LOOP, f"more than {worker.config.max_redirects} redirects", []
-    if any(hop.url == target for hop in hops):
-        return Outcome.REDIRECT_LOOP, f"{target} was on the way already", []
+    known, cookies = fingerprint(target), response.cookies
+    if any(canonical(hop.url) == canonical(target) for hop in hops):
+        if entry.fingerprint != fingerprint(entry.url) or not (cookies and cookies.header(target)):
+            return Outcome.REDIRECT_LOOP, f"{target} was on the way already", []
+        # With the cookies it may answer in another way: it is visited once more.
+        known = fingerprint(f"{target}#again")
     document = entry.document or says_pdf(target)
     anchors = response.request.meta["job"].anchors  # type: ignore[union-attr]
     inside = scope_around(entry.scope, anchors, entry.host or host_of(entry.url)).contains(target)
-    if not (inside or document or entry.technique == "seed"):
+    handed_in = entry.technique == "seed" or entry.technique in ANYWHERE
+    if not (inside or document or handed_in):
         return Outcome.OUT_OF_SCOPE, f"redirects to {target}", []
     child = entry.child(
         url=target,
-        fingerprint=fingerprint(target),
+        fingerprint=known,
         host=host_of(target),
         hops=hops,
+        cookies=cookies.carried() if cookies else (),
         document=document,
-        leaf=entry.leaf or (not inside and entry.technique != "seed"),
+        leaf=entry.leaf or (not inside and not handed_in),
     )
     return Outcome.REDIRECT, f"to {target}", [child]

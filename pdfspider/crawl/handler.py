@@ -1,4 +1,4 @@
-"""The download handler: the first KiB decides; a PDF is streamed to staging, a page is bounded, all else stops there.
+"""The download handler: sends what a lease asks for when it may, follows redirects, goes on where a connection broke.
 
 Builds on Scrapy's own aiohttp handler (TLS settings, proxies, headers). That module is private to Scrapy: the minor
 release is pinned.
@@ -10,23 +10,22 @@ import asyncio
 import logging
 import time
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import aiohttp
 import yarl
 from scrapy.core.downloader.handlers._aiohttp import AiohttpDownloadHandler
 from scrapy.utils.ssl import _make_ssl_context
 
-from pdfspider.crawl.bodies import Arriving, Chunks, Decoded
+from pdfspider.crawl.arrivals import Cut
+from pdfspider.crawl.cookies import Cookies
 from pdfspider.crawl.departures import AwaitedResponse, Departure, LeavingRequest
 from pdfspider.crawl.errors import FetchError
+from pdfspider.crawl.ranges import Tries
+from pdfspider.crawl.reading import Reader
 from pdfspider.crawl.redirects import REDIRECTS, RedirectChain
-from pdfspider.crawl.responses import StagedResponse
 from pdfspider.crawl.worker import Worker
 from pdfspider.discovery.urls import host_of, origin_of
-from pdfspider.documents.errors import StagingError
-from pdfspider.documents.head import HEAD_SIZE, Kind, sniff
-from pdfspider.documents.tail import judge
 from pdfspider.exceptions import LeaseLost
 from pdfspider.items import Outcome
 
@@ -37,11 +36,14 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.settings import BaseSettings
 
-    from pdfspider.documents.staging import Finished
+    from pdfspider.crawl.arrivals import Arrival
+    from pdfspider.crawl.responses import StagedResponse
     from pdfspider.frontier.leases import Lease
 
 logger = logging.getLogger(__name__)
 READ_BUFFER = 256 * 1024
+MAX_FIELD = 64 * 1024
+"""Bytes of one header: content security policies of more than aiohttp's 8 KiB are met."""
 
 
 class StagingDownloadHandler(AiohttpDownloadHandler):
@@ -54,6 +56,7 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
         super(AiohttpDownloadHandler, self).__init__(crawler)
         self._worker = Worker.of(crawler)
         config = self._config = self._worker.config
+        self._reader = Reader(self._worker)
         self._make_tls = partial(_make_ssl_context, crawler.settings)
         self._timeout = aiohttp.ClientTimeout(
             total=None, connect=config.connect_timeout, sock_read=config.idle_timeout, ceil_threshold=3600
@@ -67,6 +70,7 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
             response_class=AwaitedResponse,
             timeout=self._timeout,
             read_bufsize=READ_BUFFER,
+            max_field_size=MAX_FIELD,
             headers=_default_headers(crawler.settings),
         )
 
@@ -100,32 +104,74 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
 
     async def _follow(self, request: Request, lease: Lease) -> StagedResponse:
         """Fetches, and follows redirects within the origin under further start permits."""
-        response = await self._fetch(request, request.url, lease)
+        carried, before = (lease.entry.cookies, len(lease.entry.hops)) if lease.entry else ((), 0)
+        header = Cookies(carried).header(request.url) if carried else ""
+        response = await self._fetch(request, request.url, lease, header)
         if response.status not in REDIRECTS:
             return response
+        cookies = Cookies(carried)
         within = host_of if "whole" in request.meta else origin_of
-        chain = RedirectChain(request.url, self._config.max_redirects, within)
+        chain = RedirectChain(request.url, self._config.max_redirects - before, cookies, within)
         while chain.follow(response):
             if request.meta["job"].robots and (verdict := await self._worker.robots.verdict(chain.url)):
                 raise FetchError(*verdict)
             await self._permit(lease)
-            response = await self._fetch(request, chain.url, lease, chain.cookie_header())
-        response.hops = tuple(chain.hops)
+            response = await self._fetch(request, chain.url, lease, cookies.header(chain.url))
+        response.hops, response.cookies = tuple(chain.hops), cookies
         return response
 
     async def _fetch(self, request: Request, url: str, lease: Lease, cookies: str = "") -> StagedResponse:
+        headers = self._headers_for(request, cookies)
+        try:
+            return await self._ask(request, url, lease, headers, None)
+        except Cut as cut:
+            return await self._go_on(request, url, lease, headers or {}, cut)
+
+    async def _go_on(
+        self, request: Request, url: str, lease: Lease, headers: dict[str, str], cut: Cut
+    ) -> StagedResponse:
+        """Asks for the rest of a document whose connection broke, or for all of it where it has changed. Whatever else
+        is answered is the answer of the visit.
+        """
+        tries = Tries(self._config.resumes, self._config.retry_delay)
+        try:
+            while (pause := tries.next(cut.arrival.file.size)) is not None:
+                logger.debug("%s: %s; going on in %g s", url, cut.flaw, pause)
+                await asyncio.sleep(pause)
+                await self._permit(lease)
+                rest = cut.arrival if cut.arrival.file.size else None
+                ranged = (rest and rest.range_headers()) or {}
+                try:
+                    return await self._ask(request, url, lease, headers | ranged, rest)
+                except Cut as again:
+                    cut = again
+                except FetchError as error:
+                    if error.outcome is not Outcome.CONNECTION_ERROR:
+                        raise
+        except BaseException:
+            await asyncio.shield(cut.arrival.file.discard())
+            raise
+        await cut.arrival.file.discard()
+        return cut.arrival.response(cut.flaw)
+
+    async def _ask(
+        self, request: Request, url: str, lease: Lease, headers: dict[str, str] | None, rest: Arrival | None
+    ) -> StagedResponse:
+        """One request. Raises FetchError, and Cut where it is worth while to go on."""
         Departure.current.set(Departure(lease, self._permit, self._report, self._config.idle_timeout))
         try:
             async with self._session.request(
                 request.method,
                 yarl.URL(url, encoded=True),
                 data=request.body or None,
-                headers=self._headers_for(request, cookies),
+                headers=headers,
                 ssl=self._tls if url.startswith("https:") or "proxy" in request.meta else True,
                 allow_redirects=False,
                 proxy=self._extract_proxy_url_with_creds(request) if "proxy" in request.meta else None,
             ) as response:
-                return await self._read(response, url, request)
+                if rest is None:
+                    return await self._reader.read(response, url, request)
+                return await self._reader.go_on(response, rest)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _fetch_error(error, self._config.connect_timeout, self._config.idle_timeout) from error
 
@@ -137,78 +183,10 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
         headers = {key: value.decode("latin-1") for key, value in own.items() if key != "Proxy-Authorization"}
         return {**headers, "Cookie": cookies} if cookies else headers
 
-    async def _read(self, response: Any, url: str, request: Request) -> StagedResponse:
-        config, received = self._config, response.headers
-        chunks: Chunks = Arriving(response.content, idle_timeout=config.idle_timeout, minimum_rate=config.minimum_rate)
-        encoding = received.get("Content-Encoding", "").strip().lower()
-        if encoding not in ("", "identity"):
-            chunks = Decoded(chunks, encoding, max_inflation=config.max_inflation)
-        body = await _read_at_least(chunks, HEAD_SIZE, b"")
-        kind = sniff(body[:HEAD_SIZE], received.get("Content-Type"))
-        staged, flaw = None, None
-        limit = request.meta.get("whole", config.page_limit if kind is Kind.HTML else HEAD_SIZE)
-        if kind is Kind.PDF and response.status < 300:
-            staged, flaw = await self._stage(chunks, body)
-            body = b""
-        elif response.status < 300 and limit > HEAD_SIZE:
-            body = await _read_at_least(chunks, limit, body)
-        _spare_connection(response)
-        return StagedResponse(
-            url,
-            status=response.status,
-            body=body[:limit],
-            request=request,
-            received=received,
-            kind=kind,
-            staged=staged,
-            flaw=flaw,
-        )
-
-    async def _stage(self, chunks: Chunks, head: bytes) -> tuple[Finished, str | None]:
-        file = self._worker.staging.new()
-        limit = self._config.document_limit
-        broken: aiohttp.ClientPayloadError | None = None
-        try:
-            await file.write(head)
-            self._worker.received += len(head)
-            try:
-                while chunk := await chunks.next():
-                    await file.write(chunk)
-                    self._worker.received += len(chunk)
-                    if limit and file.size > limit:
-                        raise FetchError(Outcome.TOO_LARGE, f"more than {limit} bytes")
-            except aiohttp.ClientPayloadError as error:
-                broken = error
-            finished = await file.finish()
-            flaw = f"the connection broke: {broken}" if broken else judge(finished.head, finished.tail, finished.size)
-            if flaw:
-                await file.discard()
-        except StagingError as error:
-            raise FetchError(Outcome.STORE_ERROR, str(error)) from error
-        except BaseException:
-            await asyncio.shield(file.discard())
-            raise
-        return finished, flaw
-
 
 def _default_headers(settings: BaseSettings) -> dict[str, str]:
     headers = {name: value for name, value in settings.getdict("DEFAULT_REQUEST_HEADERS").items() if value is not None}
     return {**headers, "User-Agent": settings["USER_AGENT"], "Accept-Encoding": "identity"}
-
-
-async def _read_at_least(chunks: Chunks, size: int, begun: bytes) -> bytes:
-    """Reads on until there are ``size`` bytes, or no more."""
-    parts, have = [begun] if begun else [], len(begun)
-    while have < size and (chunk := await chunks.next()):
-        parts.append(chunk)
-        have += len(chunk)
-    return b"".join(parts)
-
-
-def _spare_connection(response: aiohttp.ClientResponse) -> None:
-    """A body that is not read to its end costs its connection, unless it is complete already."""
-    if not response.content.at_eof():
-        response.close()
 
 
 def _fetch_error(error: Exception, connect_timeout: float, idle_timeout: float) -> FetchError:

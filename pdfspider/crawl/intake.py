@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from itertools import groupby
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,18 +23,29 @@ logger = logging.getLogger(__name__)
 WAIT = 5.0
 
 
-class Message(BaseModel):
-    """A start URL as JSON; a plain URL is the same with the defaults."""
+JobName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+
+
+class Terms(BaseModel):
+    """What every message may say of its URLs."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    url: str
-    job: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "default"
     depth: Annotated[int, Field(ge=0)] | None = None
     scope: Literal["host", "domain", "any"] = "host"
     priority: Annotated[int, Field(ge=-128, le=127)] = 0
     meta: dict[str, Any] | None = None
+
+
+class Message(Terms):
+    """A start URL as JSON; a plain URL is the same with the defaults."""
+
+    url: str
+    job: JobName = "default"
     seal: bool = False
+
+
+Model = TypeVar("Model", bound=Terms)
 
 
 class Parsed(NamedTuple):
@@ -45,26 +56,41 @@ class Parsed(NamedTuple):
     entry: Entry
 
     def target(self) -> tuple[str, bytes, bool]:
-        meta = self.message.meta
-        packed = json.dumps(meta, ensure_ascii=False, separators=(",", ":")).encode() if meta else b""
-        return self.message.job, packed, self.message.seal
+        return self.message.job, pack_meta(self.message.meta), self.message.seal
 
 
-def parse(raw: bytes, depth: int) -> Parsed:
-    """Reads one start URL; ``depth`` is the default. Raises InvalidInput."""
+def read(raw: bytes, model: type[Model]) -> Model:
+    """The message that a JSON object, or the text of a plain URL, stands for. Raises InvalidInput."""
     try:
         text = raw.decode("utf-8").strip()
-        message = Message.model_validate_json(text) if text.startswith("{") else Message(url=text)
+        return model.model_validate_json(text) if text.startswith("{") else model.model_validate({"url": text})
     except UnicodeDecodeError as error:
         raise InvalidInput(f"not UTF-8: {error.reason} at byte {error.start}") from None
     except ValidationError as error:
         details = (f"{'.'.join(map(str, item['loc'])) or 'message'}: {item['msg']}" for item in error.errors())
         raise InvalidInput("; ".join(details)) from None
-    limit = depth if message.depth is None else message.depth
-    parsed = Parsed(raw, message, seed(message.url, depth=limit, scope=message.scope, priority=message.priority))
-    if len(parsed.target()[1]) > META_LIMIT:
+
+
+def pack_meta(meta: dict[str, Any] | None) -> bytes:
+    """As the frontier keeps it. Raises InvalidInput."""
+    packed = json.dumps(meta, ensure_ascii=False, separators=(",", ":")).encode() if meta else b""
+    if len(packed) > META_LIMIT:
         raise InvalidInput(f"meta is larger than {META_LIMIT} bytes")
-    return parsed
+    return packed
+
+
+def parse(raw: bytes, depth: int) -> Parsed:
+    """Reads one start URL; ``depth`` is the default. Raises InvalidInput."""
+    message = read(raw, Message)
+    pack_meta(message.meta)
+    limit = depth if message.depth is None else message.depth
+    return Parsed(raw, message, seed(message.url, depth=limit, scope=message.scope, priority=message.priority))
+
+
+def letter(raw: bytes, reason: str) -> bytes:
+    """What stands in the list of rejected messages."""
+    rejected = {"message": raw.decode("utf-8", "replace"), "reason": reason, "time": time.time()}
+    return json.dumps(rejected, ensure_ascii=False).encode()
 
 
 class Intake:
@@ -87,8 +113,7 @@ class Intake:
             return parse(raw, self._worker.config.depth)
         except InvalidInput as error:
             logger.warning("A start URL was rejected: %s: %.200r", error, raw)
-            letter = {"message": raw.decode("utf-8", "replace"), "reason": str(error), "time": time.time()}
-            await self._worker.frontier.reject(raw, json.dumps(letter, ensure_ascii=False).encode())
+            await self._worker.frontier.reject(raw, letter(raw, str(error)))
             return None
 
     async def _submit(self, job: str, meta: bytes, group: list[Parsed], *, seal: bool) -> None:

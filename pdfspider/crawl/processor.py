@@ -108,6 +108,9 @@ class Processor(ItemPipelineManager):
         self._worker.settled(capture.lease)
         self._count(f"outcome/{outcome.value}")
         self._stats.inc_value("pdfspider/bytes", size)
+        if outcome is Outcome.DOCUMENT and capture.sha256:
+            for tell in self._worker.when_stored:
+                tell(capture.sha256)
 
     def _count(self, stat: str) -> None:
         self._stats.inc_value(f"pdfspider/{stat}")

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any
 from scrapy import Request
 
 from pdfspider.crawl.errors import GiveBack
+from pdfspider.crawl.revisits import Revisits, condition
 from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.leases import LeaseKind
 from pdfspider.items import OUTCOMES_BY_CODE, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scrapy.crawler import Crawler
 
     from pdfspider.crawl.worker import Worker
     from pdfspider.frontier.leases import Lease
+    from pdfspider.records.history import Earlier
 
 VERDICTS = {
     Outcome.POISON: "every worker that fetched it died",
@@ -32,6 +36,15 @@ class RequestMaker:
 
     def __init__(self, crawler: Crawler, worker: Worker) -> None:
         self._crawler, self._worker = crawler, worker
+        self._revisits = Revisits(worker)
+        self._earlier: dict[Lease, Earlier] = {}
+
+    async def look_back(self, leases: Sequence[Lease]) -> None:
+        """What earlier runs brought from the URLs of these leases, in one question for all that are to be made."""
+        self._earlier = await self._revisits.of(leases)
+
+    async def close(self) -> None:
+        await self._revisits.close()
 
     async def make(self, lease: Lease) -> Request | None:
         """None where the lease has to be given back."""
@@ -42,14 +55,21 @@ class RequestMaker:
         except (JobNotFound, GiveBack):
             return None
         meta: dict[str, Any] = {"lease": lease, "job": job, "verbatim_url": True}
+        headers = None
         if verdict:
             meta["verdict"] = verdict
+        elif earlier := self._earlier.get(lease):
+            meta["earlier"] = earlier
+            headers = condition(earlier, lease.entry.url)
         spider: Any = self._crawler.spider
-        return Request(lease.entry.url, spider.parse, errback=spider.failed, meta=meta, dont_filter=True)
+        return Request(
+            lease.entry.url, spider.parse, headers=headers, errback=spider.failed, meta=meta, dont_filter=True
+        )
 
     async def _verdict(self, lease: Lease, *, obey_robots: bool) -> tuple[Outcome, str] | None:
         if lease.kind is LeaseKind.VERDICT:
             outcome = OUTCOMES_BY_CODE[lease.verdict]
             return outcome, VERDICTS.get(outcome, outcome.value)
         assert lease.entry is not None
-        return await self._worker.robots.verdict(lease.entry.url) if obey_robots else None
+        denied = await self._worker.robots.verdict(lease.entry.url) if obey_robots else None
+        return denied or await self._worker.budgets.verdict(lease)

@@ -11,6 +11,7 @@ from pdfspider.documents.head import Kind
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
+    from pdfspider.crawl.cookies import Cookies
     from pdfspider.documents.staging import Finished
     from pdfspider.items import Hop
 
@@ -19,11 +20,21 @@ class StagedResponse(Response):
     """A response that carries what the first KiB said it is.
 
     ``kind`` is what the body is; a PDF is in ``staged`` and ``body`` is empty; a page's ``body`` is bounded; of
-    anything else only the head was read. ``received`` are the headers as they came; ``hops`` are the redirects within
-    the origin that led here; ``flaw`` tells what is wrong with a PDF that is not whole.
+    anything else only the head was read. ``received`` are the headers as they came. ``hops`` are the redirects within
+    the origin that led here, ``cookies`` what they have set. ``flaw`` tells what is wrong with a PDF or a page that did
+    not come whole, ``size`` how much of a PDF came.
     """
 
-    attributes: tuple[str, ...] = (*Response.attributes, "received", "kind", "staged", "hops", "flaw")
+    attributes: tuple[str, ...] = (
+        *Response.attributes,
+        "received",
+        "kind",
+        "staged",
+        "size",
+        "hops",
+        "cookies",
+        "flaw",
+    )
 
     def __init__(
         self,
@@ -31,7 +42,9 @@ class StagedResponse(Response):
         received: CIMultiDictProxy[str],
         kind: Kind = Kind.OTHER,
         staged: Finished | None = None,
+        size: int | None = None,
         hops: tuple[Hop, ...] = (),
+        cookies: Cookies | None = None,
         flaw: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -39,7 +52,9 @@ class StagedResponse(Response):
         self.received = received
         self.kind = kind
         self.staged = staged
+        self.size = size
         self.hops = hops
+        self.cookies = cookies
         self.flaw = flaw
 
     @property

@@ -23,6 +23,7 @@ PASSING = frozenset(
         Outcome.STORE_ERROR,
     }
 )
+"""Failures that may pass whatever the status was."""
 DOWN = frozenset(
     {
         Outcome.DNS_ERROR,
@@ -33,6 +34,16 @@ DOWN = frozenset(
         Outcome.ROBOTS_UNAVAILABLE,
     }
 )
+BY_STATUS = frozenset(
+    {
+        Outcome.SERVER_ERROR,
+        Outcome.THROTTLED,
+        Outcome.NOT_FOUND,
+        Outcome.FORBIDDEN,
+        Outcome.HTTP_ERROR,
+    }
+)
+"""Failures that may pass if ``RETRY_HTTP_CODES`` has their status."""
 BUSY = (429, 503)
 LONGEST_DELAY = 3600.0
 LONGEST_HOLD = 24 * 3600.0
@@ -40,10 +51,19 @@ LONGEST_HOLD = 24 * 3600.0
 
 def retry_delay(config: Config, capture: Capture) -> float | None:
     """Seconds until a failure is tried again; None where it is final."""
-    passing = capture.outcome in PASSING or capture.status in config.retry_codes
-    if not passing or not config.retries or (counts(capture) and capture.lease.attempt > config.retries):
+    tries = _tries(config, capture)
+    if not tries or (counts(capture) and capture.lease.attempt > tries):
         return None
-    return float(min(config.retry_delay * 2 ** (capture.lease.attempt - 1), LONGEST_DELAY))
+    return max(float(min(config.retry_delay * 2 ** (capture.lease.attempt - 1), LONGEST_DELAY)), capture.retry_in)
+
+
+def _tries(config: Config, capture: Capture) -> int:
+    """How many further tries a failure gets."""
+    if capture.outcome is Outcome.NOT_READY:
+        return config.polls
+    if capture.outcome in PASSING or (capture.outcome in BY_STATUS and capture.status in config.retry_codes):
+        return config.retries
+    return 0
 
 
 def counts(capture: Capture) -> bool:

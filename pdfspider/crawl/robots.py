@@ -66,6 +66,11 @@ class Robots:
         """The class and reason of a URL that may not be fetched; None for one that may."""
         return (await self._rules_of(origin_of(url))).verdict(url, self._agent)
 
+    def sitemaps(self, url: str) -> list[str]:
+        """The sitemaps that the robots.txt names by which ``url`` was judged."""
+        rules = self._rules.get(origin_of(url))
+        return list(rules.parsed.sitemaps) if rules and rules.parsed else []
+
     async def _rules_of(self, origin: str) -> Rules:
         rules = self._rules.get(origin)
         if rules is None or rules.expires < time.monotonic():

@@ -9,17 +9,21 @@ from pdfspider.items import Outcome
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FOUND = (Outcome.DOCUMENT, Outcome.DUPLICATE, Outcome.PAGE, Outcome.REDIRECT, Outcome.OTHER)
-LEFT_OUT = (Outcome.ROBOTS_DENIED, Outcome.OUT_OF_SCOPE, Outcome.OVER_BUDGET, Outcome.CANCELLED)
+FOUND = (Outcome.DOCUMENT, Outcome.DUPLICATE, Outcome.UNCHANGED, Outcome.PAGE, Outcome.REDIRECT, Outcome.OTHER)
+LEFT_OUT = (Outcome.ROBOTS_DENIED, Outcome.OUT_OF_SCOPE, Outcome.OVER_BUDGET, Outcome.TRAP, Outcome.CANCELLED)
 FAILURES = tuple(outcome for outcome in Outcome if outcome not in FOUND + LEFT_OUT)
 
 CLASSES = {outcome.value: outcome for outcome in Outcome}
 MEANINGS = {
     Outcome.DOCUMENT: "PDFs that are new to this job",
     Outcome.DUPLICATE: "PDFs that this job has from another URL",
+    Outcome.UNCHANGED: "as an earlier run brought them",
     Outcome.PAGE: "searched for links",
     Outcome.REDIRECT: "led to another host, followed there",
     Outcome.OTHER: "neither a PDF nor a page",
+    Outcome.LOGIN_WALL: "a login instead of a document",
+    Outcome.CHALLENGE: "a bot protection's challenge, or a captcha",
+    Outcome.NOT_READY: "the server was still preparing it (202)",
     Outcome.EMPTY: "an answer without a body",
     Outcome.TRUNCATED: "a PDF without its end",
     Outcome.TOO_LARGE: "larger than DOWNLOAD_MAXSIZE",
@@ -27,6 +31,7 @@ MEANINGS = {
     Outcome.REDIRECT_LOOP: "redirects without an end",
     Outcome.OUT_OF_SCOPE: "redirects that leave the job's scope",
     Outcome.NOT_FOUND: "not there (404, 410)",
+    Outcome.GONE: "not there; an earlier run had it",
     Outcome.FORBIDDEN: "the server refuses (401, 403, 451)",
     Outcome.HTTP_ERROR: "another HTTP error",
     Outcome.SERVER_ERROR: "the server failed (5xx)",
@@ -39,6 +44,7 @@ MEANINGS = {
     Outcome.ROBOTS_UNAVAILABLE: "the host's robots.txt cannot be read",
     Outcome.HOST_DOWN: "given up with their host, which only failed",
     Outcome.OVER_BUDGET: "more than the job's limits allow",
+    Outcome.TRAP: "pages without an end, left alone",
     Outcome.CANCELLED: "the job was cancelled",
     Outcome.POISON: "every worker that fetched it died",
     Outcome.STORE_ERROR: "the document cannot be stored",

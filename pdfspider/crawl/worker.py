@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from redis.exceptions import RedisError
 
 from pdfspider.config import Config
+from pdfspider.crawl.budgets import Budgets
 from pdfspider.crawl.flights import Flights
 from pdfspider.crawl.outage import Outage
 from pdfspider.crawl.robots import Robots
@@ -58,10 +59,15 @@ class Worker:
         """The name of that run's job."""
         self.received = 0
         """Bytes of documents that have come so far, those of unfinished ones too."""
+        self.before_end: list[Callable[[], Awaitable[None]]] = []
+        """What a worker whose job has ended still brings to its end, in a bounded time."""
         self.before_close: list[Callable[[], Awaitable[None]]] = []
         """What wants to look at the frontier once more, after the last lease has ended."""
+        self.when_stored: list[Callable[[str], None]] = []
+        """What wants to know of each document (its hash) that is stored, recorded and committed."""
         self.flights = Flights()
         self.robots = Robots(self)
+        self.budgets = Budgets(self)
         self.held: set[Lease] = set()
         """The leases that this worker has, from the grant to the end."""
         self.wake = asyncio.Event()
@@ -89,6 +95,11 @@ class Worker:
         await self._open_records()
         await self._open_store()
         await self.tidy_staging()
+
+    async def wind_up(self) -> None:
+        """Its job has ended: what goes on behind the crawl is finished while the worker can still be told to stop."""
+        for end in self.before_end:
+            await end()
 
     async def close(self) -> None:
         """Closes what was opened; leases that are still out are available to others at once."""

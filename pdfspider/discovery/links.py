@@ -1,112 +1,172 @@
-"""The links of a page."""
+"""The links of a page, and of whatever else leads to PDFs."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
-from selectolax.lexbor import LexborHTMLParser
-from w3lib.encoding import html_body_declared_encoding, read_bom, resolve_encoding
-
-from pdfspider.discovery.rules import RULES
+from pdfspider.discovery import elements, scripts  # noqa: F401 - they register their rules
+from pdfspider.discovery.attributes import opened_by
+from pdfspider.discovery.decoding import decode
+from pdfspider.discovery.flattening import tree_of
+from pdfspider.discovery.headers import linked
+from pdfspider.discovery.lists import SAME_DEPTH, list_reader, unpacked
+from pdfspider.discovery.normal import MAX_LENGTH
+from pdfspider.discovery.rules import RULES, TECHNIQUES, TEXT_RULES, Reference, never_page, says_pdf
+from pdfspider.discovery.sites import Sites
 from pdfspider.discovery.urls import join
+from pdfspider.discovery.viewers import shown_by
+from pdfspider.exceptions import ConfigurationError
 from pdfspider.items import Link
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-_SELECTOR = ", ".join(RULES)
-_NEVER_PAGE = re.compile(
-    r"png|jpe?g|gif|svg|webp|ico|css|js|woff2?|ttf|mp3|mp4|avi|mov|webm"
-    r"|zip|t?gz|bz2|xz|tar|rar|7z|exe|deb|rpm|dmg|iso|jar|apk"
-).fullmatch
+    from selectolax.lexbor import LexborHTMLParser
 
-# Python has codecs that are no charsets; some of them are slow on purpose-made input.
-_CHARSET = re.compile(r"utf|cp|iso|koi|mac|big5|gb|euc|shift|hz|tis|johab|ptcp|kz|ascii").match
+    Found = Iterator[tuple[str, Reference]]
 
-# Building a tree as the HTML standard tells takes time quadratic in its depth: at worst 0.3 s for this many tags,
-# but minutes for twenty times as many.
-_MANY_TAGS = 8_192
-_FLAT = re.compile(
-    r"<!--(?:.*?-->|.*)|<(script|style|textarea|title|xmp)\b(?:.*?</\1|.*)"
-    rf"|<({'|'.join(RULES)}|base)(\s[^<>]{{,8192}})>",
-    re.IGNORECASE | re.DOTALL,
-)
+_SCRIPT = "javascript:"
+
+
+class Discovery:
+    """Finds links with every technique that is not switched off, and with the rules for single sites."""
+
+    def __init__(self, off: Iterable[str] = (), site_rules: Mapping[str, object] | None = None) -> None:
+        """Raises ConfigurationError for an unknown technique, and for a rule that cannot be used."""
+        self._off = frozenset(off)
+        if unknown := self._off - TECHNIQUES:
+            names = ", ".join(sorted(TECHNIQUES))
+            raise ConfigurationError(f"PDF_TECHNIQUES_OFF: {min(unknown)!r} is no technique; there are {names}")
+        rules = {tag: [rule for rule in found if rule.technique not in self._off] for tag, found in RULES.items()}
+        self._rules = {tag: found for tag, found in rules.items() if found}
+        self._text_rules = [rule for rule in TEXT_RULES if rule.technique not in self._off]
+        self._sites = Sites(site_rules)
+
+    def links(
+        self,
+        body: bytes | str,
+        base_url: str,
+        encoding: str | None = None,
+        *,
+        content_type: str | None = None,
+        technique: str | None = None,
+        headers: Iterable[str] = (),
+    ) -> list[Link]:
+        """The links of what is at ``base_url``, each URL once, without the page itself; those of a tag in their order.
+
+        ``encoding`` is the charset of the Content-Type header, if it has one; ``technique`` is that by which the page
+        itself was found; ``headers`` are the values of its ``Link`` headers. Never raises, whatever the body.
+        """
+        html, encoding = decode(unpacked(body) if isinstance(body, bytes) else body, encoding)
+        known = list_reader(html, content_type, technique)
+        if known is None:
+            found = self._of_page(html, base_url, encoding, headers, begins=technique == "seed")
+            return _once(found, base_url)
+        listed = self._resolved((one for one in known.read(html) if one[0] not in self._off), base_url, encoding)
+        return _once((*listed, *self._of_page(known.html(html), base_url, encoding, headers)), base_url)
+
+    def named(self, technique: str, uris: Iterable[str], base_url: str) -> list[Link]:
+        """The links of what names these URIs and is no page: the document at ``base_url``, the robots.txt above it."""
+        if technique in self._off:
+            return []
+        return _once(self._resolved(((technique, Reference(uri)) for uri in uris), base_url, "utf-8"), base_url)
+
+    def _of_page(
+        self, html: str, base_url: str, encoding: str, headers: Iterable[str], *, begins: bool = False
+    ) -> Iterator[Link]:
+        yield from self._resolved(self._around(html, base_url, headers), base_url, encoding)
+        if html:
+            tree = tree_of(html)
+            yield from self._resolved(self._within(tree, html, begins=begins), _base(tree, base_url), encoding)
+
+    def _around(self, html: str, base_url: str, headers: Iterable[str]) -> Found:
+        """What a page's own URL, its headers and the rules for its site say."""
+        if headers and "link-header" not in self._off:
+            for reference in linked(headers):
+                yield "link-header", reference
+        page = join(base_url, base_url)
+        if page and "site" not in self._off:
+            for url in self._sites.found_at(page, html):
+                yield "site", Reference(url, document=True)
+        if "viewer" not in self._off and (shown := shown_by(base_url)):
+            yield "viewer", shown.reference
+
+    def _within(self, tree: LexborHTMLParser, html: str, *, begins: bool) -> list[tuple[str, Reference]]:
+        found: list[tuple[str, Reference]] = []
+        for tag, rules in self._rules.items():  # a CSS selector costs 60 µs for each tree
+            if not (named := tree.tags(tag)):
+                continue
+            for technique, find in rules:
+                if technique == "feed" and not begins:  # a blog has one for the comments on each of its pages
+                    continue
+                found += [(technique, reference) for element in named for reference in find(element)]
+        lowered = html.lower()
+        for technique, marker, find_in in self._text_rules:
+            if marker in lowered:
+                found += [(technique, reference) for reference in find_in(html)]
+        return found
+
+    def _resolved(self, found: Iterable[tuple[str, Reference]], base: str, encoding: str) -> Iterator[Link]:
+        rules_of, off = self._sites.of_authority, self._off
+        for technique, (href, hinted) in found:
+            if not href:
+                continue
+            url = join(base, href, encoding)
+            if url is None or "=" in href:
+                inner, alone = self._carried(href, url or base, encoding)
+                yield from inner
+                if alone:
+                    continue
+            if url is None:
+                continue
+            document = hinted or says_pdf(url)
+            if document or technique in SAME_DEPTH or not never_page(url):
+                yield Link(url, technique, document)
+                if rules_of(url.split("/", 3)[2]) is not None and "site" not in off:
+                    yield from self._rewritten(url)
+
+    def _carried(self, href: str, base: str, encoding: str) -> tuple[list[Link], bool]:
+        """What a URL carries in it, and whether it is of no use itself."""
+        if len(href) > MAX_LENGTH:
+            return [], False
+        if href[: len(_SCRIPT)].lower() == _SCRIPT and "event" not in self._off:
+            found = opened_by(unquote(href[len(_SCRIPT) :]))
+            return list(self._resolved((("event", one) for one in found), base, encoding)), True
+        shown = shown_by(href) if "viewer" not in self._off else None
+        url = join(base, shown.reference.href or "", encoding) if shown else None
+        if shown is None or url is None:
+            return [], False
+        return [Link(url, "viewer", shown.reference.document or says_pdf(url)), *self._rewritten(url)], shown.alone
+
+    def _rewritten(self, url: str) -> list[Link]:
+        if "site" in self._off:
+            return []
+        found = (join(url, twin) for twin in self._sites.rewritten(url))
+        return [Link(twin, "site", document=True) for twin in found if twin and twin != url]
+
+
+_EVERYTHING = Discovery()
 
 
 def links(body: bytes | str, base_url: str, encoding: str | None = None) -> list[Link]:
-    """The links of the page at ``base_url``, in document order, each URL once, without the page itself.
+    """The links of the page at ``base_url`` by every technique."""
+    return _EVERYTHING.links(body, base_url, encoding)
 
-    ``encoding`` is the charset of the Content-Type header, if it has one. Never raises, whatever the body.
-    """
+
+def _once(found: Iterable[Link], base_url: str) -> list[Link]:
+    """Each URL once: the first of its links, unless a later one says that it leads to a PDF."""
     page = join(base_url, base_url)
-    found: dict[str, Link] = {}
-    for link in _all_links(body, base_url, encoding):
-        known = found.get(link.url)
+    kept: dict[str, Link] = {}
+    for link in found:
+        known = kept.get(link.url)
         if (known is None or (link.document and not known.document)) and link.url != page:
-            found[link.url] = link
-    return list(found.values())
-
-
-def says_pdf(url: str) -> bool:
-    """Whether the file name or a query value of a normalised ``url`` ends in ``.pdf``."""
-    if ".pdf" not in url.lower():
-        return False
-    path, _, query = url.lower().partition("?")
-    name = path.rpartition("/")[2].partition(";")[0]
-    return name.endswith(".pdf") or any(field.endswith(".pdf") for field in query.split("&"))
-
-
-def _all_links(body: bytes | str, base_url: str, label: str | None) -> Iterator[Link]:
-    html, encoding = _decode(body, label)
-    tree = LexborHTMLParser(_flatten(html) if html.count("<") > _MANY_TAGS else html)
-    base = _base(tree, base_url)
-    for element in tree.css(_SELECTOR):
-        for technique, find in RULES[element.tag or ""]:
-            for href, hinted in find(element):
-                url = join(base, href, encoding) if href else None
-                if url is None:
-                    continue
-                document = hinted or says_pdf(url)
-                if document or _may_be_page(url):
-                    yield Link(url, technique, document)
+            kept[link.url] = link
+    return list(kept.values())
 
 
 def _base(tree: LexborHTMLParser, base_url: str) -> str:
-    element = tree.css_first("base[href]")
-    href = element.attributes.get("href") if element else None
+    """The base that the page names: the first that has an address."""
+    found = (element.attributes.get("href") for element in tree.tags("base"))
+    href = next((href for href in found if href is not None), None)
     return (href and join(base_url, href)) or base_url
-
-
-def _may_be_page(url: str) -> bool:
-    return _NEVER_PAGE(url.partition("?")[0].rpartition(".")[2].lower()) is None
-
-
-def _decode(body: bytes | str, label: str | None) -> tuple[str, str]:
-    """The text and its encoding, found as browsers do: byte-order mark, header, meta element, guess."""
-    if isinstance(body, str):
-        return body, _charset(label) or "utf-8"
-    encoding, mark = read_bom(body)
-    if encoding is not None and mark is not None:
-        body = body[len(mark) :]
-    else:
-        encoding = _charset(label) or _charset(html_body_declared_encoding(body)) or _guess(body)
-    return body.decode(encoding, "replace"), encoding
-
-
-def _charset(label: str | None) -> str | None:
-    name = resolve_encoding(label) if label else None
-    return name if name and _CHARSET(name) else None
-
-
-def _guess(body: bytes) -> str:
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return "cp1252"
-    return "utf-8"
-
-
-def _flatten(html: str) -> str:
-    """Only the elements that the rules look at, side by side, for pages whose tree may be deep."""
-    return "".join(f"<{name}{attributes}></{name}>" for _, name, attributes in _FLAT.findall(html) if name)

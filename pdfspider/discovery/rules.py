@@ -1,34 +1,44 @@
-"""Where links hide in a page's elements: one rule, one function.
+"""The rules by which links are found: one place where a PDF hides, one function.
 
-A rule is registered with its technique, the name that travels with every link it finds, and the tags that it looks at.
-It gets an element and yields a Reference for each URL in it, as written. To find links in a further place, add a
-function here; nothing else has to change.
+A rule is registered with its technique, the name that travels with every link it finds. It is given an element, or the
+text of the whole page, and returns a Reference for each URL in it, as written. To find links in a further place, add a
+function to ``elements``, ``scripts`` or ``attributes`` and its technique here; nothing else has to change.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
 
     from selectolax.lexbor import LexborNode
 
-_PAGE_RELATION = re.compile(
-    r"(?<!\S)(?:alternate|appendix|bookmark|canonical|chapter|contents|copyright|first|glossary|help|home|index|last"
-    r"|license|next|prev|previous|section|start|subsection|toc|top|up)(?!\S)"
-).search
-_RESOURCE_RELATION = re.compile(r"(?<!\S)(?:stylesheet|icon)(?!\S)").search
-_READABLE = frozenset(("", "text/html", "application/xhtml+xml", "application/pdf"))
-_DOCUMENT_METAS = frozenset(
-    ("citation_pdf_url", "bepress_citation_pdf_url", "wkhealth_pdf_url", "eprints.document_url")
+    ElementFinder = Callable[[LexborNode], Iterable["Reference"]]
+    TextFinder = Callable[[str], Iterable["Reference"]]
+
+TECHNIQUES = frozenset(
+    (
+        *("a", "link-text", "iframe", "frame", "embed", "object", "form", "link", "meta-refresh"),
+        *("citation-pdf", "meta-url", "json-ld", "script-url", "script-location", "data-attribute", "event"),
+        *("viewer", "site", "link-header", "robots-sitemap", "sitemap-index", "sitemap", "feed"),
+        *("oai-pmh", "oai-next", "text-list", "pdf-link"),
+    )
 )
-_REFRESH = re.compile(r"\s*+[0-9.]*+(?:\s*+[;,]|\s)\s*+(?:url\s*+=\s*+)?+(.+)", re.IGNORECASE | re.DOTALL).fullmatch
+"""Every technique that can be switched off. Only ``seed``, what was handed in, is none."""
+
+
+_NEVER_PAGES = frozenset(
+    (
+        *("png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "css", "js", "woff", "woff2", "ttf", "mp3", "mp4", "avi"),
+        *("mov", "webm", "zip", "gz", "tgz", "bz2", "xz", "tar", "rar", "7z", "exe", "deb", "rpm", "dmg", "iso", "jar"),
+        "apk",
+    )
+)
 
 
 class Reference(NamedTuple):
-    """A URL as an element writes it; ``document`` where the element itself says that it leads to a PDF."""
+    """A URL as it is written; ``document`` where what stands around it says that it leads to a PDF."""
 
     href: str | None
     document: bool = False
@@ -36,83 +46,52 @@ class Reference(NamedTuple):
 
 class Rule(NamedTuple):
     technique: str
-    find: Callable[[LexborNode], Iterator[Reference]]
+    find: ElementFinder
+
+
+class TextRule(NamedTuple):
+    """A rule for what may stand in any element: ``marker`` is the text, in lower case, without which it finds
+    nothing.
+    """
+
+    technique: str
+    marker: str
+    find: TextFinder
 
 
 RULES: dict[str, list[Rule]] = {}
 """The rules for each tag."""
 
+TEXT_RULES: list[TextRule] = []
 
-def rule(technique: str, *tags: str) -> Callable[[Callable[[LexborNode], Iterator[Reference]]], None]:
-    def register(find: Callable[[LexborNode], Iterator[Reference]]) -> None:
+
+def rule(technique: str, *tags: str) -> Callable[[ElementFinder], ElementFinder]:
+    def register(find: ElementFinder) -> ElementFinder:
         for tag in tags:
             RULES.setdefault(tag, []).append(Rule(technique, find))
+        return find
 
     return register
 
 
-@rule("a", "a", "area")
-def anchors(element: LexborNode) -> Iterator[Reference]:
-    attributes = element.attributes
-    saved_as_pdf = (attributes.get("download") or "").lower().endswith(".pdf")
-    yield Reference(attributes.get("href"), saved_as_pdf or _type(attributes) == "application/pdf")
+def text_rule(technique: str, marker: str) -> Callable[[TextFinder], TextFinder]:
+    def register(find: TextFinder) -> TextFinder:
+        TEXT_RULES.append(TextRule(technique, marker, find))
+        return find
+
+    return register
 
 
-@rule("iframe", "iframe")
-def iframes(element: LexborNode) -> Iterator[Reference]:
-    yield Reference(element.attributes.get("src"))
+def says_pdf(url: str) -> bool:
+    """Whether the file name or a query value of ``url``, normalised or not, ends in ``.pdf``."""
+    url = url.lower()
+    if ".pdf" not in url:
+        return False
+    path, _, query = url.partition("#")[0].partition("?")
+    name = path.rpartition("/")[2].partition(";")[0]
+    return name.endswith(".pdf") or any(field.endswith(".pdf") for field in query.split("&"))
 
 
-@rule("frame", "frame")
-def frames(element: LexborNode) -> Iterator[Reference]:
-    yield Reference(element.attributes.get("src"))
-
-
-@rule("embed", "embed")
-def embeds(element: LexborNode) -> Iterator[Reference]:
-    attributes = element.attributes
-    yield Reference(attributes.get("src"), _type(attributes) == "application/pdf")
-
-
-@rule("object", "object")
-def objects(element: LexborNode) -> Iterator[Reference]:
-    attributes = element.attributes
-    yield Reference(attributes.get("data"), _type(attributes) == "application/pdf")
-
-
-@rule("link", "link")
-def related_pages(element: LexborNode) -> Iterator[Reference]:
-    """Pages that belong together, and the same page as a PDF; no feeds and nothing that a page needs to be shown."""
-    attributes = element.attributes
-    relation = (attributes.get("rel") or "").lower()
-    kind = _type(attributes)
-    if _PAGE_RELATION(relation) and not _RESOURCE_RELATION(relation) and kind in _READABLE:
-        yield Reference(attributes.get("href"), kind == "application/pdf")
-
-
-@rule("meta-refresh", "meta")
-def refreshes(element: LexborNode) -> Iterator[Reference]:
-    attributes = element.attributes
-    if (attributes.get("http-equiv") or "").strip().lower() != "refresh":
-        return
-    target = _REFRESH(attributes.get("content") or "")
-    if target:
-        yield Reference(_unquoted(target[1]))
-
-
-@rule("citation-pdf", "meta")
-def citations(element: LexborNode) -> Iterator[Reference]:
-    """What publishers tell Google Scholar: https://scholar.google.com/intl/en/scholar/inclusion.html."""
-    attributes = element.attributes
-    name = attributes.get("name") or attributes.get("property") or ""
-    if name.strip().lower() in _DOCUMENT_METAS:
-        yield Reference(attributes.get("content"), document=True)
-
-
-def _type(attributes: dict[str, str | None]) -> str:
-    return (attributes.get("type") or "").partition(";")[0].strip().lower()
-
-
-def _unquoted(target: str) -> str:
-    quote = target[0]
-    return target[1:].partition(quote)[0] if quote in "\"'" else target
+def never_page(url: str) -> bool:
+    """Whether the suffix of ``url`` is that of a file that has no links in it."""
+    return url.partition("?")[0].rpartition(".")[2].lower() in _NEVER_PAGES

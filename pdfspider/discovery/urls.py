@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from pdfspider.discovery.normal import MAX_LENGTH, PATH_SAFE, QUERY_SAFE, normal_form
+from pdfspider.discovery.variants import without_visitor
 from pdfspider.exceptions import InvalidInput
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
@@ -20,6 +21,8 @@ _PORT = r"(?::(?!80/|443/)(?:[1-5][0-9]{0,4}|[6-9][0-9]{0,3}))?"
 _PATH = rf"[A-Za-z0-9._~{PATH_SAFE}-]*+(?:%(?!2E)[0-9A-F]{{2}}[A-Za-z0-9._~{PATH_SAFE}-]*+)*+"
 _QUERY = rf"[A-Za-z0-9._~{QUERY_SAFE}-]*+(?:%[0-9A-F]{{2}}[A-Za-z0-9._~{QUERY_SAFE}-]*+)*+"
 _NORMAL = re.compile(rf"https?://{_HOST}{_PORT}/{_PATH}(?:\?(?=.){_QUERY})?").fullmatch
+
+_PLAIN = re.compile(rf"/(?!/){_PATH}(?:\?(?=.){_QUERY})?").fullmatch
 
 _ESCAPED_UNRESERVED = re.compile(r"%(?:2[DE]|3[0-9]|[46][1-9A-F]|[57][0-9A]|5F|7E)")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:").match
@@ -55,8 +58,8 @@ def canonical(url: str) -> str:
 
 
 def fingerprint(url: str) -> bytes:
-    """The 8 bytes by which the frontier knows a normalised ``url``."""
-    return blake2b(canonical(url).encode(), digest_size=8).digest()
+    """The 8 bytes by which the frontier knows a normalised ``url``, whoever visits it."""
+    return blake2b(without_visitor(canonical(url)).encode(), digest_size=8).digest()
 
 
 def host_of(url: str) -> str:
@@ -78,12 +81,13 @@ def join(base: str, href: str, encoding: str = "utf-8") -> str | None:
     """
     if _is_normal(href):
         return href
-    if _UNCLEAN(href):
-        href = _clean(href)
-    if not href:
-        return None
     try:
-        return normalise(_absolute(base, href), encoding)
+        if _PLAIN(href) and "/." not in href:
+            url = _prefixes(base).root + href
+            return url if len(url) <= MAX_LENGTH else None
+        if _UNCLEAN(href):
+            href = _clean(href)
+        return normalise(_absolute(base, href), encoding) if href else None
     except InvalidInput:
         return None
 
@@ -123,4 +127,5 @@ class _Prefixes(NamedTuple):
 def _prefixes(base: str) -> _Prefixes:
     base = normalise(base)
     page = base.partition("?")[0]
-    return _Prefixes(f"{base.partition(':')[0]}:", base[: base.index("/", 8)], f"{page.rpartition('/')[0]}/", page)
+    root = base[: base.index("/", 8)]
+    return _Prefixes(f"{base.partition(':')[0]}:", root, f"{page.rpartition('/')[0]}/", page)

@@ -112,6 +112,16 @@ class StagedFile:
         self._lock = threading.Lock()
         self._begun = self._given_up = self._discarded = False
 
+    @property
+    def head(self) -> bytes:
+        """The first KiB of what has come so far."""
+        return self._head if self._begun else bytes(self._buffer[:HEAD_SIZE])
+
+    @property
+    def tail(self) -> bytes:
+        """The last 64 KiB of it."""
+        return (self._tail + bytes(self._buffer[-TAIL_SIZE:]))[-TAIL_SIZE:]
+
     async def write(self, chunk: bytes) -> None:
         """Take some more bytes. Raises StagingError, as ``finish`` does."""
         self.size += len(chunk)

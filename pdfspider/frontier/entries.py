@@ -13,6 +13,9 @@ from pdfspider.items import Hop
 
 SCOPES = ("host", "domain", "any")
 
+HostCookies = tuple[str, tuple[tuple[str, str], ...]]
+"""A host, and the names and values of its cookies."""
+
 
 def host_id(host: str) -> str:
     """The id under which the frontier keeps a host: 16 hex digits."""
@@ -41,6 +44,10 @@ class Entry:
     technique: str | None = None
     found_on: str | None = None
     hops: tuple[Hop, ...] = field(default=())
+    cookies: tuple[HostCookies, ...] = ()
+    """Those that were set on the way, where redirects led here from another origin."""
+    sought: str = ""
+    """The document, as its URL is without a signature, for which this page is visited again."""
 
     def pack(self) -> bytes:
         """The payload: a msgpack array whose tail is left out where it holds defaults."""
@@ -55,6 +62,8 @@ class Entry:
             shared,
             self.found_on[shared:] if self.found_on else "",
             [list(hop) for hop in self.hops],
+            self.cookies,
+            self.sought,
         ]
         while len(values) > 3 and not values[-1]:
             values.pop()
@@ -64,8 +73,8 @@ class Entry:
     def unpack(cls, payload: bytes, fingerprint: bytes = b"", host: str = "") -> Entry:
         """The entry that :meth:`pack` made the payload of."""
         values = msgpack.unpackb(payload, raw=False)
-        values += (0, 0, 0, 0, "", 0, "", ())[len(values) - 1 :]
-        url, depth, flags, max_depth, priority, technique, shared, rest, hops = values
+        values += (0, 0, 0, 0, "", 0, "", (), (), "")[len(values) - 1 :]
+        url, depth, flags, max_depth, priority, technique, shared, rest, hops, cookies, sought = values
         return cls(
             url=url,
             fingerprint=fingerprint,
@@ -79,6 +88,8 @@ class Entry:
             technique=technique or None,
             found_on=url[:shared] + rest if shared or rest else None,
             hops=tuple(Hop(*hop) for hop in hops),
+            cookies=tuple((host, tuple(map(tuple, pairs))) for host, pairs in cookies) if cookies else (),
+            sought=sought,
         )
 
     def link(self) -> list[Any]:

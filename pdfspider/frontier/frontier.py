@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
+    from pdfspider.frontier.jobs import Task
+
 PREFIX = "{pdfs}:"
+PAGES_KEPT = 30 * 24 * 3600
+"""Seconds after the last page of a run that was counted."""
 LINKS_PER_CALL = 512
 ASK_AGAIN = -2
 JOBS_KNOWN = 1024
@@ -103,12 +107,13 @@ class Frontier:
         seal: bool = False,
         revive: Mapping[str, str] | None = None,
         claimed: Sequence[bytes] = (),
+        task: Task | None = None,
     ) -> Submitted:
         """Admits URLs to a job; those that it knows already change nothing.
 
         A job that is opened without ``options`` takes over those of its run before, or the defaults. ``revive`` maps
         class codes to "done" or "dead": URLs that ended in these are queued again. ``claimed`` are the raw start URLs
-        that this call settles.
+        that this call settles; ``task`` is the master's message that the URLs came by.
         """
         fields = (options or JobOptions()).fields()
         given = options is not None
@@ -119,7 +124,7 @@ class Frontier:
             claim: Any = [self.worker, *claimed] if claimed and last else False
             links = [entry.link() for entry in part]
             revivable = dict(revive) if revive else False
-            arguments = (fields, given, seal and last, links, revivable, claim)
+            arguments = (fields, given, seal and last, links, revivable, claim, task or False)
             answer = await self._scripts("submit", job_name(name), *arguments)
             added, revived = added + answer[1], revived + answer[2]
         return Submitted(int(answer[0]), added, revived)
@@ -266,6 +271,14 @@ class Frontier:
     async def sweep(self) -> bool:
         """Does a bounded part of the frontier's housekeeping; True when there is more to do at once."""
         return bool(await self._scripts("sweep", self._max_deliveries))
+
+    async def count_pages(self, run: int, host: str, pages: int) -> int:
+        """Adds to the pages that a run has taken of a host, and gives the sum over all workers."""
+        key = f"{PREFIX}pages:{run}"
+        async with self.redis.pipeline(transaction=False) as pipe:
+            pipe.hincrby(key, host, pages)
+            pipe.expire(key, PAGES_KEPT)
+            return int((await pipe.execute())[0])
 
     async def memory(self) -> float:
         """How much of its ``maxmemory`` Redis uses: 1 is all of it; 0 where there is no limit."""

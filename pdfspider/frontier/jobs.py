@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pdfspider.exceptions import InvalidInput
 from pdfspider.items import OUTCOMES_BY_CODE
@@ -34,6 +34,8 @@ class JobOptions:
     """Hosts that are in scope besides the host of the page itself."""
     meta: bytes = b""
     """The master's own note; comes back byte for byte."""
+    targets: str = ""
+    """"public", and networks besides, as in ``public 10.0.0.0/8``: what addresses may be asked. Empty: all."""
 
     def __post_init__(self) -> None:
         if len(self.meta) > META_LIMIT:
@@ -42,6 +44,19 @@ class JobOptions:
     def fields(self) -> dict[str, str | bytes]:
         """As the job's hash holds them."""
         return {key: value if isinstance(value, bytes) else str(value) for key, value in asdict(self).items()}
+
+
+class Task(NamedTuple):
+    """A master's message that is to be answered when the run of its job has ended."""
+
+    transport: str
+    """The name of the one that it came by."""
+    key: str
+    """The same for the same message: a redelivered one is one task."""
+    record: bytes
+    """What the answer needs."""
+    once: bool
+    """Whether its job is its own: once a run of that name has taken it in, it is not taken in again."""
 
 
 @dataclass(frozen=True, slots=True)

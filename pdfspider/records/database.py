@@ -10,22 +10,25 @@ from typing import TYPE_CHECKING
 from pdfspider.batching import Batcher
 from pdfspider.exceptions import RecordsError
 from pdfspider.records.engine import connect, prepare, read_url
+from pdfspider.records.inspections import Inspections, documents_after
 from pdfspider.records.reader import failure_pages
 from pdfspider.records.rows import capture_row
 from pdfspider.records.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+    from typing import Any
 
     from sqlalchemy import URL, Engine
 
     from pdfspider.items import Capture, Outcome
     from pdfspider.records.reader import Failure
     from pdfspider.records.rows import Row
-    from pdfspider.records.writer import Result
+    from pdfspider.records.writer import Answer, Result
 
 PATIENCE = 30.0
 GROUP = 500
+PAGE = 500
 
 
 class Database:
@@ -39,6 +42,7 @@ class Database:
         self._thread = thread
         self._id = database_id
         self._writer = Writer(engine, patience)
+        self._inspections = Inspections(engine, patience)
         self._write: Batcher[Row, Result] = Batcher(self._write_group, limit=GROUP)
         self._closed = False
 
@@ -89,12 +93,40 @@ class Database:
             finally:
                 thread.submit(found.close)
 
+    async def write_inspections(self, found: Iterable[Mapping[str, Any]]) -> None:
+        """Writes what inspections found, each with the names of the columns; they replace earlier ones.
+
+        Raises RecordsError.
+        """
+        await self._call(self._inspections.write, found)
+
+    async def inspected(self, hashes: Collection[str]) -> set[str]:
+        """Those of these documents that have been inspected. Raises RecordsError."""
+        return await self._call(self._inspections.known, hashes)
+
+    async def to_inspect(self, job: str | None = None, among: str | None = None) -> AsyncIterator[str]:
+        """The documents of a job, or all, that have not been inspected; or those whose inspection had the status
+        ``among``, or all where that is empty. Any number of inspections may be written meanwhile.
+        """
+        last: str | None = ""
+        while last is not None:
+            query = documents_after(last, job, among, PAGE)
+            page = await self._call(self._inspections.page, query)
+            for sha256 in page:
+                yield sha256
+            last = page[-1] if page else None
+
     async def close(self) -> None:
         """Finishes the writes that wait and closes the connection."""
         self._closed = True
         await self._write.close()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
         self._thread.shutdown(wait=False)
+
+    async def _call(self, function: Callable[..., Answer], *arguments: Any) -> Answer:
+        if self._closed:
+            raise RecordsError("The database is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     async def _write_group(self, rows: list[Row]) -> list[Result]:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.write, rows)

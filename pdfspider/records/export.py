@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Double, Integer
+from sqlalchemy import BigInteger, Boolean, Double, Integer
 
 from pdfspider.exceptions import ConfigurationError, InvalidInput
 from pdfspider.records.engine import connect, read_url, shown
@@ -30,7 +30,8 @@ PATIENCE = 30.0
 def export(database_url: str, path: str | os.PathLike[str], job: str | None = None) -> int:
     """Writes every capture, or those of one job, to a .jsonl, .csv or .parquet file; returns their number.
 
-    A row has all columns of ``captures``, then ``document_size``, ``first_seen`` and ``path`` of its document.
+    A row has all columns of ``captures``, then ``document_size``, ``first_seen`` and ``path`` of its document, then
+    ``inspection_status``, ``inspection_reason`` and the other columns of ``inspections``.
     The file appears under its name when it is complete. Blocks. Raises InvalidInput for another suffix,
     ConfigurationError when the database or the file cannot be used, and RecordsError when reading fails.
     """
@@ -69,20 +70,21 @@ def _replacing(path: Path) -> Iterator[Path]:
 
 
 def _jsonl(path: Path, _: Select[Any], found: Pages) -> int:
-    """``hops`` is a list of [status, url]."""
+    """``hops`` is a list of [status, url], ``links`` one of URIs."""
     number = 0
     with path.open("w", encoding="utf-8") as file:
         for page in found:
             for row in page:
                 record = row._asdict()
                 record["hops"] = json.loads(record["hops"])
+                record["links"] = json.loads(record["links"]) if record["links"] else None
                 file.write(json.dumps(record, ensure_ascii=False) + "\n")
             number += len(page)
     return number
 
 
 def _csv(path: Path, query: Select[Any], found: Pages) -> int:
-    """``hops`` is the JSON text of a list of [status, url]."""
+    """``hops`` and ``links`` are JSON text."""
     number = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -94,7 +96,7 @@ def _csv(path: Path, query: Select[Any], found: Pages) -> int:
 
 
 def _parquet(path: Path, query: Select[Any], found: Pages) -> int:
-    """``hops`` is the JSON text of a list of [status, url]."""
+    """``hops`` and ``links`` are JSON text."""
     try:
         import pyarrow  # noqa: PLC0415 - an optional and heavy package
         from pyarrow import parquet  # noqa: PLC0415
@@ -112,6 +114,8 @@ def _parquet(path: Path, query: Select[Any], found: Pages) -> int:
 
 
 def _arrow(column: TypeEngine[Any]) -> str:
+    if isinstance(column, Boolean):
+        return "bool"
     if isinstance(column, BigInteger):
         return "int64"
     if isinstance(column, Integer):

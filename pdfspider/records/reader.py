@@ -11,7 +11,7 @@ from pdfspider.exceptions import RecordsError
 from pdfspider.items import Outcome
 from pdfspider.records.engine import said
 from pdfspider.records.rows import OUTCOMES
-from pdfspider.records.schema import captures, documents
+from pdfspider.records.schema import captures, documents, inspections
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, Row, Select
 
 PAGE = 5000
+AMBIGUOUS = ("status", "reason")
+"""Columns of inspections that captures have too."""
 DEAD = [outcome.value for outcome in Outcome if outcome.dead]
 
 
@@ -62,10 +64,14 @@ def _failures(job: str | None, classes: list[str]) -> Select[Any]:
 
 
 def export_query(job: str | None) -> Select[Any]:
-    """One row per capture, with what ``documents`` says of the document that it points at."""
+    """One row per capture, with what ``documents`` and ``inspections`` say of the document that it points at."""
     of_document = [documents.c.size.label("document_size"), documents.c.first_seen, documents.c.path]
-    both = captures.outerjoin(documents, documents.c.sha256 == captures.c.sha256)
-    return _of_job(select(*captures.c, *of_document).select_from(both), job)
+    inside = [column for column in inspections.c if column.name not in {"sha256", *AMBIGUOUS}]
+    of_inspection = [inspections.c[name].label(f"inspection_{name}") for name in AMBIGUOUS]
+    all_three = captures.outerjoin(documents, documents.c.sha256 == captures.c.sha256).outerjoin(
+        inspections, inspections.c.sha256 == captures.c.sha256
+    )
+    return _of_job(select(*captures.c, *of_document, *of_inspection, *inside).select_from(all_three), job)
 
 
 def _of_job(query: Select[Any], job: str | None) -> Select[Any]:

@@ -1,8 +1,8 @@
-"""The tables: captures and documents, who owns a document in a run, and what the database says of itself."""
+"""The tables: captures and documents, what is inside these, who owns one in a run, and the database's own id."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Double, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, MetaData, Table, Text
 
 metadata = MetaData()
 
@@ -57,6 +57,36 @@ owners = Table(
     Column("run", BigInteger, primary_key=True, autoincrement=False),
     Column("sha256", Text, primary_key=True),
     Column("fingerprint", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+inspections = Table(
+    "inspections",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("reason", Text),
+    Column("pages", Integer),
+    Column("title", Text),
+    Column("author", Text),
+    Column("subject", Text),
+    Column("keywords", Text),
+    Column("created", Text),
+    Column("modified", Text),
+    Column("creator", Text),
+    Column("producer", Text),
+    Column("pdf_version", Text),
+    Column("encrypted", Boolean),
+    Column("language", Text),
+    Column("tagged", Boolean),
+    Column("linearized", Boolean),
+    Column("content", Text),
+    Column("characters", Integer),
+    Column("links", Text),
+    Column("text", Text),
+    Column("thumbnail", Text),
+    Column("seconds", Double, nullable=False),
+    Column("inspected", Double, nullable=False),
     sqlite_with_rowid=False,
 )
 

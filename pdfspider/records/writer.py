@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import bindparam, select, tuple_
 from sqlalchemy.exc import DBAPIError
@@ -19,18 +19,34 @@ from pdfspider.records.rows import OUTCOMES, capture_key, document_row, owner_ke
 from pdfspider.records.schema import captures, documents, owners
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection, Engine
     from sqlalchemy.sql.dml import Insert
 
     from pdfspider.records.rows import OwnerKey, Row
 
+Answer = TypeVar("Answer")
 Result = Outcome | RecordsError
 
-OWNING = frozenset({Outcome.DOCUMENT.value, Outcome.DUPLICATE.value})
+DECIDED = frozenset({Outcome.DOCUMENT.value, Outcome.DUPLICATE.value})
+OWNING = DECIDED | {Outcome.UNCHANGED.value}
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 2.0
+
+
+def patiently(engine: Engine, work: Callable[[Connection], Answer], deadline: float) -> Answer:
+    """Does the work in a transaction, and again while the database is locked or gone, up to the deadline."""
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            with engine.begin() as connection:
+                return work(connection)
+        except DBAPIError as error:
+            if not is_passing(error) or time.monotonic() + pause > deadline:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 class Writer:
@@ -72,17 +88,8 @@ class Writer:
                 self._answer(answers, [row], deadline)
 
     def _write_patiently(self, rows: Sequence[Row], deadline: float) -> list[Outcome]:
-        pause = FIRST_PAUSE
-        while True:
-            try:
-                with self._engine.begin() as connection:
-                    self._write(connection, rows)
-                return [OUTCOMES[row["outcome"]] for row in rows]
-            except DBAPIError as error:
-                if not is_passing(error) or time.monotonic() + pause > deadline:
-                    raise
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+        patiently(self._engine, lambda connection: self._write(connection, rows), deadline)
+        return [OUTCOMES[row["outcome"]] for row in rows]
 
     def _write(self, connection: Connection, rows: Sequence[Row]) -> None:
         """In the order of the keys, so that two writers never wait for each other."""
@@ -97,6 +104,8 @@ class Writer:
         connection.exec_driver_sql(self._add_documents, [document_row(found[sha256]) for sha256 in sorted(found)])
         owner = self._owners(connection, claims)
         for row in claims:
+            if row["outcome"] not in DECIDED:
+                continue
             owned = owner[owner_key(row)] == row["fingerprint"]
             row["outcome"] = Outcome.DOCUMENT.value if owned else Outcome.DUPLICATE.value
 

@@ -58,6 +58,7 @@ class Hostile:
     sockets: list[socket.socket]
     answers: dict[str, Answer] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
+    bad: list[bytes] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
     connections: list[socket.socket] = field(default_factory=list)
     threads: list[threading.Thread] = field(default_factory=list)
@@ -91,6 +92,7 @@ class Hostile:
             while not self.stopped.is_set() and (chunk := connection.recv(65536)):
                 data += chunk
                 if not data.startswith(b"GET "):
+                    self.bad.append(data)
                     connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
                     return
                 head, end, rest = data.partition(b"\r\n\r\n")
@@ -162,3 +164,41 @@ def page(*links: str) -> bytes:
 def document(title: str = "document", size: int = 3000) -> bytes:
     """The bytes of a PDF."""
     return b"".join(pdf(size, title))
+
+
+RANGE = re.compile(r"\r\nRange: bytes=(\d+)-\r\n")
+IF_RANGE = re.compile(r"\r\nIf-Range: (.*)\r\n")
+
+
+@dataclass
+class Cutting:
+    """Answers with a document whose connection breaks at each of ``cuts``, and goes on where it is asked to.
+
+    ``asked`` are the beginnings and the conditions of the requests, ``sent`` the bytes of the body.
+    """
+
+    body: bytes
+    cuts: list[int]
+    headers: list[str] = field(default_factory=lambda: ['ETag: "1"', "Accept-Ranges: bytes"])
+    asked: list[tuple[int, str | None]] = field(default_factory=list)
+    sent: int = 0
+
+    def __call__(self, request: Request) -> None:
+        start, condition = self.start(request.headers)
+        self.asked.append((start, condition))
+        end = min([cut for cut in self.cuts if cut > start], default=len(self.body))
+        request.send(self.head(start) + self.body[start:end])
+        self.sent += end - start
+        request.close = end < len(self.body)
+
+    def start(self, headers: str) -> tuple[int, str | None]:
+        asked, condition = RANGE.search(headers), IF_RANGE.search(headers)
+        return int(asked[1]) if asked else 0, condition[1] if condition else None
+
+    def head(self, start: int) -> bytes:
+        status, total = "200 OK", len(self.body)
+        lines = [f"Content-Type: {PDF}", f"Content-Length: {total - start}", *self.headers]
+        if start:
+            status = "206 Partial Content"
+            lines.append(f"Content-Range: bytes {start}-{total - 1}/{total}")
+        return "\r\n".join([f"HTTP/1.1 {status}", *lines, "", ""]).encode()

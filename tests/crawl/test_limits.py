@@ -66,7 +66,7 @@ def test_a_document_may_leave_the_scope_and_a_page_may_not(fleet: Fleet) -> None
         server.answers |= {"/": page(*there), "/page": page(), "/file.pdf": reply(document("file"))}
         server.answers |= {"/page.pdf": page("/deeper", "/deeper.pdf"), "/deeper.pdf": reply(document("deeper"))}
         fleet.crawl(server.url())
-        outcomes = {"/": "page", "/file.pdf": "document", "/page.pdf": "page"}
+        outcomes = {"/": "page", "/file.pdf": "document", "/page.pdf": "page", "/deeper.pdf": "document"}
         assert {row["url"].partition(str(server.port))[2]: row["outcome"] for row in fleet.rows()} == outcomes
     fleet.audit()
 

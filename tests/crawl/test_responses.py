@@ -90,7 +90,7 @@ ANSWERS: dict[str, Answer] = {
     "/bad-gzip.pdf": reply(gzip.compress(PLAIN)[:20] + os.urandom(500), PDF, "Content-Encoding: gzip"),
     "/not-gzip": reply(b"<html>not gzip at all", HTML, "Content-Encoding: gzip"),
     "/cut-gzip.pdf": reply(gzip.compress(PLAIN)[:-300], PDF, "Content-Encoding: gzip"),
-    "/unknown-encoding": reply(PLAIN, PDF, "Content-Encoding: zstandard"),
+    "/unknown-encoding": reply(b"(\xb5/\xfd" + PLAIN, PDF, "Content-Encoding: zstandard"),
     "/silent": lambda request: request.hang(),
     "/silent-body.pdf": drip(reply(PLAIN)[:-1500], 30),
     "/drip.pdf": drip(reply(PLAIN)[:-1500], 0.1),
@@ -199,7 +199,7 @@ def test_redirects_within_a_host(crawled: Crawled) -> None:
     assert moved["final_url"] == crawled.server.url("/moved/3.pdf")
     assert [part in str(moved["hops"]) for part in ("301", "/moved", "307", "/moved/2")] == [True] * 4
     assert crawled.server.paths().count("/self") == 1
-    assert sum(path.startswith("/long") for path in crawled.server.paths()) == 11
+    assert sum(path.startswith("/long") for path in crawled.server.paths()) == 9
 
 
 def test_names_of_documents_have_no_directories(crawled: Crawled) -> None:

@@ -10,8 +10,9 @@ import pytest
 from scrapy.http import HtmlResponse
 from scrapy.linkextractors import LinkExtractor
 
-from pdfspider.discovery import links as module
+from pdfspider.discovery import flattening
 from pdfspider.discovery.links import links
+from pdfspider.discovery.rules import never_page
 from pdfspider.discovery.urls import normalise
 
 PACKAGES = {
@@ -40,7 +41,7 @@ def scrapys_links(page: Path) -> set[str]:
     hrefs = (
         normalise(urldefrag(link.url)[0]) for link in EXTRACTOR.extract_links(response) if link.url.startswith("http")
     )
-    return {href for href in hrefs if href != url and module._may_be_page(href)}
+    return {href for href in hrefs if href != url and not never_page(href)}
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -54,9 +55,9 @@ def test_anchors_are_those_that_scrapys_extractor_finds(package: str) -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_side_by_side_elements_give_the_links_of_the_tree(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for page in pages_of(package):
-        monkeypatch.setattr(module, "_MANY_TAGS", 10**9)
+        monkeypatch.setattr(flattening, "MANY_TAGS", 10**9)
         whole = links(page.read_bytes(), url_of(page))
-        monkeypatch.setattr(module, "_MANY_TAGS", 0)
+        monkeypatch.setattr(flattening, "MANY_TAGS", 0)
         assert links(page.read_bytes(), url_of(page)) == whole
 
 

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import gzip
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pdfspider.discovery.links import links, says_pdf
+from pdfspider.discovery.links import Discovery, links
+from pdfspider.discovery.lists import is_list
+from pdfspider.discovery.rules import TECHNIQUES, says_pdf
 from pdfspider.discovery.urls import normalise
 from pdfspider.items import Link
 
 PAGE = "http://example.com/dir/page.html"
+EVERYTHING = Discovery()
 
 
 def found(html: str | bytes, encoding: str | None = None) -> list[tuple[str, str, bool]]:
@@ -100,9 +105,9 @@ def test_what_may_be_a_page_is_followed(name: str) -> None:
     assert found(f'<a href="/{name}">x</a>') == [(name, "a", False)]
 
 
-def test_links_come_in_document_order_and_once() -> None:
+def test_links_come_once_and_those_of_a_tag_in_their_order() -> None:
     html = "<a href=/1>1</a><iframe src=/2></iframe><a href=/3>3</a><a href='/1#x'>1</a><embed src=/3>"
-    assert found(html) == [("1", "a", False), ("2", "iframe", False), ("3", "a", False)]
+    assert found(html) == [("1", "a", False), ("3", "a", False), ("2", "iframe", False)]
 
 
 def test_the_first_technique_stays_unless_a_later_one_says_pdf() -> None:
@@ -161,6 +166,87 @@ def test_a_hundred_thousand_levels_are_no_obstacle(tags: str) -> None:
     assert found(html) == [("base/first", "a", False), ("base/a.pdf", "a", True)]
 
 
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *(
+            '<script>"x.pdf',
+            "<script>pdf:'",
+            "<script>location='",
+            "<script>pdf-",
+            "<svg><a href=x>pdf",
+            "<p data-pdf='",
+        ),
+        *(" onclick='window.open(", "<a href='viewer.html?file=%25", "<style>", "javascript:window.open('"),
+    ],
+)
+def test_a_megabyte_of_beginnings_is_no_obstacle(piece: str) -> None:
+    assert len(found(piece * (1_000_000 // len(piece)))) <= 2
+
+
+def test_scripts_in_scripts_come_to_an_end() -> None:
+    nested = "/x.pdf"
+    while len(nested) < 100_000:
+        nested = f"javascript:open(%27{nested.replace('%', '%25')}.pdf%27)"
+        assert len(found(f'<a href="{nested}">x</a>')) <= 1
+
+
+@pytest.mark.parametrize("root", ["urlset", "rss", "OAI-PMH"])
+@pytest.mark.parametrize(
+    "piece", ["<loc><![CDATA[", "<!--", "<link a='", "<description>&lt;div&gt;", "<link " + "a " * 4000]
+)
+def test_a_megabyte_of_list_is_no_obstacle(root: str, piece: str) -> None:
+    assert len(found(f"<{root}>" + piece * (1_000_000 // len(piece)))) <= 2
+
+
+def test_a_packed_list_grows_no_further_than_its_bound() -> None:
+    listed = b"<urlset><loc>/first</loc>" + b" " * 200_000_000 + b"<loc>/last</loc>"
+    packed = gzip.compress(listed, 1)
+    assert is_list(packed[:1024], "application/gzip", "a")
+    assert found(packed) == [("first", "sitemap", False)]
+    assert found(packed[:50_000]) == [("first", "sitemap", False)]
+    assert found(b"\x1f\x8b" + b"nonsense" * 100) == []
+    assert not is_list(gzip.compress(b"<html><a href=/b>"), "application/gzip", "seed")
+
+
+@pytest.mark.parametrize(
+    ("head", "content_type", "technique", "expected"),
+    [
+        (b"<urlset>", "text/plain", "a", True),
+        (
+            b"\xef\xbb\xbf \n<?xml version='1.0'?>\n<?xml-stylesheet x?><!-- y -->\n<sm:sitemapindex xmlns:sm='z'>",
+            None,
+            "a",
+            True,
+        ),
+        (b"<!DOCTYPE rss [<!ENTITY a 'b'>]><rss version='2.0'>", None, "a", True),
+        (b"<rdf:RDF>", None, "a", True),
+        (b"<OAI-PMH >", None, "oai-next", True),
+        (b"<OAI-PMH >", None, "a", False),
+        (b"http://example.com/b", "text/plain; charset=utf-8", "seed", True),
+        (b"# x\r\n\r\n  HTTPS://example.com/b", None, "seed", True),
+        (b"http://example.com/b", "text/plain", "text-list", False),
+        (b"http://example.com/b", "application/json", "seed", False),
+        (b"see http://example.com/b", "text/plain", "seed", False),
+        (b"<urlsets>", None, "seed", False),
+        (b"<svg>", None, "seed", False),
+        (b"\x00\x01\x02", None, "seed", False),
+        (b"", None, "seed", False),
+    ],
+)
+def test_a_list_is_known_by_its_head(head: bytes, content_type: str | None, technique: str, expected: bool) -> None:
+    assert is_list(head, content_type, technique) is expected
+
+
+def test_entities_of_a_list_are_not_expanded() -> None:
+    laughs = "<!DOCTYPE urlset [<!ENTITY a 'aaaa'><!ENTITY b SYSTEM 'file:///etc/passwd'>]>"
+    assert found(f"{laughs}<urlset><loc>/x?&a;&b;&amp;c</loc></urlset>") == [("x?&a;&b;&c", "sitemap", False)]
+
+
+def test_a_list_has_no_more_than_its_bound() -> None:
+    assert len(found("<urlset>" + "".join(f"<loc>/{number}</loc>" for number in range(60_000)))) == 50_000
+
+
 HOSTILE = st.lists(
     st.sampled_from(
         [
@@ -188,6 +274,24 @@ HOSTILE = st.lists(
                 "<link rel=next href=",
             ),
             *(
+                "<script type=application/ld+json>",
+                "<script>pdfUrl='",
+                '{"contentUrl":"x.pdf","encoding":["',
+                "\\u002f",
+                "\\",
+            ),
+            *("<rss>", "<urlset><loc>", "<OAI-PMH>", "<link>", "<resumptionToken>", "<![CDATA[", "]]>", "x.pdf", "%"),
+            *(
+                "viewer.html?file=",
+                "javascript:",
+                "window.open('",
+                " data-pdf='",
+                " onclick='",
+                "location='",
+                "\x1f\x8b",
+            ),
+            *("https://arxiv.org/abs/", "chrome-extension://a/http://", "</script>", "&amp;", '"', "pdf"),
+            *(
                 "<svg>",
                 "<template>",
                 "<frameset>",
@@ -214,6 +318,8 @@ HOSTILE = st.lists(
 def test_no_page_makes_it_raise_and_every_link_is_normal(
     body: str | bytes, base_url: str, encoding: str | None
 ) -> None:
-    for link in links(body, base_url, encoding):
+    headers = [body] if isinstance(body, str) else []
+    for link in EVERYTHING.links(body, base_url, encoding, content_type=base_url, technique="seed", headers=headers):
         assert isinstance(link, Link)
         assert normalise(link.url) == link.url
+        assert link.technique in TECHNIQUES

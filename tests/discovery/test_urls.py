@@ -11,12 +11,14 @@ from w3lib.url import safe_url_string
 from pdfspider.discovery import urls
 from pdfspider.discovery.normal import normal_form
 from pdfspider.discovery.urls import canonical, fingerprint, host_of, join, normalise, origin_of
+from pdfspider.discovery.variants import without_visitor
 from pdfspider.exceptions import InvalidInput
 
 # Text made of the pieces that URLs are made of reaches far more corners than random text.
 PATH_PIECES = [
     *"/.:@?&=%+;\\ []'\"<>|~-_0aZé中\u00ad\ufffd\U0001f4c4\u3002",
     *("//", "..", "%2e", "%2E%2e", "%20", "%zz", "%C3%A9", "%41", "file.pdf", "x=1", "b=2&a=1", "a" * 64, "#"),
+    *(";jsessionid=", "PHPSESSID=1", "utm_source=x", "sid=" + "0a" * 16, "/viewtopic.php?", "/(S(" + "a" * 24 + "))/"),
 ]
 PIECES = [
     *PATH_PIECES,
@@ -189,10 +191,28 @@ def test_a_query_is_encoded_as_its_page_is_and_a_path_always_as_utf8() -> None:
         ("http://example.com/?a=1&", "http://example.com/?&a=1"),
         ("http://example.com/%7Ejoe/%41", "http://example.com/~joe/A"),
         ("HTTP://EXAMPLE.com:80/a/../b#c", "http://example.com/b"),
+        ("http://example.com/a.pdf;jsessionid=1A2B.node!3", "http://example.com/a.pdf"),
+        ("http://example.com/a;JSESSIONID=1A2B/b?c=1", "http://example.com/a/b?c=1"),
+        ("http://example.com/a?PHPSESSID=1a2b&b=1", "http://example.com/a?b=1"),
+        ("http://example.com/a?jsessionid=1A2B", "http://example.com/a"),
+        ("http://example.com/(S(abcdefghijklmnopqrstuvwx))/a.aspx", "http://example.com/a.aspx"),
+        (
+            "http://example.com/viewtopic.php?t=5&sid=0123456789abcdef0123456789abcdef",
+            "http://example.com/viewtopic.php?t=5",
+        ),
+        ("http://example.com/a?utm_source=x&b=1&UTM_campaign=y", "http://example.com/a?b=1"),
+        ("http://example.com/a?gclid=x&fbclid=y&msclkid=z", "http://example.com/a"),
+        ("http://example.com/a.pdf?mc_cid=1&mc_eid=2#page=3", "http://example.com/a.pdf"),
+        ("http://example.com/a?%75tm_source=x", "http://example.com/a"),
     ],
 )
 def test_spellings_of_one_url_share_their_fingerprint(one: str, other: str) -> None:
     assert fingerprint(normalise(one)) == fingerprint(normalise(other))
+
+
+def test_a_redirect_that_drops_what_tells_visitors_apart_is_none_to_itself() -> None:
+    assert canonical("http://example.com/a?utm_source=x") != canonical("http://example.com/a")
+    assert fingerprint("http://example.com/a?utm_source=x#again") != fingerprint("http://example.com/a?utm_source=x")
 
 
 @pytest.mark.parametrize(
@@ -207,6 +227,18 @@ def test_spellings_of_one_url_share_their_fingerprint(one: str, other: str) -> N
         ("http://example.com/?a=%26", "http://example.com/?a=&"),
         ("http://example.com/a+b", "http://example.com/a%20b"),
         ("http://example.com/%2541", "http://example.com/%41"),
+        (
+            "http://example.com/get?sid=0123456789abcdef0123456789abcdef",
+            "http://example.com/get?sid=fedcba9876543210fedcba9876543210",
+        ),
+        ("http://example.com/get.php?a=1&sid=0123456789abcdef0123456789abcdef", "http://example.com/get.php?a=1"),
+        ("http://example.com/viewtopic.php?t=5&sid=7", "http://example.com/viewtopic.php?t=5"),
+        ("http://example.com/a;version=1", "http://example.com/a"),
+        ("http://example.com/a?session=1", "http://example.com/a"),
+        ("http://example.com/a?utm=1", "http://example.com/a"),
+        ("http://example.com/a?xutm_source=1", "http://example.com/a"),
+        ("http://example.com/a?id=1&ref=x", "http://example.com/a?id=1"),
+        ("http://example.com/(S(abc))/a", "http://example.com/a"),
     ],
 )
 def test_different_urls_differ_in_their_fingerprint(one: str, other: str) -> None:
@@ -218,6 +250,8 @@ def test_a_fingerprint_is_eight_bytes_and_the_canonical_url_is_its_own(url: str)
     normal = normalise(url)
     assert len(fingerprint(normal)) == 8
     assert canonical(canonical(normal)) == canonical(normal)
+    known = without_visitor(canonical(normal))
+    assert without_visitor(known) == known
 
 
 @pytest.mark.parametrize(

@@ -305,3 +305,12 @@ def test_a_root_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match=f"{tmp_path}/file/.*Not a directory"):
         Staging(tmp_path / "file", "w")
+
+
+@pytest.mark.parametrize("size", [0, 10, HEAD_SIZE + 1, BATCH_SIZE - 1, BATCH_SIZE + 10, len(SEED)])
+async def test_head_and_tail_of_what_has_come_so_far(staging: Staging, size: int) -> None:
+    file = staging.new()
+    for piece in pieces(SEED[:size]):
+        await file.write(piece)
+    assert (file.head, file.tail) == (SEED[:size][:HEAD_SIZE], SEED[:size][-TAIL_SIZE:])
+    await file.discard()

@@ -21,16 +21,20 @@ class Fault:
     world: type[World] = World
     injections: int = 4
     """How often it is injected in one run, at most."""
+    once: bool = False
+    """Whether one run is enough: it takes long."""
 
 
 ENTERED: list[Fault] = []
 
 
-def fault(name: str, world: type[World] = World, injections: int = 4) -> Callable[[Inject], Inject]:
+def fault(
+    name: str, world: type[World] = World, injections: int = 4, *, once: bool = False
+) -> Callable[[Inject], Inject]:
     """Enters a function into the list."""
 
     def enter(inject: Inject) -> Inject:
-        ENTERED.append(Fault(name, inject, world, injections))
+        ENTERED.append(Fault(name, inject, world, injections, once))
         return inject
 
     return enter

@@ -56,15 +56,13 @@ PIPELINES = {
 
 
 class Poison:
-    """A downloader middleware: the URL in FAULT_POISON kills whoever fetches it."""
+    """A downloader middleware: a URL with this in it kills whoever fetches it."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        return cls(crawler.settings["FAULT_POISON"])
+    MARK = "poison="
 
     def process_request(self, request: Request) -> None:
-        if request.url == self._url:
+        if self.MARK in request.url:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+POISON = f"{__name__}.{Poison.__name__}"

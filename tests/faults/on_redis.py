@@ -8,8 +8,9 @@ from hashlib import sha1
 
 from pdfspider.frontier.scripts import source
 from tests.faults.faults import fault
+from tests.faults.limits import Unavailable, fake_clock
 from tests.faults.proxy import Proxy
-from tests.faults.servers import RedisProcess, Unavailable, fake_clock, remains
+from tests.faults.redis_server import RedisProcess, remains
 from tests.faults.world import World
 from tests.frontier.conftest import bundled_binary
 from tests.support import until

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import signal
+import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pdfspider.settings import FRONTIER_LEASE_SECONDS
 from tests.faults.faults import fault
-from tests.faults.servers import changed_environment, fake_clock
+from tests.faults.injected import PIPELINES, SPRUNG
+from tests.faults.limits import changed_environment, fake_clock, small_memory
 from tests.faults.world import CONCURRENCY, Pace, World
 
 if TYPE_CHECKING:
@@ -14,23 +17,31 @@ if TYPE_CHECKING:
 
 
 class Poisoned(World):
-    """One document kills every worker that fetches it, for good; whoever stands beside it is innocent."""
+    """Innocent URLs are not given up; one that kills whoever fetches it is, after the third."""
 
-    settings: ClassVar[dict[str, Any]] = {
-        "FRONTIER_MAX_DELIVERIES": 3,
-        "DOWNLOADER_MIDDLEWARES": {"tests.faults.injected.Poison": 100},
-    }
+    settings: ClassVar[dict[str, Any]] = {"FRONTIER_MAX_DELIVERIES": 3}
 
-    @property
-    def poison(self) -> str:
-        site = self.web.site
-        return site.document_url(site.documents // 3)
+
+class Trapped(World):
+    """Its workers can be made to fall at a chosen place."""
+
+    def _open(self) -> None:
+        self.traps = self.directory / "traps"
+        self.traps.mkdir()
+        super()._open()
 
     def _worker_settings(self) -> dict[str, Any]:
-        return {**super()._worker_settings(), "FAULT_POISON": self.poison}
+        return {**super()._worker_settings(), "ITEM_PIPELINES": PIPELINES, "FAULT_TRAPS": self.traps}
 
-    def expected(self) -> dict[str, str]:
-        return {**super().expected(), self.poison: "poison"}
+    def spring(self, trap: str, signum: int) -> Member | None:
+        """Lays out a trap and waits until a worker has fallen into it; None where the job ends before."""
+        before, laid = set(self.traps.iterdir()), self.directory / "trap"
+        laid.write_text(str(int(signum)))
+        laid.rename(self.traps / trap)
+        self.wait(lambda: set(self.traps.glob(f"*{SPRUNG}")) - before or self.finished())
+        (self.traps / trap).unlink(missing_ok=True)
+        pids = {int(path.name.split(".")[1]) for path in set(self.traps.glob(f"*{SPRUNG}")) - before}
+        return next((member for member in self.members if member.pid in pids), None)
 
 
 class Unchanged(World):
@@ -49,6 +60,10 @@ class Unchanged(World):
         )
     )
 
+    @property
+    def lease(self) -> float:
+        return float(FRONTIER_LEASE_SECONDS)
+
 
 class WrongClocks(World):
     """Its workers' wall clocks are a minute off, either way."""
@@ -63,7 +78,14 @@ class WrongClocks(World):
 
 @fault("kill -9 of one worker")
 def kill_one(world: World) -> int:
-    return kill(world, world.any_member())
+    """What it held is available to others a second after its lease at the latest, if there are others."""
+    member = world.any_member()
+    world.wait(lambda: world.finished() or any(map(world.serves, set(world.members) - {member})))
+    flying = kill(world, member)
+    begun = time.monotonic()
+    world.wait(lambda: not world.leases(member))
+    world.recoveries.append(time.monotonic() - begun - world.lease)
+    return flying
 
 
 @fault("kill -9 of all workers")
@@ -95,7 +117,7 @@ def terminate(world: World) -> int:
     return flying
 
 
-@fault("kill -9 of one worker, default settings", Unchanged, injections=1)
+@fault("kill -9 of one worker, default settings", Unchanged, injections=1, once=True)
 def kill_one_by_default(world: World) -> int:
     return kill_one(world)
 
@@ -110,36 +132,48 @@ def restart_loop(world: World) -> int:
     flying = 0
     for _ in range(4):
         flying += kill(world, world.members[-1])
-        world.pause(world.random.uniform(0.2, 4))
+        world.pause(world.random.uniform(0.2, 2.5))
     return flying
+
+
+@fault("out of memory, killed by the kernel")
+def out_of_memory(world: World) -> int:
+    member = world.any_member()
+    with small_memory(member.pid):
+        world.hurt()
+        world.wait(lambda: not member.alive or world.finished())
+        member.worker.kill()
+    return world.leases(member)
 
 
 @fault("poison URL among innocent ones", Poisoned, injections=1)
 def poison(world: World) -> int:
-    """The deaths come by themselves; each takes with it what the worker had begun."""
+    """Each death takes with it what the worker had begun."""
     world.hurt()
     before = len(world.fleet.workers)
-    world.wait(world.finished)
-    deaths = len(world.fleet.workers) - before + 1
-    return deaths * 2 * CONCURRENCY
+    url = f"{world.web.site.url}slow?ms=1&poison={len(world.poisoned)}"
+    world.poisoned.append(url)
+    world.submit(url)
+    world.wait(lambda: any(row["url"] == url for row in world.captures()))
+    return (len(world.fleet.workers) - before + 1) * 2 * CONCURRENCY
 
 
-@fault("killed between store and record")
+@fault("killed between store and record", Trapped)
 def dies_before_record(world: World) -> int:
     return die_at(world, "BeforeRecord")
 
 
-@fault("killed between record and commit")
+@fault("killed between record and commit", Trapped)
 def dies_before_commit(world: World) -> int:
     return die_at(world, "BeforeCommit")
 
 
-@fault("fenced between record and commit", injections=3)
+@fault("fenced between record and commit", Trapped, injections=3)
 def fenced_before_commit(world: World) -> int:
     return sleep_at(world, "BeforeCommit")
 
 
-@fault("fenced before the store", injections=3)
+@fault("fenced before the store", Trapped, injections=3)
 def fenced_before_store(world: World) -> int:
     return sleep_at(world, "BeforeStore")
 
@@ -152,12 +186,14 @@ def kill(world: World, member: Member) -> int:
 
 
 def die_at(world: World, trap: str) -> int:
+    assert isinstance(world, Trapped)
     member = world.spring(trap, signal.SIGKILL)
     world.hurt()
     return world.leases(member) if member else 0
 
 
 def sleep_at(world: World, trap: str) -> int:
+    assert isinstance(world, Trapped)
     member = world.spring(trap, signal.SIGSTOP)
     if member is None:
         return 0
@@ -169,5 +205,5 @@ def sleep_at(world: World, trap: str) -> int:
 
 def wake_late(world: World, member: Member) -> None:
     """A second or two after its leases have passed to others."""
-    world.pause(world.scale.lease + world.random.uniform(1.0, 2.0))
+    world.pause(world.lease + world.random.uniform(1.0, 2.0))
     member.worker.send(signal.SIGCONT)

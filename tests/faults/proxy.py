@@ -5,20 +5,25 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 from contextlib import suppress
 
 CHUNK = 65536
+DRIPS = 20
+"""Times per second."""
 LINGER_NOT = struct.pack("ii", 1, 0)
 """A socket that is closed with this sends a reset."""
 
 
 class Proxy:
-    """Forwards a loopback port to ``target``, another one, until something is done to it."""
+    """Forwards a loopback port to ``target``, another one of the same address, until something is done to it."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, listener: socket.socket | None = None) -> None:
         self.target = target
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
+        self._listener = listener or socket.create_server(("127.0.0.1", 0))
+        self._address, self.port = self._listener.getsockname()[:2]
+        self.rate = 0
+        """Bytes per second of each answer; 0: without limit."""
         self._flowing = threading.Event()
         self._flowing.set()
         self._sockets: set[socket.socket] = set()
@@ -59,7 +64,7 @@ class Proxy:
     def _connect(self, client: socket.socket) -> None:
         self._flowing.wait()
         try:
-            server = socket.create_connection(("127.0.0.1", self.target))
+            server = socket.create_connection((self._address, self.target))
         except OSError:
             _reset(client)
             return
@@ -78,10 +83,17 @@ class Proxy:
                 elif not asking and doomed.is_set():
                     self.lost.set()
                     break
-                sink.sendall(data)
+                self._send(sink, data, 0 if asking else self.rate)
         for side in (source, sink):
             self._sockets.discard(side)
             _reset(side)
+
+    def _send(self, sink: socket.socket, data: bytes, rate: int) -> None:
+        while rate and data and self.rate:
+            drop, data = data[: rate // DRIPS + 1], data[rate // DRIPS + 1 :]
+            sink.sendall(drop)
+            time.sleep(1 / DRIPS)
+        sink.sendall(data)
 
 
 def _reset(side: socket.socket) -> None:

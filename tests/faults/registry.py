@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from tests.faults import on_redis, on_surroundings, on_workers
-from tests.faults.faults import ENTERED, Fault
+from tests.faults import on_crowds, on_redis, on_surroundings, on_workers
+from tests.faults.faults import ENTERED
 
-ROOMS = [room.__name__ for room in (on_workers, on_redis, on_surroundings)]
+ROOMS = [room.__name__ for room in (on_workers, on_redis, on_surroundings, on_crowds)]
 FAULTS = sorted(ENTERED, key=lambda fault: ROOMS.index(fault.inject.__module__))
-
-
-def kind_of(fault: Fault) -> str:
-    """Faults of one kind can be injected into the same crawl."""
-    return f"{fault.inject.__module__.rpartition('.')[2]}-{fault.world.__name__}"

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tests.faults.audit import Row, audit
+from tests.faults.limits import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,25 +20,32 @@ UNDER_WAY = 5
 LONGEST_PAUSE = 1.0
 
 
-def run(faults: Sequence[Fault], seed: int, scale: Scale, directory: Path) -> Row:
-    """One crawl in an empty directory, with faults of one kind of world, as many as it lasts. Raises Unavailable."""
-    with faults[0].world(directory, seed, scale) as world:
+def run(faults: Sequence[Fault], seed: int, scale: Scale, directory: Path, world: type[World] | None = None) -> Row:
+    """One crawl in an empty directory, with as many of the faults as it lasts for, in ``world`` or that of the first.
+
+    Raises Unavailable.
+    """
+    with (world or faults[0].world)(directory, seed, scale) as crawl:
         row = Row(", ".join(dict.fromkeys(fault.name for fault in faults)), runs=1)
-        if not world.wait(lambda: world.remains().ended >= UNDER_WAY):
+        if not crawl.wait(lambda: crawl.remains().ended >= UNDER_WAY):
             row.notes.append("the crawl did not begin")
-        world.begun = time.monotonic()
-        _inject(faults, world, row)
-        if not world.wait(world.finished):
+        crawl.begun = time.monotonic()
+        _inject(faults, crawl, row)
+        if not crawl.wait(crawl.finished):
             row.notes.append("the job did not finish")
-        world.dismiss()
-        audit(world, row)
+        crawl.dismiss()
+        audit(crawl, row)
         return row
 
 
 def _inject(faults: Sequence[Fault], world: World, row: Row) -> None:
     for fault in faults:
         world.pause(world.random.uniform(0, LONGEST_PAUSE))
-        if world.finished():
+        if not world.goes_on():
             return
-        row.bound += fault.inject(world)
-        row.injected += 1
+        try:
+            row.bound += fault.inject(world)
+        except Unavailable as error:
+            row.skipped.append(f"{fault.name}: {error}")
+        else:
+            row.injected += 1

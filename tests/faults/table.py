@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
+from tests.faults.audit import Row
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.faults.audit import Row
-
+SHOWN = 20
 COLUMNS = (
     "runs",
     "injected",
@@ -23,6 +25,7 @@ COLUMNS = (
     "at most",
     "gate\nviolations",
     "went on\nwithin s",
+    "available\nafter lease",
 )
 
 
@@ -35,12 +38,20 @@ def show(rows: Iterable[Row], skipped: dict[str, str]) -> None:
         table.add_column(name, justify="right")
     for row in rows:
         numbers = (row.runs, row.injected, row.urls, row.lost, row.missing, row.wrong, row.again, row.bound, row.gate)
-        table.add_row(row.fault, *map(str, numbers), f"{row.silence:.1f}", style=None if row.good else "bold red")
+        times = (f"{row.silence:.1f}", f"{row.recovery:+.1f} s" if row.recovery > -inf else "")
+        table.add_row(row.fault, *map(str, numbers), *times, style=None if row.good else "bold red")
     console = Console(width=max(Console().width, 150))
     console.print(table)
-    console.print(f"{sum(row.injected for row in rows)} faults injected")
+    total = Row("all")
+    for row in rows:
+        total.add(row)
+    console.print(
+        f"{total.injected} faults in {total.runs} crawls of {total.urls:,} URLs: {total.lost} lost, {total.missing} "
+        f"documents missing, {total.wrong} doubled or misclassed, {total.gate} gate violations, {total.again} fetched "
+        f"again (at most {total.bound} expected)"
+    )
     for name, reason in skipped.items():
         console.print(f"skipped: {name}: {reason}")
     for row in rows:
-        for note in row.notes:
+        for note in row.notes[-SHOWN:]:
             console.print(f"{row.fault}: {note}", style="red", markup=False)

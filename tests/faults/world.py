@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import redis
 
 from bench.site import Site
-from tests.faults.injected import PIPELINES, SPRUNG
+from tests.faults.injected import POISON
 from tests.faults.proxy import Proxy
-from tests.faults.servers import P, RedisProcess, Web, remains
-from tests.support import Fleet, Worker
+from tests.faults.redis_server import P, RedisProcess, remains
+from tests.faults.web import Web
+from tests.support import Fleet, Start, Worker, query, stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.faults.servers import Remains
+    from tests.faults.redis_server import Remains
 
 JOB = "faults"
 POLL = 0.05
@@ -39,6 +40,12 @@ class Scale:
     workers: int = 3
     lease: float = 2.0
     patience: float = 90.0
+    tolerance: float = 0.05
+    """By how much the server may see two requests closer together than they were sent."""
+    recovery: float = 1.0
+    """Seconds after its lease at which what a killed worker had is available, at the latest."""
+    crowd: int = 20_000
+    """URLs of the job beside which others have to go on."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,8 @@ class World:
 
     settings: ClassVar[dict[str, Any]] = {}
     paces: ClassVar[tuple[Pace, ...]] = PACES
+    excuses: ClassVar[tuple[str, ...]] = ()
+    """What a worker says that may end by itself."""
 
     def __init__(self, directory: Path, seed: int, scale: Scale) -> None:
         self.random = random.Random(seed)
@@ -85,8 +94,12 @@ class World:
         self.surprises: list[str] = []
         self.injuries: list[float] = []
         """When (monotonic) each fault hit."""
+        self.recoveries: list[float] = []
+        """Seconds, after the lease of a killed worker, until what it held was available."""
         self.begun = 0.0
         """When the crawl was seen to be under way."""
+        self.poisoned: list[str] = []
+        """URLs that kill whoever fetches them."""
 
     def __enter__(self) -> Self:
         try:
@@ -100,33 +113,61 @@ class World:
         self.stack.close()
 
     def _open(self) -> None:
-        site = Site(hosts=4, pages=self.scale.pages, documents=2 * self.scale.pages, seed=self.random.getrandbits(31))
-        self.web = Web(site, self.pace.latency)
+        self.web = self._open_web()
         self.stack.callback(self.web.close)
         self.redis = self.make_redis("redis")
-        self.traps = self.directory / "traps"
-        self.traps.mkdir()
         self.fleet = Fleet(self.directory, None, self._worker_settings())
         self.stack.callback(self.fleet.stop)
-        with self.redis.client() as client:
-            client.lpush(
-                "pdfs:start_urls", json.dumps({"url": self.seed_url, "job": JOB, "scope": "any", "seal": True})
-            )
+        self._begin()
         for _ in range(self.scale.workers):
             self.add()
 
     @property
-    def seed_url(self) -> str:
-        return self.web.site.url
+    def tolerance(self) -> float:
+        return self.scale.tolerance
 
     @property
-    def store(self) -> Path:
-        return self.fleet.data / "files"
+    def lease(self) -> float:
+        return self.scale.lease
 
-    def expected(self) -> dict[str, str]:
-        """Every URL of the site, and the class in which it belongs."""
+    def _open_web(self) -> Web:
+        return Web(self._site(), self.pace.latency)
+
+    def _site(self) -> Site:
+        return Site(hosts=4, pages=self.scale.pages, documents=2 * self.scale.pages, seed=self.random.getrandbits(31))
+
+    def _begin(self) -> None:
+        """Submits what there is to do at first."""
+        self.submit(self.web.site.url)
+
+    def submit(self, url: str, job: str = JOB, **message: Any) -> None:
+        with self.redis.client() as client:
+            client.lpush(
+                "pdfs:start_urls", json.dumps({"url": url, "job": job, "scope": "any", "seal": True, **message})
+            )
+
+    # What is to become of it
+
+    def expected(self) -> dict[tuple[str, str], str]:
+        """Job and URL of everything there is to do, and the class in which it belongs."""
         site = self.web.site
-        return dict.fromkeys(site.page_urls(), "page") | dict.fromkeys(site.document_urls(), "document")
+        ends = dict.fromkeys(site.page_urls(), "page") | dict.fromkeys(site.document_urls(), "document")
+        return {(JOB, url): end for url, end in (ends | dict.fromkeys(self.poisoned, "poison")).items()}
+
+    def expected_documents(self) -> set[str]:
+        return set(self.web.site.expected().values())
+
+    def captures(self) -> list[dict[str, Any]]:
+        """The database's rows."""
+        return query(self.fleet.data / "pdfs.db", "SELECT * FROM captures")
+
+    def documents(self) -> set[str]:
+        """The hashes of what the store has, each document read."""
+        return stored(self.fleet.data / "files")
+
+    def starts(self) -> list[Start]:
+        """Every request, as the workers sent it."""
+        return self.fleet.starts()
 
     def make_redis(self, name: str, *options: str) -> RedisProcess:
         server = RedisProcess(self.directory / name, *options)
@@ -142,8 +183,9 @@ class World:
             "FRONTIER_LEASE_SECONDS": self.scale.lease,
             "FRONTIER_GRACE": 0.1,
             "RETRY_TIMES": 12,
-            "ITEM_PIPELINES": PIPELINES,
-            "FAULT_TRAPS": self.traps,
+            "FRONTIER_BREAKER_SECONDS": 0.5,
+            "FRONTIER_BREAKER_OPENINGS": 12,
+            "DOWNLOADER_MIDDLEWARES": {POISON: 100},
             **self.settings,
         }
 
@@ -167,11 +209,21 @@ class World:
         """Puts a new worker in the place of each that has ended."""
         for member in [member for member in self.members if not member.alive]:
             self.members.remove(member)
-            if member.worker.process.returncode not in EXITS:
-                last = "\n".join(member.worker.output.splitlines()[-30:])
-                self.surprises.append(f"a worker ended with {member.worker.process.returncode}:\n{last}")
+            self._look_at_end(member)
             if self.redis.answers():
                 self.add()
+
+    def _look_at_end(self, member: Member) -> None:
+        code, output = member.worker.process.returncode, member.worker.output
+        if code not in EXITS and not any(excuse in output for excuse in self.excuses):
+            last = "\n".join(output.splitlines()[-30:])
+            self.surprises.append(f"a worker ended with {code}:\n{last}")
+
+    def serves(self, member: Member) -> bool:
+        """Whether the worker has begun to."""
+        with self.redis.client() as client:
+            names = client.zrange(f"{P}workers", 0, -1)
+        return member.alive and any(f"-{member.pid}-" in name.decode() for name in names)
 
     def leases(self, member: Member) -> int:
         """How many leases the worker has, dead or alive."""
@@ -179,28 +231,30 @@ class World:
             names = [name.decode() for name in client.zrange(f"{P}workers", 0, -1)]
             return sum(client.hlen(f"{P}worker:{name}") for name in names if f"-{member.pid}-" in name)
 
-    def spring(self, trap: str, signum: int) -> Member | None:
-        """Lays out a trap and waits until a worker has fallen into it; None where the job ends before."""
-        before, laid = set(self.traps.iterdir()), self.directory / "trap"
-        laid.write_text(str(int(signum)))
-        laid.rename(self.traps / trap)
-        self.wait(lambda: set(self.traps.glob(f"*{SPRUNG}")) - before or self.finished())
-        (self.traps / trap).unlink(missing_ok=True)
-        pids = {int(path.name.split(".")[1]) for path in set(self.traps.glob(f"*{SPRUNG}")) - before}
-        return next((member for member in self.members if member.pid in pids), None)
-
     # The frontier
 
     def remains(self) -> Remains:
         return remains(self.redis.client())
 
     def finished(self) -> bool:
+        """Whether all there is to do is done."""
+        return self.has_finished(JOB)
+
+    def goes_on(self) -> bool:
+        """Whether a fault would still hit anything."""
+        return not self.finished()
+
+    def has_finished(self, job: str) -> bool:
         try:
             with self.redis.client() as client:
-                run = client.hget(f"{P}jobs", JOB)
+                run = client.hget(f"{P}jobs", job)
                 return run is not None and client.hget(f"{P}job:{run.decode()}", "state") == b"finished"
         except redis.RedisError:
             return False
+
+    def contradictions(self) -> list[str]:
+        """What else is not as it should be, once every worker has ended."""
+        return []
 
     # Time
 
@@ -227,6 +281,5 @@ class World:
             if member.alive:
                 member.worker.send(signal.SIGTERM)
         for member in self.members:
-            code = member.worker.wait()
-            if code not in EXITS:
-                self.surprises.append(f"a worker that was dismissed ended with {code}:\n{member.worker.output[-2000:]}")
+            member.worker.wait()
+            self._look_at_end(member)

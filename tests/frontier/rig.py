@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -150,6 +151,10 @@ class Rig:
     clock: Clock = field(default_factory=Clock)
     opened: list[Redis] = field(default_factory=list)
 
+    @cached_property
+    def _tick(self) -> Frontier:
+        return self.worker("tick").frontier
+
     def worker(self, name: str = "w1", **options: Any) -> Worker:
         redis = connect(self.url)
         self.opened.append(redis)
@@ -161,11 +166,10 @@ class Rig:
 
     async def sleep(self, seconds: float, *alive: Worker) -> None:
         """Lets time pass in steps that are no jump of the clock; workers that are alive renew their leases."""
-        tick = self.worker("tick").frontier
         while seconds > 0:
             self.clock.advance(min(seconds, 2))
             seconds -= 2
-            await tick.renew()
+            await self._tick.renew()
             for worker in alive:
                 assert await worker.frontier.renew()
 

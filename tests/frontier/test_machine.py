@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from pdfspider.exceptions import LeaseLost
 from pdfspider.frontier.connection import connect
@@ -16,6 +18,7 @@ from pdfspider.frontier.jobs import JobOptions
 from pdfspider.frontier.leases import Ending
 from pdfspider.items import Outcome
 from tests.frontier.audit import audit
+from tests.frontier.conftest import bundled_binary
 from tests.frontier.rig import Clock, Rig, entry
 
 if TYPE_CHECKING:
@@ -26,16 +29,33 @@ if TYPE_CHECKING:
 
 JOBS, WORKERS = ("j", "k"), ("w1", "w2", "w3")
 OPTIONS = {"j": JobOptions(cap=2, robots=0), "k": JobOptions(cap=3, delay=700, robots=0)}
-OUTCOMES = st.sampled_from([Outcome.PAGE, Outcome.DOCUMENT, Outcome.TIMEOUT])
-URL = st.builds("http://{}.test/{}".format, st.sampled_from("abc"), st.integers(0, 9))
-URLS = st.lists(URL, min_size=1, max_size=5)
-names, workers = st.sampled_from(JOBS), st.sampled_from(WORKERS)
+OUTCOMES = (Outcome.PAGE, Outcome.DOCUMENT, Outcome.TIMEOUT)
+URLS = [f"http://{host}.test/{number}" for host in "abc" for number in range(10)]
+WEIGHTS = {
+    "submit": 2,
+    "lease": 6,
+    "end": 8,
+    "renew": 1,
+    "control": 1,
+    "cancel": 0.1,
+    "crash": 0.5,
+    "wait": 3,
+    "sweep": 1,
+}
+"""What may happen, and how often."""
+STEPS = 10_000
+LEASE = 8
+BURST = st.lists(st.integers(0, 2**32 - 1), min_size=20, max_size=40)
+"""Each number is one step: the seed of everything that is random in it. So an example shrinks by leaving steps out."""
 
 
 class History(RuleBasedStateMachine):
     """The model: for each job the state, and for each URL ``None`` while it waits, else the class that it ended in."""
 
     server: Server
+    steps: list[str]
+    salt: int
+    """So that every server has histories of its own."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,8 +69,11 @@ class History(RuleBasedStateMachine):
         redis = connect(self.server.url)
         await redis.flushall()
         self.rig = Rig(self.server.url, redis, Clock(), [redis])
-        self.workers: dict[str, Worker] = {name: self.rig.worker(name, ahead=0.3) for name in WORKERS}
-        self.sweeper = self.rig.worker("sweeper").frontier
+        self.workers: dict[str, Worker] = {name: self._worker(name) for name in WORKERS}
+        self.sweeper = self._worker("sweeper").frontier
+
+    def _worker(self, name: str) -> Worker:
+        return self.rig.worker(name, ahead=0.3, lease_seconds=LEASE)
 
     def teardown(self) -> None:
         self.run(self._finish())
@@ -68,31 +91,83 @@ class History(RuleBasedStateMachine):
         for url in urls:
             self.urls[name].setdefault(url, None)
 
-    @rule(name=names, urls=URLS)
-    def submit(self, name: str, urls: list[str]) -> None:
+    @rule(burst=BURST)
+    def go_on(self, burst: list[int]) -> None:
+        self.run(self._go_on(burst))
+
+    async def _go_on(self, burst: list[int]) -> None:
+        for seed in burst:
+            chance = Random(seed + self.salt)
+            (what,) = chance.choices([*WEIGHTS], [*WEIGHTS.values()])
+            self.steps.append(what)
+            await getattr(self, f"_{what}")(chance)
+
+    async def _submit(self, chance: Random) -> None:
+        name, urls = chance.choice(JOBS), _some_urls(chance)
         if self.state[name] in ("cancelling", "cancelled"):
             return
         self.state[name] = "running" if self.state[name] == "none" else self.state[name]
-        answer = self.run(self.sweeper.submit(name, list(map(entry, urls)), options=OPTIONS[name]))
+        answer = await self.sweeper.submit(name, list(map(entry, urls)), options=OPTIONS[name])
         self.jobs[answer.run] = name
         assert answer.added == len(set(urls) - set(self.urls[name]))
         self.admit(name, urls)
 
-    @rule(worker=workers, wanted=st.integers(1, 4))
-    def lease(self, worker: str, wanted: int) -> None:
-        for lease in self.run(self.workers[worker].lease(wanted)):
+    async def _lease(self, chance: Random) -> None:
+        for lease in await self._any_worker(chance).lease(chance.randint(1, 4)):
             name = self.jobs[lease.run]
             assert self.state[name] == "running"
             assert self.urls[name][lease.entry.url] is None
 
-    @precondition(lambda self: any(worker.held for worker in self.workers.values()))
-    @rule(data=st.data(), outcome=OUTCOMES, links=URLS, delay=st.sampled_from([None, 0, 3]))
-    def end(self, data: st.DataObject, outcome: Outcome, links: list[str], delay: int | None) -> None:
-        worker = data.draw(st.sampled_from([worker for worker in self.workers.values() if worker.held]))
-        lease = data.draw(st.sampled_from(worker.held))
-        self.run(self._end(worker, lease, outcome, links, delay))
+    async def _end(self, chance: Random) -> None:
+        if busy := [worker for worker in self.workers.values() if worker.held]:
+            worker = chance.choice(busy)
+            delay = chance.choice([None, None, 0, 3])
+            await self._settle(worker, chance.choice(worker.held), chance.choice(OUTCOMES), _some_urls(chance), delay)
 
-    async def _end(self, worker: Worker, lease: Lease, outcome: Outcome, links: list[str], delay: int | None) -> None:
+    async def _renew(self, chance: Random) -> None:
+        await self._any_worker(chance).frontier.renew()
+
+    async def _control(self, chance: Random) -> None:
+        name, action = chance.choice(JOBS), chance.choice(["pause", "resume", "resume"])
+        if self.state[name] == "none":
+            return
+        if self.state[name] in ("running", "paused"):
+            self.state[name] = {"pause": "paused", "resume": "running"}[action]
+        state = await self.sweeper.control(name, action)
+        assert state == self.state[name] or (self.state[name], state) == ("cancelling", "cancelled")
+
+    async def _cancel(self, chance: Random) -> None:
+        name = chance.choice(JOBS)
+        if self.state[name] != "none" and "cancelling" not in self.state.values():
+            await self.sweeper.control(name, "cancel")
+            self.state[name] = "cancelling"
+
+    async def _crash(self, chance: Random) -> None:
+        """A worker dies, or stops and goes on later; the others go on for a lease period."""
+        dead = self._any_worker(chance)
+        if chance.random() < 0.5:
+            dead.held.clear()
+        others = [worker for worker in self.workers.values() if worker is not dead and worker.held]
+        alive = [worker for worker in others if await worker.frontier.renew()]
+        await self._expire(*alive)
+
+    async def _expire(self, *alive: Worker) -> None:
+        await self.rig.sleep(LEASE + 1, *alive)
+        while await self.sweeper.sweep():
+            pass
+
+    async def _wait(self, chance: Random) -> None:
+        await self.rig.sleep(chance.choice([0.1, 1, 4]))
+
+    async def _sweep(self, _: Random) -> None:
+        await self.sweeper.sweep()
+
+    def _any_worker(self, chance: Random) -> Worker:
+        return self.workers[chance.choice(WORKERS)]
+
+    async def _settle(
+        self, worker: Worker, lease: Lease, outcome: Outcome, links: list[str], delay: int | None
+    ) -> None:
         name, url = self.jobs[lease.run], lease.entry.url  # type: ignore[union-attr]
         worker.held.remove(lease)
         holds = await self.rig.redis.hexists(f"{{pdfs}}:worker:{worker.frontier.worker}", lease.token)
@@ -112,43 +187,6 @@ class History(RuleBasedStateMachine):
         if self.state[name] != "cancelling":
             self.admit(name, links)
 
-    @rule(name=names, action=st.sampled_from(["pause", "resume"]))
-    def control(self, name: str, action: str) -> None:
-        if self.state[name] == "none":
-            return
-        if self.state[name] in ("running", "paused"):
-            self.state[name] = {"pause": "paused", "resume": "running"}[action]
-        state = self.run(self.sweeper.control(name, action))
-        assert state == self.state[name] or (self.state[name], state) == ("cancelling", "cancelled")
-
-    @precondition(lambda self: "cancelling" not in self.state.values())
-    @rule(name=names)
-    def cancel(self, name: str) -> None:
-        if self.state[name] != "none":
-            self.run(self.sweeper.control(name, "cancel"))
-            self.state[name] = "cancelling"
-
-    @rule(worker=workers)
-    def crash(self, worker: str) -> None:
-        """A worker dies; the others go on for a lease period."""
-        self.workers[worker].held.clear()
-        self.run(self._outlive(worker))
-
-    async def _outlive(self, dead: str) -> None:
-        for name, worker in self.workers.items():
-            if name != dead:
-                await worker.ask(0)
-        alive = [worker for name, worker in self.workers.items() if name != dead]
-        await self.rig.expire(*(worker for worker in alive if worker.held))
-
-    @rule(seconds=st.sampled_from([0.1, 1, 4]))
-    def wait(self, seconds: float) -> None:
-        self.run(self.rig.sleep(seconds))
-
-    @rule()
-    def sweep(self) -> None:
-        self.run(self.sweeper.sweep())
-
     @invariant()
     def keys_agree(self) -> None:
         self.run(audit(self.rig.redis))
@@ -161,11 +199,11 @@ class History(RuleBasedStateMachine):
             if self.state[name] != "none":
                 await self.sweeper.control(name, "resume")
                 await self.sweeper.control(name, "seal")
-        await self.rig.expire(seconds=40)
-        last = self.rig.worker("last")
+        await self._expire()
+        last = self._worker("last")
         for _ in range(400):
             for lease in await last.lease(8):
-                await self._end(last, lease, Outcome.PAGE, [], None)
+                await self._settle(last, lease, Outcome.PAGE, [], None)
             await self.rig.sleep(1)
             if not await self.rig.redis.exists("{pdfs}:hosts", "{pdfs}:solo", "{pdfs}:chores"):
                 break
@@ -182,17 +220,27 @@ class History(RuleBasedStateMachine):
         assert status["classes"] == {outcome.value: ended.count(outcome) for outcome in set(ended)}
 
 
+def _some_urls(chance: Random) -> list[str]:
+    return chance.choices(URLS, k=chance.randint(1, 5))
+
+
+@pytest.mark.timeout(600)  # where a history fails, a short one that fails is looked for
 def test_random_histories_end_as_the_model_says(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pdfspider.frontier.frontier.time", Clock())
-    machine = type("HistoryOnServer", (History,), {"server": server})
+    steps: list[str] = []
+    salt = 2**32 * (server.binary == bundled_binary())
+    machine = type("HistoryOnServer", (History,), {"server": server, "steps": steps, "salt": salt})
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=12,
-            stateful_step_count=25,
+            max_examples=19,
+            stateful_step_count=20,
             deadline=None,
             derandomize=True,
             database=None,
+            phases=[Phase.generate, Phase.shrink],
             suppress_health_check=list(HealthCheck),
         ),
     )
+    print(f"{len(steps):,} steps: {Counter(steps)}")
+    assert len(steps) >= STEPS

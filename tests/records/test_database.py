@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     Rows = Callable[[str], list[dict[str, Any]]]
 
+OWNERS = {Outcome.DOCUMENT, Outcome.DUPLICATE, Outcome.UNCHANGED}
 A, B = "aa11" + "0" * 60, "bb22" + "0" * 60
 
 
@@ -53,7 +54,7 @@ async def test_a_capture_comes_back_as_it_was_written(database: Database, rows: 
 
 
 async def test_other_classes_stay_and_own_nothing(database: Database, rows: Rows) -> None:
-    others = [outcome for outcome in Outcome if outcome not in {Outcome.DOCUMENT, Outcome.DUPLICATE}]
+    others = [outcome for outcome in Outcome if outcome not in OWNERS]
     visits = [capture(number, A, outcome=outcome) for number, outcome in enumerate(others)]
     assert await write_all(database, *visits) == others
     found = rows("SELECT outcome FROM captures ORDER BY fingerprint")

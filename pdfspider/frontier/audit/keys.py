@@ -33,8 +33,10 @@ def _question(name: str) -> Question:
             return {"job": _of_run, "seen": _bucket, "q": _queue}[kind](*ids)
         case ["host", host]:
             return [("PTTL", P + name), ("EXISTS", f"{P}host:{host}:jobs")], _host
-        case ["worker" | "taking" | "robots" as kind, *ids]:
-            return _of_worker(name, *ids) if kind != "robots" else ([("PTTL", P + name)], _robots)
+        case ["worker" | "taking", *ids]:
+            return _of_worker(name, *ids)
+        case ["robots" | "pages", *_]:
+            return [("PTTL", P + name)], _expires
     return [], lambda: ""
 
 
@@ -93,5 +95,5 @@ def _host(ttl: int, work: int) -> str:
     return "expires once it has no work" if ttl == -1 else ""
 
 
-def _robots(ttl: int) -> str:
+def _expires(ttl: int) -> str:
     return "expires" if ttl == -1 else ""

@@ -36,6 +36,7 @@ local function commit(ending)
     set_seen_state(job, string.sub(lease.member, 1, 8), code)
   end
   if lease.kind == 'u' then
+    if ago < 0 then give_place_back(lease) end
     end_flight(lease.hid, token, ago)
     hear(lease.hid, token, sign, rules)
     schedule(lease.hid)

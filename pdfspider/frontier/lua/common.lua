@@ -29,7 +29,11 @@
 --   finished                 ZSET  finished runs by the time (ms) at which their keys go
 --   garbage                  LIST  seen buckets to remove: RUN, number of buckets
 --   robots:ORIGIN            HASH  a robots.txt: body or failure; expires
+--   pages:RUN                HASH  host -> pages that the run has taken of it, while workers count them; expires
 --   events                   STREAM one entry per finished run
+--   tasks:RUN:TRANSPORT      HASH  the masters' messages that wait for the run's end: key -> what the answer needs
+--   unanswered               SET   RUN:TRANSPORT of these
+--   owed:TRANSPORT           STREAM one entry per run that has ended and is to be answered; gone when that is done
 --
 -- A queue member is fingerprint (8 bytes) .. kind (d|p) .. verdict (class code or -) .. deliveries .. expiries ..
 -- payload. Queue scores: documents first, then pages, each by priority, depth, arrival; delayed members stand
@@ -119,12 +123,19 @@ end
 
 local function is_empty(job) return job.queued + job.delayed + job.leased == 0 end
 
+local function owe_answer(run, transport, name, state)
+  call('XADD', P .. 'owed:' .. transport, '*', 'run', run, 'job', name, 'state', state)
+end
+
 local function finish(job, retention)
   local key = P .. 'job:' .. job.run
   job.state = job.state == 'cancelled' and 'cancelled' or 'finished'
   call('HSET', key, 'state', job.state, 'finished', str(now))
   call('ZADD', P .. 'finished', str(now + retention), job.run)
   call('XADD', P .. 'events', 'MAXLEN', '~', 10000, '*', 'event', job.state, 'job', job.name, 'run', job.run)
+  for transport in string.gmatch(call('HGET', key, 'masters') or '', '%S+') do
+    owe_answer(job.run, transport, job.name, job.state)
+  end
 end
 
 local function flush_jobs()
@@ -355,6 +366,15 @@ local function note_start(hid, token, ago)
   local others = without(starting, token)
   if others == '' then call('HDEL', key, 'starting')
   elseif others ~= starting then call('HSET', key, 'starting', others) end
+end
+
+-- A planned start that never was gives its place back to the next. Only what was planned while nothing was in flight
+-- does: the start before it is known exactly then.
+local function give_place_back(lease)
+  local key = P .. 'host:' .. lease.hid
+  if lease.planned and int(call('HGET', key, 'last')) == lease.planned then
+    call('HSET', key, 'last', str(lease.before))
+  end
 end
 
 local function end_flight(hid, token, ago)

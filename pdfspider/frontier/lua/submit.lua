@@ -1,16 +1,21 @@
 -- Admits links to a job, opening the job or its next run where there is none that takes them.
 --
--- ARGV[2] msgpack: {name, options, given, seal, links, revive, claim}
+-- ARGV[2] msgpack: {name, options, given, seal, links, revive, claim, task}
 --   options map; unless they were given, a next run takes over those of the run before, and an open run keeps its own
 --   links   {fp, host id, host name, kind, priority, depth, payload}, …
 --   revive  class codes whose URLs are queued again, '' for none: {code -> whether it counts as dead} as a map;
 --           their hosts are asked again, also those that were given up
 --   claim   {worker, raw message, …}: start URLs that this call settles, or false
+--   task    {transport, key, record, once}: the master's message, to be answered when the run has ended, or false; once:
+--           a run of that name that is sealed or has ended has taken it in before, and nothing changes
 -- Answer: {run, added, revived}
 
 local request = cmsgpack.unpack(ARGV[2])
-local name, options, given, seal, links, revive, claim = unpack(request, 1, 7)
+local name, options, given, seal, links, revive, claim, task = unpack(request, 1, 8)
 if type(name) ~= 'string' or type(options) ~= 'table' then error('a malformed submit') end
+if task and not (type(task[1]) == 'string' and type(task[2]) == 'string' and type(task[3]) == 'string') then
+  error('a malformed task')
+end
 check_links(links)
 
 local function set_options(run)
@@ -87,7 +92,30 @@ local function revive_links(job)
   return #again
 end
 
+-- Answers whether the task was not waiting for its answer already.
+local function await_answer(run)
+  local transport, key, record = unpack(task, 1, 3)
+  if call('HSETNX', P .. 'tasks:' .. run .. ':' .. transport, key, record) == 0 then return false end
+  call('SADD', P .. 'unanswered', run .. ':' .. transport)
+  local masters = call('HGET', P .. 'job:' .. run, 'masters') or ''
+  if not string.find(' ' .. masters .. ' ', ' ' .. transport .. ' ', 1, true) then
+    call('HSET', P .. 'job:' .. run, 'masters', masters == '' and transport or masters .. ' ' .. transport)
+  end
+  return true
+end
+
+if task and task[4] then
+  local known = call('HGET', P .. 'jobs', name)
+  local state, sealed = unpack(known and call('HMGET', P .. 'job:' .. known, 'state', 'sealed') or {})
+  local ended = state == 'finished' or state == 'cancelled'
+  if state and (sealed == '1' or ended or state == 'cancelling') then
+    if await_answer(known) and ended then owe_answer(known, task[1], name, state) end
+    return {known, 0, 0}
+  end
+end
+
 local run = current_run()
+if task then await_answer(run) end
 if seal and name ~= 'default' then call('HSET', P .. 'job:' .. run, 'sealed', '1') end
 
 local job = job_of(run)

@@ -1,37 +1,24 @@
-"""The servers of a run: a Redis that can be killed, frozen and cut back, and the web site."""
+"""A Redis that can be killed, frozen and cut back."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import threading
 import time
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from bench.server import serve
 from tests.support import free_port, until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from bench.log import Entry
-    from bench.site import Site
 
 SAMPLE_SECONDS = 0.02
 P = "{pdfs}:"
-
-
-class Unavailable(Exception):  # noqa: N818
-    """The fault cannot be made on this machine; the message says why."""
 
 
 class Remains(NamedTuple):
@@ -117,91 +104,15 @@ class RedisProcess:
             time.sleep(SAMPLE_SECONDS)
 
 
+CROWD = "crowd"
+"""The name of a job that only stands in the way: it is not counted."""
+
+
 def remains(client: redis.Redis) -> Remains:
     with client:
-        totals = {b"leased": 0, b"done": 0, b"dead": 0}
-        for run in client.hvals(f"{P}jobs"):
-            job = client.hgetall(f"{P}job:{run.decode()}")
-            totals = {field: count + int(job.get(field, 0)) for field, count in totals.items()}
-    return Remains(totals[b"leased"], totals[b"done"] + totals[b"dead"])
-
-
-class Web:
-    """The site's server, which may go away and come back on the same port; its log is that of all its lives."""
-
-    def __init__(self, site: Site, latency: float) -> None:
-        self._latency = latency
-        self._past: list[Entry] = []
-        self.thawed: list[float] = []
-        """When (monotonic) it went on after it had been frozen."""
-        self._stack = ExitStack()
-        self.server = self._stack.enter_context(serve(site, latency=latency))
-
-    @property
-    def site(self) -> Site:
-        return self.server.site
-
-    def stop(self) -> None:
-        """Every connection breaks, and new ones are refused."""
-        self.server.stop()
-        stopped = time.monotonic()
-        self._past += [entry._replace(ended=entry.ended or stopped) for entry in self.server.log()]
-        self._stack.close()
-
-    def start(self) -> None:
-        site = self.site
-        self.server = self._stack.enter_context(serve(site, latency=self._latency, port=site.port))
-
-    def freeze(self, seconds: float) -> None:
-        """It neither reads nor answers; connections are taken."""
-        self.server.process.send_signal(signal.SIGSTOP)
-        time.sleep(seconds)
-        self.thawed.append(time.monotonic())
-        self.server.process.send_signal(signal.SIGCONT)
-
-    def log(self) -> list[Entry]:
-        return self._past + self.server.log()
-
-    def close(self) -> None:
-        self._stack.close()
-
-
-@contextmanager
-def small_disk(directory: Path, mebibytes: int) -> Iterator[None]:
-    """A file system of its own at ``directory``. Raises Unavailable where that may not be made."""
-    directory.mkdir(parents=True)
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(directory)]
-    done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Unavailable(done.stderr.strip())
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(directory)], check=True)
-
-
-@contextmanager
-def changed_environment(changes: Mapping[str, str]) -> Iterator[None]:
-    """For processes that are started meanwhile."""
-    before = dict(os.environ)
-    os.environ.update(changes)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-def fake_clock(file: Path) -> Mapping[str, str]:
-    """The environment of a process whose wall clock is off by what stands in ``file``. Raises Unavailable."""
-    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-    if not found:
-        raise Unavailable("no libfaketime: apt-get install faketime")
-    file.write_text("+0\n")
-    return {
-        "LD_PRELOAD": str(found[0]),
-        "FAKETIME_TIMESTAMP_FILE": str(file),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "DONT_FAKE_MONOTONIC": "1",
-    }
+        jobs = {name.decode(): run.decode() for name, run in client.hgetall(f"{P}jobs").items()}
+        with client.pipeline(transaction=False) as pipe:
+            for run in [run for name, run in jobs.items() if name != CROWD]:
+                pipe.hmget(f"{P}job:{run}", "leased", "done", "dead")
+            counts = [[int(count or 0) for count in job] for job in pipe.execute()]
+    return Remains(sum(job[0] for job in counts), sum(job[1] + job[2] for job in counts))

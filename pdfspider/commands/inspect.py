@@ -1,0 +1,128 @@
+"""``scrapy inspect``: looks inside the documents that no worker has come to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+
+from pdfspider.commands._base import read_config, reporting, require_database, say
+from pdfspider.crawl.inspections import GROUP, UNAVAILABLE, InPlace, Inspections
+from pdfspider.crawl.wording import counted
+from pdfspider.documents.inspection.report import Status
+from pdfspider.exceptions import InvalidInput
+from pdfspider.frontier.jobs import job_name
+from pdfspider.records import Database
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import AsyncIterator
+
+    from pdfspider.config import Config
+    from pdfspider.crawl.inspections import Copies
+
+INTERVAL = 10.0
+"""Seconds between two lines that say how far it has come."""
+ALL = ""
+
+
+class Command(ScrapyCommand):
+    requires_project = True
+    requires_crawler_process = False
+    default_settings = {"LOG_ENABLED": False}  # noqa: RUF012 - declared by Scrapy
+
+    def syntax(self) -> str:
+        return "[options]"
+
+    def short_desc(self) -> str:
+        return "Look inside documents that were not inspected yet"
+
+    def long_desc(self) -> str:
+        return (
+            "Looks inside the stored documents that have no inspection yet: pages, title, dates, whether there is "
+            "text, and so on. Workers may go on meanwhile."
+        )
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        parser.add_argument("--job", metavar="NAME", help="only those of this job")
+        parser.add_argument(
+            "--again",
+            metavar="STATUS",
+            nargs="?",
+            const=ALL,
+            help="those that were inspected before: all, or those with this status",
+        )
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        if args:
+            raise UsageError(f"unexpected: {args[0]}")
+        with reporting(self):
+            config = read_config(self.settings)
+            job = job_name(opts.job) if opts.job else None
+            if opts.again not in (None, ALL, *Status):
+                raise InvalidInput(f"--again {opts.again}: there is no such status ({', '.join(Status)})")
+            require_database(config)
+            counts = asyncio.run(_inspect(config, self._copies(config), job, opts.again))
+            say(_summary(counts))
+            self.exitcode = 1 if counts[UNAVAILABLE] else 0
+
+    def _copies(self, config: Config) -> Copies:
+        assert self.settings is not None
+        if config.store_directory is not None:
+            return InPlace(config.store_directory)
+        from pdfspider.crawl.downloads import S3Copies  # noqa: PLC0415 - every command loads this module
+
+        return S3Copies(config.files_store, self.settings)
+
+
+async def _inspect(config: Config, copies: Copies, job: str | None, again: str | None) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    records = await Database.open(config.database_url)
+    inspections = Inspections(config, records, copies, lambda how: counts.update([how]))
+    telling = asyncio.create_task(_tell(counts))
+    groups = _groups(records.to_inspect(job, again))
+    taking = asyncio.Lock()
+    try:
+        await asyncio.gather(*(_work(inspections, groups, taking) for _ in range(config.inspect_processes)))
+    finally:
+        telling.cancel()
+        await inspections.close()
+        await records.close()
+    return counts
+
+
+async def _groups(hashes: AsyncIterator[str]) -> AsyncIterator[list[str]]:
+    group: list[str] = []
+    async for sha256 in hashes:
+        group.append(sha256)
+        if len(group) == GROUP:
+            yield group
+            group = []
+    yield group
+
+
+async def _work(inspections: Inspections, groups: AsyncIterator[list[str]], taking: asyncio.Lock) -> None:
+    while True:
+        async with taking:
+            group: list[str] = await anext(groups, [])
+        if not group:
+            return
+        while group:
+            group = group[await inspections.inspect(group) :]
+
+
+async def _tell(counts: Counter[str]) -> None:
+    while True:
+        await asyncio.sleep(INTERVAL)
+        say(_summary(counts))
+
+
+def _summary(counts: Counter[str]) -> str:
+    done = [f"{counts[status]:,} {status}" for status in Status if counts[status]]
+    lost = f"; {counted(counts[UNAVAILABLE], 'document')} not in the store" if counts[UNAVAILABLE] else ""
+    number = sum(counts.values()) - counts[UNAVAILABLE]
+    return counted(number, "document") + " inspected" + (f": {', '.join(done)}" if done else "") + lost

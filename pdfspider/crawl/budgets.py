@@ -1,0 +1,88 @@
+"""How many pages of a host, and of one pattern, a job takes: what traps cost is bounded."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from pdfspider.discovery.traps import maze, pattern
+from pdfspider.discovery.urls import host_of
+from pdfspider.items import Outcome
+
+if TYPE_CHECKING:
+    from pdfspider.config import Config
+    from pdfspider.crawl.worker import Worker
+    from pdfspider.frontier.leases import Lease
+    from pdfspider.items import Capture
+
+    Verdict = tuple[Outcome, str]
+
+PATTERNS = 50_000
+"""Those that a worker counts at once; of what was seen the longest time ago it begins anew."""
+HOSTS = 50_000
+WORTH = 10
+"""Pages by which a pattern's bound grows for each document that they have led to."""
+STEPS = 1000
+"""In about so many steps a host's budget is used up: its pages are counted in Redis a step at a time."""
+
+
+def bound_links(capture: Capture, most: int) -> None:
+    """Leaves a page at most so many links, documents first, and says so."""
+    found = len(capture.links)
+    if most and found > most:
+        capture.links = sorted(capture.links, key=lambda entry: not entry.document)[:most]
+        capture.reason = f"{found} links, of which {most} are followed"
+
+
+class Budgets:
+    """Counts pages by pattern in this worker, and by host over all workers. Seeds and documents are not counted."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._patterns: OrderedDict[tuple[int, str], int] = OrderedDict()
+        self._hosts: OrderedDict[tuple[int, str], tuple[int, int]] = OrderedDict()
+
+    async def verdict(self, lease: Lease) -> Verdict | None:
+        """Why a page is not fetched; None where it may be, and then it is counted. Raises RedisError."""
+        entry, config = lease.entry, self._worker.config
+        if entry is None or entry.document or entry.technique == "seed" or lease.attempt > 1:
+            return None
+        if config.traps and (reason := maze(entry.url)):
+            return Outcome.TRAP, reason
+        if config.pages_per_pattern and not self._admits(config, lease.run, pattern(entry.url)):
+            return Outcome.TRAP, f"more than {config.pages_per_pattern} pages are like it: {pattern(entry.url)}"
+        if config.pages_per_host and not await self._host_admits(config, lease.run, host_of(entry.url)):
+            return Outcome.OVER_BUDGET, f"PDF_PAGES_PER_HOST={config.pages_per_host} is used up"
+        return None
+
+    def credit(self, capture: Capture) -> None:
+        """A document was found: pages of the pattern that led to it are worth their while."""
+        if capture.found_on:
+            key = (capture.run, pattern(capture.found_on))
+            if key in self._patterns:
+                self._patterns[key] -= WORTH
+
+    def _admits(self, config: Config, run: int, shape: str) -> bool:
+        key = (run, shape)
+        count = self._patterns.get(key, 0)
+        if count >= config.pages_per_pattern:
+            return False
+        self._patterns[key] = count + 1
+        self._patterns.move_to_end(key)
+        if len(self._patterns) > PATTERNS:
+            self._patterns.popitem(last=False)
+        return True
+
+    async def _host_admits(self, config: Config, run: int, host: str) -> bool:
+        """Whether there is room, by what all workers have counted so far and this one has since."""
+        total, own = self._hosts.get((run, host), (0, 0))
+        if total + own >= config.pages_per_host:
+            return False
+        own += 1
+        if own >= max(1, config.pages_per_host // STEPS):
+            total, own = await self._worker.frontier.count_pages(run, host, own), 0
+        self._hosts[run, host] = total, own
+        self._hosts.move_to_end((run, host))
+        if len(self._hosts) > HOSTS:
+            self._hosts.popitem(last=False)
+        return total <= config.pages_per_host

@@ -1,0 +1,104 @@
+"""The name in a Content-Disposition: data for the record, never a path.
+
+Forms: RFC 6266 with RFC 8187 (``filename*=UTF-8''…``), RFC 2231 continuations (``filename*0=…``), and what servers send
+instead: no quotes around blanks, RFC 2047 words, bytes in any charset.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from email.header import decode_header
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_NAME = 255
+_PARAMETER = re.compile(r';\s*([\w!#$%&+^`{}~*.-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;]*))')
+_ESCAPED = re.compile(r'\\(["\\])')
+_FILENAME = re.compile(r"filename(?:\*(\d{1,3}))?(\*)?", re.IGNORECASE).fullmatch
+_EXTENDED = re.compile(r"([\w!#$%&+^`{}~-]*)'[^']*'(.*)", re.DOTALL).fullmatch
+_WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?]*\?=", re.IGNORECASE).search
+
+
+def file_name(disposition: str) -> str | None:
+    """The file name that a Content-Disposition gives, without directories and control characters; None if it gives
+    none. Never raises.
+    """
+    plain = extended = None
+    parts: dict[int, tuple[str, bool]] = {}
+    for number, star, value in _file_names(disposition):
+        if number is not None:
+            parts.setdefault(int(number), (value, star))
+        elif star:
+            extended = extended or _extended(value)
+        else:
+            plain = plain or _plain(value)
+    return _bare(extended or _continued(parts) or plain or "")
+
+
+def _file_names(disposition: str) -> Iterator[tuple[str | None, bool, str]]:
+    """Of each parameter that is a file name: number of the continuation, whether its form is extended, and value."""
+    for parameter in _PARAMETER.finditer(f";{disposition}" if "=" in disposition.partition(";")[0] else disposition):
+        name = _FILENAME(parameter[1])
+        if name:
+            quoted = parameter[2]
+            # Some do not escape the backslashes of a path, so that only quotes and backslashes count as escaped.
+            value = parameter[3].strip() if quoted is None else _ESCAPED.sub(r"\1", quoted)
+            yield name[1], bool(name[2]), value
+
+
+def _continued(parts: dict[int, tuple[str, bool]]) -> str | None:
+    """RFC 2231, 4.1: only the first part names the charset, and each says for itself whether it is escaped."""
+    if 0 not in parts:
+        return None
+    first, starred = parts[0]
+    match = _EXTENDED(first) if starred else None
+    charset, collected = ("", b"") if match is None else (match[1], unquote_to_bytes(_bytes(match[2])))
+    if match is None:
+        collected = _bytes(first)
+    number = 1
+    while number in parts:
+        value, starred = parts[number]
+        collected += unquote_to_bytes(_bytes(value)) if starred else _bytes(value)
+        number += 1
+    return _decode(collected, charset)
+
+
+def _extended(value: str) -> str | None:
+    match = _EXTENDED(value)
+    return _decode(unquote_to_bytes(_bytes(match[2])), match[1]) if match else None
+
+
+def _plain(value: str) -> str:
+    if _WORD(value):
+        try:
+            return "".join(
+                part if isinstance(part, str) else _decode(part, charset or "")
+                for part, charset in decode_header(value)
+            )
+        except ValueError:
+            return value
+    return value if value.isascii() else _decode(_bytes(value), "")
+
+
+def _bytes(value: str) -> bytes:
+    return value.encode("utf-8", "surrogateescape")
+
+
+def _decode(data: bytes, charset: str) -> str:
+    """By the declared charset; where that is not known or not true, by what fits."""
+    for name in (charset, "utf-8"):
+        try:
+            return data.decode(name)
+        except (LookupError, ValueError):
+            continue
+    return data.decode("cp1252", "replace")
+
+
+def _bare(name: str) -> str | None:
+    text = "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
+    text = text.replace("\\", "/").rpartition("/")[2].strip(' "')
+    return text[:MAX_NAME] if text.strip(".") else None

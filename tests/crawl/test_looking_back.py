@@ -1,0 +1,61 @@
+"""Looking for what earlier runs brought, where there is nobody to tell."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from pdfspider.crawl.revisits import Revisits, condition
+from pdfspider.exceptions import JobNotFound
+from pdfspider.frontier.leases import Lease, LeaseKind
+from pdfspider.records.history import Earlier
+from tests.frontier.rig import entry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HERE, THERE = "http://a.test/x.pdf", "http://a.test/y.pdf"
+
+
+def lease(run: int = 2) -> Lease:
+    return Lease("1", run, LeaseKind.URL, 0.0, False, 0, 0, entry(HERE))
+
+
+def worker(tmp_path: Path, answer: Any) -> Any:
+    async def job(_: int) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    config = SimpleNamespace(database_url=f"sqlite:///{tmp_path}/nowhere/pdfs.db", only_if_changed=True)
+    return SimpleNamespace(config=config, frontier=SimpleNamespace(job=job))
+
+
+@pytest.mark.parametrize("answer", [SimpleNamespace(name="j"), JobNotFound("gone"), RedisConnectionError("gone")])
+async def test_what_cannot_be_known_is_fetched(tmp_path: Path, answer: object) -> None:
+    revisits = Revisits(worker(tmp_path, answer))
+    assert await revisits.of([lease(), lease()]) == {}
+    await revisits.close()
+
+
+def earlier(**known: Any) -> Earlier:
+    fields = dict.fromkeys(Earlier._fields, None) | {"run": 1, "fingerprint": 1, "sha256": "00", "final_url": HERE}
+    return Earlier(**(fields | known))
+
+
+@pytest.mark.parametrize(
+    ("known", "headers"),
+    [
+        ({}, {}),
+        ({"etag": '"1"', "last_modified": "then"}, {"If-None-Match": '"1"', "If-Modified-Since": "then"}),
+        ({"etag": 'W/"1"', "last_modified": "then", "final_url": THERE}, {"If-None-Match": 'W/"1"'}),
+        ({"last_modified": "then", "final_url": THERE}, {}),
+        ({"etag": '"1"\r\nX: y', "last_modified": "\u20ac"}, {}),
+        ({"etag": "x" * 5000}, {}),
+    ],
+)
+def test_a_condition(known: dict[str, str], headers: dict[str, str]) -> None:
+    assert condition(earlier(**known), HERE) == headers

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import pytest
+from multidict import CIMultiDict
+
+from pdfspider.crawl.cookies import Cookies
+from pdfspider.crawl.ranges import PROGRESS, Part, Tries, declared_length, part_of, strong_validator
+from pdfspider.crawl.signed import is_signed, unsigned
+
+DATE = "Sun, 22 Nov 2026 12:00:00 GMT"
+BEFORE = "Sun, 22 Nov 2026 11:59:59 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "validator"),
+    [
+        ({"ETag": '"x"'}, '"x"'),
+        ({"ETag": 'W/"x"'}, None),
+        ({"ETag": "x"}, None),
+        ({"ETag": '"x'}, None),
+        ({"ETag": 'W/"x"', "Date": DATE, "Last-Modified": BEFORE}, BEFORE),
+        ({"Date": DATE, "Last-Modified": BEFORE}, BEFORE),
+        ({"Date": DATE, "Last-Modified": DATE}, None),
+        ({"Last-Modified": BEFORE}, None),
+        ({"Date": "yesterday", "Last-Modified": BEFORE}, None),
+        ({"Date": DATE.replace("GMT", "-0000"), "Last-Modified": BEFORE}, None),
+        ({}, None),
+    ],
+)
+def test_strong_validators(headers: dict[str, str], validator: str | None) -> None:
+    assert strong_validator(CIMultiDict(headers)) == validator
+
+
+@pytest.mark.parametrize(
+    ("value", "part"),
+    [
+        ("bytes 0-99/100", Part(0, 99, 100)),
+        ("Bytes 10-99/100", Part(10, 99, 100)),
+        ("bytes 10-99/*", Part(10, 99, None)),
+        ("bytes */100", Part(None, None, 100)),
+        ("bytes 99-10/100", None),
+        ("bytes 0-100/100", None),
+        ("bytes 0-99", None),
+        ("items 0-99/100", None),
+        ("bytes -1-99/100", None),
+        ("", None),
+    ],
+)
+def test_parts(value: str, part: Part | None) -> None:
+    assert part_of(CIMultiDict({"content-range": value})) == part
+    assert (part is not None and part.is_whole) == (value == "bytes 0-99/100")
+
+
+@pytest.mark.parametrize(("value", "length"), [("0", 0), ("12", 12), ("abc", None), ("-1", None), ("1" * 30, None)])
+def test_lengths(value: str, length: int | None) -> None:
+    assert declared_length(CIMultiDict({"Content-Length": value})) == length
+
+
+def test_tries_are_counted_anew_after_progress_and_only_then() -> None:
+    tries = Tries(3, 5)
+    assert [tries.next(size) for size in (10, 20, 30, 40)] == [0, 5, 15, None]
+    tries = Tries(2, 5)
+    assert [tries.next(n * PROGRESS) for n in (1, 2, 3, 4)] == [0, 0, 0, 0]
+    assert [tries.next(size) for size in (0, 4 * PROGRESS)] == [5, None]
+    assert Tries(0, 5).next(PROGRESS) is None
+
+
+def test_cookies_go_back_to_the_host_that_set_them() -> None:
+    cookies = Cookies()
+    cookies.take(
+        "http://a.example/x", ["a=1; Path=/; Secure", "b=2", "b=3; Max-Age=10", "junk", "=x", "c=\udce9", "d=\x01"]
+    )
+    cookies.take("http://b.example:81/", ["e=5"])
+    assert cookies.header("http://a.example:8080/y") == "a=1; b=3"
+    assert cookies.header("http://b.example/") == "e=5"
+    assert cookies.header("http://www.a.example/") == ""
+    cookies.take("http://a.example/", ["a=; Max-Age=0"])
+    again = Cookies(cookies.carried())
+    assert (again.header("http://a.example/"), again.header("http://b.example/")) == ("b=3", "e=5")
+
+
+def test_cookies_are_bounded() -> None:
+    cookies = Cookies()
+    cookies.take("http://a.example/", [f"n{n}=x" for n in range(1000)] + [f"long={'x' * 10_000}"])
+    assert len(cookies.header("http://a.example/")) < 500
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "X-Amz-Algorithm=A&X-Amz-Date=D&X-Amz-Expires=300&X-Amz-Signature=s",
+        "X-Goog-Expires=300&X-Goog-Signature=s",
+        "AWSAccessKeyId=K&Expires=1&Signature=s",
+        "Expires=1&Signature=s&Key-Pair-Id=K",
+        "sv=2022&st=1&se=2&sr=b&sp=r&sig=s",
+    ],
+)
+def test_signed_links(query: str) -> None:
+    url = f"https://a.example/f.pdf?id=7&{query}"
+    assert is_signed(url, document=False)
+    assert unsigned(url) == "https://a.example/f.pdf?id=7"
+
+
+def test_a_token_signs_documents_only() -> None:
+    assert is_signed("https://a.example/f?token=1", document=True)
+    assert not is_signed("https://a.example/f?token=1", document=False)
+    assert not is_signed("https://a.example/f.pdf?expires=1&page=2", document=True)

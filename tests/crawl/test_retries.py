@@ -1,0 +1,27 @@
+"""What is tried again, and that the reference says so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pdfspider.crawl.retries import BY_STATUS, PASSING
+from pdfspider.crawl.wording import MEANINGS
+from pdfspider.items import OUTCOMES_BY_CODE, Outcome
+
+REFERENCE = (Path(__file__).parents[2] / "docs/reference.md").read_text("utf-8")
+ROWS = dict(re.findall(r"^\| `([a-z-]+)`(?: †)? \| [^|]+ \| ([^|]*?) ?\|$", REFERENCE, re.MULTILINE))
+
+
+@pytest.mark.parametrize("outcome", [*Outcome])
+def test_the_reference_says_what_is_tried_again(outcome: Outcome) -> None:
+    expected = "yes" if outcome in PASSING else "by status" if outcome in BY_STATUS else ""
+    assert ROWS[outcome.value] == ("`PDF_POLL_TIMES`" if outcome is Outcome.NOT_READY else expected)
+
+
+def test_every_class_has_a_code_and_a_meaning() -> None:
+    assert len(OUTCOMES_BY_CODE) == len(Outcome)
+    assert set(MEANINGS) == set(Outcome)
+    assert all(len(code) == 1 and code.isascii() for code in OUTCOMES_BY_CODE)

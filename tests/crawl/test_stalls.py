@@ -1,0 +1,29 @@
+"""What the worker says of an event loop that stood still."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from scrapy.utils.test import get_crawler
+
+from pdfspider.crawl.stalls import LONGEST_STALL, TICK, Stalls
+
+STALL = 0.2
+
+
+async def test_the_longest_stall_is_seen() -> None:
+    crawler = get_crawler()
+    assert crawler.stats
+    stalls = Stalls(crawler)
+    stalls.start()
+    for length in (STALL, STALL / 4):
+        await asyncio.sleep(2 * TICK)
+        time.sleep(length)
+    await asyncio.sleep(2 * TICK)
+    stalls.stop()
+    assert crawler.stats.get_value(LONGEST_STALL) >= STALL - TICK
+    crawler.stats.set_value(LONGEST_STALL, None)
+    time.sleep(STALL)
+    await asyncio.sleep(2 * TICK)
+    assert crawler.stats.get_value(LONGEST_STALL) is None, "it has ended"

@@ -1,0 +1,313 @@
+"""Each technique with the places that it stands for, and what is lost without it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pdfspider.discovery.links import Discovery
+from pdfspider.discovery.rules import RULES, TECHNIQUES, TEXT_RULES
+from pdfspider.exceptions import ConfigurationError
+
+PAGE = "http://example.com/dir/page.html"
+SITEMAP = "<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>{}</urlset>"
+LD = '<script type="application/ld+json">{}</script>'
+OAI = "<?xml version='1.0'?><OAI-PMH><ListRecords>{}</ListRecords></OAI-PMH>"
+NEXT = "dir/page.html?verb=ListRecords&resumptionToken=x%2F1"
+RSS = "<?xml version='1.0'?><rss><channel>{}</channel></rss>"
+ATOM = "<feed xmlns='http://www.w3.org/2005/Atom'><entry>{}</entry></feed>"
+
+# Technique, what is there, what is found (without "http://example.com/"), whether it says that it is a document.
+EXAMPLES: list[tuple[str, str, str, bool]] = [
+    ("a", "<A HREF='/b.PDF;jsessionid=1?x#page=3'>x</A>", "b.PDF;jsessionid=1?x", True),
+    ("a", "<a href=/get type=application/pdf>x</a>", "get", True),
+    ("a", "<a href=/get download=x.pdf>x</a>", "get", True),
+    ("a", "<svg><a xlink:href=/b><text>x</text></a></svg>", "b", False),
+    ("a", "<noscript><a href=/b.pdf>x</a></noscript>", "b.pdf", True),
+    ("a", "<a href='/Jahres bericht ü.pdf'>x</a>", "Jahres%20bericht%20%C3%BC.pdf", True),
+    ("a", "<a href='http://b\u00fccher.example/b.pdf'>x</a>", "http://xn--bcher-kva.example/b.pdf", True),
+    ("a", "<a href=' /a<b>|c^\n100%.pdf '>x</a>", "a%3Cb%3E%7Cc%5E100%25.pdf", True),
+    ("a", "<base href=/base/><a href=b.pdf>x</a>", "base/b.pdf", True),
+    ("link-text", "<a href=/get?id=7>PDF</a>", "get?id=7", True),
+    ("link-text", "<a href=/get?id=7><b>Download</b> as PDF (1.2 MB)</a>", "get?id=7", True),
+    ("link-text", "<a href=/get?id=7>Télécharger le PDF</a>", "get?id=7", True),
+    ("link-text", "<a href=/get?id=7>[pdf]</a>", "get?id=7", True),
+    ("link-text", "<a href=/get?id=7>PDF herunterladen</a>", "get?id=7", True),
+    ("link-text", "<a href=/get?id=7>Full Text: PDF | 300 KB</a>", "get?id=7", True),
+    ("link-text", "<a href=/get?id=7><img src=i.png alt=PDF></a>", "get?id=7", True),
+    ("link-text", "<a href=/get?id=7><img src=i.png title='Open PDF'></a>", "get?id=7", True),
+    ("link-text", "<a href=/get?id=7 title='Download PDF'></a>", "get?id=7", True),
+    ("iframe", "<iframe src=/b></iframe>", "b", False),
+    ("frame", "<frameset><frame src=/b></frameset>", "b", False),
+    ("embed", "<embed src=/b type=application/pdf>", "b", True),
+    ("object", "<object data=/b type=application/pdf></object>", "b", True),
+    ("object", "<object><param name=Src value=/b.pdf></object>", "b.pdf", True),
+    ("form", "<form action=/b.pdf><button>Save</button></form>", "b.pdf", True),
+    ("link", "<link rel=alternate type=application/pdf href=/get>", "get", True),
+    ("link", "<link rel=prefetch href=/b.pdf>", "b.pdf", True),
+    ("link", "<link rel=describedby type='application/x-pdf' href=/get>", "get", True),
+    ("meta-refresh", "<meta http-equiv=refresh content='0; url=/b.pdf'>", "b.pdf", True),
+    ("citation-pdf", "<meta name=citation_pdf_url content=/get>", "get", True),
+    ("citation-pdf", "<meta property=bepress_citation_pdf_url content=/get>", "get", True),
+    ("citation-pdf", "<meta name=wkhealth_pdf_url content=/get>", "get", True),
+    ("citation-pdf", "<meta name=eprints.document_url content=/get>", "get", True),
+    ("meta-url", "<meta name=DC.Identifier content=http://example.com/b.pdf>", "b.pdf", True),
+    ("meta-url", "<meta property=og:url content=//example.com/b.pdf>", "b.pdf", True),
+    ("json-ld", LD.format('{"encodingFormat": "application/pdf", "contentUrl": "/get"}'), "get", True),
+    ("json-ld", LD.format('{"@graph": [{"associatedMedia": {"fileFormat": ["PDF"], "url": "/get"}}]}'), "get", True),
+    ("json-ld", LD.format('{"encoding": ["/a\\u002Fb.pdf"]}'), "a/b.pdf", True),
+    ("script-url", '<script>x = {"pdfUrl":"http:\\/\\/example.com\\/get?id=7"}</script>', "get?id=7", True),
+    ("script-url", "<script>var pdfPath = '/stamp/7';</script>", "stamp/7", True),
+    ("script-url", '<script>{exportPdfDownloadUrl: "/get\\u002F7\\u0026x=1"}</script>', "get/7&x=1", True),
+    ("script-url", '<script type=application/json>{"downloadUrl": "/get/b.pdf?x=1"}</script>', "get/b.pdf?x=1", True),
+    ("script-url", '<script>load("{\\"pdf_link\\":\\"\\\\/get\\\\/7\\"}")</script>', "get/7", True),
+    ("script-url", "<script>pdfjsLib.getDocument(`b.pdf`)</script>", "dir/b.pdf", True),
+    ("script-location", "<script>window.location = '/b?x'</script>", "b?x", False),
+    ("script-location", '<script>top.location.href="b.html"</script>', "dir/b.html", False),
+    ("script-location", "<script>location.replace('/b')</script>", "b", False),
+    ("data-attribute", "<div data-pdf='/get/7'></div>", "get/7", True),
+    ("data-attribute", '<p DATA-PDF-URL = "/get?a=1&amp;b=2">', "get?a=1&b=2", True),
+    ("data-attribute", "<button data-href=/x data-file='b.PDF'>", "dir/b.PDF", True),
+    ("data-attribute", "<i data-options='{&quot;pdfUrl&quot;:&quot;\\/get\\/7&quot;}'>", "get/7", True),
+    ("event", "<td onclick=\"window.open('/b.pdf', '_blank')\">", "b.pdf", True),
+    ("event", "<td onClick='location.href=&quot;/b/&quot;'>", "b/", False),
+    ("event", "<td onclick=\"window.open('/b?x')\">", "b?x", False),
+    ("event", '<a href="javascript:show(%27/b.pdf%27)">x</a>', "b.pdf", True),
+    ("event", "<a href=\"JavaScript:window.open('b')\">x</a>", "dir/b", False),
+    ("viewer", "<iframe src='/pdfjs/web/viewer.html?file=%2Fget%3Fid=7#page=2'></iframe>", "get?id=7", True),
+    ("viewer", "<iframe src='web/viewer.html?file=../b.pdf'></iframe>", "dir/b.pdf", True),
+    ("viewer", "<a href='/viewer.html#file=/b.pdf'>x</a>", "b.pdf", True),
+    ("viewer", "<a href='//docs.google.com/viewer?url=http://example.com/b.pdf&embedded=true'>x</a>", "b.pdf", True),
+    (
+        "viewer",
+        "<a href='https://docs.google.com/viewerng/viewer?url=http%253A%252F%252Fexample.com%252Fb.pdf'>x</a>",
+        "b.pdf",
+        True,
+    ),
+    (
+        "viewer",
+        "<a href='https://view.officeapps.live.com/op/view.aspx?src=http%3A%2F%2Fexample.com%2Fb.docx'>x</a>",
+        "b.docx",
+        False,
+    ),
+    (
+        "viewer",
+        "<a href='https://docs.google.com/gview?url=http://example.com/viewer.html%3Ffile%3D/b.pdf'>x</a>",
+        "b.pdf",
+        True,
+    ),
+    ("viewer", "<a href='chrome-extension://efaidnbm/http://example.com/b.pdf'>x</a>", "b.pdf", True),
+    ("viewer", "<a href='https://l.example.org/out?u=http%3A%2F%2Fexample.com%2Fb.pdf'>x</a>", "b.pdf", True),
+    ("site", "<a href=https://arxiv.org/abs/2401.00001v2>x</a>", "https://arxiv.org/pdf/2401.00001v2", True),
+    (
+        "site",
+        "<a href=https://drive.google.com/file/d/1aB-c/view?usp=sharing>x</a>",
+        "https://drive.google.com/uc?export=download&id=1aB-c",
+        True,
+    ),
+    (
+        "site",
+        "<a href=https://onlinelibrary.wiley.com/doi/epdf/10.1002/x.1>x</a>",
+        "https://onlinelibrary.wiley.com/doi/pdfdirect/10.1002/x.1",
+        True,
+    ),
+    ("site", "<a href=https://github.com/a/b/blob/main/x.pdf>x</a>", "https://github.com/a/b/raw/main/x.pdf", True),
+    ("sitemap", SITEMAP.format("<url><loc>\n http://example.com/b?x=1&amp;y </loc></url>"), "b?x=1&y", False),
+    ("sitemap", f"<?xml version='1.0'?><!-- x -->{SITEMAP.format('<loc><![CDATA[/b.pdf]]></loc>')}", "b.pdf", True),
+    ("sitemap-index", "<sitemapindex><sitemap><loc>/map.xml.gz</loc></sitemap></sitemapindex>", "map.xml.gz", False),
+    ("feed", "<link rel=alternate type=application/rss+xml href=/b>", "b", False),
+    ("feed", RSS.format("<item><link>/b</link></item>"), "b", False),
+    ("feed", RSS.format("<item><enclosure url='/get' type='application/pdf' length='1'/></item>"), "get", True),
+    ("feed", ATOM.format("<link rel='enclosure' type='application/pdf' href='/get'/>"), "get", True),
+    ("feed", ATOM.format("<link href='/b'/>"), "b", False),
+    ("oai-pmh", OAI.format("<dc:identifier>http://example.com/b.pdf</dc:identifier>"), "b.pdf", True),
+    ("oai-next", OAI.format("<resumptionToken>x/1</resumptionToken>"), NEXT, False),
+    ("text-list", "\n# comment\nhttp://example.com/b\n", "b", False),
+]
+
+
+NAMED = {"pdf-link", "robots-sitemap"}
+"""What others name to us: a document, a robots.txt."""
+
+
+def found(discovery: Discovery, body: str, technique: str | None = None, **others: Any) -> list[tuple[str, str, bool]]:
+    links = discovery.links(body, PAGE, technique=technique, **others)
+    return [(link.technique, link.url.removeprefix("http://example.com/"), link.document) for link in links]
+
+
+@pytest.mark.parametrize(("technique", "body", "url", "document"), EXAMPLES)
+def test_each_technique_finds_what_it_stands_for_and_only_while_it_is_on(
+    technique: str, body: str, url: str, document: bool
+) -> None:
+    assert (technique, url, document) in found(Discovery(), body, "seed")
+    assert technique not in [one[0] for one in found(Discovery([technique]), body, "seed")]
+    assert (technique, url, document) in found(Discovery(TECHNIQUES - {technique, *carried_by(body)}), body, "seed")
+
+
+def carried_by(body: str) -> set[str]:
+    """The techniques that have to find what a viewer, a script or a site's rule begins with."""
+    return {name for name in ("a", "iframe") if f"<{name}" in body}
+
+
+def test_every_technique_has_an_example() -> None:
+    tried = {technique for technique, *_ in EXAMPLES}
+    assert tried | NAMED | {"link-header"} == TECHNIQUES
+    registered = {rule.technique for rules in RULES.values() for rule in rules}
+    assert registered | {rule.technique for rule in TEXT_RULES} <= TECHNIQUES
+
+
+@pytest.mark.parametrize("technique", sorted(NAMED))
+def test_what_is_named_becomes_links(technique: str) -> None:
+    uris = ["b.pdf", "/b", "mailto:x@example.com", "/viewer.html?file=/c.pdf", "/b", "/x.png"]
+    links = Discovery().named(technique, uris, PAGE)
+    assert [(link.url.removeprefix("http://example.com/"), link.technique, link.document) for link in links][:3] == [
+        ("dir/b.pdf", technique, True),
+        ("b", technique, False),
+        ("c.pdf", "viewer", True),
+    ]
+    assert Discovery([technique]).named(technique, uris, PAGE) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ('</get>; rel="alternate"; type="application/pdf"', [("get", True)]),
+        ("</get>;rel=item;type=application/pdf , <b>; rel=next", [("get", True), ("dir/b", False)]),
+        ('</a,b;c>; title="x, <y>; rel=z"; rel="next"', [("a,b;c", False)]),
+        ("</a.css>; rel=preload; as=style, </b>; rel=dns-prefetch", []),
+        ("</feed>; rel=alternate; type=application/rss+xml", []),
+        ("</get>; rel=describedby; type=application/pdf, </b.pdf>; rel=preload", [("get", True), ("b.pdf", True)]),
+        ("</b>", []),
+        ('<<<>>>; rel="next, </b>;;; rel=next', []),
+        ("", []),
+    ],
+)
+def test_the_link_header_counts_by_relation_and_type(header: str, expected: list[tuple[str, bool]]) -> None:
+    links = Discovery().links("", PAGE, headers=[header])
+    assert [(link.url.removeprefix("http://example.com/"), link.document) for link in links] == expected
+    assert {link.technique for link in links} <= {"link-header"}
+    assert Discovery(["link-header"]).links("", PAGE, headers=[header]) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<a href=/get?id=7>How to make a PDF</a>",
+        "<a href=/get?id=7>PDF Reader</a>",
+        "<a href=https://en.wikipedia.org/wiki/PDF>PDF</a>",
+        "<a href=/get?id=7>About this PDF</a>",
+        "<a href=/get?id=7>A long text in which somewhere stands that there is also a pdf to be had of it</a>",
+        "<param name=class value=/b.pdf>",
+        "<param name=src value=/b>",
+        "<form method=post action=/b.pdf>",
+        "<meta name=DC.Identifier content=report.pdf>",
+        "<meta name=og:title content='The report.pdf'>",
+        "<meta name=description content=/b.pdf>",
+        "<script>x = name + '.pdf'</script>",
+        "<script>x = '/files/' + name + '-final.pdf'</script>",
+        "<script>x = '/files/x.pdf' + query</script>",
+        "<script>x = `/files/${name}.pdf`; y = '/files/*.pdf'; z = '/{id}/b.pdf'</script>",
+        "<script>pdfIcon = '/pdf.svg'; pdfWorkerSrc = '/pdf.worker.js'; pdfLogo = '/x'; pdfLabel = 'yes'</script>",
+        "<script>if (pdfUrl == '/b') {}</script>",
+        "<script>var location = 'Paris'; mylocation = '/b'; if (location.href == '/b') {}</script>",
+        "<script>location = '/b' + x; location.replace(x)</script>",
+        "<div data-url='/api/like?id=7' data-pdf='yes' data-pdf-icon='/b' data-title='The pdf of b.pdf'>",
+        "<td onclick='like(7)'>",
+        LD.format('{"encodingFormat": "text/html", "contentUrl": "/get", "name": "pdf"}'),
+        LD.format('{"encodingFormat": "application/pdf", '),
+        "<urlset><!-- <loc>/b</loc> --><image:loc>/c</image:loc><video:loc>/c</video:loc></urlset>",
+        "<urlset><url><loc>/b.png</loc></url>",
+    ],
+)
+def test_what_only_looks_like_a_place_is_left_alone(body: str) -> None:
+    assert [one for one in found(Discovery(), body) if one[0] != "a" or one[2]] == []
+
+
+def test_a_viewer_gives_way_to_what_it_shows_and_other_pages_stay() -> None:
+    viewer = "<a href='https://docs.google.com/viewer?url=http%3A%2F%2Fexample.com%2Fb.pdf&embedded=true'>x</a>"
+    assert found(Discovery(), viewer) == [("viewer", "b.pdf", True)]
+    assert found(Discovery(), "<a href='/viewer.html?file=12345'>x</a>") == [("a", "viewer.html?file=12345", False)]
+    assert found(Discovery(), "<a href='/out?u=http://example.com/b.pdf'>x</a>") == [
+        ("viewer", "b.pdf", True),
+        ("a", "out?u=http://example.com/b.pdf", True),
+    ]
+
+
+def test_a_page_that_is_a_viewer_leads_to_its_document() -> None:
+    links = Discovery().links("<html></html>", "http://example.com/pdf.js/web/viewer.html?file=/b.pdf")
+    assert [(link.url, link.technique) for link in links] == [("http://example.com/b.pdf", "viewer")]
+
+
+def test_feeds_are_followed_from_seeds_only() -> None:
+    assert found(Discovery(), "<link rel=alternate type=application/atom+xml href=/b>", "a") == []
+
+
+def test_feeds_are_searched_for_the_pages_in_them() -> None:
+    item = "<description>&lt;a href='/b.pdf'&gt;x&lt;/a&gt;</description>"
+    item += "<content:encoded><![CDATA[<p><iframe src='/c'></iframe>]]></content:encoded>"
+    assert found(Discovery(), RSS.format(item)) == [("a", "b.pdf", True), ("iframe", "c", False)]
+
+
+@pytest.mark.parametrize("body", [OAI.format("<identifier>http://example.com/b</identifier>"), "http://example.com/b"])
+def test_some_lists_count_only_as_seeds(body: str) -> None:
+    assert found(Discovery(), body, "seed") != []
+    assert found(Discovery(), body, "a") == []
+
+
+def test_an_unknown_technique_is_refused_by_name() -> None:
+    with pytest.raises(ConfigurationError, match="PDF_TECHNIQUES_OFF: 'seed' is no technique; there are a, citation"):
+        Discovery(["a", "seed"])
+
+
+def find_by_hand(url: str, html: str) -> list[str]:
+    return [f"{url}/by-hand.pdf"] if "by hand" in html else []
+
+
+def fail(url: str, html: str) -> list[str]:
+    raise RuntimeError(url)
+
+
+NOT_A_FUNCTION = "x"
+HERE = "tests.discovery.test_techniques"
+
+
+def test_sites_have_rules_of_their_own(caplog: pytest.LogCaptureFixture) -> None:
+    rules = {
+        "example.com": [[r"(.*)/landing/(\d+)", r"\1/get?id=\2"], f"{HERE}.fail", f"{HERE}.find_by_hand"],
+        "org": [[".*", "/all.pdf"]],
+    }
+    discovery = Discovery(site_rules=rules)
+    body = "<a href=/landing/7>by hand</a><a href=http://other.org/b>x</a><a href=http://example.net/b>x</a>"
+    links = discovery.links(body, "http://www.example.com:81/")
+    assert [(link.url, link.technique, link.document) for link in links] == [
+        ("http://www.example.com:81//by-hand.pdf", "site", True),
+        ("http://www.example.com:81/landing/7", "a", False),
+        ("http://www.example.com:81/get?id=7", "site", True),
+        ("http://other.org/b", "a", False),
+        ("http://other.org/all.pdf", "site", True),
+        ("http://example.net/b", "a", False),
+    ]
+    assert "A site rule fails at http://www.example.com:81/" in caplog.text
+    own = discovery.links("", "http://example.com/landing/8")
+    assert [link.url for link in own] == ["http://example.com/get?id=8"]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"exa mple.com": [["a", "b"]]},
+        {"example.com": []},
+        {"example.com": "tests.nothing"},
+        {"example.com": [["a"]]},
+        {"example.com": [["(", "b"]]},
+        {"example.com": [["a", r"\1"]]},
+        {"example.com": ["tests.nothing.at_all"]},
+        {"example.com": ["nothing"]},
+        {"example.com": [f"{HERE}.NOT_A_FUNCTION"]},
+        {"example.com": [7]},
+    ],
+)
+def test_a_rule_that_cannot_be_used_is_refused_with_its_site(rules: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError, match=f"PDF_SITE_RULES: .*{next(iter(rules))}"):
+        Discovery(site_rules=rules)
