@@ -90,12 +90,11 @@ def _place(document: Staged, changed: dict[str, None]) -> bool:
     path, content, target = document
     directory = os.path.dirname(target)  # noqa: PTH120 - pathlib costs more than the system calls here
     size = os.stat(path).st_size if content is None else len(content)  # noqa: PTH116
-    if _size(target) == size:
+    if not _make(directory, changed) and _size(target) == size:
         if content is None:
             os.unlink(path)  # noqa: PTH108
         changed[directory] = None
         return False
-    _make(directory, changed)
     if content is None:
         _sync(path)
     else:
@@ -112,22 +111,26 @@ def _size(path: str) -> int | None:
         return None
 
 
-def _make(directory: str, changed: dict[str, None]) -> None:
-    """Make a directory and its parents where they are missing; notes the directories that got an entry by that."""
+def _make(directory: str, changed: dict[str, None]) -> bool:
+    """Make a directory and its parents where they are missing; notes the directories that got an entry by that.
+
+    Whether it was missing.
+    """
     parent = os.path.dirname(directory)  # noqa: PTH120
     try:
         os.mkdir(directory)  # noqa: PTH102
     except FileExistsError:
-        return
+        return False
     except FileNotFoundError:
         _make(parent, changed)
         _make(directory, changed)
     changed[parent] = None
+    return True
 
 
-def open_new(path: str | Path) -> int:
+def open_new(path: str | Path, flags: int = 0) -> int:
     """A new file, for writing at its end. Its directory is made again where a cleaner took it for a dead worker's."""
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
+    flags |= os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
     try:
         return os.open(path, flags, 0o666)
     except FileNotFoundError:
@@ -136,12 +139,11 @@ def open_new(path: str | Path) -> int:
 
 
 def _write(path: str, content: bytes | bytearray) -> None:
-    descriptor = open_new(path)
+    descriptor = open_new(path, os.O_DSYNC)  # a system call less than fsync, and each one passes the GIL on and back
     try:
         rest = memoryview(content)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
     except OSError:
         os.unlink(path)  # noqa: PTH108
         raise

@@ -57,8 +57,7 @@ def connect(url: URL, *, patience: float, writes: bool) -> Engine:
     """
     limits = POSTGRESQL_LIMITS if url.get_backend_name() == "postgresql" else {"timeout": patience}
     arguments = {name: value for name, value in limits.items() if name not in url.query}
-    paramstyle = "named" if url.get_backend_name() == "sqlite" else "pyformat"
-    engine = create_engine(url, connect_args=arguments, pool_size=1, max_overflow=0, paramstyle=paramstyle)
+    engine = create_engine(url, connect_args=arguments, pool_size=1, max_overflow=0)
     if engine.dialect.name == "sqlite":
         _tune_sqlite(engine, "BEGIN IMMEDIATE" if writes else "BEGIN")
     return engine

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pdfspider.exceptions import RecordsError
 from pdfspider.records.engine import said
+from pdfspider.records.inserting import ManyRows
 from pdfspider.records.rows import clean
 from pdfspider.records.schema import captures, documents, inspections
 from pdfspider.records.writer import patiently
@@ -39,7 +40,7 @@ class Inspections:
         insert = import_module(f"sqlalchemy.dialects.{engine.dialect.name}").insert(inspections)
         new = {name: insert.excluded[name] for name in COLUMNS if name != "sha256"}
         upsert = insert.on_conflict_do_update(inspections.primary_key, set_=new)
-        self._upsert = str(upsert.compile(engine))  # as text it costs a third
+        self._upsert = ManyRows(upsert, engine)
 
     def write(self, found: Iterable[Mapping[str, Any]]) -> None:
         """A later inspection replaces an earlier one. Raises RecordsError."""
@@ -47,7 +48,7 @@ class Inspections:
         if not rows:
             return
         ordered = [rows[sha256] for sha256 in sorted(rows)]
-        self._do(lambda connection: connection.exec_driver_sql(self._upsert, ordered))
+        self._do(lambda connection: self._upsert(connection, ordered))
 
     def known(self, hashes: Collection[str]) -> set[str]:
         """Those of these documents that have been inspected. Raises RecordsError."""

@@ -104,10 +104,10 @@ def _tar() -> bytes:
 @pytest.mark.parametrize(
     "head",
     [
-        gzip.compress(PDF, compresslevel=0),
-        gzip.compress(PDF),
-        _zip(),
-        _tar(),
+        pytest.param(gzip.compress(PDF, compresslevel=0), id="stored gzip"),
+        pytest.param(gzip.compress(PDF), id="gzip"),
+        pytest.param(_zip(), id="zip"),
+        pytest.param(_tar(), id="tar"),
         b"WARC/1.0\r\nWARC-Type: resource\r\n\r\n" + PDF,
         b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
         b"%PD",
