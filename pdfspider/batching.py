@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
+MANY, LONGER = 8, 4
+
 
 class Batcher(Generic[Item, Answer]):
     """Collects items for a few milliseconds and hands them over together.
 
-    One awaited call per item would exhaust the connection pool and cost twice the CPU.
+    One awaited call per item would exhaust the connection pool and cost twice the CPU. While groups are large, it
+    collects for longer: a call less costs nobody anything then, where with few items it would only keep them waiting.
     ``weigh`` bounds a group: it ends before the weights of its items exceed ``limit``.
     """
 
@@ -46,10 +49,13 @@ class Batcher(Generic[Item, Answer]):
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
+        patience = 1
         try:
             while self._waiting:
-                await asyncio.sleep(self._window)
-                await self._flush(self._group())
+                await asyncio.sleep(self._window * patience)
+                group = self._group()
+                patience = LONGER if len(group) >= MANY else 1
+                await self._flush(group)
         finally:
             self._task = None
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TICK = 0.25
+TICK = 0.15
 BREATH = 0.004
 TIDY = 5.0
 """Seconds; far less than those after which an untouched staging directory may be a dead worker's."""
