@@ -1,0 +1,47 @@
+"""``scrapy gateway``: serves masters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+from scrapy.utils.log import configure_logging
+
+from pdfspider.commands._base import OnFrontier
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pdfspider.commands._base import Work
+    from pdfspider.config import Config
+    from pdfspider.frontier.frontier import Frontier
+
+
+class Command(OnFrontier, ScrapyCommand):
+    creates = True
+    default_settings: ClassVar[dict[str, Any]] = {}
+
+    def syntax(self) -> str:
+        return "[options]"
+
+    def short_desc(self) -> str:
+        return "Serve masters on the transports of GATEWAY_URLS"
+
+    def long_desc(self) -> str:
+        return (
+            "Takes in what masters hand in on the transports of GATEWAY_URLS, and publishes what became of it. Any "
+            "number of gateways may serve one frontier. SIGTERM and Ctrl-C: settles what it has taken, then ends."
+        )
+
+    def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:
+        if args:
+            raise UsageError(f"unexpected: {args[0]}")
+        configure_logging(self.settings)
+
+        from pdfspider.gateway.gateway import serve  # noqa: PLC0415 - every command loads this module
+
+        async def work(frontier: Frontier) -> None:
+            await serve(config, frontier)
+
+        return work

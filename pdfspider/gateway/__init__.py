@@ -1,0 +1,82 @@
+"""The gateway: masters hand in messages and get results, by whatever transport they have already.
+
+One message's way: ``transport.serve`` → ``desk.accept`` (validated by ``messages.py``, submitted, on disk) →
+``delivery.ack``. One result's way: the run's end is noted by the frontier in ``{pdfs}:owed:NAME`` → ``answering.py``
+→ ``results.py`` describes the run from the database → ``transport.publish`` → the task is settled. What a result needs
+is kept with the run in the frontier, never in the gateway's memory alone; every step may be done twice.
+
+To add a transport, say ``example``:
+
+1. ``gateway/example.py`` with a subclass of ``Transport`` and one of ``Delivery`` (``transport.py`` says what each
+   method promises; ``redis.py`` is the shortest one). ``options`` names what it takes from the query of its URL.
+   ``serve`` hands deliveries to ``self.desk.accept(self.name, delivery)``, and connects again by itself. ``publish``
+   raises TransportError while it cannot; it is then called again, with the same id.
+   A transport that is asked about jobs has ``self.desk.status``, ``watch``, ``result``, ``jobs``, ``control``.
+2. A line in ``SCHEMES`` below, with the extra of pyproject.toml that its client library comes in; the library is
+   imported by that module alone.
+3. ``tests/gateway/masters/example.py``: a ``Master`` (``masters/base.py``), and its line in ``MASTERS`` of
+   ``tests/gateway/test_conformance.py``, which then runs against it.
+4. In docs/gateway.md its row, its options, and an example, which ``tests/gateway/test_examples.py`` runs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from pdfspider.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pdfspider.gateway.desk import Desk
+    from pdfspider.gateway.transport import Transport
+
+SCHEMES: dict[str, tuple[str, str]] = {
+    "redis": ("redis:RedisTransport", ""),
+    "rediss": ("redis:RedisTransport", ""),
+    "unix": ("redis:RedisTransport", ""),
+    "amqp": ("amqp:AmqpTransport", "gateway"),
+    "amqps": ("amqp:AmqpTransport", "gateway"),
+    "http": ("http:HttpTransport", ""),
+    "https": ("http:HttpTransport", ""),
+    "celery+amqp": ("celery:CeleryOverAmqp", "gateway"),
+    "celery+amqps": ("celery:CeleryOverAmqp", "gateway"),
+    "celery+pyamqp": ("celery:CeleryOverAmqp", "gateway"),
+    "celery+redis": ("celery:CeleryOverRedis", "gateway"),
+    "celery+rediss": ("celery:CeleryOverRedis", "gateway"),
+    "rq+redis": ("rq:RqTransport", "gateway"),
+    "rq+rediss": ("rq:RqTransport", "gateway"),
+    "rq+unix": ("rq:RqTransport", "gateway"),
+    "grpc": ("grpc:GrpcTransport", "gateway"),
+    "grpcs": ("grpc:GrpcTransport", "gateway"),
+    "kafka": ("kafka:KafkaTransport", "gateway"),
+    "kafkas": ("kafka:KafkaTransport", "gateway"),
+    "zmq": ("zeromq:ZeroMqTransport", "gateway"),
+}
+"""Scheme of a URL -> module and class, and the extra to install."""
+
+
+def transports(urls: Iterable[str], desk: Desk) -> list[Transport]:
+    """Raises ConfigurationError for what cannot be a transport, and for two of the same name."""
+    made: dict[str, Transport] = {}
+    for url in urls:
+        transport = _kind(url)(url, desk)
+        if transport.name in made:
+            raise ConfigurationError(f"two of GATEWAY_URLS are called {transport.name}: end one of them in #NAME")
+        made[transport.name] = transport
+    return list(made.values())
+
+
+def _kind(url: str) -> type[Transport]:
+    scheme = urlsplit(url).scheme
+    if scheme not in SCHEMES:
+        raise ConfigurationError(f"no transport is called {scheme!r}: GATEWAY_URLS may begin with {', '.join(SCHEMES)}")
+    target, extra = SCHEMES[scheme]
+    module, _, name = target.partition(":")
+    try:
+        kind: type[Transport] = getattr(import_module(f"{__name__}.{module}"), name)
+    except ImportError as error:
+        raise ConfigurationError(f"{scheme}:// needs {error.name}: pip install 'pdfspider[{extra}]'") from None
+    return kind

@@ -1,0 +1,180 @@
+"""RabbitMQ, and other brokers that speak AMQP 0-9-1: a queue of messages in, a queue of results out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import aiormq
+from aiormq.exceptions import AMQPError, ChannelInvalidStateError, ChannelNotFoundEntity, PublishError
+from pamqp.commands import Basic
+
+from pdfspider.crawl.intake import letter
+from pdfspider.crawl.outage import Outage
+from pdfspider.gateway.transport import Delivery, Transport, TransportError
+
+if TYPE_CHECKING:
+    from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
+
+    from pdfspider.gateway.desk import Desk
+    from pdfspider.gateway.transport import Receipt, Result
+
+WAIT = 0.5
+TIMEOUT = 30.0
+MOST_PREFETCHED = 65535
+PERSISTENT = 2
+logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # it is said here, once, what does not work
+FAILURES = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError)
+
+
+@dataclass(slots=True, kw_only=True)
+class AmqpDelivery(Delivery):
+    transport: AmqpTransport
+    channel: AbstractChannel
+    tag: int
+
+    async def ack(self, receipt: Receipt) -> None:
+        try:
+            await self.channel.basic_ack(self.tag, wait=False)
+        except FAILURES as error:
+            raise TransportError(str(error)) from error
+
+    async def reject(self, reason: str) -> None:
+        try:
+            await self.transport.set_aside(self, reason)
+            await self.channel.basic_ack(self.tag, wait=False)
+        except (*FAILURES, TransportError) as error:
+            await asyncio.sleep(WAIT)
+            with suppress(*FAILURES):
+                await self.channel.basic_nack(self.tag)
+            raise TransportError(str(error)) from error
+
+
+class AmqpTransport(Transport):
+    """Messages: the queue ``pdf_tasks``. Results: ``reply_to`` with the ``correlation_id``, else ``pdf_results``.
+
+    ``declare_…`` says what becomes of a queue that is not there: it is waited for (``no``), or declared. One that is
+    there is taken as it is.
+    """
+
+    options = {  # noqa: RUF012 - declared by Transport
+        "tasks": "pdf_tasks",
+        "results": "pdf_results",
+        "rejects": "pdf_rejects",
+        "declare_tasks": ("no", "durable", "transient"),
+        "declare_results": ("durable", "transient", "no"),
+        "declare_rejects": ("durable", "transient", "no"),
+    }
+
+    def __init__(self, url: str, desk: Desk) -> None:
+        super().__init__(url, desk)
+        self._connection: AbstractConnection | None = None
+        self._out: AbstractChannel | None = None
+        self._trouble = Outage(f"{self.name} cannot be used: waiting for it", f"{self.name} can be used again")
+
+    async def serve(self) -> None:
+        while True:
+            try:
+                await self._session()
+            except FAILURES as error:
+                self._trouble.begin(f"{type(error).__name__}: {error}")
+            await self.close()
+            await asyncio.sleep(WAIT)
+
+    async def publish(self, result: Result) -> None:
+        properties = Basic.Properties(
+            content_type="application/json",
+            delivery_mode=PERSISTENT,
+            message_id=result.id,
+            correlation_id=result.reply.get("correlation_id"),
+        )
+        try:
+            if reply_to := result.reply.get("reply_to"):
+                with suppress(PublishError):  # nobody waits for it there any more
+                    return await self._publish(reply_to, result.body, properties)
+            await self._publish(self.address.options["results"], result.body, properties)
+        except FAILURES as error:
+            raise TransportError(f"{type(error).__name__}: {error}") from error
+
+    async def set_aside(self, delivery: AmqpDelivery, reason: str) -> None:
+        """Publishes what does not parse to the rejects queue. Raises what aiormq does."""
+        properties = Basic.Properties(
+            content_type="application/json", delivery_mode=PERSISTENT, headers={"reason": reason[:1000]}
+        )
+        await self._publish(self.address.options["rejects"], letter(delivery.body, reason), properties)
+
+    async def _publish(self, queue: str, body: bytes, properties: Basic.Properties) -> None:
+        """Returns when the broker has it in that queue. Raises PublishError where there is no such queue."""
+        if self._out is None:
+            raise ConnectionError("there is no connection")
+        await self._out.basic_publish(body, routing_key=queue, properties=properties, mandatory=True, timeout=TIMEOUT)
+
+    async def close(self) -> None:
+        connection, self._connection, self._out = self._connection, None, None
+        if connection:
+            with suppress(*FAILURES):
+                await connection.close()
+
+    async def _session(self) -> None:
+        """From connecting until the connection, the channel or the consumer ends."""
+        self._connection = connection = await aiormq.connect(self.address.url)
+        for kind in ("results", "rejects"):
+            await self._find(connection, kind)
+        self._out = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        await self._find(connection, "tasks")
+        self._trouble.end()
+        await self._consume(await connection.channel())
+
+    async def _find(self, connection: AbstractConnection, kind: str) -> None:
+        """Returns when the queue is there: somebody declares it, or this does where it is told to."""
+        queue, declare = self.address.options[kind], self.address.options[f"declare_{kind}"]
+        while not await _exists(connection, queue):
+            if declare != "no":
+                channel = await connection.channel()
+                await channel.queue_declare(queue, durable=declare == "durable")
+                await channel.close()
+            elif kind == "tasks":
+                self._trouble.begin(f"there is no queue {queue}")
+                await asyncio.sleep(WAIT)
+            else:
+                return  # whoever publishes to it waits for it
+
+    async def _consume(self, channel: AbstractChannel) -> None:
+        cancelled = asyncio.Event()
+        channel.on_consumer_cancel_callbacks.add(lambda _: cancelled.set())
+        await channel.basic_qos(prefetch_count=min(self.desk.config.gateway.unacknowledged, MOST_PREFETCHED))
+        await channel.basic_consume(self.address.options["tasks"], self._received)
+        ends = [asyncio.ensure_future(channel.closing), asyncio.create_task(cancelled.wait())]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
+        self._trouble.begin("the consumer was ended")
+
+    async def _received(self, message: DeliveredMessage) -> None:
+        properties = message.header.properties
+        known = {"reply_to": properties.reply_to, "correlation_id": properties.correlation_id}
+        assert message.delivery_tag is not None
+        delivery = AmqpDelivery(
+            body=bytes(message.body),
+            id=properties.message_id or "",
+            reply={name: value for name, value in known.items() if value},
+            transport=self,
+            channel=message.channel,
+            tag=message.delivery_tag,
+        )
+        await self.desk.accept(self.name, delivery)
+
+
+async def _exists(connection: AbstractConnection, queue: str) -> bool:
+    channel = await connection.channel()
+    try:
+        await channel.queue_declare(queue, passive=True)
+    except ChannelNotFoundEntity:
+        return False  # and the broker has closed the channel
+    await channel.close()
+    return True

@@ -1,0 +1,35 @@
+"""A call of ``download_pdf`` in somebody's task queue, and the message that it stands for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pdfspider.exceptions import InvalidInput
+
+FUNCTION = "download_pdf"
+
+
+def message(name: Any, args: Any, kwargs: Any, task_id: str) -> bytes:
+    """``download_pdf(url, **fields)`` of any module; the fields are those of every message.
+
+    Raises InvalidInput for a call of something else.
+    """
+    if not isinstance(name, str) or name.rpartition(".")[2] != FUNCTION:
+        raise InvalidInput(f"{name!r} is not known here: only {FUNCTION} is")
+    if not isinstance(args, list) or not isinstance(kwargs, dict) or len(args) > 1 or (args and "url" in kwargs):
+        raise InvalidInput(f"{FUNCTION} takes one URL, and everything else by keyword")
+    fields = {"task_id": task_id, **kwargs}
+    if args:
+        fields["url"] = args[0]
+    return json.dumps(fields).encode()
+
+
+def parse(raw: bytes) -> Any:
+    """What is JSON. Raises InvalidInput for what is not, and above all for a pickle."""
+    if raw.startswith(b"\x80"):
+        raise InvalidInput("this is pickled, and nothing is ever unpickled here: use a JSON serializer")
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        raise InvalidInput("not JSON") from None

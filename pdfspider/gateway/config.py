@@ -1,0 +1,26 @@
+"""What the settings say about the gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayConfig:
+    """Sizes in bytes; 0: no limit, except for ``depth``, where it is the pages' own links only with 1."""
+
+    urls: tuple[str, ...] = ()
+    depth: int = 1
+    message_size: int = 1 << 20
+    urls_per_message: int = 1000
+    unacknowledged: int = 5000
+    """Messages of one transport that are out at once."""
+    open_jobs: int = 0
+    """Runs that are not answered yet, from which on no message is taken."""
+    listed: int = 1000
+    """Documents, and failures, that one result names."""
+    networks: tuple[str, ...] = ()
+    """Networks that are not public and may be asked all the same."""
+    token: str = ""
+    webhook: str = ""
+    webhook_secret: str = ""

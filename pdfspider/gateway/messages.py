@@ -1,0 +1,119 @@
+"""What a master says, and what becomes of it in the frontier."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Annotated, Self
+
+from pydantic import Field, model_validator
+
+from pdfspider.crawl.intake import JobName, Terms, pack_meta, read
+from pdfspider.crawl.submission import options, seed
+from pdfspider.discovery.addresses import PUBLIC, refuse_private
+from pdfspider.exceptions import InvalidInput
+from pdfspider.frontier.jobs import Task
+
+if TYPE_CHECKING:
+    from pdfspider.config import Config
+    from pdfspider.frontier.entries import Entry
+    from pdfspider.frontier.jobs import JobOptions
+    from pdfspider.gateway.transport import Delivery
+
+SHOWN = 3
+DEFAULT = "default"
+
+
+class Message(Terms):
+    """A job, or a part of one, as JSON; a plain URL is the same with the defaults."""
+
+    url: str | None = None
+    urls: Annotated[list[str], Field(min_length=1)] | None = None
+    job: JobName | None = None
+    max_documents: Annotated[int, Field(ge=0)] = 0
+    seal: bool = True
+    task_id: str | int | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.url is None) == (self.urls is None):
+            raise ValueError("expected either url or urls")
+        if self.job == DEFAULT and self.max_documents:
+            raise ValueError("the job default never ends: max_documents needs another")
+        return self
+
+    def all_urls(self) -> list[str]:
+        return [self.url] if self.url is not None else self.urls or []
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A message as the frontier takes it."""
+
+    job: str
+    entries: list[Entry]
+    options: JobOptions
+    seal: bool
+    task: Task | None
+    """None: the job never ends, so there will be no answer."""
+
+
+def understand(delivery: Delivery, transport: str, config: Config) -> Submission:
+    """Raises InvalidInput with everything that is wrong."""
+    gateway = config.gateway
+    if gateway.message_size and len(delivery.body) > gateway.message_size:
+        raise InvalidInput(f"a message of {len(delivery.body):,} bytes: at most {gateway.message_size:,} are taken")
+    message = read(_unquoted(delivery.body), Message)
+    if gateway.urls_per_message and len(message.all_urls()) > gateway.urls_per_message:
+        raise InvalidInput(f"{len(message.all_urls()):,} URLs: at most {gateway.urls_per_message:,} are taken")
+    pack_meta(message.meta)
+    entries = _entries(message, gateway.depth if message.depth is None else message.depth)
+    targets = " ".join((PUBLIC, *gateway.networks))
+    for entry in entries:
+        refuse_private(entry.host, targets)
+    task = _task(delivery, transport, message)
+    name = message.job or f"{entries[0].host.strip('[]').replace(':', '-')[:40]}-{task.key}"
+    ends = name != DEFAULT
+    asked = options(config, entries if ends else ())
+    asked = replace(asked, max_documents=message.max_documents, targets=targets)
+    return Submission(name, entries, asked, message.seal and ends, task if ends else None)
+
+
+def _unquoted(body: bytes) -> bytes:
+    """The text of a JSON string: some clients quote what they send."""
+    if not body.lstrip().startswith(b'"'):
+        return body
+    try:
+        return str(json.loads(body)).encode()
+    except (ValueError, RecursionError):
+        return body
+
+
+def _entries(message: Message, depth: int) -> list[Entry]:
+    entries, bad = [], []
+    for url in message.all_urls():
+        try:
+            entries.append(seed(url, depth=depth, scope=message.scope, priority=message.priority))
+        except InvalidInput as error:
+            bad.append(str(error))
+    if bad:
+        more = [f"and {len(bad) - SHOWN:,} more like these"] if len(bad) > SHOWN else []
+        raise InvalidInput("; ".join(bad[:SHOWN] + more))
+    return entries
+
+
+def _task(delivery: Delivery, transport: str, message: Message) -> Task:
+    identity = f"{transport}\0{delivery.id}\0".encode() + delivery.body
+    record = {
+        "task_id": message.task_id,
+        "meta": message.meta,
+        "urls": message.all_urls(),
+        "reply": delivery.reply,
+    }
+    return Task(
+        transport=transport,
+        key=blake2b(identity, digest_size=8).hexdigest(),
+        record=json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode(),
+        once=message.job is None and bool(delivery.id or message.task_id is not None),
+    )

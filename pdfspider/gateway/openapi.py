@@ -1,0 +1,112 @@
+"""The HTTP transport's description of itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pdfspider
+from pdfspider.gateway.messages import Message
+from pdfspider.items import Outcome
+
+Schema = dict[str, Any]
+
+STATES = ["running", "paused", "finished", "cancelling", "cancelled"]
+COUNT: Schema = {"type": "integer", "minimum": 0}
+TEXT: Schema = {"type": "string"}
+NULLABLE: Schema = {"type": ["string", "null"]}
+CLASSES: Schema = {"type": "object", "additionalProperties": COUNT}
+JOB: Schema = {
+    "name": "job",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"},
+}
+
+
+def describe(*, with_token: bool) -> Schema:
+    """The OpenAPI 3.1 document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "pdfspider", "version": "1", "description": pdfspider.__doc__},
+        "paths": _paths(),
+        "components": {"schemas": _schemas(), "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        "security": [{"token": []}] if with_token else [],
+    }
+
+
+def _paths() -> Schema:
+    submit = _operation("Hand in a job, or a part of one", 202, "Accepted", 400, 413, 415)
+    submit["requestBody"] = {"required": True, "content": _json("Message")}
+    submit["parameters"] = [
+        {"name": "Idempotency-Key", "in": "header", "schema": TEXT, "description": "The same: the same message"}
+    ]
+    jobs = _operation("Some jobs and their status", 200, "Jobs", 400)
+    limit = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
+    jobs["parameters"] = [{"name": "limit", "in": "query", "schema": limit}]
+    events = _of_job("Its status whenever that has changed, and at its end the result", "Status")
+    events["responses"]["200"]["content"] = {"text/event-stream": {"schema": TEXT}}
+    return {
+        "/jobs": {"post": submit, "get": jobs},
+        "/jobs/{job}": {"get": _of_job("The status of a job", "Status")},
+        "/jobs/{job}/result": {"get": _of_job("What became of a job until now", "Result")},
+        "/jobs/{job}/events": {"get": events},
+        "/jobs/{job}/pause": {"post": _of_job("Take a job out of the turns", "State")},
+        "/jobs/{job}/resume": {"post": _of_job("Bring it back", "State")},
+        "/jobs/{job}/cancel": {"post": _of_job("Drop what was not fetched yet", "State")},
+    }
+
+
+def _of_job(summary: str, schema: str) -> Schema:
+    return {**_operation(summary, 200, schema, 400, 404), "parameters": [JOB]}
+
+
+def _operation(summary: str, status: int, schema: str, *errors: int) -> Schema:
+    failed = {"description": "The reason", "content": _json("Error")}
+    responses = {str(error): failed for error in (*errors, 401, 403, 503)}
+    return {
+        "summary": summary,
+        "responses": {str(status): {"description": summary, "content": _json(schema)}, **responses},
+    }
+
+
+def _json(schema: str) -> Schema:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+
+
+def _schemas() -> Schema:
+    message = Message.model_json_schema()
+    message["oneOf"] = [{"required": ["url"]}, {"required": ["urls"]}]
+    counters = ("queued", "delayed", "leased", "done", "dead", "documents", "bytes")
+    status = {
+        "state": {"enum": STATES},
+        "sealed": {"type": "boolean"},
+        "run": COUNT,
+        **dict.fromkeys(counters, COUNT),
+        "classes": CLASSES,
+    }
+    document = dict.fromkeys(("sha256", "stored", "title", "found_on"), NULLABLE)
+    document |= {"url": TEXT, "outcome": TEXT, "size": {"type": ["integer", "null"]}}
+    failure = {"url": TEXT, "outcome": {"enum": [outcome.value for outcome in Outcome]}, "reason": NULLABLE}
+    failure |= {"status": {"type": ["integer", "null"]}, "found_on": NULLABLE}
+    result = {
+        "job": TEXT,
+        "run": COUNT,
+        "state": {"enum": STATES},
+        "documents": {"type": "array", "items": _object(document)},
+        "failures": {"type": "array", "items": _object(failure)},
+        "counts": CLASSES,
+        "classes": CLASSES,
+    }
+    return {
+        "Message": message,
+        "Accepted": _object({"job": TEXT, "run": COUNT, "result_id": TEXT, "added": COUNT}),
+        "Status": _object({"job": TEXT, **status}),
+        "Jobs": _object({"jobs": {"type": "object", "additionalProperties": _object(status)}}),
+        "State": _object({"job": TEXT, "state": {"enum": STATES}}),
+        "Result": _object(result),
+        "Error": _object({"error": TEXT}),
+    }
+
+
+def _object(properties: Schema) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(properties)}

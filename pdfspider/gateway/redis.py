@@ -1,0 +1,190 @@
+"""Redis: a list or a stream of messages in, a stream of results out."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import RedisError, ResponseError
+
+from pdfspider.batching import Batcher
+from pdfspider.crawl.feeder import end
+from pdfspider.crawl.intake import letter
+from pdfspider.crawl.outage import Outage
+from pdfspider.frontier.connection import connect
+from pdfspider.gateway.transport import Delivery, Transport, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pdfspider.gateway.desk import Desk
+    from pdfspider.gateway.transport import Receipt, Result
+
+GROUP = "gateway"
+WAIT = 5.0
+AT_ONCE = 200
+SILENT = 60_000
+"""Milliseconds after which what another gateway has taken and not acknowledged is taken over."""
+MOVE = """
+local moved = 0
+for _, list in ipairs({KEYS[1], KEYS[2]}) do
+  while moved < tonumber(ARGV[1]) do
+    local message = redis.call(ARGV[2] == 'LEFT' and 'LPOP' or 'RPOP', list)
+    if not message then break end
+    redis.call('XADD', KEYS[3], '*', 'message', message)
+    moved = moved + 1
+  end
+end
+return moved
+"""
+"""A list's entries become those of the stream: there each has an id, and stays until it is acknowledged."""
+
+
+@dataclass(slots=True, kw_only=True)
+class RedisDelivery(Delivery):
+    transport: RedisTransport
+
+    async def ack(self, receipt: Receipt) -> None:
+        await self.transport.settle(self.id)
+
+    async def reject(self, reason: str) -> None:
+        await self.transport.set_aside(self.id, letter(self.body, reason))
+
+
+class RedisTransport(Transport):
+    """``redis:`` alone is the frontier's own Redis.
+
+    Messages: ``LPUSH pdf_tasks MESSAGE``, or ``XADD pdf_tasks:stream * message MESSAGE``. Results: the stream
+    ``pdfs:results``, with the fields ``id``, ``job`` and ``result``; ``keep`` bounds it. With ``items`` each document
+    is pushed to that list besides, as scrapy-redis does with items.
+    """
+
+    options = {  # noqa: RUF012 - declared by Transport
+        "tasks": "pdf_tasks",
+        "results": "pdfs:results",
+        "rejects": "pdf_tasks:rejected",
+        "items": "",
+        "keep": "",
+    }
+
+    def __init__(self, url: str, desk: Desk) -> None:
+        super().__init__(url, desk)
+        own = self.address.url.partition(":")[2].strip("/")
+        self._shared = not own
+        self._redis: Any = connect(self.address.url) if own else desk.frontier.redis
+        self._tasks = self.address.options["tasks"]
+        self._stream = f"{self._tasks}:stream"
+        self._consumer = secrets.token_hex(4)
+        self._silent = 0  # at first what others have taken is taken over at once: they may all be dead
+        self._look_at = 0.0
+        self._settle: Batcher[str, None] = Batcher(self._send_acks)
+        self._trouble = Outage(f"{self.name} cannot be used: waiting for it", f"{self.name} can be used again")
+
+    async def serve(self) -> None:
+        await end_with(self._persist(self._move), self._persist(self._take))
+
+    async def publish(self, result: Result) -> None:
+        fields = {"id": result.id, "job": result.job, "result": result.body}
+        keep = int(self.address.options["keep"] or 0)
+        try:
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.xadd(self.address.options["results"], fields, maxlen=keep or None, approximate=True)
+                if (items := self.address.options["items"]) and (documents := result.documents()):
+                    pipe.rpush(items, *documents)
+                await pipe.execute()
+        except RedisError as error:
+            raise TransportError(str(error)) from error
+
+    async def settle(self, entry: str) -> None:
+        """Raises TransportError."""
+        try:
+            await self._settle(entry)
+        except RedisError as error:
+            raise TransportError(str(error)) from error
+
+    async def set_aside(self, entry: str, rejected: bytes) -> None:
+        """Raises TransportError."""
+        try:
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.lpush(self.address.options["rejects"], rejected)
+                pipe.xack(self._stream, GROUP, entry)
+                pipe.xdel(self._stream, entry)
+                await pipe.execute()
+        except RedisError as error:
+            raise TransportError(str(error)) from error
+
+    async def close(self) -> None:
+        if not self._shared:
+            await self._redis.aclose()
+
+    async def _persist(self, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+                self._trouble.end()
+            except RedisError as error:
+                if isinstance(error, ResponseError) and str(error).startswith("NOGROUP"):
+                    await self._make_group()
+                    continue
+                self._trouble.begin(error)
+                await asyncio.sleep(1)
+
+    async def _move(self) -> None:
+        await self._move_from(self._tasks)
+
+    async def _move_from(self, tasks: str, end: str = "RIGHT") -> None:
+        """What the list's first entry waits in belongs to all gateways: any of them moves it on."""
+        moving = f"{tasks}:moving"
+        await self._redis.eval(MOVE, 3, moving, tasks, self._stream, AT_ONCE, end)
+        await self._redis.blmove(tasks, moving, WAIT, end, "LEFT")
+
+    async def _take(self) -> None:
+        for entry, fields in await self._take_over() or await self._read():
+            await self._received(entry.decode(), b"" if fields is None else fields.get(b"message", b""))
+
+    async def _received(self, entry: str, body: bytes) -> None:
+        await self.desk.accept(self.name, RedisDelivery(body=body, id=entry, transport=self))
+
+    async def _read(self) -> list[Any]:
+        streams = {self._stream: ">"}
+        block = int(WAIT * 1000)
+        answer = await self._redis.xreadgroup(GROUP, self._consumer, streams, count=AT_ONCE, block=block)
+        return answer[0][1] if answer else []
+
+    async def _take_over(self) -> list[Any]:
+        """What a gateway that is gone has left; looked for now and then."""
+        if time.monotonic() < self._look_at:
+            return []
+        answer = await self._redis.xautoclaim(self._stream, GROUP, self._consumer, self._silent, "0-0", AT_ONCE)
+        entries: list[Any] = answer[1]
+        if not entries:
+            self._silent, self._look_at = SILENT, time.monotonic() + SILENT / 2000
+        return entries
+
+    async def _make_group(self) -> None:
+        try:
+            await self._redis.xgroup_create(self._stream, GROUP, id="0", mkstream=True)
+        except ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
+                raise
+
+    async def _send_acks(self, entries: list[str]) -> list[None]:
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.xack(self._stream, GROUP, *entries)
+            pipe.xdel(self._stream, *entries)
+            await pipe.execute()
+        return [None] * len(entries)
+
+
+async def end_with(*works: Any) -> None:
+    """Runs all until one ends, or this is cancelled."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await end(tasks)
+    for task in done:
+        task.result()

@@ -1,0 +1,63 @@
+"""One result for each message, from what the database says of its run."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pdfspider.crawl.wording import FOUND
+from pdfspider.gateway.transport import Result
+from pdfspider.items import Outcome
+from pdfspider.records.results import Results
+
+if TYPE_CHECKING:
+    from pdfspider.config import Config
+    from pdfspider.frontier.owed import Ended
+
+FAILED = [outcome for outcome in Outcome if outcome not in FOUND]
+
+
+class ResultMaker:
+    """Describes runs, and makes of that what masters get."""
+
+    def __init__(self, config: Config) -> None:
+        self._store = config.files_store.rstrip("/")
+        self._listed = config.gateway.listed
+        self._results = Results(config.database_url)
+
+    async def describe(self, job: str, run: int, state: str) -> dict[str, Any]:
+        """What became of a run until now. Raises RecordsError."""
+        found = await self._results.read(job, run, FAILED, self._listed)
+        counts = {
+            "documents": found.classes.get(Outcome.DOCUMENT.value, 0),
+            "pages": found.classes.get(Outcome.PAGE.value, 0),
+            "failures": sum(found.classes.get(outcome.value, 0) for outcome in FAILED),
+            "urls": sum(found.classes.values()),
+        }
+        return {
+            "job": job,
+            "run": run,
+            "state": state,
+            "documents": [self._document(row) for row in found.documents],
+            "failures": found.failures,
+            "counts": counts,
+            "classes": dict(found.classes),
+        }
+
+    def close(self) -> None:
+        self._results.close()
+
+    def _document(self, row: dict[str, Any]) -> dict[str, Any]:
+        path = row.pop("path")
+        return {**row, "stored": f"{self._store}/{path}" if path else None}
+
+
+def result_for(ended: Ended, described: dict[str, Any], key: bytes, record: bytes) -> Result:
+    """The answer to one message; ``task_id`` and ``meta`` are the master's own."""
+    task = json.loads(record)
+    reply = task.pop("reply")
+    identity = f"{ended.run}-{key.decode()}"
+    body = {"id": identity, **task, **described}
+    return Result(
+        id=identity, job=ended.job, reply=reply, body=json.dumps(body, ensure_ascii=False, default=str).encode()
+    )

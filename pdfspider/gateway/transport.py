@@ -1,0 +1,150 @@
+"""What a transport is: the one interface between the gateway and every way in which masters talk."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from pdfspider.exceptions import ConfigurationError, PdfSpiderError
+from pdfspider.frontier.connection import url_without_password
+
+if TYPE_CHECKING:
+    from pdfspider.gateway.desk import Desk
+
+
+class TransportError(PdfSpiderError):
+    """A broker or a master cannot be reached: the same call may succeed later."""
+
+
+class Receipt(NamedTuple):
+    """An accepted message: it is in the frontier, on disk."""
+
+    job: str
+    run: int
+    key: str
+    """The task's; empty where there will be no result."""
+    added: int
+    """How many of its URLs were new to the job."""
+
+    @property
+    def result_id(self) -> str:
+        """The id that its result will have; empty where there will be none."""
+        return f"{self.run}-{self.key}" if self.key else ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Delivery(ABC):
+    """A message as it came, and what is said back to where it came from.
+
+    Exactly one of ``ack`` and ``reject`` is called, once; neither, when the gateway dies or the frontier fails: the
+    broker then delivers again. Both may raise TransportError: likewise.
+    """
+
+    body: bytes
+    id: str = ""
+    """What tells this message from every other one, and is the same when it is delivered again; empty if nothing does.
+
+    With an id (or a ``task_id`` in the body) a message that is delivered again changes nothing.
+    """
+    reply: dict[str, Any] = field(default_factory=dict)
+    """What the transport needs to send the result; JSON. It is kept in the frontier and comes back in the Result."""
+
+    @abstractmethod
+    async def ack(self, receipt: Receipt) -> None:
+        """The message is in the frontier, on disk."""
+
+    @abstractmethod
+    async def reject(self, reason: str) -> None:
+        """The message makes no sense: sets it aside, with the reason, where a person finds it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of one message."""
+
+    id: str
+    """The same whenever this result is published."""
+    job: str
+    reply: dict[str, Any]
+    """That of the delivery."""
+    body: bytes
+    """The JSON object that masters get; docs/gateway.md describes it."""
+
+    def documents(self) -> list[str]:
+        """Each document as JSON, with the result's id and job."""
+        result = json.loads(self.body)
+        shared = {name: result[name] for name in ("id", "job", "task_id")}
+        return [json.dumps({**shared, **document}, ensure_ascii=False) for document in result["documents"]]
+
+
+class Address:
+    """One of ``GATEWAY_URLS``: its fragment is the transport's name; what ``defaults`` names is taken from its query.
+
+    In ``celery+amqp`` the scheme says what is spoken, and over which broker.
+
+    Raises ConfigurationError for a value that is not one of those allowed.
+    """
+
+    def __init__(self, url: str, defaults: dict[str, str | tuple[str, ...]] | None = None) -> None:
+        parts = urlsplit(url)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        spoken, _, scheme = parts.scheme.rpartition("+")
+        self.name = parts.fragment or spoken or scheme
+        self.options = {name: _option(query, name, default) for name, default in (defaults or {}).items()}
+        rest = parts._replace(scheme="", query=urlencode(query), fragment="").geturl()
+        self.url = f"{scheme}:{'//' if '://' in url and not rest.startswith('//') else ''}{rest}"
+        """Without the name and those options: as the client library takes it."""
+        self.host = parts.hostname or "127.0.0.1"
+        self.port = parts.port
+        self.shown = url_without_password(self.url) if "://" in self.url else self.url
+
+
+def _option(query: dict[str, str], name: str, default: str | tuple[str, ...]) -> str:
+    """A tuple names all values that are allowed; the first one is the default."""
+    if isinstance(default, str):
+        return query.pop(name, default)
+    value = query.pop(name, default[0])
+    if value not in default:
+        raise ConfigurationError(f"{name}={value} in GATEWAY_URLS must be one of {', '.join(default)}")
+    return value
+
+
+class Transport(ABC):
+    """One way for masters: takes their messages in, and publishes results.
+
+    A subclass is made from one of ``GATEWAY_URLS``, without connecting; ``options`` are what it takes from the URL's
+    query, each with its default, or with all that is allowed, the default first.
+    """
+
+    options: ClassVar[dict[str, str | tuple[str, ...]]] = {}
+
+    def __init__(self, url: str, desk: Desk) -> None:
+        self.address = Address(url, self.options)
+        self.desk = desk
+
+    @property
+    def name(self) -> str:
+        """By which the frontier knows to whom it owes a result: the same after every restart."""
+        return self.address.name
+
+    @abstractmethod
+    async def serve(self) -> None:
+        """Takes messages, for ever, and hands each to ``self.desk.accept(self.name, delivery)``.
+
+        ``accept`` returns as soon as the delivery is in the gateway's hands, and waits while there are too many of
+        them. Where a connection is lost, this connects again, however long that takes. Ends by being cancelled.
+        Raises ConfigurationError for what will not pass.
+        """
+
+    @abstractmethod
+    async def publish(self, result: Result) -> None:
+        """Returns once whoever keeps the result for the master has confirmed it; may be called while not connected.
+
+        Raises TransportError where that is not possible now: it is called again, with the same id.
+        """
+
+    async def close(self) -> None:  # noqa: B027
+        """Called once, after ``serve`` was cancelled and the last delivery settled."""

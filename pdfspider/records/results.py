@@ -1,0 +1,95 @@
+"""What became of a run, for whoever handed it in."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from pdfspider.exceptions import RecordsError
+from pdfspider.items import Outcome
+from pdfspider.records.engine import connect, read_url, said
+from pdfspider.records.schema import captures, documents, inspections
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from sqlalchemy import Connection, Engine, Select
+
+STORED = [Outcome.DOCUMENT.value, Outcome.DUPLICATE.value, Outcome.UNCHANGED.value]
+FAILURE = ("url", "outcome", "status", "reason", "found_on")
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """``classes`` counts all captures; the two lists may end before all are named."""
+
+    documents: list[dict[str, Any]]
+    failures: list[dict[str, Any]]
+    classes: Mapping[str, int]
+
+
+class Results:
+    """Reads results, in a thread and by a connection of its own."""
+
+    def __init__(self, database_url: str, patience: float = 30.0) -> None:
+        self._engine = connect(read_url(database_url), patience=patience, writes=False)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="results")
+
+    async def read(self, job: str, run: int, failed: Collection[Outcome], limit: int) -> RunResult:
+        """Up to ``limit`` documents, and as many URLs that ended in one of the classes ``failed``.
+
+        Raises RecordsError.
+        """
+        classes = [outcome.value for outcome in failed]
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, _read, self._engine, job, run, classes, limit)
+
+    def close(self) -> None:
+        self._thread.submit(self._engine.dispose)
+        self._thread.shutdown()
+
+
+def _read(engine: Engine, job: str, run: int, failed: Collection[str], limit: int) -> RunResult:
+    try:
+        with engine.connect() as connection:
+            return RunResult(
+                _rows(connection, _documents(job, run).limit(limit)),
+                _rows(connection, _failures(job, run, failed).limit(limit)),
+                dict(connection.execute(_classes(job, run)).tuples().all()),
+            )
+    except SQLAlchemyError as error:
+        raise RecordsError(f"The database cannot be read: {said(error)}") from None
+
+
+def _rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _documents(job: str, run: int) -> Select[Any]:
+    size = func.coalesce(documents.c.size, captures.c.size).label("size")
+    columns = (captures.c.url, captures.c.outcome, captures.c.sha256, size, documents.c.path, inspections.c.title)
+    both = captures.outerjoin(documents, documents.c.sha256 == captures.c.sha256).outerjoin(
+        inspections, inspections.c.sha256 == captures.c.sha256
+    )
+    mine = _of_run(job, run), captures.c.outcome.in_(STORED)
+    return select(*columns, captures.c.found_on).select_from(both).where(*mine).order_by(captures.c.finished)
+
+
+def _failures(job: str, run: int, failed: Collection[str]) -> Select[Any]:
+    columns = [captures.c[name] for name in FAILURE]
+    mine = _of_run(job, run), captures.c.outcome.in_(failed)
+    return select(*columns).where(*mine).order_by(captures.c.finished)
+
+
+def _classes(job: str, run: int) -> Select[Any]:
+    outcome = captures.c.outcome
+    return select(outcome, func.count()).where(_of_run(job, run)).group_by(outcome).order_by(outcome)
+
+
+def _of_run(job: str, run: int) -> Any:
+    return (captures.c.job == job) & (captures.c.run == run)

@@ -1,0 +1,98 @@
+"""One site, one frontier and one worker for a module; gateways as processes."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bench.processes import redis_server
+from bench.server import serve
+from bench.site import Site
+from tests.support import PATIENCE, ROOT, Fleet, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bench.server import Server
+
+    Start = Callable[..., "Gateway"]
+
+
+class Gateway:
+    """A ``scrapy gateway`` process."""
+
+    def __init__(self, fleet: Fleet, urls: str, settings: dict[str, Any]) -> None:
+        self.log = fleet.directory / f"gateway-{len(list(fleet.directory.glob('gateway-*')))}.log"
+        given = {
+            "REDIS_URL": fleet.redis_url,
+            "DATA_DIR": fleet.data,
+            "GATEWAY_URLS": urls,
+            "GATEWAY_NETWORKS": "127.0.0.0/8",
+            "DOWNLOAD_DELAY": 0,
+            "CONCURRENT_REQUESTS_PER_DOMAIN": 8,
+            **settings,
+        }
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "scrapy", "gateway", *(f"-s{name}={value}" for name, value in given.items())],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        until(lambda: "Serving" in self.output or self.process.poll() is not None)
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def kill(self) -> None:
+        """As kill -9."""
+        self.process.kill()
+        self.process.wait(PATIENCE)
+
+    def stop(self) -> None:
+        """As SIGTERM: it settles what it has and ends."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(PATIENCE) == 0, self.output
+        assert "Traceback" not in self.output, self.output
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Server]:
+    with serve(Site(hosts=2, pages=6, documents=9)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def served(site: Server) -> Iterator[Fleet]:
+    """A frontier with one worker that stands ready."""
+    with tempfile.TemporaryDirectory(prefix="gateway-") as name:
+        directory = Path(name)
+        (directory / "redis").mkdir()
+        with redis_server(directory / "redis") as url:
+            fleet = Fleet(directory, url)
+            fleet.stand(1)
+            yield fleet
+            fleet.stop()
+
+
+@pytest.fixture
+def gateway(served: Fleet) -> Iterator[Start]:
+    """Starts gateways; those that still run are killed at the end."""
+    started: list[Gateway] = []
+
+    def start(urls: str, **settings: Any) -> Gateway:
+        started.append(Gateway(served, urls, settings))
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.kill()

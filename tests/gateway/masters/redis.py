@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tests.gateway.masters.base import Master
+from tests.servers.processes import RedisProcess
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class RedisMaster(Master):
+    """redis-py, on a Redis that is not the frontier's."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._broker = RedisProcess(directory)
+
+    @property
+    def url(self) -> str:
+        return self._broker.url
+
+    def submit(self, *messages: str) -> None:
+        self._broker.call("LPUSH", "pdf_tasks", *messages)
+
+    def results(self) -> list[dict[str, Any]]:
+        with self._broker.client() as client:
+            return [json.loads(fields[b"result"]) for _, fields in client.xrange("pdfs:results")]
+
+    def rejects(self) -> list[dict[str, Any]]:
+        with self._broker.client() as client:
+            return [json.loads(letter) for letter in client.lrange("pdf_tasks:rejected", 0, -1)]
+
+    def restart_broker(self) -> None:
+        self._broker.kill()
+        self._broker.start()
+
+    def close(self) -> None:
+        self._broker.kill()

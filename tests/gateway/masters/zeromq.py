@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+import zmq
+
+from tests.gateway.masters.base import Master
+from tests.support import free_port
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WAIT = 3_000
+"""Milliseconds after which a request is made again: neither side knows what became of the first one."""
+
+SILENCE = "no answer"
+
+
+class ZeroMqMaster(Master):
+    """pyzmq: requests on one DEALER, a subscription, and requests for the results that were missed.
+
+    The gateway holds nothing for who is not there: a request that was not answered is made again, and what was
+    published while nobody listened is asked for by its id.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._port = free_port()
+        self._options = f"push={free_port()}&results={free_port()}"
+        self._context = zmq.Context()
+        self._subscription = self._context.socket(zmq.SUB)
+        self._subscription.subscribe("")
+        self._subscription.connect(f"tcp://127.0.0.1:{self._options.rpartition('=')[2]}")
+        self._submitting: list[threading.Thread] = []
+        self._results: dict[str, dict[str, Any]] = {}
+        self._missing: list[str] = []
+        self._rejects: list[dict[str, Any]] = []
+
+    @property
+    def url(self) -> str:
+        return f"zmq://127.0.0.1:{self._port}?{self._options}"
+
+    def submit(self, *messages: str) -> None:
+        self._submitting.append(threading.Thread(target=self._submit, args=messages))
+        self._submitting[-1].start()
+
+    def results(self) -> list[dict[str, Any]]:
+        while self._subscription.poll(0):
+            topic, body = self._subscription.recv_multipart()
+            result = json.loads(body)
+            assert topic.decode() == result["job"]
+            self._results[result["id"]] = result
+        for identity in [identity for identity in self._missing if identity not in self._results][:20]:
+            answer = self.ask({"request": "result", "id": identity})
+            if answer.get("error") == SILENCE:
+                break
+            if "error" not in answer:
+                self._results[identity] = answer
+        return list(self._results.values())
+
+    def rejects(self) -> list[dict[str, Any]]:
+        return list(self._rejects)
+
+    def restart_broker(self) -> None:
+        """There is none."""
+
+    def close(self) -> None:
+        for thread in self._submitting:
+            thread.join()
+        self._context.destroy(linger=0)
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """On a REQ, as most do it; an error where nobody answers."""
+        with self._context.socket(zmq.REQ) as socket:
+            socket.linger = 0
+            socket.connect(f"tcp://127.0.0.1:{self._port}")
+            socket.send(json.dumps(request).encode())
+            return json.loads(socket.recv()) if socket.poll(WAIT) else {"error": SILENCE}
+
+    def _submit(self, *messages: str) -> None:
+        """All at once, told apart by a frame of their own; those that are not answered again, until all are."""
+        open_ones = dict(enumerate(messages))
+        while open_ones:
+            with self._context.socket(zmq.DEALER) as socket:
+                socket.linger = 0
+                socket.connect(f"tcp://127.0.0.1:{self._port}")
+                for number, message in open_ones.items():
+                    socket.send_multipart([b"%d" % number, b"", message.encode()])
+                while open_ones and socket.poll(WAIT):
+                    number, _, answer = socket.recv_multipart()
+                    if not (said := json.loads(answer)).get("again"):
+                        self._answered(open_ones.pop(int(number)), said)
+
+    def _answered(self, message: str, answer: dict[str, Any]) -> None:
+        if "error" in answer:
+            self._rejects.append({"message": message, "reason": answer["error"]})
+        else:
+            self._missing.append(answer["result_id"])

@@ -1,0 +1,187 @@
+"""What Celery's masters may rely on besides."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from celery import Celery
+from pika.exceptions import ChannelClosedByBroker
+
+from pdfspider.exceptions import InvalidInput
+from pdfspider.gateway.celery_tasks import TaskMessage, unwrap
+from tests.gateway.rabbitmq import RabbitMQ
+from tests.servers.processes import RedisProcess
+from tests.support import ROOT, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pika
+
+    from bench.server import Server
+    from tests.gateway.conftest import Start
+
+HERE = Path(__file__).parent
+HEADERS = {"task": "pdf_crawler.download_pdf", "id": "1"}
+EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    broker = RabbitMQ(tmp_path_factory.mktemp("rabbitmq"))
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def app(broker: RabbitMQ) -> Iterator[Celery]:
+    with Celery("masters", broker=broker.url, backend="rpc://", set_as_current=False) as app:
+        yield app
+        app.backend.result_consumer.stop()
+
+
+def run_master(broker: RabbitMQ, *command: str) -> str:
+    """The task's id."""
+    environment = {**os.environ, "CELERY_BROKER_URL": broker.url}
+    done = subprocess.run(
+        [sys.executable, *command], cwd=HERE, env=environment, check=True, timeout=60, text=True, stdout=subprocess.PIPE
+    )
+    return done.stdout.strip()
+
+
+def take(broker: RabbitMQ, queue: str) -> tuple[pika.BasicProperties, bytes] | None:
+    with broker.connect() as connection:
+        try:
+            method, properties, body = connection.channel().basic_get(queue, auto_ack=True)
+        except ChannelClosedByBroker:
+            return None
+        return (properties, body) if method else None
+
+
+def result_of(broker: RabbitMQ) -> dict[str, Any]:
+    return json.loads(until(lambda: take(broker, "pdf_results"))[1])
+
+
+def test_a_master_that_people_have_needs_no_change(broker: RabbitMQ, gateway: Start, site: Server) -> None:
+    document = site.site.document_url(2)
+    first = run_master(broker, "celery_master.py", document)
+    running = gateway(f"celery+pyamqp://guest@127.0.0.1:{broker.port}//")
+    answer = result_of(broker)
+    assert answer["task_id"] == first
+    assert [found["url"] for found in answer["documents"]] == [document]
+    with broker.connect() as connection:
+        connection.channel().queue_delete("celery")
+    until(lambda: "the consumer was ended" in running.output)
+    second = run_master(broker, "-c", f"import celery_master; print(celery_master.download_pdf.delay({site.url!r}))")
+    answer = result_of(broker)
+    assert answer["task_id"] == second
+    assert len(answer["documents"]) > 1
+    running.stop()
+
+
+@contextmanager
+def worker(broker: RabbitMQ, *options: str) -> Iterator[None]:
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "pdfspider.gateway.tasks",
+        "-b",
+        broker.url,
+        "worker",
+        "-P",
+        "solo",
+    ]
+    process = subprocess.Popen([*command, *options], cwd=ROOT, stdin=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def test_tasks_on_redis_wait_and_expire(gateway: Start, site: Server, tmp_path: Path) -> None:
+    broker = RedisProcess(tmp_path / "redis")
+    url = site.site.document_url(3)
+    with Celery("masters", broker=broker.url, backend=broker.url, set_as_current=False) as app:
+        began = time.time()
+        later = app.send_task("any.download_pdf", [url], countdown=2, priority=9)
+        late = app.send_task("any.download_pdf", [url], expires=0.001)
+        ignored = app.send_task("any.download_pdf", [url], ignore_result=True)
+        running = gateway(f"celery+{broker.url}?backend={broker.url}")
+        with pytest.raises(ValueError, match="expired"):
+            late.get(60)
+        assert later.get(60)["counts"]["documents"] == 1
+        assert time.time() >= began + 2
+        assert json.loads(json.loads(broker.call("RPOP", "celery:rejected"))["message"])["headers"]["id"] == late.id
+        with broker.client() as client:
+            ((_, fields),) = until(lambda: client.xrange("pdfs:results"))
+        assert json.loads(fields[b"result"])["task_id"] == ignored.id
+        running.stop()
+        app.backend.result_consumer.stop()
+    broker.kill()
+
+
+def test_a_task_is_answered_where_its_master_listens(
+    app: Celery, broker: RabbitMQ, gateway: Start, site: Server
+) -> None:
+    own = f"celery+{broker.url}?tasks=pdfs&declare_tasks=durable#handed-on"
+    running = gateway(f"celery+{broker.url}?declare_tasks=durable,{own}")
+    url = site.site.document_url(4)
+    began = time.time()
+    later = app.send_task("any.download_pdf", [url], {"task_id": "later"}, countdown=2)
+    unknown = app.send_task("any.other", [url], expires=600)
+    pickled = app.send_task("any.download_pdf", [url], serializer="pickle")
+    with worker(broker, "-Q", "mixed"):
+        by_worker = app.send_task("pdf_crawler.download_pdf", [url], {"meta": {"a": 1}}, queue="mixed").get(60)
+    assert (by_worker["meta"], by_worker["counts"]["documents"]) == ({"a": 1}, 1)
+    with pytest.raises(ValueError, match=r"'any.other' is not known here"):
+        unknown.get(60)
+    with pytest.raises(ValueError, match="only plain application/json"):
+        pickled.get(60)
+    assert later.get(60)["task_id"] == "later"
+    assert time.time() >= began + 2
+    aside = [until(lambda: take(broker, "celery_rejects")) for _ in range(2)]
+    (found,) = [(properties, body) for properties, body in aside if properties.headers["task"] == "any.other"]
+    assert json.loads(found[1]) == [[url], {}, EMBED]
+    assert (found[0].headers["id"], found[0].correlation_id) == (unknown.id, unknown.id)
+    assert "not known" in found[0].headers["reason"]
+    running.stop()
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "reason"),
+    [
+        ({"task": None}, [["http://a.example/"], {}, EMBED], "None is not known here"),
+        ({"id": None}, [["http://a.example/"], {}, EMBED], "not a task message"),
+        ({"compression": "application/x-gzip"}, [[], {}, EMBED], "x-gzip"),
+        ({"eta": "soon"}, [["http://a.example/"], {}, EMBED], "'soon' is not a time"),
+        ({"expires": "2020-01-01T00:00:00+00:00"}, [["http://a.example/"], {}, EMBED], "expired at 2020"),
+        ({}, [["http://a.example/", 3], {}, EMBED], "takes one URL"),
+        ({}, [["http://a.example/"], {"url": "http://b.example/"}, EMBED], "takes one URL"),
+        ({}, [["http://a.example/"], {}, {**EMBED, "chain": [{"task": "next"}]}], "chain: nothing can be run after"),
+        ({}, {"args": []}, "not a task message"),
+    ],
+)
+def test_what_makes_no_sense_has_a_reason(headers: dict[str, Any], body: Any, reason: str) -> None:
+    raw = json.dumps(body).encode()
+    task = TaskMessage(headers={**HEADERS, **headers}, body=raw, content_type="application/json")
+    with pytest.raises(InvalidInput, match=reason):
+        task.message()
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b"http://a.example/", b"\x80\x04N.", b'{"body": 1, "headers": 2}'])
+def test_what_kombu_did_not_write_makes_no_sense(raw: bytes) -> None:
+    task = unwrap(raw)
+    assert (task.id, task.waits()) == ("", False)
+    with pytest.raises(InvalidInput):
+        task.message()

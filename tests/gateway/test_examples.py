@@ -1,0 +1,69 @@
+"""The examples of docs/gateway.md, run as they stand there but for addresses."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.gateway.test_conformance import MASTERS
+from tests.support import ROOT, free_port, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.server import Server
+    from tests.gateway.conftest import Start
+
+TEXT = (ROOT / "docs/gateway.md").read_text("utf-8")
+EXAMPLES = {
+    heading: code
+    for heading, section in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)
+    for code in re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+}
+WAYS = {
+    "Redis": ("redis", "6379"),
+    "RabbitMQ": ("amqp", "5672"),
+    "Celery": ("celery_redis", "6379"),
+    "RQ": ("rq", "6379"),
+    "HTTP": ("", "8080"),
+    "Kafka": ("kafka", "9092"),
+    "gRPC": ("", "50051"),
+    "ZeroMQ": ("zeromq", "5570"),
+}
+SCHEMES = {"HTTP": "http", "gRPC": "grpc"}
+
+
+def test_every_way_has_an_example() -> None:
+    assert set(EXAMPLES) == set(WAYS)
+    table = TEXT.partition("## Which way")[2].partition("\n\nOf all")[0]
+    assert set(re.findall(r"^\| (\w+) \| `", table, re.MULTILINE)) - {"way"} == set(WAYS)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_example_runs(way: str, gateway: Start, site: Server, tmp_path: Path) -> None:
+    scheme, usual = WAYS[way]
+    master = None
+    url = "" if scheme else f"{SCHEMES[way]}://127.0.0.1:{free_port()}"
+    if scheme:
+        master = getattr(import_module(f"tests.gateway.masters.{scheme}"), MASTERS[scheme])(tmp_path)
+        url = master.url
+    try:
+        port = urlsplit(url).port
+        running = gateway(url)
+        until(lambda: "Serving" in running.output)
+        code = EXAMPLES[way].replace("https://example.org/", site.url).replace(usual, str(port))
+        code = code.replace("5572", url.rpartition("results=")[2])
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        assert site.site.document_url(0) in done.stdout
+        running.stop()
+    finally:
+        if master:
+            master.close()

@@ -1,0 +1,117 @@
+"""What gRPC's masters may rely on besides."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import pytest
+from google.protobuf import descriptor_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+from pdfspider.gateway import masters_pb2
+from pdfspider.gateway.masters_pb2 import Message, Question
+from pdfspider.gateway.masters_pb2_grpc import MastersStub
+from tests.support import ROOT, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from bench.server import Server
+    from tests.gateway.conftest import Start
+
+TOKEN = (("authorization", "Bearer known to both"),)
+
+
+def refusal(call: Callable[[], Any]) -> tuple[grpc.StatusCode, str]:
+    with pytest.raises(grpc.RpcError) as caught:
+        call()
+    return caught.value.code(), caught.value.details()
+
+
+def test_jobs_by_their_calls(gateway: Start, site: Server) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    running = gateway(f"grpc://{address}", GATEWAY_TOKEN="known to both", GATEWAY_MESSAGE_MAX_SIZE=5000)
+    with grpc.insecure_channel(address) as channel:
+        grpc.channel_ready_future(channel).result(30)
+        masters = MastersStub(channel)
+        receipt = masters.Submit(Message(urls=[site.url], task_id="one"), metadata=TOKEN)
+        assert receipt.added == 1
+        *statuses, last = masters.Watch(Question(result_id=receipt.result_id), metadata=TOKEN)
+        assert statuses[-1].status.state == "finished"
+        assert (last.result.id, last.result.task_id) == (receipt.result_id, "one")
+        assert len(last.result.documents) == statuses[-1].status.documents > 0
+        *_, whole = masters.Watch(Question(job=receipt.job), metadata=TOKEN)
+        assert list(whole.result.documents) == list(last.result.documents)
+        assert masters.GetResult(Question(job=receipt.job), metadata=TOKEN) == whole.result
+
+        masters.Submit(Message(urls=[site.url], job="by-grpc", seal=False), metadata=TOKEN)
+        assert masters.Status(Question(job="by-grpc"), metadata=TOKEN).state == "running"
+        assert masters.Cancel(Question(job="by-grpc"), metadata=TOKEN).state in ("cancelling", "cancelled")
+
+        none, wrong = Question(job="none"), Question(result_id="x")
+        for call in masters.Status, masters.Cancel, masters.GetResult:
+            assert refusal(lambda call=call: call(none, metadata=TOKEN))[0] is grpc.StatusCode.NOT_FOUND
+            assert refusal(lambda call=call: call(wrong, metadata=TOKEN))[0] is grpc.StatusCode.INVALID_ARGUMENT
+        assert refusal(lambda: list(masters.Watch(none, metadata=TOKEN)))[0] is grpc.StatusCode.NOT_FOUND
+        assert refusal(lambda: masters.Submit(Message(), metadata=TOKEN))[0] is grpc.StatusCode.INVALID_ARGUMENT
+        assert refusal(lambda: masters.Status(none))[0] is grpc.StatusCode.UNAUTHENTICATED
+        assert refusal(lambda: list(masters.SubmitMany(iter([]))))[0] is grpc.StatusCode.UNAUTHENTICATED
+        large = Message(urls=["http://127.0.0.1/" + "x" * 5000])
+        assert refusal(lambda: masters.Submit(large, metadata=TOKEN))[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+        question = health_pb2.HealthCheckRequest(service="pdfspider.v1.Masters")
+        answer = health_pb2_grpc.HealthStub(channel).Check(question)
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        shown = ProtoReflectionDescriptorDatabase(channel)
+        assert "pdfspider.v1.Masters" in shown.get_services()
+        assert shown.FindFileContainingSymbol("pdfspider.v1.Masters").name == masters_pb2.DESCRIPTOR.name
+    running.stop()
+
+
+def test_tls(gateway: Start, tmp_path: Path) -> None:
+    cert, key = tmp_path / "cert", tmp_path / "key"
+    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-keyout", key, "-out", cert]
+    made += ["-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run(["openssl", *made], check=True, capture_output=True, timeout=60)
+    port = free_port()
+    running = gateway(f"grpcs://127.0.0.1:{port}?cert={cert}&key={key}")
+    with grpc.secure_channel(f"localhost:{port}", grpc.ssl_channel_credentials(cert.read_bytes())) as channel:
+        grpc.channel_ready_future(channel).result(30)
+        call = MastersStub(channel).Status
+        assert refusal(lambda: call(Question(job="none")))[0] is grpc.StatusCode.NOT_FOUND
+    running.stop()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("grpc://0.0.0.0:1", "GATEWAY_TOKEN"),
+        ("grpcs://127.0.0.1:{taken}?cert=/nowhere", "cert"),
+        ("grpc://127.0.0.1:{taken}", "cannot listen"),
+    ],
+)
+def test_what_cannot_be_listened_on(gateway: Start, url: str, reason: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        refused = gateway(url.format(taken=taken.getsockname()[1]))
+        assert refused.process.wait(30) == 1
+        assert reason in refused.output
+
+
+def test_the_generated_code_is_that_of_the_proto_file(tmp_path: Path) -> None:
+    name, made = "pdfspider/gateway/masters.proto", tmp_path / "made"
+    command = [sys.executable, "-m", "grpc_tools.protoc", "-I", ".", f"--descriptor_set_out={made}", name]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=60)
+    (expected,) = descriptor_pb2.FileDescriptorSet.FromString(made.read_bytes()).file
+    found = descriptor_pb2.FileDescriptorProto.FromString(masters_pb2.DESCRIPTOR.serialized_pb)
+    for file in expected, found:
+        for message in file.message_type:
+            for field in chain(message.field, *(entry.field for entry in message.nested_type)):
+                field.ClearField("json_name")
+    assert found == expected

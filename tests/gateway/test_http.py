@@ -1,0 +1,156 @@
+"""What HTTP's masters may rely on besides."""
+
+from __future__ import annotations
+
+import json
+import socket
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support import free_port, until
+
+if TYPE_CHECKING:
+    from bench.server import Server
+    from tests.gateway.conftest import Gateway, Start
+
+JSON = {"Content-Type": "application/json"}
+
+
+class Client:
+    def __init__(self, start: Start, **settings: Any) -> None:
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self.gateway: Gateway = start(self.url, **settings)
+        until(self._listens)
+
+    def ask(self, path: str, body: Any = None, method: str | None = None, **headers: str) -> tuple[int, Any]:
+        data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}{path}", data, {**JSON, **headers}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, json.load(response)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    def _listens(self) -> bool:
+        port = int(self.url.rpartition(":")[2])
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        except OSError:
+            return False
+        return True
+
+
+def test_jobs_as_resources(gateway: Start, site: Server) -> None:
+    client = Client(gateway)
+    status, accepted = client.ask("/jobs", {"url": site.url, "meta": {"a": 1}, "depth": 3, "scope": "any"})
+    assert status == 202
+    job = accepted["job"]
+    assert accepted["added"] == 1
+
+    with urllib.request.urlopen(f"{client.url}/jobs/{job}/events", timeout=30) as stream:
+        events = [event.split("\n") for event in stream.read().decode().split("\n\n") if event]
+    assert {name for name, _ in events[:-1]} == {"event: status"}
+    name, data = events[-1]
+    assert name == "event: result"
+    result = json.loads(data.removeprefix("data: "))
+    assert len(result["documents"]) == 9
+    assert result == client.ask(f"/jobs/{job}/result")[1]
+
+    status, shown = client.ask(f"/jobs/{job}")
+    assert (status, shown["job"], shown["state"], shown["documents"]) == (200, job, "finished", 9)
+    assert client.ask("/jobs?limit=1000")[1]["jobs"][job] == {k: v for k, v in shown.items() if k != "job"}
+    client.gateway.stop()
+
+
+def test_a_job_can_be_controlled(gateway: Start, site: Server) -> None:
+    client = Client(gateway)
+    message = {"url": site.url, "job": "controlled", "seal": False}
+    assert client.ask("/jobs", message)[0] == 202
+    states = [client.ask(f"/jobs/controlled/{action}", method="POST") for action in ("pause", "resume", "cancel")]
+    assert [answer["state"] for _, answer in states[:2]] == ["paused", "running"]
+    assert states[2][1]["state"] in ("cancelling", "cancelled")
+    until(lambda: client.ask("/jobs/controlled")[1]["state"] == "cancelled")
+    client.gateway.stop()
+
+
+def test_the_same_request_is_the_same_job(gateway: Start, site: Server) -> None:
+    client = Client(gateway)
+    message = {"url": site.site.document_url(0)}
+    same = [client.ask("/jobs", message, **{"Idempotency-Key": "k"})[1] for _ in range(2)]
+    assert same[0]["result_id"] == same[1]["result_id"]
+    assert (same[0]["added"], same[1]["added"]) == (1, 0)
+    assert client.ask("/jobs", message)[1]["job"] != same[0]["job"]
+    client.gateway.stop()
+
+
+def test_refusals(gateway: Start, site: Server) -> None:
+    client = Client(gateway, GATEWAY_MESSAGE_MAX_SIZE=2000)
+    url = {"url": site.url}
+    expected = {
+        400: [client.ask("/jobs", {"url": "nonsense"}), client.ask("/jobs?limit=0"), client.ask("/jobs", b"{")],
+        403: [client.ask("/jobs", Host="evil.example:80")],
+        404: [client.ask("/jobs/nobody"), client.ask("/jobs/nobody/cancel", method="POST"), client.ask("/else")],
+        405: [client.ask("/jobs", url, method="PUT")],
+        413: [client.ask("/jobs", {**url, "meta": {"x": "y" * 3000}})],
+        415: [client.ask("/jobs", url, **{"Content-Type": "text/plain"})],
+    }
+    for status, answers in expected.items():
+        for got, body in answers:
+            assert got == status, body
+            assert body["error"]
+    assert client.ask("/jobs/no%20name")[0] == 400
+    client.gateway.stop()
+
+
+def test_a_token_keeps_others_out(gateway: Start) -> None:
+    client = Client(gateway, GATEWAY_TOKEN="s3cret")
+    assert client.ask("/jobs")[0] == 401
+    assert client.ask("/jobs", Authorization="Bearer wrong")[0] == 401
+    assert client.ask("/jobs", Authorization="Bearer s3cret")[0] == 200
+    assert client.ask("/openapi.json")[0] == 200
+    client.gateway.stop()
+
+
+@pytest.mark.parametrize(
+    ("urls", "words"),
+    [
+        ("http://0.0.0.0:8099", "GATEWAY_TOKEN"),
+        ("smoke://x", "smoke"),
+        ("", "GATEWAY_URLS"),
+        ("redis:,redis://127.0.0.1:1", "two of GATEWAY_URLS"),
+        ("amqp://127.0.0.1/?declare_tasks=maybe", "declare_tasks"),
+        ("https://127.0.0.1:8099?cert=/nowhere", "cert"),
+    ],
+)
+def test_what_cannot_be_served_is_said_at_once(gateway: Start, urls: str, words: str) -> None:
+    running = gateway(urls)
+    assert running.process.wait(30) == 1
+    assert words in running.output
+    assert "Traceback" not in running.output
+
+
+def test_the_openapi_document_says_what_there_is(gateway: Start, site: Server) -> None:
+    client = Client(gateway)
+    document = client.ask("/openapi.json")[1]
+    schemas = document["components"]["schemas"]
+    accepted = client.ask("/jobs", {"url": site.site.document_url(1)})[1]
+    job = accepted["job"]
+    until(lambda: client.ask(f"/jobs/{job}")[1]["state"] == "finished")
+    answers = {
+        "Accepted": accepted,
+        "Status": client.ask(f"/jobs/{job}")[1],
+        "Result": client.ask(f"/jobs/{job}/result")[1],
+        "Jobs": client.ask("/jobs")[1],
+        "Error": client.ask("/jobs/nobody")[1],
+    }
+    for name, answer in answers.items():
+        assert set(answer) == set(schemas[name]["required"]), name
+    assert set(document["paths"]) == {
+        "/jobs",
+        "/jobs/{job}",
+        *(f"/jobs/{{job}}/{part}" for part in ("result", "events", "pause", "resume", "cancel")),
+    }
+    client.gateway.stop()

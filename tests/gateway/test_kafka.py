@@ -1,0 +1,60 @@
+"""What Kafka's masters may rely on besides."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from confluent_kafka import Consumer, TopicPartition
+
+from pdfspider.gateway.positions import Positions
+from tests.gateway.masters.kafka import KafkaMaster
+from tests.support import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.server import Server
+    from tests.gateway.conftest import Start
+
+
+def test_what_is_settled_is_committed_in_order() -> None:
+    positions = Positions()
+    for offset in (5, 6, 8, 9):
+        positions.take(0, offset)
+    positions.take(1, 3)
+    positions.settle(0, 6)
+    assert positions.advance() == {}
+    positions.settle(0, 5)
+    assert positions.advance() == {0: 7}
+    assert positions.advance() == {}
+    positions.settle(0, 9)
+    positions.settle(1, 3)
+    assert positions.advance() == {1: 4}
+    assert len(positions) == 2
+    positions.forget(0)
+    positions.settle(0, 8)
+    assert positions.advance() == {}
+    assert len(positions) == 0
+
+
+def test_offsets_and_keys(gateway: Start, site: Server, tmp_path: Path) -> None:
+    master = KafkaMaster(tmp_path)
+    running = gateway(master.url, GATEWAY_UNACKNOWLEDGED=2)
+    messages = [json.dumps({"url": url, "job": f"job-{n}"}) for n, url in enumerate(site.site.document_urls()[:5])]
+    master.submit(*messages, "not a URL")
+    until(lambda: len({result["id"] for result in master.results()}) == 5 and len(master.rejects()) == 1)
+    assert master.keys == {result["job"]: result["id"] for result in master.results()}
+    running.stop()
+    of_group, topic = Consumer({"bootstrap.servers": master.broker, "group.id": master.group}), master.topics["tasks"]
+    partitions = of_group.list_topics(topic, timeout=10).topics[topic].partitions
+    committed = of_group.committed([TopicPartition(topic, partition) for partition in partitions], timeout=10)
+    assert sum(max(partition.offset, 0) for partition in committed) == 6
+    of_group.close()
+    master.close()
+
+
+def test_what_is_no_property_is_refused(gateway: Start) -> None:
+    refused = gateway("kafka://127.0.0.1:1?no.such.property=1")
+    assert refused.process.wait(30) == 1
+    assert "cannot be Kafka" in refused.output

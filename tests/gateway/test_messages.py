@@ -1,0 +1,133 @@
+"""What a message may say."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scrapy.settings import Settings
+
+from pdfspider import settings as defaults
+from pdfspider.config import Config
+from pdfspider.discovery.addresses import is_allowed
+from pdfspider.exceptions import InvalidInput
+from pdfspider.gateway.messages import Submission, understand
+from pdfspider.gateway.transport import Delivery, Receipt
+
+URL = "http://example.org/a.html"
+
+
+class Given(Delivery):
+    async def ack(self, receipt: Receipt) -> None: ...
+
+    async def reject(self, reason: str) -> None: ...
+
+
+def read(message: Any, identity: str = "", **settings: Any) -> Submission:
+    known = Settings()
+    known.setmodule(defaults)
+    known.update(settings)
+    body = message if isinstance(message, bytes) else json.dumps(message).encode()
+    return understand(Given(body=body, id=identity), "test", Config.from_settings(known))
+
+
+@pytest.mark.parametrize("body", [URL.encode(), f" {URL}\n".encode(), json.dumps(URL).encode()])
+def test_a_plain_url_is_a_small_job_of_its_own(body: bytes) -> None:
+    submission = read(body)
+    (entry,) = submission.entries
+    assert (entry.url, entry.max_depth, entry.scope) == (URL, 1, "host")
+    assert submission.job.startswith("example.org-")
+    assert submission.seal
+    assert submission.task is not None
+    assert not submission.task.once
+
+
+def test_everything_that_a_message_can_say() -> None:
+    urls = [URL, "https://example.org/b"]
+    terms = {"depth": 3, "scope": "any", "priority": 7, "max_documents": 5, "seal": False, "job": "mine"}
+    submission = read({"urls": urls, "meta": {"a": 1}, "task_id": 12, **terms})
+    assert [entry.url for entry in submission.entries] == urls
+    assert {(entry.max_depth, entry.scope, entry.priority) for entry in submission.entries} == {(3, "any", 7)}
+    assert (submission.job, submission.seal, submission.options.max_documents) == ("mine", False, 5)
+    assert submission.task is not None
+    record = json.loads(submission.task.record)
+    assert (record["task_id"], record["meta"], record["urls"]) == (12, {"a": 1}, urls)
+
+
+def test_a_message_that_is_delivered_again_is_the_same_job() -> None:
+    once, again, other = (read(URL.encode(), identity) for identity in ("1", "1", "2"))
+    assert once == again
+    assert once.task
+    assert once.task.once
+    assert other.job != once.job
+    assert read({"url": URL, "task_id": "x"}) == read({"url": URL, "task_id": "x"})
+    assert read({"url": URL, "task_id": "x"}).job != read({"url": URL, "task_id": "y"}).job
+
+
+def test_the_job_that_never_ends_owes_nothing() -> None:
+    submission = read({"url": URL, "job": "default"})
+    assert submission.task is None
+    assert not submission.seal
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    {
+        "{not json": "JSON",
+        "": "URL",
+        "[]": "URL",
+        "ftp://example.org/": "ftp",
+        "{}": "url",
+        '{"url": "http://example.org/", "urls": []}': "urls",
+        '{"urls": []}': "urls",
+        '{"urls": ["http://example.org/", "rubbish"]}': "rubbish",
+        '{"url": "http://example.org/", "colour": 1}': "colour",
+        '{"url": "http://example.org/", "task_id": {}}': "task_id",
+        '{"url": "http://example.org/", "max_documents": "3"}': "max_documents",
+        '{"url": "http://example.org/", "job": "default", "max_documents": 3}': "default",
+        '{"url": "http://example.org/", "job": "a b"}': "job",
+        '{"url": "http://example.org/", "depth": -1}': "depth",
+        '{"url": "http://example.org/", "meta": {"x": "' + "y" * 20_000 + '"}}': "meta",
+        "http://localhost/": "not a public address",
+        "http://a.localhost/": "not a public address",
+        "http://127.0.0.1/": "not a public address",
+        "http://[::1]/": "not a public address",
+        "http://[::ffff:10.0.0.1]/": "not a public address",
+        "http://192.168.1.1:8080/x": "not a public address",
+        "http://169.254.169.254/": "not a public address",
+        '{"urls": [' + ",".join(f'"{URL}?{n}"' for n in range(1001)) + "]}": "1,001 URLs",
+        " " * 1_100_000: "1,100,000 bytes",
+    }.items(),
+    ids=lambda value: value[:40],
+)
+def test_what_makes_no_sense_is_refused_with_its_reason(message: str, reason: str) -> None:
+    with pytest.raises(InvalidInput, match=reason):
+        read(message.encode())
+
+
+def test_networks_can_be_allowed() -> None:
+    assert read(b"http://10.1.2.3/", GATEWAY_NETWORKS=["10.1.0.0/16"]).options.targets == "public 10.1.0.0/16"
+    with pytest.raises(InvalidInput, match="not a public address"):
+        read(b"http://10.2.2.3/", GATEWAY_NETWORKS=["10.1.0.0/16"])
+
+
+@pytest.mark.parametrize(
+    "address", ["0.0.0.0", "100.64.0.1", "224.0.0.1", "fe80::1%eth0", "fc00::1", "64:ff9b::7f00:1", "2002:7f00:1::"]
+)
+def test_addresses_that_are_not_public(address: str) -> None:
+    assert not is_allowed(address, "public")
+    assert is_allowed(address, "")
+
+
+JSON = st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.dictionaries(st.text(), inner))
+BODIES = st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode())
+
+
+@given(BODIES | st.fixed_dictionaries({"url": JSON, "task_id": JSON}).map(lambda value: json.dumps(value).encode()))
+def test_no_message_does_worse_than_being_refused(body: bytes) -> None:
+    with suppress(InvalidInput):
+        read(body)

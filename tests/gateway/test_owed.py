@@ -1,0 +1,152 @@
+"""What the frontier remembers of masters' messages, and what it owes them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pdfspider.crawl.submission import seed
+from pdfspider.frontier.audit import audit
+from pdfspider.frontier.connection import connect
+from pdfspider.frontier.durability import Durability
+from pdfspider.frontier.frontier import LINKS_PER_CALL, Frontier
+from pdfspider.frontier.jobs import JobOptions, Task
+from pdfspider.frontier.owed import Owed, unanswered
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from pdfspider.frontier.frontier import Submitted
+    from pdfspider.frontier.owed import Ended
+
+OWN = Task("way", "key", b"record", once=True)
+SHARED = Task("way", "other", b"other record", once=False)
+
+
+@pytest.fixture
+async def frontier(redis_url: str) -> AsyncIterator[Frontier]:
+    redis = connect(redis_url)
+    yield Frontier(redis)
+    await redis.aclose()
+
+
+async def submit(frontier: Frontier, task: Task, urls: int = 1, *, seal: bool = True) -> Submitted:
+    entries = [seed(f"http://example.org/{n}") for n in range(urls)]
+    return await frontier.submit("job", entries, options=JobOptions(), seal=seal, task=task)
+
+
+async def end(frontier: Frontier) -> None:
+    await frontier.control("job", "cancel")
+    while await frontier.sweep():
+        pass
+
+
+async def take(owed: Owed) -> list[Ended]:
+    """The first call finds that there is no group yet."""
+    return await owed.next(10, 0.01) or await owed.next(10, 0.01)
+
+
+async def test_a_message_is_answered_once_its_run_has_ended(frontier: Frontier) -> None:
+    submitted = await submit(frontier, OWN)
+    owed = Owed(frontier.redis, "way")
+    assert not await take(owed)
+    assert await unanswered(frontier.redis) == 1
+    await end(frontier)
+    (ended,) = await take(owed)
+    assert (ended.run, ended.job, ended.state) == (submitted.run, "job", "cancelled")
+    assert [task async for task in owed.tasks(ended.run)] == [(b"key", b"record")]
+    assert not await take(owed)  # this one has it
+    assert await take(Owed(frontier.redis, "way")) == [ended]  # another one may have died
+    await owed.settle_task(ended.run, b"key")
+    await owed.settle(ended)
+    assert not await take(Owed(frontier.redis, "way"))
+    assert await unanswered(frontier.redis) == 0
+    assert not await frontier.redis.keys("{pdfs}:tasks:*")
+    assert not (await audit(frontier.redis)).lines()
+
+
+async def test_a_message_that_comes_again_changes_nothing_and_is_answered_again(frontier: Frontier) -> None:
+    first = await submit(frontier, OWN)
+    again = await submit(frontier, OWN)
+    assert (again.run, again.added) == (first.run, 0)
+    await end(frontier)
+    owed = Owed(frontier.redis, "way")
+    (ended,) = await take(owed)
+    assert (await submit(frontier, OWN)).run == first.run
+    assert not await take(owed)  # it is owed already
+    await owed.settle_task(ended.run, b"key")
+    await owed.settle(ended)
+    assert (await submit(frontier, OWN)).run == first.run
+    (repeated,) = await take(owed)
+    assert repeated.run == first.run
+    assert [task async for task in owed.tasks(ended.run)] == [(b"key", b"record")]
+
+
+async def test_what_was_handed_in_by_half_is_completed(frontier: Frontier) -> None:
+    """A gateway that dies between two calls has not sealed the job."""
+    half = await submit(frontier, OWN, LINKS_PER_CALL, seal=False)
+    whole = await submit(frontier, OWN, LINKS_PER_CALL + 10)
+    assert (whole.run, whole.added) == (half.run, 10)
+    assert (await submit(frontier, OWN, LINKS_PER_CALL + 20)).added == 0
+
+
+async def test_parts_of_a_job_are_all_answered_and_a_later_one_is_a_new_run(frontier: Frontier) -> None:
+    first = await submit(frontier, OWN, seal=False)
+    assert (await submit(frontier, SHARED)).run == first.run
+    await end(frontier)
+    owed = Owed(frontier.redis, "way")
+    (ended,) = await take(owed)
+    assert {key async for key, _ in owed.tasks(ended.run)} == {b"key", b"other"}
+    assert (await submit(frontier, SHARED)).run > first.run
+
+
+async def test_a_run_that_may_not_ask_all_addresses_stays_so(frontier: Frontier) -> None:
+    run = (await frontier.submit("job", [], options=JobOptions())).run
+    for targets, kept in (("public", b"public"), ("", b"public"), ("public 10.0.0.0/8", b"public 10.0.0.0/8")):
+        await frontier.submit("job", [], options=JobOptions(targets=targets))
+        assert await frontier.redis.hget(f"{{pdfs}}:job:{run}", "targets") == kept
+
+
+async def test_each_transport_has_its_own(frontier: Frontier) -> None:
+    await submit(frontier, OWN)
+    await submit(frontier, Task("else", "key", b"x", once=False))
+    await end(frontier)
+    for name in ("way", "else"):
+        assert len(await take(Owed(frontier.redis, name))) == 1
+    assert not await take(Owed(frontier.redis, "nobody"))
+
+
+async def test_tasks_outlive_the_keys_of_their_run(redis_url: str) -> None:
+    """A result that could not be published for longer than the job is kept is still owed."""
+    redis, clock = connect(redis_url), [time.time_ns() // 1000]
+    frontier = Frontier(redis, clock=lambda: clock[0])
+    submitted = await submit(frontier, OWN)
+    await end(frontier)
+    clock[0] += 8 * 24 * 3600 * 1_000_000
+    while await frontier.sweep():
+        pass
+    assert not [name async for name, _ in frontier.jobs()]
+    owed = Owed(redis, "way")
+    (ended,) = await take(owed)
+    assert ended.run == submitted.run
+    assert [task async for task in owed.tasks(ended.run)] == [(b"key", b"record")]
+    await redis.aclose()
+
+
+async def test_callers_wait_for_one_sync_together(frontier: Frontier) -> None:
+    durable = Durability(frontier.redis)
+    assert await durable.written()
+    await frontier.redis.config_resetstat()
+    await asyncio.gather(*(durable() for _ in range(200)))
+    assert (await frontier.redis.info("commandstats"))["cmdstat_info"]["calls"] < 200
+    assert (await frontier.redis.info("persistence"))["aof_pending_bio_fsync"] == 0
+
+
+async def test_without_an_append_only_file_there_is_nothing_to_wait_for(frontier: Frontier) -> None:
+    await frontier.redis.config_set("appendonly", "no")
+    durable = Durability(frontier.redis)
+    assert not await durable.written()
+    await durable()

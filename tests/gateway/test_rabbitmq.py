@@ -1,0 +1,108 @@
+"""What RabbitMQ's masters may rely on besides."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pika
+import pytest
+from pika.exceptions import ChannelClosedByBroker
+
+from tests.gateway.rabbitmq import RabbitMQ
+from tests.support import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench.server import Server
+    from tests.gateway.conftest import Start
+
+SCRIPT = Path(__file__).with_name("pika_master.py")
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    broker = RabbitMQ(tmp_path_factory.mktemp("rabbitmq"))
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def connection(broker: RabbitMQ) -> Iterator[pika.BlockingConnection]:
+    with broker.connect() as connection:
+        channel = connection.channel()
+        for queue in ("pdf_tasks", "pdf_results", "pdf_rejects"):
+            channel.queue_delete(queue)
+        yield connection
+
+
+def run_master(broker: RabbitMQ, *urls: str) -> None:
+    subprocess.run([sys.executable, SCRIPT, str(broker.port), *urls], check=True, timeout=30)
+
+
+def take(connection: pika.BlockingConnection, queue: str) -> tuple[pika.BasicProperties, dict[str, Any]]:
+    """The next message of a queue, which may not be there yet."""
+
+    def get() -> Any:
+        channel = connection.channel()
+        try:
+            found = channel.basic_get(queue, auto_ack=True)
+        except ChannelClosedByBroker:
+            return None
+        channel.close()
+        return found if found[0] else None
+
+    _, properties, body = until(get)
+    return properties, json.loads(body)
+
+
+@pytest.mark.parametrize("first", ["master", "gateway"])
+def test_a_master_that_exists_already_runs_unchanged(
+    broker: RabbitMQ, connection: pika.BlockingConnection, gateway: Start, site: Server, first: str
+) -> None:
+    urls = [site.site.document_url(n) for n in (0, 1)]
+    if first == "master":
+        run_master(broker, *urls)
+        running = gateway(broker.url)
+    else:
+        running = gateway(broker.url)
+        until(lambda: "there is no queue pdf_tasks" in running.output)
+        run_master(broker, *urls)
+    found = {take(connection, "pdf_results")[1]["documents"][0]["url"] for _ in urls}
+    assert found == set(urls)
+    run_master(broker, urls[0])  # its declaration still fits
+    assert take(connection, "pdf_results")[1]["documents"][0]["url"] == urls[0]
+    running.stop()
+
+
+def test_results_go_where_the_master_waits_or_else_to_the_queue(
+    broker: RabbitMQ, connection: pika.BlockingConnection, gateway: Start, site: Server
+) -> None:
+    running = gateway(f"{broker.url}?declare_tasks=durable&rejects=bad")
+    channel = connection.channel()
+    until(lambda: "Serving" in running.output)
+    channel.queue_declare("pdf_tasks", durable=True)
+    answers = channel.queue_declare("", exclusive=True).method.queue
+    url = site.site.document_url(2)
+    for reply_to, name in ((answers, "waits"), ("gone", "does not")):
+        properties = pika.BasicProperties(reply_to=reply_to, correlation_id=name, message_id=name)
+        for _ in range(2):  # the second changes nothing
+            channel.basic_publish("", "pdf_tasks", url.encode(), properties)
+    channel.basic_publish("", "pdf_tasks", b"\xff")
+    ids = set()
+    for queue, name in ((answers, "waits"), ("pdf_results", "does not")):
+        properties, result = take(connection, queue)
+        assert properties.correlation_id == name
+        assert properties.message_id == result["id"]
+        assert properties.delivery_mode == 2
+        assert result["documents"][0]["url"] == url
+        ids.add(result["id"])
+    assert len(ids) == 2
+    properties, letter = take(connection, "bad")
+    assert properties.headers["reason"] == letter["reason"]
+    assert "UTF-8" in letter["reason"]
+    running.stop()
