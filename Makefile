@@ -71,6 +71,7 @@ apt = { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg
 # Packages that tests need, each with a file that shows whether it is there.
 DEBIAN := redis-server:/usr/bin/redis-server \
 	postgresql:/usr/lib/postgresql \
+	rabbitmq-server:/usr/lib/rabbitmq/bin/rabbitmq-server \
 	debian-policy:/usr/share/doc/debian-policy/README.html \
 	faketime:/usr/bin/faketime \
 	maint-guide:/usr/share/doc/maint-guide/html/index.en.html \

@@ -54,7 +54,7 @@ class Batcher(Generic[Item, Answer]):
             while self._waiting:
                 await asyncio.sleep(self._window * patience)
                 group = self._group()
-                patience = LONGER if len(group) >= MANY else 1
+                patience = LONGER if len(group) >= MANY and not self._waiting else 1
                 await self._flush(group)
         finally:
             self._task = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from pdfspider.documents.inspection.limits import LEAST_MEMORY, Limits
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.connection import url_without_password
 from pdfspider.frontier.gates import Gates
+from pdfspider.gateway.config import GatewayConfig
 
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
@@ -47,6 +49,8 @@ class Config:
     minimum_rate: float
     max_redirects: int
     only_if_changed: bool
+    revisit_after: float
+    revisit_max: float
     traps: bool
     pages_per_pattern: int
     pages_per_host: int
@@ -70,6 +74,8 @@ class Config:
     robots_ttl: float
     retention: float
     grace: float
+
+    gateway: GatewayConfig
 
     @classmethod
     def from_settings(cls, settings: BaseSettings) -> Config:
@@ -100,6 +106,8 @@ class Config:
             minimum_rate=number("PDF_MINIMUM_RATE"),
             max_redirects=int(number("REDIRECT_MAX_TIMES")),
             only_if_changed=settings.getbool("PDF_ONLY_IF_CHANGED"),
+            revisit_after=number("PDF_REVISIT_AFTER", least=1),
+            revisit_max=number("PDF_REVISIT_MAX", least=1),
             traps=settings.getbool("PDF_TRAPS"),
             pages_per_pattern=int(number("PDF_PAGES_PER_PATTERN")),
             pages_per_host=int(number("PDF_PAGES_PER_HOST")),
@@ -120,6 +128,7 @@ class Config:
             robots_ttl=number("FRONTIER_ROBOTS_TTL", least=1),
             retention=number("FRONTIER_RETENTION"),
             grace=number("FRONTIER_GRACE"),
+            gateway=_gateway(settings, number),
         )
 
     @property
@@ -169,6 +178,28 @@ def _limits(settings: BaseSettings, number: _Numbers) -> Limits:
         text=settings.getbool("PDF_INSPECT_TEXT"),
         links=settings.getbool("PDF_INSPECT_LINKS"),
         thumbnail=settings.getbool("PDF_INSPECT_THUMBNAIL"),
+    )
+
+
+def _gateway(settings: BaseSettings, number: _Numbers) -> GatewayConfig:
+    networks = tuple(settings.getlist("GATEWAY_NETWORKS"))
+    for network in networks:
+        try:
+            ip_network(network)
+        except ValueError as error:
+            raise ConfigurationError(f"GATEWAY_NETWORKS: {error}") from None
+    return GatewayConfig(
+        urls=tuple(settings.getlist("GATEWAY_URLS")),
+        depth=int(number("GATEWAY_DEPTH")),
+        message_size=int(number("GATEWAY_MESSAGE_MAX_SIZE")),
+        urls_per_message=int(number("GATEWAY_URLS_PER_MESSAGE")),
+        unacknowledged=int(number("GATEWAY_UNACKNOWLEDGED", least=1)),
+        open_jobs=int(number("GATEWAY_OPEN_JOBS")),
+        listed=int(number("GATEWAY_RESULT_ENTRIES")),
+        networks=networks,
+        token=settings["GATEWAY_TOKEN"] or "",
+        webhook=settings["GATEWAY_WEBHOOK"] or "",
+        webhook_secret=settings["GATEWAY_WEBHOOK_SECRET"] or "",
     )
 
 

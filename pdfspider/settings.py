@@ -1,7 +1,8 @@
 """Every setting of pdfspider and its default; ``-s NAME=VALUE`` overrides any of them.
 
 Scrapy's own names keep their meaning, and hold for all workers of a frontier together where that is said. New names
-are grouped by prefix: ``FRONTIER_`` (the shared state), ``PDF_`` (fetching, judging and looking inside).
+are grouped by prefix: ``FRONTIER_`` (the shared state), ``PDF_`` (fetching, judging and looking inside), ``GATEWAY_``
+(masters).
 """
 
 from __future__ import annotations
@@ -64,10 +65,14 @@ PDF_PAGES_PER_HOST = 100_000
 PDF_LINKS_PER_PAGE = 50_000
 # Whether a document that an earlier run of the job brought is asked for only if it has changed.
 PDF_ONLY_IF_CHANGED = True
+# Seconds after which a host is due again, where a job is to visit only such: the least, which doubles with each visit
+# that saw nothing change and halves with each that did, and the most.
+PDF_REVISIT_AFTER = 24 * 3600
+PDF_REVISIT_MAX = 60 * 24 * 3600
 
 # How links are found.
 
-# Whether the sitemaps that a robots.txt names are pages of the jobs that begin at its host.
+# Whether the sitemaps that a robots.txt names are pages of the jobs that begin at its host and have no depth limit.
 PDF_SITEMAPS = True
 # Techniques that are not used; docs/reference.md lists all of them.
 PDF_TECHNIQUES_OFF: list[str] = []
@@ -108,7 +113,8 @@ PDF_INSPECT_TIMEOUT = 30
 PDF_INSPECT_MEMORY = 1024**3
 # Seconds for which a worker whose job has ended goes on with what still waits.
 PDF_INSPECT_PATIENCE = 60
-# Also the first page's text, the URIs that a document links to, and a PNG of the first page in DATA_DIR/thumbnails.
+# Also the first page's text, the URIs that a document links to, and a PNG of the first page in DATA_DIR/thumbnails. The
+# URIs are followed: a document's visit then ends after its inspection.
 PDF_INSPECT_TEXT = False
 PDF_INSPECT_LINKS = False
 PDF_INSPECT_THUMBNAIL = False
@@ -145,6 +151,30 @@ FRONTIER_RETENTION = 7 * 24 * 3600
 # Seconds that SIGTERM leaves to fetches that are under way.
 FRONTIER_GRACE = 5
 
+# The gateway ("scrapy gateway"), which serves masters; docs/gateway.md says by which ways.
+
+# Where masters are: redis://…, amqp://…, http://…, separated by commas; each may end in #NAME.
+GATEWAY_URLS: list[str] = []
+# How many links deep a message's URLs are followed that says nothing of it: that page and what it leads to.
+GATEWAY_DEPTH = 1
+# Bytes, and URLs, of one message; 0: no limit.
+GATEWAY_MESSAGE_MAX_SIZE = 1024 * 1024
+GATEWAY_URLS_PER_MESSAGE = 1000
+# Messages of one transport that are taken and not acknowledged yet.
+GATEWAY_UNACKNOWLEDGED = 5000
+# Jobs of masters that are not answered yet, from which on no message is taken: the brokers keep the rest; 0: no limit.
+GATEWAY_OPEN_JOBS = 0
+# Documents, and failures, that one result names; all are counted.
+GATEWAY_RESULT_ENTRIES = 1000
+# Networks that are not public and may be crawled for masters all the same, such as 10.1.0.0/16.
+GATEWAY_NETWORKS: list[str] = []
+# What HTTP requests and gRPC calls have to show ("Authorization: Bearer …"); needed where they come from elsewhere than
+# loopback addresses.
+GATEWAY_TOKEN = None
+# A URL to which results of jobs that came by HTTP are posted, and the key of their signature (HMAC-SHA256).
+GATEWAY_WEBHOOK = None
+GATEWAY_WEBHOOK_SECRET = None
+
 # What stands on the screen.
 LOG_LEVEL = "INFO"
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
@@ -168,6 +198,7 @@ DOWNLOAD_HANDLERS_BASE = {
 }
 ITEM_PIPELINES = {
     "pdfspider.crawl.pipelines.PdfFilesPipeline": 300,
+    "pdfspider.crawl.inside.InsidePipeline": 350,
     "pdfspider.crawl.pipelines.RecordsPipeline": 400,
 }
 # Of Scrapy's own parts only these are on; what is not named here is not even loaded. DOWNLOADER_MIDDLEWARES,

@@ -12,7 +12,6 @@ from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import OnFrontier, say
 from pdfspider.crawl.wording import counted
-from pdfspider.frontier.audit import audit
 
 if TYPE_CHECKING:
     import argparse
@@ -40,6 +39,7 @@ class Command(OnFrontier, ScrapyCommand):
     def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:
         if args:
             raise UsageError("expected no argument")
+        from pdfspider.frontier.audit import audit  # noqa: PLC0415 - every command loads this module
 
         async def work(frontier: Frontier) -> None:
             report = await audit(frontier.redis)

@@ -106,6 +106,8 @@ def _problems(settings: BaseSettings, arguments: dict[str, str]) -> Iterator[str
         config, params = read_config(settings), Params.model_validate(arguments)
         if "urls" in arguments and not params.urls:
             yield "-a urls: there is no URL in it"
+        if params.due and not (params.urls or params.urls_file):
+            yield "-a due: it needs urls or urls_file, of which it leaves some out"
         read_seeds(params, config)
     except ValidationError as error:
         yield from (f"-a {name}={value}: {text}" for name, value, text in invalid(error))

@@ -112,7 +112,7 @@ async def _work(inspections: Inspections, groups: AsyncIterator[list[str]], taki
         if not group:
             return
         while group:
-            group = group[await inspections.inspect(group) :]
+            group = group[len(await inspections.inspect(group)) :]
 
 
 async def _tell(counts: Counter[str]) -> None:

@@ -9,17 +9,20 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import OnFrontier, invalid, say
+from pdfspider.crawl.due import those_due
 from pdfspider.crawl.params import Params
 from pdfspider.crawl.submission import options, read_seeds
 from pdfspider.crawl.wording import counted
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.entries import SCOPES
+from pdfspider.records import Database
 
 if TYPE_CHECKING:
     import argparse
 
     from pdfspider.commands._base import Work
     from pdfspider.config import Config
+    from pdfspider.frontier.entries import Entry
     from pdfspider.frontier.frontier import Frontier
 
 DEFAULT = "default"
@@ -44,6 +47,7 @@ class Command(OnFrontier, ScrapyCommand):
         parser.add_argument("--depth", metavar="N", help="how many links deep to follow (default: DEPTH_LIMIT)")
         parser.add_argument("--scope", choices=SCOPES, default="host", help="where pages are followed (default: host)")
         parser.add_argument("--priority", metavar="N", type=int, default=0, help="-128 to 127 (default: 0)")
+        parser.add_argument("--due", action="store_true", help="leave out hosts that are not due again yet")
         parser.add_argument("--max-pages", metavar="N", default=0, help="end the job after this many pages")
         parser.add_argument("--max-documents", metavar="N", default=0, help="end the job after this many documents")
         more = parser.add_mutually_exclusive_group()
@@ -60,20 +64,31 @@ class Command(OnFrontier, ScrapyCommand):
         async def work(frontier: Frontier) -> None:
             asked = options(config, () if name == DEFAULT else seeds, params)
             seal = name != DEFAULT and not opts.open
-            submitted = await frontier.submit(name, seeds, options=asked, seal=seal)
-            say(f"job {name}: {counted(len(seeds), 'URL')} handed in, {submitted.added:,} of them new")
+            taken = await _those_due(config, frontier, name, seeds) if params.due else seeds
+            submitted = await frontier.submit(name, taken, options=asked, seal=seal)
+            left = f"; {len(seeds) - len(taken):,} left out, not due again yet" if len(taken) < len(seeds) else ""
+            say(f"job {name}: {counted(len(taken), 'URL')} handed in, {submitted.added:,} of them new{left}")
             if not [worker async for worker in frontier.workers()]:
                 say("no worker is running: start one with scrapy crawl pdfs")
 
         return work
 
 
+async def _those_due(config: Config, frontier: Frontier, name: str, seeds: list[Entry]) -> list[Entry]:
+    records = await Database.open(config.database_url)
+    try:
+        return await those_due(config, frontier, records, name, seeds)
+    finally:
+        await records.close()
+
+
 def _params(args: list[str], opts: argparse.Namespace) -> Params:
     if not -128 <= opts.priority <= 127:
         raise InvalidInput(f"--priority {opts.priority} is not between -128 and 127")
-    if opts.job in (None, DEFAULT) and (opts.seal or opts.max_pages or opts.max_documents):
-        raise InvalidInput(f"the job {DEFAULT} never ends: --seal, --max-pages and --max-documents need a --job")
-    names = {"urls_file": "file", **{name: name for name in ("job", "depth", "scope", "max_pages", "max_documents")}}
+    if opts.job in (None, DEFAULT) and (opts.seal or opts.due or opts.max_pages or opts.max_documents):
+        raise InvalidInput(f"the job {DEFAULT} never ends: --seal, --due, --max-pages and --max-documents need a --job")
+    alike = ("job", "depth", "scope", "due", "max_pages", "max_documents")
+    names = {"urls_file": "file", **{name: name for name in alike}}
     try:
         return Params(urls=args, **{name: getattr(opts, option) for name, option in names.items()})
     except ValidationError as error:

@@ -31,7 +31,8 @@ def bound_links(capture: Capture, most: int) -> None:
     found = len(capture.links)
     if most and found > most:
         capture.links = sorted(capture.links, key=lambda entry: not entry.document)[:most]
-        capture.reason = f"{found} links, of which {most} are followed"
+        bounded = f"{found} links, of which {most} are followed"
+        capture.reason = f"{capture.reason}; {bounded}" if capture.reason else bounded
 
 
 class Budgets:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from pdfspider.crawl.errors import FetchError, GiveBack
+from pdfspider.discovery.addresses import is_allowed
 from pdfspider.frontier.leases import LATEST_START
 from pdfspider.items import Outcome
 
@@ -27,7 +28,8 @@ logger = logging.getLogger("pdfspider.crawl.handler")
 
 class Departure:
     """One request for a lease. ``permit`` waits until a further request may start; ``report`` tells the frontier of a
-    start that it waits for; ``patience`` is how many seconds the head of the answer may take.
+    start that it waits for; ``patience`` is how many seconds the head of the answer may take; ``targets`` are those of
+    the job.
     """
 
     current: ContextVar[Departure] = ContextVar("departure")
@@ -38,8 +40,11 @@ class Departure:
         permit: Callable[[Lease], Awaitable[None]],
         report: Callable[[Lease], None],
         patience: float,
+        targets: str = "",
     ) -> None:
-        self.patience = patience
+        self.patience, self.targets = patience, targets
+        self.refused = ""
+        """Why there was no connection to an address, if the job may not ask it."""
         self._lease, self._permit, self._report = lease, permit, report
         self._gone = False
 
@@ -55,6 +60,12 @@ class Departure:
         if self._lease.report:
             self._report(self._lease)
 
+    def look_at(self, connection: Connection) -> None:
+        """A connection that was kept may be one of another job's. Raises FetchError."""
+        peer = connection.transport and connection.transport.get_extra_info("peername")
+        if peer and not is_allowed(peer[0], self.targets):
+            raise FetchError(Outcome.OUT_OF_SCOPE, f"{peer[0]} is not a public address")
+
     def answered(self) -> None:
         assert self._lease.started_at is not None
         self._lease.latency = time.monotonic() - self._lease.started_at
@@ -64,7 +75,10 @@ class LeavingRequest(aiohttp.ClientRequest):
     """Knows when it is really sent, which may be long after it was made: a connection comes first."""
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        await Departure.current.get().leave(self.url)
+        departure = Departure.current.get()
+        if departure.targets:
+            departure.look_at(conn)
+        await departure.leave(self.url)
         return await super().send(conn)
 
 

@@ -17,8 +17,11 @@ from pdfspider.frontier.entries import Entry
 from pdfspider.items import Hop, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pdfspider.crawl.responses import StagedResponse
     from pdfspider.crawl.worker import Worker
+    from pdfspider.frontier.jobs import Job
     from pdfspider.frontier.leases import Lease
     from pdfspider.items import Capture, Link
 
@@ -33,14 +36,28 @@ def to_follow(worker: Worker, lease: Lease, response: StagedResponse) -> list[En
     """The entries of a page's links that the frontier may not know yet."""
     entry, job = lease.entry, response.request.meta["job"]  # type: ignore[union-attr]
     assert entry is not None
-    if entry.leaf or entry.sought or (entry.max_depth and entry.depth >= entry.max_depth):
+    if not is_followed(entry):
         stands_in = may_stand_in(entry, worker.config.max_redirects)
         return behind(entry, links_of(worker, entry, response), response.url) if stands_in else []
+    return children(worker, lease, job, links_of(worker, entry, response), response.url)
+
+
+def is_followed(entry: Entry) -> bool:
+    """Whether the links of what is there are followed."""
+    return not (entry.leaf or entry.sought or (entry.max_depth and entry.depth >= entry.max_depth))
+
+
+def children(worker: Worker, lease: Lease, job: Job, links: Iterable[Link], found_on: str) -> list[Entry]:
+    """The entries of those of these links that are in scope and that the frontier may not know yet."""
+    entry = lease.entry
+    assert entry is not None
     known = worker.frontier.known.urls(lease.run)
-    scope = scope_around(entry.scope, job.anchors, host_of(response.url))
+    if left_out := worker.left_out.hosts(lease.run):
+        links = [link for link in links if host_of(link.url) not in left_out]
+    scope = scope_around(entry.scope, job.anchors, host_of(found_on))
     return [
-        _child(entry, link, scope, response.url)
-        for link in links_of(worker, entry, response)
+        _child(entry, link, scope, found_on)
+        for link in links
         if hash(link.url) not in known and (scope.admits(link) or link.technique in ANYWHERE)
     ]
 
@@ -56,7 +73,7 @@ def links_of(worker: Worker, entry: Entry, response: StagedResponse) -> list[Lin
         technique=entry.technique,
         headers=response.received.getall("Link", ()),
     )
-    if entry.technique == "seed" and worker.config.sitemaps:
+    if entry.technique == "seed" and not entry.max_depth and worker.config.sitemaps:
         found += discovery.named("robots-sitemap", worker.robots.sitemaps(response.url), response.url)
     return found
 

@@ -24,6 +24,7 @@ from pdfspider.crawl.errors import FetchError
 from pdfspider.crawl.ranges import Tries
 from pdfspider.crawl.reading import Reader
 from pdfspider.crawl.redirects import REDIRECTS, RedirectChain
+from pdfspider.crawl.targets import open_socket
 from pdfspider.crawl.worker import Worker
 from pdfspider.discovery.urls import host_of, origin_of
 from pdfspider.exceptions import LeaseLost
@@ -63,7 +64,9 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
         )
         self._session = aiohttp.ClientSession(
             # The frontier's gate limits connections; a limit here would delay starts behind its back.
-            connector=aiohttp.TCPConnector(local_addr=self._bind_address, limit=0, ttl_dns_cache=300),
+            connector=aiohttp.TCPConnector(
+                local_addr=self._bind_address, limit=0, ttl_dns_cache=300, socket_factory=open_socket
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             request_class=LeavingRequest,
@@ -158,7 +161,9 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
         self, request: Request, url: str, lease: Lease, headers: dict[str, str] | None, rest: Arrival | None
     ) -> StagedResponse:
         """One request. Raises FetchError, and Cut where it is worth while to go on."""
-        Departure.current.set(Departure(lease, self._permit, self._report, self._config.idle_timeout))
+        targets = "" if "proxy" in request.meta else request.meta["job"].targets  # a proxy resolves names itself
+        departure = Departure(lease, self._permit, self._report, self._config.idle_timeout, targets)
+        Departure.current.set(departure)
         try:
             async with self._session.request(
                 request.method,
@@ -173,6 +178,8 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
                     return await self._reader.read(response, url, request)
                 return await self._reader.go_on(response, rest)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if departure.refused:
+                raise FetchError(Outcome.OUT_OF_SCOPE, departure.refused) from error
             raise _fetch_error(error, self._config.connect_timeout, self._config.idle_timeout) from error
 
     def _headers_for(self, request: Request, cookies: str) -> dict[str, str] | None:

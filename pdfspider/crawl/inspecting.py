@@ -65,6 +65,7 @@ class Inspecting:
             self._worker.before_close.append(self._tell)
             return
         self._inspections = Inspections(config, self._worker.records, InPlace(directory), self._count)
+        self._worker.inspections = self._inspections
         self._worker.before_end.append(self.finish)
         self._worker.before_close.append(self.close)
         self._tasks = [asyncio.create_task(self._serve()) for _ in range(config.inspect_processes)]
@@ -125,7 +126,7 @@ class Inspecting:
         try:
             known = await self._worker.records.inspected(group)
             new = [sha256 for sha256 in group if sha256 not in known]
-            return new[await self._inspections.inspect(new) :] if new else []
+            return new[len(await self._inspections.inspect(new)) :] if new else []
         except RecordsError as error:
             logger.error("Inspections cannot be recorded: %s", error)  # noqa: TRY400 - the message says it all
             await asyncio.sleep(0 if self._closing else PAUSE)

@@ -55,8 +55,8 @@ class Inspections:
         self._thumbnails = config.data_dir / "thumbnails"
         self._pool = Pool(config.inspect_processes, config.inspect_limits)
 
-    async def inspect(self, hashes: Sequence[str]) -> int:
-        """Inspects the first of these documents and records it; returns how many: none once it was closed.
+    async def inspect(self, hashes: Sequence[str]) -> Found:
+        """Inspects the first of these documents and records what is found: of none once it was closed.
 
         Raises ConfigurationError where nothing can be inspected, and RecordsError where nothing can be recorded.
         """
@@ -65,7 +65,7 @@ class Inspections:
         await self._records.write_inspections(self._rows(found))  # made in that thread, for thumbnails are files
         for sha256, result in found.items():
             self._note(sha256, result)
-        return len(found)
+        return found
 
     async def close(self) -> None:
         """Ends what is under way, which stays without an inspection."""

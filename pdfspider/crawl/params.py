@@ -28,5 +28,6 @@ class Params(BaseModel):
     scope: Literal["host", "domain", "any"] = Field(
         default="host", description="where pages are followed; a link that says it is a PDF may lead out of it"
     )
+    due: bool = Field(default=False, description="leave out hosts that are not due again yet")
     max_pages: int = Field(default=0, ge=0, description="end after this many pages; 0: no limit")
     max_documents: int = Field(default=0, ge=0, description="end after this many documents; 0: no limit")

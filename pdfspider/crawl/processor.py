@@ -9,6 +9,7 @@ from scrapy.exceptions import DropItem
 from scrapy.pipelines import ItemPipelineManager
 
 from pdfspider.crawl.captures import Released
+from pdfspider.crawl.errors import GiveBack
 from pdfspider.crawl.retries import counts, retry_delay
 from pdfspider.crawl.worker import Worker
 from pdfspider.exceptions import LeaseLost, RecordsError
@@ -58,6 +59,9 @@ class Processor(ItemPipelineManager):
             await super().process_item_async(capture)
         except DropItem as error:
             await self._drop(capture, error)
+        except GiveBack:
+            await self._worker.release(capture.lease)
+            self._count("released")
         except RecordsError as error:
             await self._wait_for_records(capture, error)
         except Exception as error:

@@ -41,6 +41,7 @@ class RequestMaker:
 
     async def look_back(self, leases: Sequence[Lease]) -> None:
         """What earlier runs brought from the URLs of these leases, in one question for all that are to be made."""
+        await self._worker.left_out.look_up(leases)
         self._earlier = await self._revisits.of(leases)
 
     async def close(self) -> None:

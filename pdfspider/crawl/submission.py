@@ -6,6 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pdfspider.crawl.due import those_due
 from pdfspider.discovery.urls import fingerprint, host_of, normalise
 from pdfspider.exceptions import ConfigurationError, InvalidInput
 from pdfspider.frontier.entries import Entry
@@ -45,6 +46,7 @@ def options(config: Config, seeds: Sequence[Entry] = (), params: Params | None =
         robots=int(config.obey_robots),
         max_pages=params.max_pages if params else 0,
         max_documents=params.max_documents if params else 0,
+        due=int(params.due) if params else 0,
         retention=round(config.retention * 1000),
         anchors=" ".join(anchors) if len(anchors) <= ANCHOR_LIMIT else "",
         meta=meta,
@@ -92,6 +94,8 @@ async def open_job(worker: Worker, params: Params) -> None:
         seeds = read_seeds(params, worker.config)
         worker.job = params.job or job_for(seeds)
         job = options(worker.config, seeds, params)
+        if params.due:
+            seeds = await those_due(worker.config, worker.frontier, worker.records, worker.job, seeds)
         submitted = await worker.frontier.submit(worker.job, seeds, options=job, seal=worker.job != "default")
         worker.watched = submitted.run
     elif params.job:

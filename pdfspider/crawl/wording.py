@@ -29,7 +29,7 @@ MEANINGS = {
     Outcome.TOO_LARGE: "larger than DOWNLOAD_MAXSIZE",
     Outcome.BAD_ENCODING: "a compressed body that does not unpack",
     Outcome.REDIRECT_LOOP: "redirects without an end",
-    Outcome.OUT_OF_SCOPE: "redirects that leave the job's scope",
+    Outcome.OUT_OF_SCOPE: "redirects that leave the job's scope, and addresses that it may not ask",
     Outcome.NOT_FOUND: "not there (404, 410)",
     Outcome.GONE: "not there; an earlier run had it",
     Outcome.FORBIDDEN: "the server refuses (401, 403, 451)",

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from pdfspider.config import Config
 from pdfspider.crawl.budgets import Budgets
+from pdfspider.crawl.due import LeftOut
 from pdfspider.crawl.flights import Flights
 from pdfspider.crawl.outage import Outage
 from pdfspider.crawl.robots import Robots
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from scrapy.crawler import Crawler
 
+    from pdfspider.crawl.inspections import Inspections
     from pdfspider.frontier.leases import Lease
 
 logger = logging.getLogger(__name__)
@@ -65,9 +67,12 @@ class Worker:
         """What wants to look at the frontier once more, after the last lease has ended."""
         self.when_stored: list[Callable[[str], None]] = []
         """What wants to know of each document (its hash) that is stored, recorded and committed."""
+        self.inspections: Inspections | None = None
+        """What looks inside documents, where this worker does and the store is a directory."""
         self.flights = Flights()
         self.robots = Robots(self)
         self.budgets = Budgets(self)
+        self.left_out = LeftOut(self)
         self.held: set[Lease] = set()
         """The leases that this worker has, from the grant to the end."""
         self.wake = asyncio.Event()

@@ -88,6 +88,7 @@ class Frontier:
         self._scripts = Scripts(redis, start_urls, clock)
         self._commit = Batcher(self._send_commits, weigh=lambda ending: 1 + len(ending.links))
         self._release = Batcher(self._send_releases)
+        self._submit: Batcher[Sequence[Any], Any] = Batcher(self._send_submits, weigh=lambda call: 1 + len(call[4]))
         self._jobs: dict[int, Job] = {}
         self._calls = 0
 
@@ -124,10 +125,20 @@ class Frontier:
             claim: Any = [self.worker, *claimed] if claimed and last else False
             links = [entry.link() for entry in part]
             revivable = dict(revive) if revive else False
-            arguments = (fields, given, seal and last, links, revivable, claim, task or False)
-            answer = await self._scripts("submit", job_name(name), *arguments)
+            arguments = (job_name(name), fields, given, seal and last, links, revivable, claim, task or False)
+            answer = await (self._submit_task(arguments) if task else self._scripts("submit", *arguments))
             added, revived = added + answer[1], revived + answer[2]
         return Submitted(int(answer[0]), added, revived)
+
+    async def _submit_task(self, arguments: Sequence[Any]) -> Any:
+        """Masters hand in many small jobs at a time: their calls are grouped."""
+        answer = await self._submit(arguments)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def _send_submits(self, calls: list[Sequence[Any]]) -> Sequence[Any]:
+        return await self._scripts.together("submit", calls)
 
     async def control(self, name: str, action: str) -> str:
         """Does "pause", "resume", "cancel" or "seal" to a job; returns its state. Raises JobNotFound."""

@@ -37,6 +37,9 @@ class JobOptions:
     targets: str = ""
     """"public", and networks besides, as in ``public 10.0.0.0/8``: what addresses may be asked. Empty: all."""
 
+    due: int = 0
+    """Whether hosts that are not due yet are left out."""
+
     def __post_init__(self) -> None:
         if len(self.meta) > META_LIMIT:
             raise InvalidInput(f"meta of {len(self.meta)} bytes: at most {META_LIMIT} are kept")
@@ -67,10 +70,13 @@ class Job:
     run: int
     robots: bool
     anchors: str
+    targets: str = ""
+    due: bool = False
 
     @classmethod
     def from_hash(cls, run: int, raw: dict[bytes, bytes]) -> Job:
-        return cls(raw[b"name"].decode(), run, raw.get(b"robots") != b"0", raw.get(b"anchors", b"").decode())
+        text = {field: raw.get(field.encode(), b"").decode() for field in ("anchors", "targets")}
+        return cls(raw[b"name"].decode(), run, raw.get(b"robots") != b"0", **text, due=raw.get(b"due") == b"1")
 
 
 COUNTERS = ("queued", "delayed", "leased", "done", "dead")

@@ -1,4 +1,4 @@
-"""The frontier's Lua scripts, one file each; ``common.lua`` stands in front of every one."""
+"""The frontier's Lua scripts, one file each; what is in ``lua/shared`` stands in front of every one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgpack
 from pdfspider.exceptions import FrontierError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from redis.asyncio import Redis
     from redis.commands.core import AsyncScript
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 ROOM = "redis.call('DEL', '{pdfs}:none')\n"
 """Without memory Redis refuses a script at its first write, unless that frees memory. All go on but submit: what is
 out may end, and a worker stays known."""
+SHARED = ("keys", "clock", "jobs", "seen", "hosts", "queues", "leases", "troubles")
+"""Each uses what stands before it."""
 NAMES = (
     "submit",
     "lease",
@@ -38,7 +40,8 @@ NAMES = (
 def source(name: str) -> str:
     """The text of one script as Redis gets it."""
     room = files("pdfspider.frontier") / "lua"
-    text = (room / "common.lua").read_text("utf-8") + (room / f"{name}.lua").read_text("utf-8")
+    parts = [room / "shared" / f"{part}.lua" for part in SHARED] + [room / f"{name}.lua"]
+    text = "\n".join(part.read_text("utf-8") for part in parts)
     return text if name == "submit" else ROOM + text
 
 
@@ -50,14 +53,25 @@ class Scripts:
 
     def __init__(self, redis: Redis, start_urls: str, clock: Callable[[], int] | None = None) -> None:
         self._scripts: dict[str, AsyncScript] = {name: redis.register_script(source(name)) for name in NAMES}
+        self._redis: Any = redis
         self._start_urls = start_urls
         self._clock = clock
 
     async def __call__(self, name: str, *arguments: Any) -> Any:
-        # Redis's cmsgpack knows neither the bin types nor str8: everything travels as raw.
-        blob = msgpack.packb(arguments, use_bin_type=False)
-        now = str(self._clock()) if self._clock else ""
-        answer = await self._scripts[name](keys=[self._start_urls], args=[now, blob])
+        answer = await self._scripts[name](keys=[self._start_urls], args=self._pack(arguments))
         if isinstance(answer, Exception):
             raise FrontierError(str(answer))
         return answer
+
+    async def together(self, name: str, calls: Iterable[Sequence[Any]]) -> list[Any]:
+        """Many calls at a time, each for itself; an answer may be the exception that one of them raised."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for arguments in calls:
+                await self._scripts[name](keys=[self._start_urls], args=self._pack(arguments), client=pipe)
+            answers: list[Any] = await pipe.execute(raise_on_error=False)
+            return answers
+
+    def _pack(self, arguments: Sequence[Any]) -> list[Any]:
+        # Redis's cmsgpack knows neither the bin types nor str8: everything travels as raw.
+        blob = msgpack.packb(arguments, use_bin_type=False)
+        return [str(self._clock()) if self._clock else "", blob]

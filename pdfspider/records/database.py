@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pdfspider.batching import Batcher
@@ -13,6 +14,7 @@ from pdfspider.records.engine import connect, prepare, read_url
 from pdfspider.records.inspections import Inspections, documents_after
 from pdfspider.records.reader import failure_pages
 from pdfspider.records.rows import capture_row
+from pdfspider.records.visits import visits
 from pdfspider.records.writer import Writer
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pdfspider.items import Capture, Outcome
     from pdfspider.records.reader import Failure
     from pdfspider.records.rows import Row
+    from pdfspider.records.visits import Pace, Visits
     from pdfspider.records.writer import Answer, Result
 
 PATIENCE = 30.0
@@ -104,6 +107,10 @@ class Database:
         """Those of these documents that have been inspected. Raises RecordsError."""
         return await self._call(self._inspections.known, hashes)
 
+    async def links_inside(self, hashes: Collection[str]) -> dict[str, list[str]]:
+        """The links in those of these documents that have been searched for links. Raises RecordsError."""
+        return await self._call(self._inspections.links, hashes)
+
     async def to_inspect(self, job: str | None = None, among: str | None = None) -> AsyncIterator[str]:
         """The documents of a job, or all, that have not been inspected; or those whose inspection had the status
         ``among``, or all where that is empty. Any number of inspections may be written meanwhile.
@@ -115,6 +122,12 @@ class Database:
             for sha256 in page:
                 yield sha256
             last = page[-1] if page else None
+
+    async def visits(self, job: str, before: int, pace: Pace, host_of: Callable[[str], str]) -> dict[str, Visits]:
+        """The hosts that the runs of a job before this one have visited, and when they are due. Raises RecordsError."""
+        async with _reader(self._engine.url) as (engine, thread):
+            work = partial(visits, engine, job, before, pace, host_of)
+            return await asyncio.get_running_loop().run_in_executor(thread, work)
 
     async def close(self) -> None:
         """Finishes the writes that wait and closes the connection."""

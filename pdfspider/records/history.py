@@ -13,14 +13,25 @@ from pdfspider.records.engine import connect, read_url, said
 from pdfspider.records.schema import captures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection
 
 PATIENCE = 30.0
-RUNS = 8
-"""Earlier runs that are looked at: the last one may have been of a few URLs only."""
+RUNS = 64
+"""Earlier runs that are looked at: the last ones may have been of a few hosts only."""
+RECENT = 8
+"""Those of them that are looked at first. The others are for URLs that these have not visited."""
 HAVING = (Outcome.DOCUMENT.value, Outcome.DUPLICATE.value, Outcome.UNCHANGED.value)
+
+RUN_BEFORE = select(func.max(captures.c.run)).where(
+    captures.c.job == bindparam("job"), captures.c.run < bindparam("run")
+)
+VISITED = (
+    captures.c.job == bindparam("job"),
+    captures.c.run.in_(bindparam("runs", expanding=True)),
+    captures.c.fingerprint.in_(bindparam("fingerprints", expanding=True)),
+)
 
 
 class Earlier(NamedTuple):
@@ -42,42 +53,57 @@ class History:
 
     def __init__(self, database_url: str) -> None:
         self._engine = connect(read_url(database_url), patience=PATIENCE, writes=False)
-        run = select(func.max(captures.c.run))
-        self._run_before = run.where(captures.c.job == bindparam("job"), captures.c.run < bindparam("run"))
         self._find = (
             select(*(captures.c[name] for name in Earlier._fields))
-            .where(captures.c.job == bindparam("job"), captures.c.run.in_(bindparam("runs", expanding=True)))
-            .where(captures.c.fingerprint.in_(bindparam("fingerprints", expanding=True)))
-            .where(captures.c.sha256.is_not(None), captures.c.outcome.in_(HAVING))
+            .where(*VISITED, captures.c.sha256.is_not(None), captures.c.outcome.in_(HAVING))
             .order_by(captures.c.run)
         )
+        self._find_visited = select(captures.c.fingerprint).where(*VISITED).distinct()
 
     def runs_before(self, job: str, run: int) -> tuple[int, ...]:
         """The runs of a job before this one, the latest first, a bounded number of them. Raises RecordsError."""
         try:
             with self._engine.connect() as connection:
-                return tuple(self._runs(connection, job, run))
+                return tuple(runs_before(connection, job, run))
         except SQLAlchemyError as error:
             raise RecordsError(f"The database cannot be read: {said(error)}") from None
 
     def documents(self, job: str, runs: Sequence[int], fingerprints: Iterable[int]) -> dict[int, Earlier]:
-        """The last document in these runs of each URL that had one, by its fingerprint. Raises RecordsError."""
-        wanted = {"job": job, "runs": list(runs), "fingerprints": list(fingerprints)}
+        """The last document in these runs, the latest first, of each URL that had one, by its fingerprint.
+
+        Raises RecordsError.
+        """
         try:
             with self._engine.connect() as connection:
-                found = [Earlier._make(row) for row in connection.execute(self._find, wanted)]
+                return self._documents(connection, job, runs, set(fingerprints))
         except SQLAlchemyError as error:
             raise RecordsError(f"The database cannot be read: {said(error)}") from None
+
+    def _documents(
+        self, connection: Connection, job: str, runs: Sequence[int], fingerprints: set[int]
+    ) -> dict[int, Earlier]:
+        recent: dict[str, object] = {"job": job, "runs": runs[:RECENT]}
+        found = self._found(connection, recent | {"fingerprints": list(fingerprints)})
+        if len(runs) > RECENT and (missing := fingerprints - found.keys()):
+            visited = connection.scalars(self._find_visited, recent | {"fingerprints": list(missing)})
+            if missing := missing.difference(visited):
+                older = {"job": job, "runs": runs[RECENT:], "fingerprints": list(missing)}
+                return found | self._found(connection, older)
+        return found
+
+    def _found(self, connection: Connection, wanted: Mapping[str, object]) -> dict[int, Earlier]:
+        found = map(Earlier._make, connection.execute(self._find, wanted))
         return {one.fingerprint: one for one in found}
 
     def close(self) -> None:
         self._engine.dispose()
 
-    def _runs(self, connection: Connection, job: str, run: int) -> Iterable[int]:
-        """One step in the index for each."""
-        for _ in range(RUNS):
-            before = connection.scalar(self._run_before, {"job": job, "run": run})
-            if before is None:
-                return
-            yield before
-            run = before
+
+def runs_before(connection: Connection, job: str, run: int) -> Iterator[int]:
+    """The runs of a job before this one, the latest first: one step in the index for each."""
+    for _ in range(RUNS):
+        before = connection.scalar(RUN_BEFORE, {"job": job, "run": run})
+        if before is None:
+            return
+        yield before
+        run = before

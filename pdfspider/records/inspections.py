@@ -10,7 +10,7 @@ import time
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from pdfspider.exceptions import RecordsError
@@ -54,6 +54,16 @@ class Inspections:
         """Those of these documents that have been inspected. Raises RecordsError."""
         query = select(inspections.c.sha256).where(inspections.c.sha256.in_(hashes))
         return self._do(lambda connection: set(connection.scalars(query)))
+
+    def links(self, hashes: Collection[str]) -> dict[str, list[str]]:
+        """The links of those of these documents whose inspection asked for them, or did not end well and so knows of
+        none. Raises RecordsError.
+        """
+        fields = (inspections.c.sha256, inspections.c.links)
+        asked = or_(inspections.c.links.is_not(None), inspections.c.status != "ok")
+        query = select(*fields).where(inspections.c.sha256.in_(hashes), asked)
+        found = self._do(lambda connection: list(connection.execute(query)))
+        return {sha256: json.loads(links) if links else [] for sha256, links in found}
 
     def page(self, query: Select[tuple[str]]) -> list[str]:
         """Raises RecordsError."""

@@ -42,6 +42,7 @@ BAD_INPUT = {
     ],
     "-a urls=": ["-a urls: there is no URL"],
     "-a urls=ftp://a.b/,http://a.b/,http://": ["'ftp://a.b/' is not a URL", "'http://' is not a URL"],
+    "-a due=1 -a job=j": ["-a due: it needs urls or urls_file"],
     "-a urls_file=/nonexistent": ["cannot read urls_file /nonexistent"],
     "-s CONCURRENT_REQUESTS=many": ["CONCURRENT_REQUESTS='many' is not a number"],
     "-s ROBOTSTXT_OBEY=perhaps": ["a setting makes no sense"],

@@ -71,6 +71,7 @@ ERRORS = {
     "status nobody": ["there is no job 'nobody'"],
     "retry --class bad-luck": ["--class bad-luck: there is no such class of failure (empty, "],
     "retry": ["there is no database at "],
+    "due nobody": ["there is no database at "],
     "export captures.doc": ["the name must end in .jsonl, .csv, .parquet"],
 }
 

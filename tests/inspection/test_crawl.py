@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -62,7 +63,9 @@ def scrapy(fleet: Fleet, *words: str, code: int = 0, **settings: Any) -> str:
 def helper_of(worker: Worker) -> psutil.Process | None:
     """The inspecting process of a worker, once it is there."""
     children = psutil.Process(worker.process.pid).children()
-    return next((child for child in children if "pdfspider.documents.inspection.process" in child.cmdline()), None)
+    with suppress(psutil.ZombieProcess):  # another one, that has just ended
+        return next((child for child in children if "pdfspider.documents.inspection.process" in child.cmdline()), None)
+    return None
 
 
 def test_a_crawl_looks_inside_what_it_stores(fleet: Fleet) -> None:

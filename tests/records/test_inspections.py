@@ -43,6 +43,22 @@ async def test_documents_without_an_inspection(database: Database, monkeypatch: 
     assert await lacking(database, "none", "") == []
 
 
+async def test_links_inside(database: Database) -> None:
+    """Those that were not asked for are not known; a document that has none to give is not asked again."""
+    links = ["http://a.test/"]
+    await database.write_inspections(
+        [
+            found(HASHES[0], links=links),
+            found(HASHES[1], links=[]),
+            found(HASHES[2]),
+            found(HASHES[3], status="timeout"),
+            found(HASHES[4], status="crashed", links=links),
+        ]
+    )
+    known = {HASHES[0]: links, HASHES[1]: [], HASHES[3]: [], HASHES[4]: links}
+    assert await database.links_inside(HASHES) == known
+
+
 async def test_a_later_inspection_replaces_an_earlier_one(database: Database, rows: Callable[[str], Any]) -> None:
     await database.write_inspections([found(HASHES[0], status="timeout", reason="slow", pages=3)])
     await database.write_inspections([found(HASHES[0], title="a\0b\ud800", links=["http://a.test/\ud800"])])

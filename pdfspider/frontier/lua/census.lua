@@ -1,4 +1,4 @@
--- Counts what a run has waiting, in one step and without a write. Stands alone: common.lua is not in front of it.
+-- Counts what a run has waiting, in one step and without a write. Stands alone: nothing is in front of it.
 --
 -- ARGV {run, the most hosts and the most leases that are looked at}
 -- Answer: {queued, delayed, leased, leased_pages} as counted in the run's hash, then as they are there; or false
@@ -7,7 +7,7 @@
 local P = '{pdfs}:'
 local call = redis.call
 local run, limit = ARGV[1], tonumber(ARGV[2])
-local DELAYED = '4503599627370496' -- as in common.lua
+local DELAYED = '4503599627370496' -- as in shared/keys.lua
 local hosts_key, job_key = P .. 'job:' .. run .. ':hosts', P .. 'job:' .. run
 
 if call('EXISTS', job_key) == 0 or call('SCARD', hosts_key) > limit or call('ZCARD', P .. 'solo') > limit then

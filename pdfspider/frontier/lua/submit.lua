@@ -27,9 +27,10 @@ local function set_options(run)
   call('HSET', P .. 'job:' .. run, unpack(flat))
 end
 
--- Further submits to an open run add hosts to the scope's anchors and leave the master's note as it is.
+-- Further submits to an open run add hosts to the scope's anchors and leave the master's note as it is. A run that may
+-- not ask all addresses stays so.
 local function change_options(run)
-  local anchors, meta = unpack(call('HMGET', P .. 'job:' .. run, 'anchors', 'meta'))
+  local anchors, meta, targets = unpack(call('HMGET', P .. 'job:' .. run, 'anchors', 'meta', 'targets'))
   local merged, n = anchors or '', select(2, string.gsub(anchors or '', '%S+', ''))
   for host in string.gmatch(options.anchors or '', '%S+') do
     if n < 64 and not string.find(' ' .. merged .. ' ', ' ' .. host .. ' ', 1, true) then
@@ -38,6 +39,7 @@ local function change_options(run)
   end
   options.anchors = merged
   if meta and meta ~= '' then options.meta = meta end
+  if targets and options.targets == '' then options.targets = targets end
   set_options(run)
 end
 

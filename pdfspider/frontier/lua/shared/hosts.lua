@@ -1,0 +1,92 @@
+-- Host gates.
+
+local HOST_FIELDS = {'last', 'gap', 'delay', 'cap', 'fcap', 'crawl', 'until', 'turn', 'auto', 'robots', 'starting', 'trouble'}
+local WELL = {fails = 0, rest = 0, opened = 0, since = 0, down = 0}
+
+local function trouble_of(text)
+  if not text then return WELL end
+  local fails, rest, opened, since, down = string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+  return {fails = int(fails), rest = int(rest), opened = int(opened), since = int(since), down = int(down)}
+end
+
+local function host_of(hid)
+  local values = call('HMGET', P .. 'host:' .. hid, unpack(HOST_FIELDS))
+  local host = {}
+  for i, field in ipairs(HOST_FIELDS) do host[field] = int(values[i]) end
+  host.robots, host.starting, host.trouble = values[10], values[11], trouble_of(values[12])
+  host.cap = math.max(host.cap, 1)
+  host.allowed = host.cap
+  if host.fcap > 0 then host.cap = math.min(host.cap, host.fcap) end
+  if host.trouble.opened > 0 then host.cap = 1 end
+  host.pause = math.max(host.delay, host.crawl, host.auto)
+  return host
+end
+
+local function due_at(host)
+  local last, gap = math.max(host.last, boot), math.max(host.gap, host.pause)
+  return math.max(gap > 0 and last + gap or 0, host['until'])
+end
+
+-- Whether the host may be asked at all: one with a start that was not reported yet may be asked later than planned, and
+-- then the next start would come too soon. A breaker that is not closed lets one through at a time.
+local function is_open(hid, host)
+  return not host.robots and not (host.starting and host.gap > 0)
+    and call('SCARD', P .. 'host:' .. hid .. ':flight') < host.cap
+end
+
+-- Puts the host where lease finds it at its next start, or takes it out while it has no work or is not open.
+-- A host that waits already is not moved back unless it was just looked at (again).
+local function schedule(hid, at, again)
+  if call('EXISTS', P .. 'host:' .. hid .. ':jobs') == 0 then
+    call('ZREM', P .. 'hosts', hid)
+    call('PEXPIRE', P .. 'host:' .. hid, HOST_KEPT)
+    return
+  end
+  local host = host_of(hid)
+  if not is_open(hid, host) then
+    call('ZREM', P .. 'hosts', hid)
+  else
+    local score = str(math.max(at or 0, due_at(host), now))
+    if again then call('ZADD', P .. 'hosts', score, hid) else call('ZADD', P .. 'hosts', 'LT', score, hid) end
+  end
+end
+
+local function limits(hid)
+  local runs = call('ZRANGE', P .. 'host:' .. hid .. ':jobs', 0, 63)
+  local delay, cap
+  for _, run in ipairs(runs) do
+    local job = job_of(run)
+    if job then
+      delay = math.max(delay or 0, job.delay)
+      cap = math.min(cap or job.cap, job.cap)
+    end
+  end
+  if delay then call('HSET', P .. 'host:' .. hid, 'delay', str(delay), 'cap', str(cap)) end
+end
+
+local function tighten(hid, job)
+  local host = host_of(hid)
+  call('HSET', P .. 'host:' .. hid, 'delay', str(math.max(host.delay, job.delay)),
+    'cap', str(math.min(host.allowed, job.cap)))
+end
+
+-- The run's queue at the host takes part in the turns, unless it was taken out of them.
+local function attach(hid, job)
+  local turns, hosts = P .. 'host:' .. hid .. ':jobs', P .. 'job:' .. job.run .. ':hosts'
+  if job.state == 'paused' and call('SISMEMBER', P .. 'job:' .. job.run .. ':parked', hid) == 1 then
+    call('SADD', hosts, hid)
+    return
+  end
+  if call('ZADD', turns, 'NX', int(call('HGET', P .. 'host:' .. hid, 'turn')), job.run) == 0 then return end
+  call('SADD', hosts, hid)
+  call('PERSIST', P .. 'host:' .. hid)
+  if call('ZCARD', turns) <= 64 then limits(hid) else tighten(hid, job) end
+end
+
+local function detach(hid, run)
+  local turns = P .. 'host:' .. hid .. ':jobs'
+  call('ZREM', turns, run)
+  call('SREM', P .. 'job:' .. run .. ':hosts', hid)
+  local others = call('ZCARD', turns)
+  if others > 0 and others <= 64 then limits(hid) end
+end

@@ -1,0 +1,56 @@
+-- Jobs: read once per script, counters written back together by flush_jobs.
+
+local JOB_FIELDS = {'state', 'sealed', 'queued', 'delayed', 'leased', 'leased_pages', 'max_pages', 'max_documents',
+  'c:p', 'c:d', 'robots', 'delay', 'cap', 'level', 'split', 'seen', 'seq', 'name'}
+local TEXT = {state = true, name = true}
+local jobs = {}
+
+local function job_of(run)
+  local job = jobs[run]
+  if job then return job end
+  local values = call('HMGET', P .. 'job:' .. run, unpack(JOB_FIELDS))
+  if not values[1] then return nil end
+  job = {run = run, changed = {}}
+  for i, field in ipairs(JOB_FIELDS) do
+    job[field] = TEXT[field] and values[i] or int(values[i])
+  end
+  job.cap = math.max(job.cap, 1)
+  jobs[run] = job
+  return job
+end
+
+local function count(job, field, n)
+  job[field] = (job[field] or 0) + n
+  job.changed[field] = (job.changed[field] or 0) + n
+end
+
+local function is_empty(job) return job.queued + job.delayed + job.leased == 0 end
+
+local function owe_answer(run, transport, name, state)
+  call('XADD', P .. 'owed:' .. transport, '*', 'run', run, 'job', name, 'state', state)
+end
+
+local function finish(job, retention)
+  local key = P .. 'job:' .. job.run
+  job.state = job.state == 'cancelled' and 'cancelled' or 'finished'
+  call('HSET', key, 'state', job.state, 'finished', str(now))
+  call('ZADD', P .. 'finished', str(now + retention), job.run)
+  call('XADD', P .. 'events', 'MAXLEN', '~', 10000, '*', 'event', job.state, 'job', job.name, 'run', job.run)
+  for transport in string.gmatch(call('HGET', key, 'masters') or '', '%S+') do
+    owe_answer(job.run, transport, job.name, job.state)
+  end
+end
+
+local function flush_jobs()
+  for run, job in pairs(jobs) do
+    for field, n in pairs(job.changed) do
+      if n ~= 0 then call('HINCRBY', P .. 'job:' .. run, field, str(n)) end
+    end
+    job.changed = {}
+    local open = job.state == 'running' or job.state == 'paused'
+    if is_empty(job) and (job.sealed == 1 and open or job.state == 'cancelling') then
+      if job.state == 'cancelling' then job.state = 'cancelled' end
+      finish(job, int(call('HGET', P .. 'job:' .. run, 'retention')))
+    end
+  end
+end

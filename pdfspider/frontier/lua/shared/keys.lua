@@ -1,0 +1,52 @@
+-- Keys and constants. What is in this directory stands in front of every script, in the order that scripts.py gives.
+--
+-- Keys (all under the tag {pdfs}; hosts are 16 hex digits of a hash, jobs are the numbers of their runs):
+--   meta                     HASH  run_id, time, shift, boot, hold, lease: the clock (see below); epoch: changes when
+--                                  something may have been forgotten; token, run: the last ones given; drain: the
+--                                  worker that is asked to finish what it holds; store, database: their ids; synced: written so
+--                                  that its way to the disk can be waited for
+--   jobs                     HASH  job name -> its newest run
+--   job:RUN                  HASH  options, state and counters; c:CODE counts an outcome class
+--   job:RUN:hosts            SET   hosts at which the run has a queue
+--   job:RUN:parked           SET   those of them that were taken out of the turns while the run is paused
+--   seen:RUN:N               HASH  fingerprint -> state, one bucket of many (see seen_*)
+--   q:HOST:RUN               ZSET  the queue of one run at one host (see queue scores)
+--   host:HOST                HASH  the gate: last start (planned or reported) and the gap that was in force then; delay,
+--                                  cap, crawl: what jobs and robots.txt ask for; fcap: the least cap of the leases that
+--                                  are out; until: to be left alone; turn: how many leases it has given;
+--                                  starting, robots: tokens of the starts that were not reported yet and of the
+--                                  robots lease that is out; trouble: see hear; auto: the delay that its latency asks for
+--   host:HOST:jobs           ZSET  runs with work at the host by their turn
+--   host:HOST:flight         SET   tokens of the leases that may be fetching there
+--   hosts                    ZSET  hosts with work and a free slot by the time (ms) of their next start
+--   workers                  ZSET  workers by deadline (ms)
+--   worker:W                 HASH  token -> lease record
+--   worker:W:calls           HASH  the last answers, for a call that is sent again
+--   taking:W                 LIST  start URLs that the worker has claimed and not yet submitted
+--   solo                     ZSET  members that expired twice, by the time (ms) at which to look at them: leased to a
+--                                  worker that holds nothing else
+--   chores                   SET   runs with queues to drop or to bring back, in bounded steps
+--   breakers                 ZSET  hosts whose breaker is not closed, by the time (ms) at which they are forgotten
+--   finished                 ZSET  finished runs by the time (ms) at which their keys go
+--   garbage                  LIST  seen buckets to remove: RUN, number of buckets
+--   robots:ORIGIN            HASH  a robots.txt: body or failure; expires
+--   pages:RUN                HASH  host -> pages that the run has taken of it, while workers count them; expires
+--   events                   STREAM one entry per finished run
+--   tasks:RUN:TRANSPORT      HASH  the masters' messages that wait for the run's end: key -> what the answer needs
+--   unanswered               SET   RUN:TRANSPORT of these
+--   owed:TRANSPORT           STREAM one entry per run that has ended and is to be answered; gone when that is done
+--   answered:RUN:TRANSPORT   HASH  the masters' own part of answers that can be asked for again; expires
+--
+-- A queue member is fingerprint (8 bytes) .. kind (d|p) .. verdict (class code or -) .. deliveries .. expiries ..
+-- payload. Queue scores: documents first, then pages, each by priority, depth, arrival; delayed members stand
+-- behind them by the time at which they may go.
+
+local P = '{pdfs}:'
+local call = redis.call
+local PAGES, DELAYED = 2^50, 2^52
+local HEADER = 12
+local ALONE_AFTER = 2 -- expiries after which a member is leased alone
+local HOST_KEPT = 86400000 -- ms; robots rules are not kept longer, for the host holds their crawl delay
+
+local function int(value) return tonumber(value) or 0 end
+local function str(number) return string.format('%.0f', number) end
