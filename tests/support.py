@@ -191,6 +191,10 @@ class Fleet:
         (job,) = self.status()["jobs"].values()
         return dict(job)
 
+    def done(self) -> int:
+        """URLs that have come to their end, whether there is a job yet or not."""
+        return sum(job["done"] for job in self.status()["jobs"].values())
+
     def starts(self) -> list[Start]:
         """Every request that any worker sent."""
         return sorted(start for worker in self.workers for start in worker.starts())

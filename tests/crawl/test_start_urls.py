@@ -55,7 +55,7 @@ def standing(fleet: Fleet, server: Hostile) -> Worker:
     worker = fleet.start()
     fleet.push(server.url("/0"))
     until(lambda: "/0.pdf" in server.paths())
-    until(lambda: fleet.job()["done"] == 2)
+    until(lambda: fleet.done() == 2)
     return worker
 
 
@@ -98,7 +98,7 @@ def test_what_makes_no_sense_is_set_aside_and_the_rest_goes_on(fleet: Fleet, ser
         assert letter["reason"]
         assert reason in letter["reason"]
     until(lambda: {f"/{n}.pdf" for n in range(1, len(BAD) + 1)} <= set(server.paths()))
-    until(lambda: fleet.job()["done"] == 2 * len(BAD) + 2)
+    until(lambda: fleet.done() == 2 * len(BAD) + 2)
     with fleet.client() as client:
         assert not client.exists("pdfs:start_urls")
         assert not client.keys("{pdfs}:taking:*")

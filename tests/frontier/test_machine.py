@@ -233,7 +233,7 @@ def test_random_histories_end_as_the_model_says(server: Server, monkeypatch: pyt
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=19,
+            max_examples=26,
             stateful_step_count=20,
             deadline=None,
             derandomize=True,

@@ -68,7 +68,7 @@ def test_start_urls_wait_for_room(servers: Servers, fleets: Fleets) -> None:
         fleet = fleets(redis.url)
         (worker,) = fleet.stand(1)
         fleet.push(server.site.document_url(0))
-        until(lambda: fleet.job()["done"] == 1)
+        until(lambda: fleet.done() == 1)
         fill(redis, 2)
         until(lambda: FULL in worker.output)
         redis.call("CONFIG", "SET", "maxmemory", 0)
@@ -76,7 +76,7 @@ def test_start_urls_wait_for_room(servers: Servers, fleets: Fleets) -> None:
         fill(redis, 2)
         time.sleep(1)
         redis.call("CONFIG", "SET", "maxmemory", 0)
-        until(lambda: fleet.job()["done"] == 2)
+        until(lambda: fleet.done() == 2)
         worker.dismiss()
         assert fleet.rejected() == []
     fleet.audit()
