@@ -27,7 +27,7 @@ test: $(VENV)/.requirements-test.txt debian ## check style and types, run all te
 	@$(VENV)/bin/ruff check --quiet
 	@$(VENV)/bin/ruff format --check --quiet
 	@$(VENV)/bin/mypy
-	@$(VENV)/bin/pytest -p no:cacheprovider --numprocesses $(PROCESSES) --dist loadfile $(value ARGS)
+	@$(VENV)/bin/pytest -p no:cacheprovider --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(value ARGS)
 
 faults: $(VENV)/.requirements-test.txt debian ## injure crawls for an hour and audit what becomes of them [ARGS="--minutes 10"]
 	@$(VENV)/bin/python -m tests.faults $(value ARGS)
