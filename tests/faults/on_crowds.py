@@ -66,6 +66,10 @@ class Watch:
         self._stop.set()
         self._thread.join()
 
+    def look_a_last_time(self) -> None:
+        self.close()
+        self._look()
+
     def _run(self) -> None:
         while not self._stop.wait(0.02):
             try:
@@ -118,6 +122,7 @@ class SmallJobs(on_workers.Trapped):
 
     def contradictions(self) -> list[str]:
         """Runs whose end came early, twice, never, or was not the end."""
+        self.watch.look_a_last_time()
         announced = {finish.job: finish for finish in self.watch.finishes}
         notes = [] if len(announced) == len(self.watch.finishes) else ["the end of a run was announced twice"]
         notes += [f"the end of {name} was not announced" for name in self.names if name not in announced]
