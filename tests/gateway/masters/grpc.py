@@ -40,6 +40,7 @@ class GrpcMaster(Master):
         )
         self.stub = MastersStub(self._channel)
         self._submitting: list[threading.Thread] = []
+        self._closing = threading.Event()
         self._open: list[str] = []
         self._results: list[dict[str, Any]] = []
         self._rejects: list[dict[str, Any]] = []
@@ -71,13 +72,14 @@ class GrpcMaster(Master):
         """There is none."""
 
     def close(self) -> None:
+        self._closing.set()
         for thread in self._submitting:
             thread.join()
         self._channel.close()
 
     def _submit(self, *messages: str) -> None:
         open_ones = {message: parsed for message in messages if (parsed := self._parse(message))}
-        while open_ones:
+        while open_ones and not self._closing.is_set():
             sent = list(open_ones)
             try:
                 for answer in self.stub.SubmitMany(_each(open_ones.copy()), metadata=CREDENTIALS):

@@ -5,7 +5,7 @@ import os
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
 from tests.gateway.masters.base import Master
 
@@ -35,11 +35,11 @@ class KafkaMaster(Master):
         self._session = SESSIONS["real" if real else "mock"]
         self.group = f"pdfspider{suffix}"
         self._consumer = Consumer(
-            {"bootstrap.servers": self.broker, "group.id": f"masters{suffix}", "auto.offset.reset": "earliest"}
+            {"bootstrap.servers": self.broker, "group.id": f"masters{suffix}", "enable.auto.commit": False}
         )
-        for topic in self.topics.values():
-            self._producer.list_topics(topic, timeout=10)  # it is made by that
-        self._consumer.subscribe([self.topics["results"], self.topics["rejects"]])
+        partitions = {topic: self._partitions(topic) for topic in self.topics.values()}
+        # Assigned, not subscribed: to leave a group may wait for the mock's coordinator for ever.
+        self._consumer.assign(partitions[self.topics["results"]] + partitions[self.topics["rejects"]])
         self.keys: dict[str, str] = {}
         """Ids of the results by their keys."""
         self._read: dict[str, list[dict[str, Any]]] = {topic: [] for topic in self.topics.values()}
@@ -66,6 +66,11 @@ class KafkaMaster(Master):
 
     def close(self) -> None:
         self._consumer.close()
+
+    def _partitions(self, topic: str) -> list[TopicPartition]:
+        """All from their beginning; the topic is made by asking for it."""
+        found = self._producer.list_topics(topic, timeout=10).topics[topic].partitions
+        return [TopicPartition(topic, number, OFFSET_BEGINNING) for number in found]
 
     def _broker(self) -> str:
         (broker,) = self._producer.list_topics(timeout=10).brokers.values()
