@@ -12,6 +12,9 @@ ifeq ($(MAKECMDGOALS)$(URL),crawl)
 $(error Which site? make crawl URL=https://example.org/ [ARGS="-a depth=2 -s DOWNLOAD_DELAY=1"])
 endif
 
+# Set to nothing, it lets Python keep what it compiled: tests and benchmarks start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
+
 # Tests wait more than they work: one process more than the least machine has cores.
 PROCESSES ?= 3
 

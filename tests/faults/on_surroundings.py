@@ -81,7 +81,7 @@ class ObjectStore(World):
 class OnPostgres(World):
     """Its database is a PostgreSQL server; a worker that is started while that is down refuses."""
 
-    excuses = ("Cannot use the database",)
+    excuses = (*World.excuses, "Cannot use the database")
 
     def _open(self) -> None:
         self.postgres = Postgres()

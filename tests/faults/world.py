@@ -82,8 +82,8 @@ class World:
 
     settings: ClassVar[dict[str, Any]] = {}
     paces: ClassVar[tuple[Pace, ...]] = PACES
-    excuses: ClassVar[tuple[str, ...]] = ()
-    """What a worker says that may end by itself."""
+    excuses: ClassVar[tuple[str, ...]] = ("no Redis at",)
+    """What a worker says that may end by itself: as when it is started while Redis is away."""
 
     def __init__(self, directory: Path, seed: int, scale: Scale) -> None:
         self.random = random.Random(seed)
