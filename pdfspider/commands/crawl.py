@@ -34,7 +34,8 @@ FAILED = ("refused", "failed", "")
 class Command(crawl.Command):
     """Scrapy's own command, with errors that can be read and a log that says what matters."""
 
-    _reason = ""
+    _reason: str | None = None
+    """Why the spider was closed; empty while it is open, None before."""
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         super().process_options(args, opts)
@@ -65,6 +66,7 @@ class Command(crawl.Command):
     def _work(self, spider: type[Spider], arguments: dict[str, str]) -> None:
         assert self.crawler_process
         crawler = self._create_crawler(spider)
+        crawler.signals.connect(self._note_opening, signals.spider_opened)
         crawler.signals.connect(self._note, signals.spider_closed)
         started: Any = self.crawler_process.crawl(crawler, **arguments)
         if isinstance(started, asyncio.Future):
@@ -72,6 +74,9 @@ class Command(crawl.Command):
         self.crawler_process.start()
         if self.crawler_process.bootstrap_failed or self._reason in FAILED:
             self.exitcode = 1
+
+    def _note_opening(self) -> None:
+        self._reason = ""
 
     def _note(self, reason: str) -> None:
         self._reason = reason

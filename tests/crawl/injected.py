@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 from scrapy.exceptions import DropItem, IgnoreRequest
@@ -36,6 +37,13 @@ class StartLog:
 class _Bare(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return record.getMessage().removeprefix("start ")
+
+
+class StoppedAtOnce:
+    """An extension: asks the process to end before its spider is open."""
+
+    def __init__(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Unlucky(Exception):  # noqa: N818

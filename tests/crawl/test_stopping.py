@@ -14,7 +14,7 @@ from bench.server import serve
 from bench.site import Site
 from pdfspider.crawl.feeder import end
 from tests.crawl.hostile import Request, document, hostile, page, reply
-from tests.support import Fleet, until
+from tests.support import INJECTED, Fleet, until
 
 GRACE = 1
 SLACK = 2
@@ -76,6 +76,13 @@ def test_an_idle_worker_ends_at_once(fleet: Fleet) -> None:
     worker.send(signal.SIGTERM)
     assert worker.wait() == 0, worker.output
     assert time.monotonic() - asked < SLACK
+    assert fleet.status()["workers"] == {}
+
+
+def test_a_worker_that_has_not_begun_ends_as_well(fleet: Fleet) -> None:
+    worker = fleet.start(EXTENSIONS={f"{INJECTED}.StoppedAtOnce": 0})
+    assert worker.wait() == 0
+    assert worker.output == ""
     assert fleet.status()["workers"] == {}
 
 
