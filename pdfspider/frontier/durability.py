@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from pdfspider.batching import Batcher
-from pdfspider.frontier.frontier import PREFIX
+from pdfspider.frontier.scripts import PREFIX
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

@@ -13,26 +13,25 @@ from redis.exceptions import RedisError
 from pdfspider.batching import Batcher
 from pdfspider.exceptions import ForeignStoreError, JobNotFound, LeaseLost
 from pdfspider.frontier.connection import may_pass
-from pdfspider.frontier.entries import Entry
 from pdfspider.frontier.gates import Gates
-from pdfspider.frontier.jobs import Job, JobOptions, job_name, status_of
+from pdfspider.frontier.jobs import JobOptions, job_name
 from pdfspider.frontier.known import Known
-from pdfspider.frontier.leases import Ending, Grant, Lease, LeaseKind
-from pdfspider.frontier.scripts import Scripts
+from pdfspider.frontier.leases import Ending, Grant, Lease, ago
+from pdfspider.frontier.scripts import PREFIX, Scripts
+from pdfspider.frontier.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from redis.asyncio import Redis
 
+    from pdfspider.frontier.entries import Entry
     from pdfspider.frontier.jobs import Task
 
-PREFIX = "{pdfs}:"
 PAGES_KEPT = 30 * 24 * 3600
 """Seconds after the last page of a run that was counted."""
 LINKS_PER_CALL = 512
 ASK_AGAIN = -2
-JOBS_KNOWN = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +43,7 @@ class Submitted:
     revived: int
 
 
-@dataclass(frozen=True, slots=True)
-class RobotsRecord:
-    """A host's robots.txt as the fleet knows it; ``failure`` is the class code that its URLs end in, if any."""
-
-    body: bytes
-    failure: str
-
-
-class Frontier:
+class Frontier(View):
     """One worker's access to the frontier (or a command's, which leases nothing).
 
     ``lease_seconds`` is how long a lease lasts unless it is renewed; ``ahead`` how far ahead of its start a URL may be
@@ -72,7 +63,7 @@ class Frontier:
         alone: bool = False,
         clock: Callable[[], int] | None = None,
     ) -> None:
-        self.redis: Any = redis  # its replies are bytes, which redis-py's types leave open
+        super().__init__(redis)
         self.nonce = secrets.token_hex(4)
         self.worker = worker or f"command-{self.nonce}"
         self.lease_seconds = lease_seconds
@@ -89,7 +80,6 @@ class Frontier:
         self._commit = Batcher(self._send_commits, weigh=lambda ending: 1 + len(ending.links))
         self._release = Batcher(self._send_releases)
         self._submit: Batcher[Sequence[Any], Any] = Batcher(self._send_submits, weigh=lambda call: 1 + len(call[4]))
-        self._jobs: dict[int, Job] = {}
         self._calls = 0
 
     @property
@@ -147,58 +137,6 @@ class Frontier:
             raise JobNotFound(f"there is no job {name!r}")
         return str(state.decode())
 
-    async def run_of(self, name: str) -> int:
-        """The newest run of a job. Raises JobNotFound."""
-        run = await self.redis.hget(f"{PREFIX}jobs", job_name(name))
-        if run is None:
-            raise JobNotFound(f"there is no job {name!r}")
-        return int(run)
-
-    async def job(self, run: int) -> Job:
-        """A run by its number, remembered. Raises JobNotFound."""
-        if run not in self._jobs:
-            if len(self._jobs) >= JOBS_KNOWN:
-                self._jobs.clear()
-            raw = await self.redis.hgetall(f"{PREFIX}job:{run}")
-            if not raw:
-                raise JobNotFound(f"run {run} is gone")
-            self._jobs[run] = Job.from_hash(run, raw)
-        return self._jobs[run]
-
-    async def jobs(self) -> AsyncIterator[tuple[str, dict[str, Any]]]:
-        """Name and status of every job in the frontier."""
-        async for name, run in self.redis.hscan_iter(f"{PREFIX}jobs", count=500):
-            raw = await self.redis.hgetall(f"{PREFIX}job:{int(run)}")
-            if raw:
-                yield name.decode(), status_of({**raw, b"run": run})
-
-    async def status(self) -> dict[str, Any]:
-        """Jobs, hosts and workers, as ``scrapy status --json`` prints them."""
-        jobs = {name: status async for name, status in self.jobs()}
-        workers = [(name, await self.redis.hlen(f"{PREFIX}worker:{name}")) async for name in self.workers()]
-        return {
-            "jobs": dict(sorted(jobs.items())),
-            "hosts": {
-                "waiting": await self.redis.zcard(f"{PREFIX}hosts"),
-                "breakers_open": await self.redis.zcard(f"{PREFIX}breakers"),
-            },
-            "workers": {name: {"leases": leases} for name, leases in workers},
-        }
-
-    async def status_of_run(self, run: int) -> dict[str, Any] | None:
-        """The status of one run, with the number of its ``hosts`` and of all ``workers``; None where it is gone."""
-        async with self.redis.pipeline(transaction=False) as pipe:
-            pipe.hgetall(f"{PREFIX}job:{run}")
-            pipe.scard(f"{PREFIX}job:{run}:hosts")
-            pipe.zcard(f"{PREFIX}workers")
-            raw, hosts, workers = await pipe.execute()
-        return {**status_of({**raw, b"run": str(run).encode()}), "hosts": hosts, "workers": workers} if raw else None
-
-    async def workers(self) -> AsyncIterator[str]:
-        """Names of the workers that may hold leases."""
-        for name in await self.redis.zrange(f"{PREFIX}workers", 0, -1):
-            yield name.decode()
-
     async def check_identity(self, kind: str, identity: str, what: str) -> None:
         """Holds the id of the document store or the database; raises ForeignStoreError for any other one."""
         await self.redis.hsetnx(f"{PREFIX}meta", kind, identity)
@@ -222,7 +160,7 @@ class Frontier:
             int(self.lease_seconds * 1000),
             int(self._ahead * 1000),
             str(watched or ""),
-            _ago(self._alone_since),
+            ago(self._alone_since),
             *self._gates.lease_rules(),
         )
         answer, sent = await self._persist("lease", *arguments)
@@ -230,7 +168,7 @@ class Frontier:
         if answer[4]:
             self._prolong(sent)
         self.known.at_epoch(answer[0])
-        leases = [self._lease(values, time.monotonic()) for values in answer[5:]]
+        leases = [Lease.unpack(values, time.monotonic()) for values in answer[5:]]
         wait = answer[1] / 1000 if answer[1] >= 0 else None
         return Grant(answer[0], wait, bool(answer[2]), answer[3].decode(), leases)
 
@@ -252,12 +190,12 @@ class Frontier:
 
     async def started(self, lease: Lease) -> None:
         """Reports the start of a lease that asks for it."""
-        await self._scripts("started", self.worker, lease.token, _ago(lease.started_at))
+        await self._scripts("started", self.worker, lease.token, ago(lease.started_at))
 
     async def permit(self, lease: Lease) -> float:
         """Seconds to wait before a further request under this lease may start. Raises LeaseLost."""
         while True:
-            wait, _ = await self._persist("permit", self.worker, lease.token, _ago(lease.started_at))
+            wait, _ = await self._persist("permit", self.worker, lease.token, ago(lease.started_at))
             if wait == ASK_AGAIN:
                 await asyncio.sleep(0.02)
             elif wait < 0:
@@ -291,12 +229,6 @@ class Frontier:
             pipe.expire(key, PAGES_KEPT)
             return int((await pipe.execute())[0])
 
-    async def memory(self) -> float:
-        """How much of its ``maxmemory`` Redis uses: 1 is all of it; 0 where there is no limit."""
-        info = await self.redis.info("memory")
-        limit = int(info.get("maxmemory", 0))
-        return int(info["used_memory"]) / limit if limit else 0.0
-
     async def leave(self) -> None:
         """Ends this worker's part in the frontier; a lease that it still has is available to others at once."""
         await self._commit.close()
@@ -306,17 +238,12 @@ class Frontier:
 
     # Robots
 
-    async def robots(self, origin_key: str) -> RobotsRecord | None:
-        """The robots.txt of an origin (by the SHA-1 of its text), if the fleet knows it."""
-        body, failure = await self.redis.hmget(f"{PREFIX}robots:{origin_key}", "body", "failure")
-        return None if body is None else RobotsRecord(body, (failure or b"").decode())
-
     async def commit_robots(
         self, lease: Lease, *, body: bytes = b"", crawl_delay: float = 0.0, ttl: float, failure: str = ""
     ) -> None:
         """Ends a robots lease with what the fleet has to know. Raises LeaseLost."""
-        milliseconds = (_ago(lease.started_at), int(crawl_delay * 1000), int(ttl * 1000))
-        arguments = (self.worker, lease.token, *milliseconds, failure, body, _sign(lease), self._gates.rules())
+        milliseconds = (ago(lease.started_at), int(crawl_delay * 1000), int(ttl * 1000))
+        arguments = (self.worker, lease.token, *milliseconds, failure, body, lease.sign(), self._gates.rules())
         answer, _ = await self._persist("robots", *arguments)
         if answer == b"fenced":
             raise LeaseLost
@@ -369,48 +296,20 @@ class Frontier:
                     raise
                 await asyncio.sleep(0.5)
 
-    def _lease(self, values: Sequence[Any], received: float) -> Lease:
-        token, run, kind, start_in, report, deliveries, expiries, subject, payload, verdict, resting = values
-        kind = LeaseKind(kind.decode())
-        robots = kind is LeaseKind.ROBOTS
-        return Lease(
-            token=token.decode(),
-            run=int(run),
-            kind=kind,
-            starts_at=received + start_in / 1000,
-            report=bool(report),
-            deliveries=deliveries,
-            expiries=expiries,
-            entry=None if robots else Entry.unpack(payload, fingerprint=subject),
-            origin=subject.decode() if robots else "",
-            verdict=verdict.decode(),
-            resting=bool(resting),
-        )
-
     async def _send_commits(self, endings: list[Ending]) -> Sequence[bytes]:
-        values = [
-            (
-                ending.lease.token,
-                ending.code,
-                ending.dead,
-                _ago(ending.lease.started_at),
-                ending.size,
-                _sign(ending.lease),
-                [entry.link() for entry in ending.links],
-                bool(ending.code),
-            )
-            for ending in endings
-        ]
+        values = [ending.pack() for ending in endings]
+        answers: Sequence[bytes]
         answers, _ = await self._persist("commit", self.worker, self._call_id(), self._gates.rules(), *values)
-        return answers  # type: ignore[no-any-return]
+        return answers
 
     async def _send_releases(self, items: list[tuple[Lease, float, bool]]) -> Sequence[bytes]:
         values = [
-            (lease.token, int(delay * 1000), _ago(lease.started_at), _sign(lease), counted)
+            (lease.token, int(delay * 1000), ago(lease.started_at), lease.sign(), counted)
             for lease, delay, counted in items
         ]
+        answers: Sequence[bytes]
         answers, _ = await self._persist("release", self.worker, self._gates.rules(), *values)
-        return answers  # type: ignore[no-any-return]
+        return answers
 
     def _settle(self, answer: bytes, ending: Ending) -> None:
         if answer == b"epoch":
@@ -419,14 +318,3 @@ class Frontier:
         if answer != b"ok":
             raise LeaseLost
         self.known.add(ending.lease.run, (entry.url for entry in ending.links))
-
-
-def _ago(started_at: float | None) -> int:
-    """Milliseconds since a start, rounded so that the start is never taken to be earlier than it was."""
-    return -1 if started_at is None else max(int((time.monotonic() - started_at) * 1000) - 1, 0)
-
-
-def _sign(lease: Lease) -> tuple[str, int, int, bool]:
-    """What a lease showed of its host, as the scripts take it."""
-    latency = -1 if lease.latency is None else round(lease.latency * 1000)
-    return lease.shown.value, int(lease.hold * 1000), latency, lease.usual

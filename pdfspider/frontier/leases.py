@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pdfspider.frontier.entries import Entry
 from pdfspider.frontier.gates import Shown
 
 if TYPE_CHECKING:
-    from pdfspider.frontier.entries import Entry
-
+    from collections.abc import Sequence
 
 LATEST_START = 2.0
 """Seconds after which a start that others wait for is given up; permit.lua waits a little longer than that."""
@@ -60,6 +61,31 @@ class Lease:
     def attempt(self) -> int:
         return self.deliveries + self.expiries + 1
 
+    @classmethod
+    def unpack(cls, values: Sequence[Any], received: float) -> Lease:
+        """The lease that the script granted, in an answer that came at ``received``."""
+        token, run, kind, start_in, report, deliveries, expiries, subject, payload, verdict, resting = values
+        kind = LeaseKind(kind.decode())
+        robots = kind is LeaseKind.ROBOTS
+        return cls(
+            token=token.decode(),
+            run=int(run),
+            kind=kind,
+            starts_at=received + start_in / 1000,
+            report=bool(report),
+            deliveries=deliveries,
+            expiries=expiries,
+            entry=None if robots else Entry.unpack(payload, fingerprint=subject),
+            origin=subject.decode() if robots else "",
+            verdict=verdict.decode(),
+            resting=bool(resting),
+        )
+
+    def sign(self) -> tuple[str, int, int, bool]:
+        """What it showed of its host, as the scripts take it."""
+        latency = -1 if self.latency is None else round(self.latency * 1000)
+        return self.shown.value, int(self.hold * 1000), latency, self.usual
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -84,3 +110,14 @@ class Ending:
     dead: bool
     size: int = 0
     links: list[Entry] = field(default_factory=list)
+
+    def pack(self) -> tuple[Any, ...]:
+        """As commit.lua takes it."""
+        lease, links = self.lease, [entry.link() for entry in self.links]
+        started = ago(lease.started_at)
+        return lease.token, self.code, self.dead, started, self.size, lease.sign(), links, bool(self.code)
+
+
+def ago(started_at: float | None) -> int:
+    """Milliseconds since a start, rounded so that the start is never taken to be earlier than it was; -1: never."""
+    return -1 if started_at is None else max(int((time.monotonic() - started_at) * 1000) - 1, 0)

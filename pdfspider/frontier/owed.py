@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redis.exceptions import ResponseError
 
-from pdfspider.frontier.frontier import PREFIX
+from pdfspider.frontier.scripts import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from redis.commands.core import AsyncScript
 
+PREFIX = "{pdfs}:"
+"""Of all keys of the frontier."""
 ROOM = "redis.call('DEL', '{pdfs}:none')\n"
 """Without memory Redis refuses a script at its first write, unless that frees memory. All go on but submit: what is
 out may end, and a worker stays known."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import RedisError
 
 from pdfspider.exceptions import InvalidInput
-from pdfspider.frontier.frontier import PREFIX
+from pdfspider.frontier.scripts import PREFIX
 from pdfspider.gateway.transport import TransportError
 
 if TYPE_CHECKING:

@@ -52,8 +52,7 @@ async def rig(server: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     """A frontier that is empty at first and in order at the end."""
     redis = connect(server.url)
     await redis.flushall()
-    clock = Clock()
-    monkeypatch.setattr("pdfspider.frontier.frontier.time", clock)
+    clock = Clock().install(monkeypatch)
     rig = Rig(server.url, redis, clock, [redis])
     yield rig
     try:

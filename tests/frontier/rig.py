@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import pytest
     from redis.asyncio import Redis
 
     from pdfspider.frontier.frontier import Submitted
@@ -77,6 +78,12 @@ class Clock:
     def __init__(self) -> None:
         self.redis_us = 1_800_000_000_000_000
         self.monotonic_us = 1_000_000_000
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> Clock:
+        """Makes it the clock that the frontier's own code reads."""
+        for module in ("frontier", "leases"):
+            monkeypatch.setattr(f"pdfspider.frontier.{module}.time", self)
+        return self
 
     def __call__(self) -> int:
         return self.redis_us

@@ -226,7 +226,7 @@ def _some_urls(chance: Random) -> list[str]:
 
 @pytest.mark.timeout(600)  # where a history fails, a short one that fails is looked for
 def test_random_histories_end_as_the_model_says(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pdfspider.frontier.frontier.time", Clock())
+    Clock().install(monkeypatch)
     steps: list[str] = []
     salt = 2**32 * (server.binary == bundled_binary())
     machine = type("HistoryOnServer", (History,), {"server": server, "steps": steps, "salt": salt})

@@ -36,8 +36,7 @@ class DurableRig(Rig):
 
 @pytest_asyncio.fixture
 async def durable(binary: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DurableRig]:
-    clock = Clock()
-    monkeypatch.setattr("pdfspider.frontier.frontier.time", clock)
+    clock = Clock().install(monkeypatch)
     with tempfile.TemporaryDirectory(prefix="redis-") as directory:
         server = Server(binary, Path(directory))
         server.start("--appendonly", "yes")
