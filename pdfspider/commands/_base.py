@@ -96,10 +96,7 @@ async def _do(work: Work, config: Config, url: str) -> None:
 def read_config(settings: BaseSettings | None) -> Config:
     """Raises ConfigurationError."""
     assert settings is not None
-    try:
-        return Config.from_settings(settings)
-    except (ValueError, TypeError, KeyError) as error:
-        raise ConfigurationError(f"a setting makes no sense: {error}") from None
+    return Config.from_settings(settings)
 
 
 def require_database(config: Config) -> None:

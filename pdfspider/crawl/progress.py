@@ -45,8 +45,7 @@ class Progress:
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler, self._worker = crawler, Worker.of(crawler)
-        self._interval = crawler.settings.getfloat("LOGSTATS_INTERVAL")
-        self._grace = self._worker.config.grace
+        self._interval, self._grace = self._worker.config.progress_interval, self._worker.config.grace
         self._terminal = Terminal(self._panel) if Terminal.is_there() else None
         self._figures = Figures(name="", state="starting")
         self._paces = Paces()

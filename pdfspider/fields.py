@@ -1,0 +1,74 @@
+"""How the fields of a dataclass are read from the settings: each says so where it is declared."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import TYPE_CHECKING, Any
+
+from pdfspider.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scrapy.settings import BaseSettings
+
+MOST = 1e12
+"""No number is larger: a size of a terabyte, a time of 30,000 years."""
+
+
+def read(reader: Callable[[BaseSettings], Any]) -> Any:
+    """A field that is what ``reader`` makes of the settings."""
+    return field(metadata={"reader": reader})
+
+
+def number(name: str, least: float = 0) -> Any:
+    return read(lambda settings: as_number(settings, name, least))
+
+
+def whole(name: str, least: int = 0) -> Any:
+    return read(lambda settings: as_whole(settings, name, least))
+
+
+def switch(name: str) -> Any:
+    return read(lambda settings: as_switch(settings, name))
+
+
+def as_number(settings: BaseSettings, name: str, least: float = 0) -> float:
+    """Raises ConfigurationError for what is none, or out of range."""
+    value = settings[name]
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"{name}={value!r} is not a number") from None
+    if not least <= found <= MOST:
+        raise ConfigurationError(f"{name}={value!r} is out of range: it must be from {least:g} to {MOST:g}")
+    return found
+
+
+def as_whole(settings: BaseSettings, name: str, least: int = 0) -> int:
+    """Raises ConfigurationError for what is none, or out of range; 1e9 is one."""
+    found = as_number(settings, name, least)
+    if not found.is_integer():
+        raise ConfigurationError(f"{name}={settings[name]!r} is not a whole number")
+    return int(found)
+
+
+def as_switch(settings: BaseSettings, name: str) -> bool:
+    """Raises ConfigurationError for what is neither true nor false."""
+    try:
+        return settings.getbool(name)
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"{name}={settings[name]!r} is neither True nor False") from None
+
+
+def as_words(settings: BaseSettings, name: str) -> tuple[str, ...]:
+    """What stands between commas."""
+    return tuple(word for each in settings.getlist(name) if (word := str(each).strip()))
+
+
+def as_mapping(settings: BaseSettings, name: str) -> dict[str, Any]:
+    """Raises ConfigurationError for what is no JSON object."""
+    try:
+        return dict(settings.getdict(name))
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"{name} is not a JSON object: {error}") from None
