@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,9 +31,12 @@ if TYPE_CHECKING:
 
     Work = Callable[[Frontier], Awaitable[None]]
 
+INTERRUPTED, CLOSED_PIPE = 130, 141
+"""Exit codes, as shells give them for SIGINT and SIGPIPE."""
 
-class OnFrontier:
-    """A command that does something with the frontier; to be mixed into a ScrapyCommand.
+
+class Ours:
+    """A command of ours; to be mixed into a ScrapyCommand.
 
     Whatever is the user's to put right is one line on standard error, and exit code 1.
     """
@@ -40,10 +44,26 @@ class OnFrontier:
     requires_project: ClassVar[bool] = True
     requires_crawler_process: ClassVar[bool] = False
     default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
-    creates: ClassVar[bool] = False
-    """Whether an embedded Redis that is not there yet is made."""
     settings: Settings | None
     exitcode: int
+
+    def act(self, config: Config, args: list[str], opts: argparse.Namespace) -> None:
+        """What the command does. Raises PdfSpiderError."""
+        raise NotImplementedError
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        for word in args:
+            if word.startswith("--"):
+                raise UsageError(f"there is no option {word}")
+        with _reporting(self):
+            self.act(read_config(self.settings), args, opts)
+
+
+class OnFrontier(Ours):
+    """A command that does something with the frontier."""
+
+    creates: ClassVar[bool] = False
+    """Whether an embedded Redis that is not there yet is made."""
 
     def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:
         """What is to be done, once all is checked that can be without a frontier. Raises PdfSpiderError."""
@@ -53,26 +73,28 @@ class OnFrontier:
         """There is no frontier yet."""
         raise ConfigurationError(f"nothing was ever crawled or submitted with DATA_DIR {config.data_dir}")
 
-    def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        with reporting(self):
-            config = read_config(self.settings)
-            work = self.plan(config, args, opts)
-            if config.redis_url is None and not self.creates and not (config.data_dir / "redis" / "version").exists():
-                self.when_nothing(config, opts)
-                return
-            with _redis_url(config) as url:
-                asyncio.run(_do(work, config, url))
+    def act(self, config: Config, args: list[str], opts: argparse.Namespace) -> None:
+        work = self.plan(config, args, opts)
+        if config.redis_url is None and not self.creates and not (config.data_dir / "redis" / "version").exists():
+            self.when_nothing(config, opts)
+            return
+        with _redis_url(config) as url:
+            asyncio.run(_do(work, config, url))
 
 
 @contextmanager
-def reporting(command: Any) -> Iterator[None]:
+def _reporting(command: Ours) -> Iterator[None]:
     """Around what a command does: what is the user's to put right becomes a line, and an exit code."""
     try:
         yield
-    except (PdfSpiderError, RedisError) as error:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        command.exitcode = CLOSED_PIPE
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python says so as it ends
+    except (PdfSpiderError, RedisError, OSError) as error:
         command.exitcode = complain(str(error))
     except KeyboardInterrupt:
-        command.exitcode = 130
+        command.exitcode = INTERRUPTED
 
 
 @contextmanager

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from scrapy import signals
 from scrapy.commands import crawl
 from scrapy.exceptions import UsageError
-from scrapy.settings import SETTINGS_PRIORITIES
+from scrapy.settings import SETTINGS_PRIORITIES, default_settings
 
 from pdfspider.commands._base import complain, invalid, read_config
 from pdfspider.crawl.params import Params
 from pdfspider.crawl.submission import read_seeds
 from pdfspider.exceptions import PdfSpiderError
+from pdfspider.fields import MOST, as_number, as_switch
 from pdfspider.spiders.pdfs import PdfSpider
 
 if TYPE_CHECKING:
@@ -42,6 +45,7 @@ class Command(crawl.Command):
         assert self.settings is not None
         if not isinstance(logging.getLevelName(str(self.settings["LOG_LEVEL"])), int):
             raise UsageError(f"there is no log level {self.settings['LOG_LEVEL']}", print_help=False)
+        _check_log(self.settings["LOG_FILE"])
         if self._is_quiet:
             logging.getLogger("scrapy.utils.log").addFilter(_matters)
 
@@ -88,6 +92,14 @@ class Command(crawl.Command):
         return (self.settings.getpriority("LOG_LEVEL") or 0) < SETTINGS_PRIORITIES["cmdline"]
 
 
+def _check_log(file: str | None) -> None:
+    try:
+        with Path(file or os.devnull).open("a"):
+            pass
+    except OSError as error:
+        raise UsageError(f"cannot write to the log {file}: {error.strerror}", print_help=False) from None
+
+
 def _matters(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING
 
@@ -109,6 +121,7 @@ def _problems(settings: BaseSettings, arguments: dict[str, str]) -> Iterator[str
             yield f"-a {name}: there is no such argument (there are {known})"
     try:
         config, params = read_config(settings), Params.model_validate(arguments)
+        _check_scrapys_own(settings)
         if "urls" in arguments and not params.urls:
             yield "-a urls: there is no URL in it"
         if params.due and not (params.urls or params.urls_file):
@@ -118,3 +131,14 @@ def _problems(settings: BaseSettings, arguments: dict[str, str]) -> Iterator[str
         yield from (f"-a {name}={value}: {text}" for name, value, text in invalid(error))
     except PdfSpiderError as error:
         yield str(error)
+
+
+def _check_scrapys_own(settings: BaseSettings) -> None:
+    """Raises ConfigurationError for one on the command line that is not what its default is: a number, or a switch."""
+    for name, default in vars(default_settings).items():
+        if settings.getpriority(name) != SETTINGS_PRIORITIES["cmdline"]:
+            continue
+        if isinstance(default, bool):
+            as_switch(settings, name)
+        elif isinstance(default, int | float):
+            as_number(settings, name, least=-MOST)

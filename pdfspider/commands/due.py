@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
 
-from pdfspider.commands._base import one_job, read_config, reporting, require_database, say
+from pdfspider.commands._base import Ours, one_job, require_database, say
 from pdfspider.crawl.due import visited
 from pdfspider.crawl.wording import counted, said_time
 from pdfspider.exceptions import JobNotFound
@@ -16,17 +16,12 @@ from pdfspider.records import Database
 
 if TYPE_CHECKING:
     import argparse
-    from typing import Any, ClassVar
 
     from pdfspider.config import Config
     from pdfspider.records.visits import Visits
 
 
-class Command(ScrapyCommand):
-    requires_project = True
-    requires_crawler_process = False
-    default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
-
+class Command(Ours, ScrapyCommand):
     def syntax(self) -> str:
         return "JOB"
 
@@ -36,17 +31,16 @@ class Command(ScrapyCommand):
     def long_desc(self) -> str:
         return "Show when each host of a job is due again, by what its runs have seen change there."
 
-    def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        with reporting(self):
-            job, config, now = one_job(args), read_config(self.settings), time.time()
-            require_database(config)
-            known = asyncio.run(_visited(config, job, int(now * 1000)))
-            if not known:
-                raise JobNotFound(f"the database has no run of a job {job!r}")
-            for host, visits in sorted(known.items(), key=lambda item: (item[1].due, item[0])):
-                say(_line(host, visits, now))
-            number = sum(visits.due <= now for visits in known.values())
-            say(f"{number:,} of {counted(len(known), 'host')} due")
+    def act(self, config: Config, args: list[str], opts: argparse.Namespace) -> None:
+        job, now = one_job(args), time.time()
+        require_database(config)
+        known = asyncio.run(_visited(config, job, int(now * 1000)))
+        if not known:
+            raise JobNotFound(f"the database has no run of a job {job!r}")
+        for host, visits in sorted(known.items(), key=lambda item: (item[1].due, item[0])):
+            say(_line(host, visits, now))
+        number = sum(visits.due <= now for visits in known.values())
+        say(f"{number:,} of {counted(len(known), 'host')} due")
 
 
 async def _visited(config: Config, job: str, at: int) -> dict[str, Visits]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
 
-from pdfspider.commands._base import only, read_config, reporting, say
+from pdfspider.commands._base import Ours, only, say
 from pdfspider.crawl.wording import counted
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.jobs import job_name
@@ -15,12 +15,10 @@ from pdfspider.records import export
 if TYPE_CHECKING:
     import argparse
 
+    from pdfspider.config import Config
 
-class Command(ScrapyCommand):
-    requires_project = True
-    requires_crawler_process = False
-    default_settings = {"LOG_ENABLED": False}  # noqa: RUF012 - declared by Scrapy
 
+class Command(Ours, ScrapyCommand):
     def syntax(self) -> str:
         return "[options] FILE.jsonl|FILE.csv|FILE.parquet"
 
@@ -31,11 +29,9 @@ class Command(ScrapyCommand):
         super().add_options(parser)
         parser.add_argument("--job", metavar="NAME", help="only those of this job")
 
-    def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        path = only(args, "one file")
-        with reporting(self):
-            job = job_name(opts.job) if opts.job else None
-            number = export(read_config(self.settings).database_url, path, job)
-            if job and not number:
-                raise InvalidInput(f"there are no captures of a job {job!r}: {path} is empty")
-            say(f"{counted(number, 'capture')} written to {path}")
+    def act(self, config: Config, args: list[str], opts: argparse.Namespace) -> None:
+        path, job = only(args, "one file"), job_name(opts.job) if opts.job else None
+        number = export(config.database_url, path, job)
+        if job and not number:
+            raise InvalidInput(f"there are no captures of a job {job!r}: {path} is empty")
+        say(f"{counted(number, 'capture')} written to {path}")

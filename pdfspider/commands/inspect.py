@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import read_config, reporting, require_database, say
+from pdfspider.commands._base import Ours, require_database, say
 from pdfspider.crawl.inspections import GROUP, UNAVAILABLE, InPlace, Inspections
 from pdfspider.crawl.wording import counted
 from pdfspider.documents.inspection.report import Status
@@ -29,11 +29,7 @@ INTERVAL = 10.0
 ALL = ""
 
 
-class Command(ScrapyCommand):
-    requires_project = True
-    requires_crawler_process = False
-    default_settings = {"LOG_ENABLED": False}  # noqa: RUF012 - declared by Scrapy
-
+class Command(Ours, ScrapyCommand):
     def syntax(self) -> str:
         return "[options]"
 
@@ -57,18 +53,16 @@ class Command(ScrapyCommand):
             help="those that were inspected before: all, or those with this status",
         )
 
-    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+    def act(self, config: Config, args: list[str], opts: argparse.Namespace) -> None:
         if args:
             raise UsageError(f"unexpected: {args[0]}")
-        with reporting(self):
-            config = read_config(self.settings)
-            job = job_name(opts.job) if opts.job else None
-            if opts.again not in (None, ALL, *Status):
-                raise InvalidInput(f"--again {opts.again}: there is no such status ({', '.join(Status)})")
-            require_database(config)
-            counts = asyncio.run(_inspect(config, self._copies(config), job, opts.again))
-            say(_summary(counts))
-            self.exitcode = 1 if counts[UNAVAILABLE] else 0
+        job = job_name(opts.job) if opts.job else None
+        if opts.again not in (None, ALL, *Status):
+            raise InvalidInput(f"--again {opts.again}: there is no such status ({', '.join(Status)})")
+        require_database(config)
+        counts = asyncio.run(_inspect(config, self._copies(config), job, opts.again))
+        say(_summary(counts))
+        self.exitcode = 1 if counts[UNAVAILABLE] else 0
 
     def _copies(self, config: Config) -> Copies:
         assert self.settings is not None

@@ -16,7 +16,7 @@ from pdfspider.discovery.rules import says_pdf
 from pdfspider.discovery.scope import Scope
 from pdfspider.discovery.urls import fingerprint, host_of
 from pdfspider.exceptions import InvalidInput, JobNotFound
-from pdfspider.frontier.entries import SCOPES, Entry
+from pdfspider.frontier.entries import DEEPEST, SCOPES, Entry
 from pdfspider.frontier.jobs import job_name
 from pdfspider.items import Outcome
 from pdfspider.records import Database
@@ -61,6 +61,8 @@ class Command(OnFrontier, ScrapyCommand):
             raise UsageError(f"unexpected: {args[0]}")
         job, outcome = job_name(opts.job) if opts.job else None, _outcome(opts.outcome)
         depth = config.depth if opts.depth is None else opts.depth
+        if not 0 <= depth <= DEEPEST:
+            raise InvalidInput(f"--depth {depth} is not between 0 and {DEEPEST}")
         require_database(config)
         revive = {each.code: "dead" if each.dead else "done" for each in ([outcome] if outcome else DEAD)}
 

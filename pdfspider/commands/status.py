@@ -70,7 +70,8 @@ def _show(status: dict[str, Any], *, classes: bool) -> None:
         console.print(_jobs(status["jobs"]))
     if classes:
         for job in status["jobs"].values():
-            console.print(_classes(job))
+            if job["classes"]:
+                console.print(_classes(job))
     leases = sum(worker["leases"] for worker in status["workers"].values())
     failing = status["hosts"]["breakers_open"]
     hosts = f"{counted(status['hosts']['waiting'], 'host')} waiting" + (f", {failing} failing" if failing else "")

@@ -5,13 +5,26 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from pdfspider.exceptions import InvalidInput
+from pdfspider.fields import MOST
+from pdfspider.frontier.entries import DEEPEST
+from pdfspider.frontier.jobs import job_name
 
 BETWEEN_URLS = re.compile(r"\s*,\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)|\s+")
 
 
 def _split(value: Any) -> Any:
     return [part for part in BETWEEN_URLS.split(value) if part] if isinstance(value, str) else value
+
+
+def _name(value: str) -> str:
+    try:
+        return job_name(value)
+    except InvalidInput as error:
+        raise PydanticCustomError("job", "{reason}", {"reason": str(error)}) from None
 
 
 class Params(BaseModel):
@@ -23,11 +36,13 @@ class Params(BaseModel):
         default_factory=list, description="URLs to begin with, separated by commas"
     )
     urls_file: str | None = Field(default=None, description="a file with one URL on each line")
-    job: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="name of the job")
-    depth: int | None = Field(default=None, ge=0, description="how many links deep to follow (default: DEPTH_LIMIT)")
+    job: Annotated[str, AfterValidator(_name)] | None = Field(default=None, description="name of the job")
+    depth: int | None = Field(
+        default=None, ge=0, le=DEEPEST, description="how many links deep to follow (default: DEPTH_LIMIT)"
+    )
     scope: Literal["host", "domain", "any"] = Field(
         default="host", description="where pages are followed; a link that says it is a PDF may lead out of it"
     )
     due: bool = Field(default=False, description="leave out hosts that are not due again yet")
-    max_pages: int = Field(default=0, ge=0, description="end after this many pages; 0: no limit")
-    max_documents: int = Field(default=0, ge=0, description="end after this many documents; 0: no limit")
+    max_pages: int = Field(default=0, ge=0, le=int(MOST), description="end after this many pages; 0: no limit")
+    max_documents: int = Field(default=0, ge=0, le=int(MOST), description="end after this many documents; 0: no limit")

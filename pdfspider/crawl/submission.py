@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pdfspider.crawl.due import those_due
 from pdfspider.discovery.urls import fingerprint, host_of, normalise
 from pdfspider.exceptions import ConfigurationError, InvalidInput
-from pdfspider.frontier.entries import Entry
+from pdfspider.frontier.entries import DEEPEST, Entry
 from pdfspider.frontier.jobs import JobOptions
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ SHOWN = 5
 def seed(url: str, *, depth: int = 0, scope: str = "host", priority: int = 0) -> Entry:
     """A seed that is to be followed ``depth`` links deep (0: without limit). Raises InvalidInput."""
     url = normalise(url)
+    if depth > DEEPEST:
+        raise InvalidInput(f"{depth} is no depth: it must be at most {DEEPEST}")
     return Entry(
         url=url,
         fingerprint=fingerprint(url),
@@ -60,7 +62,8 @@ def read_urls(params: Params) -> list[str]:
         try:
             lines = Path(params.urls_file).read_text("utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"cannot read urls_file {params.urls_file}: {error}") from error
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise ConfigurationError(f"cannot read urls_file {params.urls_file}: {reason}") from error
         urls += [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
         if not urls:
             raise InvalidInput(f"there is no URL in {params.urls_file}")

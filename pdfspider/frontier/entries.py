@@ -12,6 +12,8 @@ import msgpack
 from pdfspider.items import Hop
 
 SCOPES = ("host", "domain", "any")
+DEEPEST = 10**12
+"""No depth is larger, so that each can be packed."""
 
 HostCookies = tuple[str, tuple[tuple[str, str], ...]]
 """A host, and the names and values of its cookies."""

@@ -34,18 +34,20 @@ def test_scrapys_own_log_is_left_out_unless_asked_for(scrapy: Scrapy, site: Serv
 
 
 BAD_INPUT = {
-    "-a url=http://a.b/ -a max_page=3 -a depth=x -a scope=web": [
+    "-a url=http://a.b/ -a max_page=3 -a depth=x -a max_pages=99999999999999999999 -a scope=web": [
         "-a url: there is no such argument (there are urls, urls_file, job",
         "-a max_page: there is no such argument",
         "-a depth=x: input should be a valid integer",
         "-a scope=web: input should be 'host', 'domain' or 'any'",
+        "-a max_pages=99999999999999999999: input should be less than or equal to 1000000000000",
     ],
     "-a urls=": ["-a urls: there is no URL"],
     "-a urls=ftp://a.b/,http://a.b/,http://": ["'ftp://a.b/' is not a URL", "'http://' is not a URL"],
     "-a due=1 -a job=j": ["-a due: it needs urls or urls_file"],
     "-a urls_file=/nonexistent": ["cannot read urls_file /nonexistent"],
     "-s CONCURRENT_REQUESTS=many": ["CONCURRENT_REQUESTS='many' is not a number"],
-    "-s ROBOTSTXT_OBEY=perhaps": ["a setting makes no sense"],
+    "-s ROBOTSTXT_OBEY=perhaps": ["ROBOTSTXT_OBEY='perhaps' is neither True nor False"],
+    "-s CLOSESPIDER_TIMEOUT=soon -a job=j": ["CLOSESPIDER_TIMEOUT='soon' is not a number"],
 }
 
 
@@ -62,8 +64,11 @@ def test_bad_input_is_named_before_anything_begins(scrapy: Scrapy, data: Path) -
     assert not data.exists()
 
 
-def test_unknown_spider_and_log_level(scrapy: Scrapy) -> None:
+def test_unknown_spider_log_level_and_log(scrapy: Scrapy) -> None:
     unknown, level = scrapy("crawl", "pdf"), scrapy("crawl", "pdfs", "-L", "LOUD")
+    log = scrapy("crawl", "pdfs", "--logfile", "/proc/nowhere")
+    assert log.returncode == 2
+    assert "cannot write to the log /proc/nowhere" in log.stderr
     assert (unknown.returncode, unknown.stderr) == (1, "error: there is no spider 'pdf': did you mean pdfs?\n")
     assert level.returncode == 2
     assert "there is no log level LOUD" in level.stderr

@@ -30,6 +30,7 @@ BAD = {
     '{"url": "http://127.0.0.1/", "job": "no/such name"}': "job",
     '{"url": "http://127.0.0.1/", "depth": "three"}': "depth",
     '{"url": "http://127.0.0.1/", "depth": -1}': "depth",
+    '{"url": "http://127.0.0.1/", "depth": 99999999999999999999}': "depth",
     '{"url": "http://127.0.0.1/", "scope": "planet"}': "scope",
     '{"url": "http://127.0.0.1/", "priority": 1000000}': "priority",
     '{"url": "http://a\\ud800.example/"}': "",
