@@ -143,7 +143,8 @@ def one_job(args: list[str]) -> str:
 def invalid(error: ValidationError) -> Iterator[tuple[str, Any, str]]:
     """Name, value and what is wrong with it, for each argument that is not valid."""
     for item in error.errors():
-        message = item["msg"][:1].lower() + item["msg"][1:]
+        message = item["msg"].removeprefix("Value error, ")
+        message = message[:1].lower() + message[1:]
         yield str(item["loc"][0]), item["input"], message.removesuffix(", unable to parse string as an integer")
 
 

@@ -6,7 +6,6 @@ import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
-from pydantic_core import PydanticCustomError
 
 from pdfspider.exceptions import InvalidInput
 from pdfspider.fields import MOST
@@ -24,7 +23,7 @@ def _name(value: str) -> str:
     try:
         return job_name(value)
     except InvalidInput as error:
-        raise PydanticCustomError("job", "{reason}", {"reason": str(error)}) from None
+        raise ValueError(error) from None
 
 
 class Params(BaseModel):

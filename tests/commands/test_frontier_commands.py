@@ -65,7 +65,7 @@ def test_the_default_job_and_an_open_one_are_not_sealed(ours: Ours, tmp_path: Pa
 
 ERRORS = {
     "submit http://a.b/ ftp://a.b/ x": ["'ftp://a.b/' is not a URL", "'x' is not a URL"],
-    "submit http://a.b/ --job a/b --depth -1": ["--job a/b: ", "--depth -1: "],
+    "submit http://a.b/ --job a/b --depth -1": ["--job a/b: not a job name: 'a/b' (1 to 64", "--depth -1: "],
     "submit http://a.b/ --max-pages 1": ["the job default never ends"],
     "pause nobody": ["there is no job 'nobody'"],
     "status nobody": ["there is no job 'nobody'"],

@@ -1,0 +1,84 @@
+"""A Redis of the workers' own: a real `redis-server` on a private socket, shared by all who name the same directory.
+
+Four locks in that directory say who is there. They are `flock`s, so they end with the processes that hold them:
+
+start.lock       exclusive around every start and stop
+users.lock       shared, by every process between `EmbeddedRedis.start` and `EmbeddedRedis.stop`
+server.lock      by the redis-server itself, which inherits it: no second one ever opens the same append-only file
+supervisor.lock  by the supervisor, which brings a lost Redis back while there are users and stops it afterwards
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote
+
+from pdfspider.embedded.addresses import socket_path
+from pdfspider.embedded.locks import lock
+from pdfspider.embedded.server import START_PATIENCE, STOP_PATIENCE, Server
+from pdfspider.exceptions import EmbeddedRedisError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class EmbeddedRedis:
+    """One process's use of the Redis in `directory` (`DATA_DIR/redis`): the first starts it, the last one stops it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory.absolute()
+        self.alone = False
+        """Whether no other user was alive when this one came."""
+        self._membership: int | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        return f"unix://{quote(str(socket_path(self.directory)))}"
+
+    def start(self) -> str:
+        """The URL of a Redis that answers; raises EmbeddedRedisError."""
+        try:
+            if self._membership is None:
+                self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with lock(self.directory / "start.lock", patience=2 * START_PATIENCE):
+                    self._join(Server(self.directory))
+            return self.url
+        except (OSError, subprocess.SubprocessError) as error:
+            raise EmbeddedRedisError(f"{self.directory} cannot be used for the embedded Redis: {error}") from error
+
+    def stop(self) -> None:
+        """Leave; the last user stops Redis before this returns. Bounded: what fails here is left to the supervisor."""
+        if self._membership is None:
+            return
+        with suppress(OSError), lock(self.directory / "start.lock", patience=STOP_PATIENCE):
+            self._leave()
+            Server(self.directory).shut_down_if_unused()
+        self._leave()
+
+    def _join(self, server: Server) -> None:
+        self.alone = not server.has_users()
+        self._membership = os.open(self.directory / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        os.register_at_fork(after_in_child=self._leave)  # or a forked child would stay a user for as long as it lives
+        try:
+            fcntl.flock(self._membership, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            server.ensure_supervisor()  # first: whatever happens to this process, somebody stops Redis
+            server.ensure_running()
+        except BaseException:
+            self._leave()
+            raise
+
+    def _leave(self) -> None:
+        membership, self._membership = self._membership, None
+        if membership is not None:
+            os.close(membership)

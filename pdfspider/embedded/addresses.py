@@ -1,0 +1,44 @@
+"""Where the server's socket is, and whether anything answers there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from pdfspider.exceptions import EmbeddedRedisError
+
+LONGEST_SOCKET_PATH = 103
+"""Bytes; sun_path holds 108 on Linux and 104 elsewhere, a NUL included."""
+
+
+def socket_path(directory: Path) -> Path:
+    """Where clients find the socket: a short link to the directory leads to it if its own path is too long."""
+    path = directory / "redis.sock"
+    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+        return path
+    runtime = Path(tempfile.gettempdir(), f"pdfspider-{os.geteuid()}")
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    status = runtime.lstat()
+    if status.st_uid != os.geteuid() or not stat.S_ISDIR(status.st_mode) or status.st_mode & 0o077:
+        raise EmbeddedRedisError(f"{runtime} is not a directory of this user's alone; choose a shorter DATA_DIR.")
+    link = runtime / hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
+    if len(os.fsencode(link / path.name)) > LONGEST_SOCKET_PATH:
+        raise EmbeddedRedisError(f"{path} and {link / path.name} are too long for a socket; choose a shorter DATA_DIR.")
+    with suppress(FileExistsError):
+        link.symlink_to(directory)
+    return link / path.name
+
+
+def ask(path: Path) -> bytes:
+    """The answer to PING; nothing if there is none. A client of redis-py would try ten times over four seconds."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(1)
+        connection.connect(os.fsencode(path))
+        connection.sendall(b"PING\r\n")
+        return connection.recv(512)
+    return b""

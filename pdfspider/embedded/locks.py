@@ -1,0 +1,56 @@
+"""Locks that end with the processes that hold them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+STEP = 0.01
+"""Seconds between two looks at what is waited for."""
+
+
+@contextmanager
+def lock(path: Path, patience: float = 0) -> Iterator[int]:
+    """Hold a lock exclusively and give its descriptor; a process that inherits this holds the lock on.
+
+    Raises TimeoutError after `patience` seconds.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if not wait(lambda: _try_lock(descriptor), patience):
+            raise TimeoutError(f"{path} is held by a process that does not answer")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_held(path: Path) -> bool:
+    try:
+        with lock(path):
+            return False
+    except TimeoutError:
+        return True
+
+
+def wait(condition: Callable[[], bool], patience: float) -> bool:
+    deadline = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(STEP)
+    return True

@@ -1,0 +1,127 @@
+"""The `redis-server` of a directory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pdfspider
+from pdfspider.embedded.addresses import ask, socket_path
+from pdfspider.embedded.binaries import choose_binary
+from pdfspider.embedded.locks import STEP, is_held, lock, wait
+from pdfspider.exceptions import EmbeddedRedisError
+
+ROOT = Path(pdfspider.__file__).parents[1]
+START_PATIENCE = 30.0
+STOP_PATIENCE = 8.0
+DIRECTIVES = (
+    "--port 0 --unixsocket redis.sock --unixsocketperm 700 --daemonize yes --pidfile redis.pid --logfile redis.log "
+    "--appendonly yes --appendfsync everysec --maxmemory-policy noeviction --save"
+)
+
+
+class Server:
+    """The redis-server of a directory. Every call needs start.lock."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.log = directory / "redis.log"
+        self._pid: int | None = None
+
+    def has_users(self) -> bool:
+        return is_held(self.directory / "users.lock")
+
+    def is_running(self) -> bool:
+        return is_held(self.directory / "server.lock")
+
+    def ensure_supervisor(self) -> None:
+        with suppress(TimeoutError), lock(self.directory / "supervisor.lock") as held, self.log.open("ab") as log:
+            path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+            subprocess.run(
+                [sys.executable, "-P", "-m", "pdfspider.embedded", str(self.directory), str(held)],
+                env={**os.environ, "PYTHONPATH": path},
+                pass_fds=(held,),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                check=True,
+            )
+
+    def ensure_running(self) -> None:
+        if self.is_running() and not (self.directory / "redis.sock").exists():
+            self.shut_down()  # nobody can reach it: somebody removed its socket or began to stop it
+        if self.is_running() and self._comes_to_answer():
+            return
+        self.log.touch()
+        mark = self.log.stat().st_size
+        self._launch()
+        if not self._comes_to_answer():
+            said = self.log.read_bytes()[mark:].decode(errors="replace").splitlines()
+            raise EmbeddedRedisError(
+                "\n".join([f"The embedded Redis in {self.directory} does not run. Its log says:", *said[-8:]])
+            )
+
+    def shut_down_if_unused(self) -> bool:
+        """Whether there are neither users nor a server now."""
+        if self.has_users():
+            return False
+        self.shut_down()
+        return not self.is_running()
+
+    def shut_down(self) -> None:
+        # First: should this process be killed now, nobody takes a dying server for a living one.
+        with suppress(OSError):
+            (self.directory / "redis.sock").unlink()
+        wait(lambda: bool(self.find_pid()) or not self.is_running(), STOP_PATIENCE)
+        for signum in (signal.SIGTERM, signal.SIGKILL):
+            if not self.is_running():
+                return
+            self.send_signal(signum)
+            wait(lambda: not self.is_running(), STOP_PATIENCE)
+
+    def send_signal(self, signum: int) -> None:
+        pid = self.find_pid()
+        if pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signum)
+
+    def find_pid(self) -> int | None:
+        """What the pid file says, or last said if it has been removed."""
+        with suppress(OSError, ValueError):
+            self._pid = int((self.directory / "redis.pid").read_text())
+        return self._pid
+
+    def _launch(self) -> None:
+        binary = choose_binary(self.directory)
+        self._pid = None
+        (self.directory / "redis.pid").unlink(missing_ok=True)
+        with lock(self.directory / "server.lock") as held:
+            done = subprocess.run(
+                [binary, *DIRECTIVES.split(), ""],
+                cwd=self.directory,
+                pass_fds=(held,),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                start_new_session=True,
+                check=False,
+            )
+        if done.returncode:
+            raise EmbeddedRedisError(f"{binary} did not start: {(done.stderr or done.stdout).strip()}")
+
+    def _comes_to_answer(self) -> bool:
+        """Loading a large file may take as long as it takes; silence may not."""
+        deadline = time.monotonic() + START_PATIENCE
+        while (answer := ask(socket_path(self.directory))) != b"+PONG\r\n":
+            if answer.startswith(b"-LOADING"):
+                deadline = time.monotonic() + START_PATIENCE
+            if not self.is_running() or time.monotonic() > deadline:
+                return False
+            time.sleep(STEP)
+        return True
