@@ -46,10 +46,10 @@ def as_number(settings: BaseSettings, name: str, least: float = 0) -> float:
 
 
 def as_whole(settings: BaseSettings, name: str, least: int = 0) -> int:
-    """Raises ConfigurationError for what is none, or out of range; 1e9 is one."""
-    found = as_number(settings, name, least)
-    if not found.is_integer():
-        raise ConfigurationError(f"{name}={settings[name]!r} is not a whole number")
+    """Raises ConfigurationError for what is none, or out of range; 1e9 is none, since Scrapy does not read it."""
+    found, value = as_number(settings, name, least), settings[name]
+    if not found.is_integer() or (isinstance(value, str) and not value.strip().lstrip("+-").isdecimal()):
+        raise ConfigurationError(f"{name}={value!r} is not a whole number")
     return int(found)
 
 

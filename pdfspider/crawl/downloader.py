@@ -11,6 +11,8 @@ from scrapy.utils.defer import deferred_from_coro
 from scrapy.utils.httpobj import urlparse_cached
 from scrapy.utils.misc import build_from_crawler
 
+from pdfspider.crawl.worker import Worker
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
@@ -49,7 +51,7 @@ class Downloader:
         self.active: set[Request] = set()
         self.slots: dict[str, Any] = {}
         self.handlers = Handlers(crawler)
-        self.total_concurrency = crawler.settings.getint("CONCURRENT_REQUESTS")
+        self.total_concurrency = Worker.of(crawler).config.concurrency
         self.middleware = build_from_crawler(Middlewares, crawler)
 
     def fetch(self, request: Request) -> Deferred[Response | Request]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from redis.exceptions import RedisError
 from scrapy.exceptions import IgnoreRequest
 
 from pdfspider.exceptions import LeaseLost, PdfSpiderError
@@ -35,8 +36,8 @@ def outcome_of(error: BaseException) -> tuple[Outcome, str]:
 
 
 def is_give_back(error: BaseException) -> bool:
-    """Whether the worker lost the right to work on the URL, or gave it up, before it had an outcome."""
-    return isinstance(error, GiveBack | LeaseLost)
+    """Whether the worker lost the right to work on the URL, gave it up, or could not ask the frontier on the way."""
+    return isinstance(error, GiveBack | LeaseLost | RedisError)
 
 
 def error_of(failure: Failure) -> BaseException:

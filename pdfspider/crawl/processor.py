@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from redis.exceptions import RedisError
 from scrapy.exceptions import DropItem
 from scrapy.pipelines import ItemPipelineManager
 
@@ -105,8 +106,9 @@ class Processor(ItemPipelineManager):
         ending = Ending(capture.lease, outcome.code, outcome.dead, size, capture.links)
         try:
             await self._worker.frontier.commit(ending)
-        except LeaseLost as error:
-            logger.info("%s: %s", capture.url, error)
+        except (LeaseLost, RedisError) as error:
+            level = logging.INFO if isinstance(error, LeaseLost) else logging.ERROR
+            logger.log(level, "%s is not committed: %s", capture.url, error)
             await self._worker.release(capture.lease)
             return
         self._worker.settled(capture.lease)

@@ -13,7 +13,7 @@ from protego import Protego
 from scrapy import Request
 
 from pdfspider.crawl.errors import GiveBack, is_give_back, outcome_of, status_outcome
-from pdfspider.crawl.retries import retry_after, shown
+from pdfspider.crawl.retries import LONGEST_HOLD, retry_after, shown
 from pdfspider.discovery.urls import origin_of
 from pdfspider.documents.head import Kind
 from pdfspider.exceptions import LeaseLost
@@ -117,7 +117,7 @@ class Robots:
             # A robots.txt that is not there, or that only some may read, allows everything (RFC 9309, 2.3.1.3).
             body = b"" if failure or response.kind is Kind.PDF else response.body
             lease.shown = Shown.OK
-            delay = (_parse(body).crawl_delay(self._agent) or 0.0) if body else 0.0
+            delay = crawl_delay(body, self._agent)
             await frontier.commit_robots(lease, body=body, crawl_delay=delay, ttl=config.robots_ttl)
             return
         assert failure is not None
@@ -126,6 +126,12 @@ class Robots:
         failure = Outcome.ROBOTS_UNAVAILABLE if failure in UNAVAILABLE else failure
         lease.shown = shown(failure, None)
         await frontier.commit_robots(lease, ttl=lease.hold + max(config.retry_delay, 0.1), failure=failure.code)
+
+
+def crawl_delay(body: bytes, user_agent: str) -> float:
+    """The seconds between two requests that a robots.txt asks for; a day at most, whatever it says."""
+    asked = _parse(body).crawl_delay(user_agent) if body else None
+    return min(float(asked or 0.0), LONGEST_HOLD)
 
 
 def _parse(body: bytes) -> Protego:

@@ -8,9 +8,10 @@ import pytest
 
 from pdfspider import settings as project
 from tests.crawl.hostile import document, hostile, page, reply
-from tests.support import INJECTED
+from tests.support import INJECTED, until
 
 if TYPE_CHECKING:
+    from tests.crawl.hostile import Request
     from tests.support import Fleet
 
 DOWNLOADER_MIDDLEWARES = {
@@ -59,6 +60,26 @@ def test_no_url_is_lost(fleet: Fleet, middlewares: dict[str, set[str]]) -> None:
         job = fleet.job()
         assert (job["queued"], job["delayed"], job["leased"]) == (0, 0, 0)
         assert job["done"] + job["dead"] == len(fleet.rows()) == len(paths) + 1
+
+
+def test_an_ending_that_redis_refuses_is_made_again(fleet: Fleet) -> None:
+    with hostile({}) as server, fleet.client() as client:
+
+        def answer(request: Request) -> None:
+            if len(server.paths()) == 1:
+                client.execute_command("ACL", "SETUSER", "default", "-evalsha")
+            request.send(reply(document("d")))
+
+        server.answers["/d.pdf"] = answer
+        try:
+            worker = fleet.start(server.url("/d.pdf"), ROBOTSTXT_OBEY=False)
+            until(lambda: "/d.pdf is not committed: " in worker.output)
+        finally:
+            client.execute_command("ACL", "SETUSER", "default", "+evalsha")
+        worker.finish()
+        assert fleet.outcomes() == {server.url("/d.pdf"): "document"}
+        assert server.paths() == ["/d.pdf"] * 2
+    fleet.audit()
 
 
 def test_a_robots_txt_that_a_middleware_breaks(fleet: Fleet) -> None:

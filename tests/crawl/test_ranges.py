@@ -79,10 +79,42 @@ def test_cookies_go_back_to_the_host_that_set_them() -> None:
     assert (again.header("http://a.example/"), again.header("http://b.example/")) == ("b=3", "e=5")
 
 
+def test_cookies_of_a_domain_go_to_all_of_its_hosts() -> None:
+    cookies = Cookies()
+    given = ["all=1; Domain=example.org", "dot=2; domain=.Example.ORG ; Path=/", "own=3", "up=4; Domain=org"]
+    cookies.take("http://login.example.org/", [*given, "other=5; Domain=example.com", "x=6; Domain=in.example.org"])
+    again = Cookies(cookies.carried())
+    assert again.header("http://www.example.org/") == again.header("http://example.org/") == "all=1; dot=2"
+    assert again.header("http://login.example.org/") == "all=1; dot=2; own=3; up=4; other=5; x=6"
+    assert not again.header("http://badexample.org/")
+    assert not again.header("http://example.com/")
+    again.take("http://www.example.org/", ["all=; Domain=example.org; Max-Age=0"])
+    assert again.header("http://login.example.org/") == "dot=2; own=3; up=4; other=5; x=6"
+
+
+@pytest.mark.parametrize("domain", ["127.0.0.1", "0.0.1", "localhost", "co.uk", "github.io", ".", "intranet"])
+def test_what_has_no_one_owner_is_no_domain_for_cookies(domain: str) -> None:
+    for host in (domain.strip(".") or "a.example", f"a.{domain}".strip(".")):
+        cookies = Cookies()
+        cookies.take(f"http://{host}/", [f"a=1; Domain={domain}"])
+        assert [key for key, _ in cookies.carried()] == [host]
+
+
+@pytest.mark.parametrize("age", ["--5", "\xb2", "9" * 5000, "", "soon", "1"])
+def test_a_strange_age_takes_no_cookie_back(age: str) -> None:
+    cookies = Cookies()
+    cookies.take("http://a.example/", ["a=1", f"b=2; Max-Age={age}"])
+    assert cookies.header("http://a.example/") == "a=1; b=2"
+
+
 def test_cookies_are_bounded() -> None:
     cookies = Cookies()
     cookies.take("http://a.example/", [f"n{n}=x" for n in range(1000)] + [f"long={'x' * 10_000}"])
     assert len(cookies.header("http://a.example/")) < 500
+    deep = Cookies()
+    hosts = [f"{'a.' * n}example.org" for n in range(50)]
+    deep.take(f"http://{hosts[-1]}/", [f"n{n}=x; Domain={host}" for host in hosts for n in range(9)])
+    assert sum(len(cookies) for _, cookies in deep.carried()) <= 64
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 
+from pdfspider.crawl.errors import is_give_back
 from pdfspider.crawl.retries import BY_STATUS, PASSING
 from pdfspider.crawl.wording import MEANINGS
 from pdfspider.items import OUTCOMES_BY_CODE, Outcome
@@ -25,3 +27,7 @@ def test_every_class_has_a_code_and_a_meaning() -> None:
     assert len(OUTCOMES_BY_CODE) == len(Outcome)
     assert set(MEANINGS) == set(Outcome)
     assert all(len(code) == 1 and code.isascii() for code in OUTCOMES_BY_CODE)
+
+
+def test_nothing_is_wrong_with_a_url_when_redis_cannot_be_asked_on_the_way() -> None:
+    assert is_give_back(RedisConnectionError("Connection refused"))

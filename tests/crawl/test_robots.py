@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from bench.server import serve
 from bench.site import Site
+from pdfspider.crawl.robots import crawl_delay
 from tests.crawl.hostile import hostile, page, redirect, reply
 from tests.support import free_port
 
@@ -14,6 +17,11 @@ if TYPE_CHECKING:
 
 TEXT = "text/plain"
 DENY = reply(b"User-agent: *\nDisallow: /private\n", TEXT)
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [("2.5", 2.5), ("0", 0), ("1e300", 86_400), ("99999999999", 86_400)])
+def test_no_host_can_ask_for_more_than_a_day_between_requests(asked: str, seconds: float) -> None:
+    assert crawl_delay(f"User-agent: *\nCrawl-delay: {asked}\n".encode(), "pdfspider/0.1") == seconds
 
 
 def test_what_is_forbidden_is_not_fetched(fleet: Fleet) -> None:
