@@ -25,7 +25,7 @@ LOG_LINES = 40
 REDIS_TRIES = 100
 
 
-class ScrapyFailed(Exception):  # noqa: N818
+class ScrapyFailed(Exception):
     """The command did not end well; the message has its last lines."""
 
 

@@ -41,7 +41,7 @@ HEAD_BYTES = 1024
 TOTAL = "all"
 
 
-class Missing(Exception):  # noqa: N818
+class Missing(Exception):
     """A crawler that is not installed here; the message says so."""
 
 

@@ -35,7 +35,7 @@ class ForeignStoreError(ConfigurationError):
     """The worker's document store or database is not the one that the frontier belongs to."""
 
 
-class InvalidInput(PdfSpiderError):  # noqa: N818
+class InvalidInput(PdfSpiderError):
     """A URL, a message or a job name makes no sense."""
 
 
@@ -43,11 +43,11 @@ class FrontierError(PdfSpiderError):
     """The frontier refused a call."""
 
 
-class JobNotFound(FrontierError):  # noqa: N818
+class JobNotFound(FrontierError):
     """There is no job of that name."""
 
 
-class LeaseLost(FrontierError):  # noqa: N818
+class LeaseLost(FrontierError):
     """The lease has ended or is about to: whatever was done under it must be dropped."""
 
 

@@ -101,7 +101,7 @@ def _outcome(name: str | None) -> Outcome | None:
 
 async def _by_job(records: Database, job: str | None, outcome: Outcome | None) -> Groups:
     groups: dict[str, list[Failure]] = defaultdict(list)
-    async with aclosing(records.failed(job, outcome)) as failures:  # type: ignore[type-var]
+    async with aclosing(records.failed(job, outcome)) as failures:
         async for failure in failures:
             group = groups[failure.job]
             group.append(failure)

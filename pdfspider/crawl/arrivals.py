@@ -76,7 +76,7 @@ class Arrival:
         return part is not None and part.total == self.file.size
 
 
-class Cut(Exception):  # noqa: N818
+class Cut(Exception):
     """The connection broke, and the rest of the document may be asked for."""
 
     def __init__(self, arrival: Arrival, flaw: str) -> None:

@@ -44,7 +44,7 @@ class Released:
 
 def capture_response(worker: Worker, response: StagedResponse) -> Capture:
     """Never raises: a URL whose capture fails to be made still gets one, with the reason."""
-    capture = _begin(worker, response.request.meta)  # type: ignore[union-attr]
+    capture = _begin(worker, response.request.meta)
     try:
         _describe(capture, response)
         _judge(worker, capture, response)
@@ -112,7 +112,7 @@ def _judge(worker: Worker, capture: Capture, response: StagedResponse) -> None:
     lease.usual = response.status == 200
     if 300 <= response.status < 400:
         capture.outcome, capture.reason, capture.links = redirected(worker, capture, response)
-    elif found := obstacle(worker, response, lease.entry):  # type: ignore[arg-type]
+    elif found := obstacle(worker, response, capture.lease.entry):
         capture.outcome, capture.reason = found
         _hear(capture, response)
     elif failure := status_outcome(response.status):
@@ -129,7 +129,7 @@ def _judge(worker: Worker, capture: Capture, response: StagedResponse) -> None:
             capture.size = len(response.body)
             capture.links = to_follow(worker, lease, response)
             bound_links(capture, worker.config.links_per_page)
-    if earlier := response.request.meta.get("earlier"):  # type: ignore[union-attr]
+    if earlier := response.request.meta.get("earlier"):
         compare(capture, earlier)
     if capture.sha256:
         worker.budgets.credit(capture)

@@ -22,7 +22,7 @@ class FetchError(PdfSpiderError):
         self.outcome = outcome
 
 
-class GiveBack(PdfSpiderError):  # noqa: N818
+class GiveBack(PdfSpiderError):
     """The lease goes back to the frontier: nothing is wrong with the URL."""
 
 

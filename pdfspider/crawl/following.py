@@ -34,7 +34,7 @@ def scope_around(kind: str, anchors: str, host: str) -> Scope:
 
 def to_follow(worker: Worker, lease: Lease, response: StagedResponse) -> list[Entry]:
     """The entries of a page's links that the frontier may not know yet."""
-    entry, job = lease.entry, response.request.meta["job"]  # type: ignore[union-attr]
+    entry, job = lease.entry, response.request.meta["job"]
     assert entry is not None
     if not is_followed(entry):
         stands_in = may_stand_in(entry, worker.config.max_redirects)
@@ -124,7 +124,7 @@ def redirected(worker: Worker, capture: Capture, response: StagedResponse) -> tu
         # With the cookies it may answer in another way: it is visited once more.
         known = fingerprint(f"{target}#again")
     document = entry.document or says_pdf(target)
-    anchors = response.request.meta["job"].anchors  # type: ignore[union-attr]
+    anchors = response.request.meta["job"].anchors
     inside = scope_around(entry.scope, anchors, entry.host or host_of(entry.url)).contains(target)
     handed_in = entry.technique == "seed" or entry.technique in ANYWHERE
     if not (inside or document or handed_in):

@@ -128,10 +128,10 @@ class Inspecting:
             new = [sha256 for sha256 in group if sha256 not in known]
             return new[len(await self._inspections.inspect(new)) :] if new else []
         except RecordsError as error:
-            logger.error("Inspections cannot be recorded: %s", error)  # noqa: TRY400 - the message says it all
+            logger.error("Inspections cannot be recorded: %s", error)
             await asyncio.sleep(0 if self._closing else PAUSE)
         except ConfigurationError as error:
-            logger.error("%s", error)  # noqa: TRY400 - as above
+            logger.error("%s", error)
             self._closing = True
         except Exception:
             logger.exception("No more documents are inspected")

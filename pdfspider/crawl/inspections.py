@@ -83,7 +83,7 @@ class Inspections:
         try:
             return keep_thumbnail(self._thumbnails, sha256, content)
         except OSError as error:
-            logger.error("The thumbnail of %s cannot be kept: %s", sha256, error)  # noqa: TRY400 - it says it all
+            logger.error("The thumbnail of %s cannot be kept: %s", sha256, error)
             return None
 
     def _note(self, sha256: str, result: Report | Unavailable) -> None:

@@ -10,6 +10,7 @@ from pdfspider.documents.head import Kind
 
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
+    from scrapy import Request
 
     from pdfspider.crawl.cookies import Cookies
     from pdfspider.documents.staging import Finished
@@ -35,6 +36,8 @@ class StagedResponse(Response):
         "cookies",
         "flaw",
     )
+
+    request: Request
 
     def __init__(
         self,

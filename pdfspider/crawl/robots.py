@@ -13,6 +13,7 @@ from protego import Protego
 from scrapy import Request
 
 from pdfspider.crawl.errors import GiveBack, is_give_back, outcome_of, status_outcome
+from pdfspider.crawl.responses import StagedResponse
 from pdfspider.crawl.retries import LONGEST_HOLD, retry_after, shown
 from pdfspider.discovery.urls import origin_of
 from pdfspider.documents.head import Kind
@@ -24,7 +25,6 @@ from pdfspider.items import OUTCOMES_BY_CODE, Outcome
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
-    from pdfspider.crawl.responses import StagedResponse
     from pdfspider.crawl.worker import Worker
     from pdfspider.frontier.leases import Lease
 
@@ -99,16 +99,16 @@ class Robots:
         request = Request(
             f"{lease.origin}/robots.txt", meta={"lease": lease, "job": NO_RULES, "whole": BODY_LIMIT}, dont_filter=True
         )
-        assert crawler.engine is not None
         try:
-            response: StagedResponse = await crawler.engine.download_async(request)  # type: ignore[assignment]
-            failure = status_outcome(response.status)
-            lease.hold = retry_after(response) if failure in UNAVAILABLE else 0.0
+            response = await _answer(crawler, request)
         except Exception as error:
             if is_give_back(error):
                 await self._worker.frontier.release(lease)
                 return
-            failure, response = outcome_of(error)[0], None  # type: ignore[assignment]
+            await self._tell(lease, None, outcome_of(error)[0])
+            return
+        failure = status_outcome(response.status)
+        lease.hold = retry_after(response) if failure in UNAVAILABLE else 0.0
         await self._tell(lease, response, failure)
 
     async def _tell(self, lease: Lease, response: StagedResponse | None, failure: Outcome | None) -> None:
@@ -126,6 +126,14 @@ class Robots:
         failure = Outcome.ROBOTS_UNAVAILABLE if failure in UNAVAILABLE else failure
         lease.shown = shown(failure, None)
         await frontier.commit_robots(lease, ttl=lease.hold + max(config.retry_delay, 0.1), failure=failure.code)
+
+
+async def _answer(crawler: Crawler, request: Request) -> StagedResponse:
+    assert crawler.engine is not None
+    response = await crawler.engine.download_async(request)
+    if not isinstance(response, StagedResponse):
+        raise TypeError("a middleware answered in the place of the host")
+    return response
 
 
 def crawl_delay(body: bytes, user_agent: str) -> float:

@@ -54,7 +54,7 @@ class Scheduler(BaseScheduler):
             await open_job(self._worker, spider.args)
         except (PdfSpiderError, RedisError) as error:
             source = "Redis refuses: " if isinstance(error, RedisError) else ""
-            logger.error("%s%s", source, error)  # noqa: TRY400 - the message says it all
+            logger.error("%s%s", source, error)
             await self._worker.close()
             # Not raised here: what is opened after the scheduler must be open before it can be closed.
             self._crawler.signals.connect(self._refuse, signals.spider_opened)

@@ -119,9 +119,9 @@ def _rewrite(suffix: str, pair: list[object] | tuple[object, ...]) -> Rewrite:
 
 def _site_rule(suffix: str, path: object) -> SiteRule:
     try:
-        rule = resolve_name(str(path))
+        rule: SiteRule = resolve_name(str(path))
     except Exception as error:
         raise ConfigurationError(f"PDF_SITE_RULES: {path!r} at {suffix!r} cannot be loaded: {error}") from None
     if not callable(rule):
         raise ConfigurationError(f"PDF_SITE_RULES: {path!r} at {suffix!r} is not a function")
-    return rule  # type: ignore[no-any-return]
+    return rule

@@ -88,25 +88,25 @@ def _attempt(document: Staged, changed: dict[str, None]) -> bool | StoreError:
 
 def _place(document: Staged, changed: dict[str, None]) -> bool:
     path, content, target = document
-    directory = os.path.dirname(target)  # noqa: PTH120 - pathlib costs more than the system calls here
-    size = os.stat(path).st_size if content is None else len(content)  # noqa: PTH116
+    directory = os.path.dirname(target)
+    size = os.stat(path).st_size if content is None else len(content)
     if not _make(directory, changed) and _size(target) == size:
         if content is None:
-            os.unlink(path)  # noqa: PTH108
+            os.unlink(path)
         changed[directory] = None
         return False
     if content is None:
         _sync(path)
     else:
         _write(path, content)
-    os.replace(path, target)  # noqa: PTH105
+    os.replace(path, target)
     changed[directory] = None
     return True
 
 
 def _size(path: str) -> int | None:
     try:
-        return os.stat(path).st_size  # noqa: PTH116
+        return os.stat(path).st_size
     except FileNotFoundError:
         return None
 
@@ -116,9 +116,9 @@ def _make(directory: str, changed: dict[str, None]) -> bool:
 
     Whether it was missing.
     """
-    parent = os.path.dirname(directory)  # noqa: PTH120
+    parent = os.path.dirname(directory)
     try:
-        os.mkdir(directory)  # noqa: PTH102
+        os.mkdir(directory)
     except FileExistsError:
         return False
     except FileNotFoundError:
@@ -145,7 +145,7 @@ def _write(path: str, content: bytes | bytearray) -> None:
         while rest:
             rest = rest[os.write(descriptor, rest) :]
     except OSError:
-        os.unlink(path)  # noqa: PTH108
+        os.unlink(path)
         raise
     finally:
         os.close(descriptor)

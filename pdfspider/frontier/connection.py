@@ -34,7 +34,8 @@ def connect(url: str, *, on_failure: Callable[[], None] | None = None, **params:
     options |= params
     if is_sentinel(url):
         return connect_by_sentinel(url, **options)
-    return get_redis(redis_cls=Redis, url=url, **options)  # type: ignore[no-any-return]
+    client: Redis = get_redis(redis_cls=Redis, url=url, **options)
+    return client
 
 
 class _Backoff(ExponentialWithJitterBackoff):

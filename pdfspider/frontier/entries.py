@@ -69,7 +69,8 @@ class Entry:
         ]
         while len(values) > 3 and not values[-1]:
             values.pop()
-        return msgpack.packb(values, use_bin_type=False)  # type: ignore[no-any-return]
+        payload: bytes = msgpack.packb(values, use_bin_type=False)
+        return payload
 
     @classmethod
     def unpack(cls, payload: bytes, fingerprint: bytes = b"", host: str = "") -> Entry:

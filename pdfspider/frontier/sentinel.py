@@ -47,7 +47,8 @@ def connect_by_sentinel(url: str, **params: Any) -> Redis:
         options["db"] = int(database)
     addresses = [_address(host) for host in hosts.split(",")]
     sentinel = Sentinel(addresses, sentinel_kwargs={**shared, **own}, **options)  # type: ignore[no-untyped-call]
-    return sentinel.master_for(service, redis_class=FailoverRedis)  # type: ignore[no-any-return]
+    client: Redis = sentinel.master_for(service, redis_class=FailoverRedis)
+    return client
 
 
 def _options(query: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pdfspider.records.visits import visits
 from pdfspider.records.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Mapping
     from typing import Any
 
     from sqlalchemy import URL, Engine
@@ -84,7 +84,7 @@ class Database:
         capture.outcome = answer
         return answer
 
-    async def failed(self, job: str | None = None, outcome: Outcome | None = None) -> AsyncIterator[Failure]:
+    async def failed(self, job: str | None = None, outcome: Outcome | None = None) -> AsyncGenerator[Failure]:
         """What the latest run of a job, or of every job, left in this class; without a class, its dead letters."""
         async with _reader(self._engine.url) as (engine, thread):
             loop = asyncio.get_running_loop()

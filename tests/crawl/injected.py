@@ -46,7 +46,7 @@ class StoppedAtOnce:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-class Unlucky(Exception):  # noqa: N818
+class Unlucky(Exception):
     """What the injected parts raise."""
 
 
@@ -69,6 +69,13 @@ class RaisingRobots:
     def process_request(self, request: Request) -> None:
         if request.url.endswith("/robots.txt"):
             raise Unlucky
+
+
+class AnsweringRobots:
+    """A downloader middleware."""
+
+    def process_request(self, request: Request) -> Response | None:
+        return Response(request.url) if request.url.endswith("/robots.txt") else None
 
 
 class RaisingResponse:

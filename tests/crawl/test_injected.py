@@ -82,9 +82,10 @@ def test_an_ending_that_redis_refuses_is_made_again(fleet: Fleet) -> None:
     fleet.audit()
 
 
-def test_a_robots_txt_that_a_middleware_breaks(fleet: Fleet) -> None:
+@pytest.mark.parametrize("part", ["RaisingRobots", "AnsweringRobots"])
+def test_a_robots_txt_that_a_middleware_breaks(fleet: Fleet, part: str) -> None:
     with hostile({"/": page()}) as server:
-        fleet.crawl(server.url(), RETRY_TIMES=1, DOWNLOADER_MIDDLEWARES={f"{INJECTED}.RaisingRobots": 500})
+        fleet.crawl(server.url(), RETRY_TIMES=1, DOWNLOADER_MIDDLEWARES={f"{INJECTED}.{part}": 500})
         assert server.paths() == []
         assert fleet.outcomes() == {server.url(): "internal-error"}
     fleet.audit()

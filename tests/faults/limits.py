@@ -18,7 +18,7 @@ MEMORY = 1 << 16
 """Bytes, on top of what the process has already."""
 
 
-class Unavailable(Exception):  # noqa: N818
+class Unavailable(Exception):
     """The fault cannot be made on this machine; the message says why."""
 
 

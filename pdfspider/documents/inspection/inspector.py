@@ -41,15 +41,15 @@ SHARED_FATE = (Status.MEMORY, Status.CRASHED)
 """Ends that may be owed to what the process read before."""
 
 
-class Unavailable(PdfSpiderError):  # noqa: N818
+class Unavailable(PdfSpiderError):
     """The document cannot be read from its place."""
 
 
-class Stopped(PdfSpiderError):  # noqa: N818
+class Stopped(PdfSpiderError):
     """The inspector was closed meanwhile."""
 
 
-class _Ended(Exception):  # noqa: N818
+class _Ended(Exception):
     """The process is gone, or it is no use any longer."""
 
     def __init__(self, status: Status | None = None, reason: str = "") -> None:

@@ -36,7 +36,7 @@ class Content(StrEnum):
     NONE = "none"
 
 
-class InvalidAnswer(PdfSpiderError):  # noqa: N818
+class InvalidAnswer(PdfSpiderError):
     """The inspecting process said something that makes no sense."""
 
 

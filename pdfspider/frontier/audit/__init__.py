@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -61,13 +62,13 @@ async def audit(redis: Redis, *, looks: int = LOOKS) -> Report:
     if report.findings:
         return report  # the rest cannot be read
     for keys in batches(reader.names):
-        await confirm(lambda keys=keys: look_at_keys(reader, keys))  # type: ignore[misc]
+        await confirm(partial(look_at_keys, reader, keys))
     for run in sorted(reader.runs):
-        await confirm(lambda run=run: look_at_run(reader, run))  # type: ignore[misc]
+        await confirm(partial(look_at_run, reader, run))
     for hosts in batches(sorted(reader.hosts)):
-        await confirm(lambda hosts=hosts: look_at_hosts(reader, hosts))  # type: ignore[misc]
-    await confirm(lambda: look_at_leases(reader))
-    await confirm(lambda: look_at_lists(reader))
+        await confirm(partial(look_at_hosts, reader, hosts))
+    await confirm(partial(look_at_leases, reader))
+    await confirm(partial(look_at_lists, reader))
     report.runs, report.urls = len(reader.runs), reader.urls.total()
     report.hosts, report.leases = len(reader.hosts), len(reader.leases)
     return report
