@@ -17,6 +17,7 @@ from pdfspider.crawl.stalls import LONGEST_STALL
 from pdfspider.crawl.wording import counted, said_time
 from pdfspider.crawl.worker import Worker
 from pdfspider.documents.inspection.report import Status
+from pdfspider.frontier.connection import url_without_password
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
 
     from pdfspider.config import Config
     from pdfspider.crawl.figures import Figures
+
+PLACES = {
+    "export": ("DATA_DIR", "DATABASE_URL"),
+    "inspect": ("DATA_DIR", "DATABASE_URL", "FILES_STORE"),
+    "retry": ("DATA_DIR", "DATABASE_URL", "REDIS_URL"),
+}
+"""The settings that say where a command finds what it needs."""
 
 
 def closing_words(crawler: Crawler, figures: Figures, reason: str, elapsed: float) -> RenderableType:
@@ -81,10 +89,18 @@ def _inspected(stats: Mapping[str, Any]) -> Iterator[Place]:
 
 
 def command(settings: BaseSettings, words: str) -> str:
-    """A command of ours as this user can type it."""
-    chosen = settings.getpriority("DATA_DIR") == SETTINGS_PRIORITIES["cmdline"]
-    data_dir = f" -s DATA_DIR={shlex.quote(str(settings['DATA_DIR']))}" if chosen else ""
-    return f"{_program()} {words}{data_dir}"
+    """A command of ours as this user can type it, with what of its places was chosen on the command line.
+
+    Passwords are left to be filled in.
+    """
+    names = PLACES[words.partition(" ")[0]]
+    chosen = [name for name in names if settings.getpriority(name) == SETTINGS_PRIORITIES["cmdline"]]
+    given = [f"-s {name}={shlex.quote(_without_password(str(settings[name])))}" for name in chosen]
+    return " ".join([_program(), words, *given])
+
+
+def _without_password(place: str) -> str:
+    return url_without_password(place) if "://" in place else place
 
 
 def _program() -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from scrapy.settings import Settings
 
+from pdfspider.crawl.closing import command
 from pdfspider.crawl.display import line
 from pdfspider.crawl.figures import Figures, Paces
 from pdfspider.crawl.wording import FAILURES, FOUND, LEFT_OUT, MEANINGS, clock, counted, said_size, said_time
@@ -55,6 +57,14 @@ def test_what_a_serving_worker_shows() -> None:
     status = {"jobs": jobs, "hosts": {"waiting": 2}, "workers": {"w": {"leases": 2}}}
     figures = Figures.of_worker(status, {"pdfspider/outcome/document": 4, "pdfspider/bytes": 10, "finish_reason": "x"})
     assert (figures.name, figures.remaining, figures.documents, figures.bytes) == ("1 open job", 6, 4, 10)
+
+
+def test_a_command_names_the_places_that_were_chosen() -> None:
+    chosen = {"DATA_DIR": "my data", "REDIS_URL": "redis://u:secret@h:1/0", "DATABASE_URL": "postgresql://u@h/d"}
+    settings = Settings(chosen, priority="cmdline")
+    assert command(settings, "export captures.csv").endswith("-s DATA_DIR='my data' -s DATABASE_URL=postgresql://u@h/d")
+    assert command(settings, "retry --job j").endswith(" -s REDIS_URL='redis://u:***@h:1/0'")
+    assert command(Settings(chosen), "retry --job j").endswith("retry --job j")
 
 
 def test_sizes_times_and_counts() -> None:
