@@ -9,6 +9,7 @@ from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pdfspider.discovery.links import Discovery
 from pdfspider.documents.inspection.limits import LEAST_MEMORY, Limits
@@ -26,6 +27,11 @@ SPIDER = "pdfs"
 
 def _data_dir(settings: BaseSettings) -> Path:
     return Path(settings["DATA_DIR"]).absolute()
+
+
+def _sqlite_at(path: Path) -> str:
+    """Jenkins, for one, has paths with a percent sign in them."""
+    return f"sqlite:///{quote(str(path), safe='/ :#@+')}"
 
 
 def _start_urls(settings: BaseSettings) -> str:
@@ -113,7 +119,7 @@ class Config:
 
     data_dir: Path = read(_data_dir)
     files_store: str = read(lambda settings: str(settings["FILES_STORE"] or _data_dir(settings) / "files"))
-    database_url: str = read(lambda s: s["DATABASE_URL"] or f"sqlite:///{_data_dir(s) / 'pdfs.db'}")
+    database_url: str = read(lambda settings: settings["DATABASE_URL"] or _sqlite_at(_data_dir(settings) / "pdfs.db"))
     redis_url: str | None = read(lambda settings: settings["REDIS_URL"] or None)
     redis_params: dict[str, Any] = read(lambda settings: as_mapping(settings, "REDIS_PARAMS"))
     start_urls: str = read(_start_urls)

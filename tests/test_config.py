@@ -10,6 +10,7 @@ from scrapy.settings import Settings
 from pdfspider import settings as defaults
 from pdfspider.config import Config
 from pdfspider.exceptions import ConfigurationError
+from pdfspider.records.engine import read_url
 
 NONSENSE = ("bad", "", "-1", "1.5", "1e300", "nan", "{", "a b\nc", "%(x)s")
 FREE = {"DATA_DIR", "FILES_STORE", "DATABASE_URL", "REDIS_URL", "GATEWAY_URLS", "GATEWAY_TOKEN"}
@@ -66,6 +67,11 @@ def test_other_values_that_make_no_sense() -> None:
     ):
         with pytest.raises(ConfigurationError, match=f"^{name}.*{said}"):
             config(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["a b", "a%20b", "a?b", "a#b", "100%", "\xe4", "a@b:c"])
+def test_the_database_is_in_the_data_directory_whatever_its_name(name: str) -> None:
+    assert read_url(config(DATA_DIR=f"/srv/{name}").database_url).database == f"/srv/{name}/pdfs.db"
 
 
 def test_lists_may_be_written_as_people_do() -> None:

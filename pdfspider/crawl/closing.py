@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from scrapy.settings import SETTINGS_PRIORITIES
 
@@ -118,4 +119,4 @@ def _near(path: str) -> str:
 
 def _shown_database(config: Config) -> str:
     scheme, _, path = config.shown_database.partition(":///")
-    return _near(path) if scheme == "sqlite" else config.shown_database
+    return _near(unquote(path)) if scheme == "sqlite" else config.shown_database
