@@ -46,7 +46,10 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class RobotsRecord:
-    """A host's robots.txt as the fleet knows it; ``failure`` is the class code that its URLs end in, if any."""
+    """A host's robots.txt as the fleet knows it; ``failure`` is the class code that its URLs end in, if any.
+
+    That of out-of-scope: it was not asked for, since the targets in ``body`` forbid it.
+    """
 
     body: bytes
     failure: str
@@ -141,7 +144,7 @@ class Frontier:
         return await self._scripts.together("submit", calls)
 
     async def control(self, name: str, action: str) -> str:
-        """Does "pause", "resume", "cancel" or "seal" to a job; returns its state. Raises JobNotFound."""
+        """Does "pause", "resume", "cancel", "seal" or "log" to a job; returns its state. Raises JobNotFound."""
         state = await self._scripts("control", job_name(name), action)
         if not state:
             raise JobNotFound(f"there is no job {name!r}")
@@ -383,6 +386,7 @@ class Frontier:
             expiries=expiries,
             entry=None if robots else Entry.unpack(payload, fingerprint=subject),
             origin=subject.decode() if robots else "",
+            targets=payload.decode() if robots else "",
             verdict=verdict.decode(),
             resting=bool(resting),
         )

@@ -40,6 +40,8 @@ class Lease:
     expiries: int
     entry: Entry | None
     origin: str = ""
+    targets: str = ""
+    """What addresses may be asked for a robots.txt: those of the job that it is fetched for."""
     verdict: str = ""
     started_at: float | None = field(default=None)
     """When the last request under this lease was sent; None: never."""
