@@ -21,8 +21,9 @@ from pdfspider.crawl.intake import letter
 from pdfspider.exceptions import InvalidInput
 from pdfspider.gateway.amqp import FAILURES, PERSISTENT, AmqpDelivery, AmqpTransport
 from pdfspider.gateway.celery_tasks import JSON, Backend, TaskMessage, failure, unwrap
-from pdfspider.gateway.redis import RedisDelivery, RedisTransport, end_with
+from pdfspider.gateway.redis import RedisDelivery, RedisTransport
 from pdfspider.gateway.transport import TransportError
+from pdfspider.tasks import end_with
 
 if TYPE_CHECKING:
     from aiormq.abc import DeliveredMessage
