@@ -37,6 +37,10 @@ class AmqpDelivery(Delivery):
     tag: int
 
     async def ack(self, receipt: Receipt) -> None:
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Raises TransportError."""
         try:
             await self.channel.basic_ack(self.tag, wait=False)
         except FAILURES as error:
