@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PORT = 9092
 WAIT = 0.5
-PAUSE = 5.0
+PAUSE = 2.0
 """Seconds after which a message is looked at again that could not be taken in."""
 
 
