@@ -42,7 +42,8 @@ def test_streams_groups_and_items(clean: Fleet, gateway: Start, site: Server) ->
         assert fields[b"id"].decode() == result["id"]
         assert client.xack("pdfs:results", "masters", entry) == 1
         items = [json.loads(item) for item in client.lrange("pdfs:items", 0, -1)]
-        assert [item["sha256"] for item in items] == [document["sha256"] for document in result["documents"]]
+        assert sorted(item["url"] for item in items) == sorted(document["url"] for document in result["documents"])
+        until(lambda: not client.keys(f"{{pdfs}}:untold:{result['run']}:*") and not client.xlen("{pdfs}:found:redis"))
         until(lambda: not client.xlen("pdf_tasks:stream"))
     running.stop()
 
