@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from pdfspider.crawl.arrivals import Arrival
     from pdfspider.crawl.responses import StagedResponse
+    from pdfspider.frontier.jobs import Job
     from pdfspider.frontier.leases import Lease
 
 logger = logging.getLogger(__name__)
@@ -116,7 +117,8 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
         within = host_of if "whole" in request.meta else origin_of
         chain = RedirectChain(request.url, self._config.max_redirects - before, cookies, within)
         while chain.follow(response):
-            if request.meta["job"].robots and (verdict := await self._worker.robots.verdict(chain.url)):
+            job: Job = request.meta["job"]
+            if job.robots and (verdict := await self._worker.robots.verdict(chain.url, job.targets)):
                 raise FetchError(*verdict)
             await self._permit(lease)
             response = await self._fetch(request, chain.url, lease, cookies.header(chain.url))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
     from pdfspider.crawl.worker import Worker
+    from pdfspider.frontier.jobs import Job
     from pdfspider.frontier.leases import Lease
     from pdfspider.records.history import Earlier
 
@@ -52,7 +53,7 @@ class RequestMaker:
         assert lease.entry is not None
         try:
             job = await self._worker.frontier.job(lease.run)
-            verdict = await self._verdict(lease, obey_robots=job.robots)
+            verdict = await self._verdict(lease, job)
         except (JobNotFound, GiveBack):
             return None
         meta: dict[str, Any] = {"lease": lease, "job": job, "verbatim_url": True}
@@ -67,10 +68,10 @@ class RequestMaker:
             lease.entry.url, spider.parse, headers=headers, errback=spider.failed, meta=meta, dont_filter=True
         )
 
-    async def _verdict(self, lease: Lease, *, obey_robots: bool) -> tuple[Outcome, str] | None:
+    async def _verdict(self, lease: Lease, job: Job) -> tuple[Outcome, str] | None:
         if lease.kind is LeaseKind.VERDICT:
             outcome = OUTCOMES_BY_CODE[lease.verdict]
             return outcome, VERDICTS.get(outcome, outcome.value)
         assert lease.entry is not None
-        denied = await self._worker.robots.verdict(lease.entry.url) if obey_robots else None
+        denied = await self._worker.robots.verdict(lease.entry.url, job.targets) if job.robots else None
         return denied or await self._worker.budgets.verdict(lease)

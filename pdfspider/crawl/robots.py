@@ -33,7 +33,6 @@ logger = logging.getLogger(__name__)
 LOCAL_TTL = 300.0
 LOCAL_LIMIT = 2_000
 BODY_LIMIT = 512 * 1024
-NO_RULES = Job(name="", run=0, robots=False, anchors="")
 UNAVAILABLE = frozenset({Outcome.SERVER_ERROR, Outcome.THROTTLED})
 
 
@@ -47,6 +46,8 @@ class Rules:
 
     def verdict(self, url: str, user_agent: str) -> tuple[Outcome, str] | None:
         """The class and reason of a URL that may not be fetched; None for one that may."""
+        if self.failure is Outcome.OUT_OF_SCOPE:
+            return self.failure, "its host has not a public address"
         if self.failure is not None:
             return self.failure, "the host's robots.txt cannot be had"
         if self.parsed is not None and not self.parsed.can_fetch(url, user_agent):
@@ -62,31 +63,31 @@ class Robots:
         self._agent = worker.config.user_agent
         self._rules: OrderedDict[str, Rules] = OrderedDict()
 
-    async def verdict(self, url: str) -> tuple[Outcome, str] | None:
-        """The class and reason of a URL that may not be fetched; None for one that may."""
-        return (await self._rules_of(origin_of(url))).verdict(url, self._agent)
+    async def verdict(self, url: str, targets: str) -> tuple[Outcome, str] | None:
+        """The class and reason of a URL that may not be fetched, by a job of these targets; None for one that may."""
+        return (await self._rules_of(origin_of(url), targets)).verdict(url, self._agent)
 
     def sitemaps(self, url: str) -> list[str]:
         """The sitemaps that the robots.txt names by which ``url`` was judged."""
         rules = self._rules.get(origin_of(url))
         return list(rules.parsed.sitemaps) if rules and rules.parsed else []
 
-    async def _rules_of(self, origin: str) -> Rules:
+    async def _rules_of(self, origin: str, targets: str) -> Rules:
         rules = self._rules.get(origin)
         if rules is None or rules.expires < time.monotonic():
-            rules = self._rules[origin] = await self._load(origin)
+            rules = self._rules[origin] = await self._load(origin, targets)
             self._rules.move_to_end(origin)
             if len(self._rules) > LOCAL_LIMIT:
                 self._rules.popitem(last=False)
         return rules
 
-    async def _load(self, origin: str) -> Rules:
+    async def _load(self, origin: str, targets: str) -> Rules:
         record = await self._worker.frontier.robots(sha1(origin.encode()).hexdigest())
-        if record is None:
+        failure = OUTCOMES_BY_CODE[record.failure] if record and record.failure else None
+        if record is None or (failure is Outcome.OUT_OF_SCOPE and record.body != targets.encode()):
             raise GiveBack(f"the robots.txt of {origin} has to be fetched again")
-        failure = OUTCOMES_BY_CODE[record.failure] if record.failure else None
         ttl = 0.0 if failure else LOCAL_TTL
-        return Rules(_parse(record.body) if record.body else None, failure, time.monotonic() + ttl)
+        return Rules(_parse(record.body) if record.body and not failure else None, failure, time.monotonic() + ttl)
 
     async def serve(self, crawler: Crawler, lease: Lease) -> None:
         """Works off a robots lease: fetches, then tells the fleet, or gives it back for another try."""
@@ -96,9 +97,9 @@ class Robots:
             logger.debug("The lease on the robots.txt of %s was lost", lease.origin)
 
     async def _fetch(self, crawler: Crawler, lease: Lease) -> None:
-        request = Request(
-            f"{lease.origin}/robots.txt", meta={"lease": lease, "job": NO_RULES, "whole": BODY_LIMIT}, dont_filter=True
-        )
+        job = Job(name="", run=0, robots=False, anchors="", targets=lease.targets)
+        meta = {"lease": lease, "job": job, "whole": BODY_LIMIT}
+        request = Request(f"{lease.origin}/robots.txt", meta=meta, dont_filter=True)
         try:
             response = await _answer(crawler, request)
         except Exception as error:
@@ -121,6 +122,9 @@ class Robots:
             await frontier.commit_robots(lease, body=body, crawl_delay=delay, ttl=config.robots_ttl)
             return
         assert failure is not None
+        if failure is Outcome.OUT_OF_SCOPE:
+            await frontier.commit_robots(lease, body=lease.targets.encode(), ttl=LOCAL_TTL, failure=failure.code)
+            return
         # One that cannot be reached forbids everything (RFC 9309, 2.3.1.4). The host's URLs fail with it, and when they
         # are tried again it is asked for again.
         failure = Outcome.ROBOTS_UNAVAILABLE if failure in UNAVAILABLE else failure

@@ -131,7 +131,7 @@ class Frontier(View):
         return await self._scripts.together("submit", calls)
 
     async def control(self, name: str, action: str) -> str:
-        """Does "pause", "resume", "cancel" or "seal" to a job; returns its state. Raises JobNotFound."""
+        """Does "pause", "resume", "cancel", "seal" or "log" to a job; returns its state. Raises JobNotFound."""
         state = await self._scripts("control", job_name(name), action)
         if not state:
             raise JobNotFound(f"there is no job {name!r}")

@@ -60,6 +60,8 @@ class Task(NamedTuple):
     """What the answer needs."""
     once: bool
     """Whether its job is its own: once a run of that name has taken it in, it is not taken in again."""
+    events: bool = False
+    """Whether its master is told of each document, as it is found."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ class Lease:
     expiries: int
     entry: Entry | None
     origin: str = ""
+    targets: str = ""
+    """What addresses may be asked for a robots.txt: those of the job that it is fetched for."""
     verdict: str = ""
     started_at: float | None = field(default=None)
     """When the last request under this lease was sent; None: never."""
@@ -77,6 +79,7 @@ class Lease:
             expiries=expiries,
             entry=None if robots else Entry.unpack(payload, fingerprint=subject),
             origin=subject.decode() if robots else "",
+            targets=payload.decode() if robots else "",
             verdict=verdict.decode(),
             resting=bool(resting),
         )

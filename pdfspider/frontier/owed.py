@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from redis.exceptions import ResponseError
-
+from pdfspider.frontier.notes import GROUP, Notes
 from pdfspider.frontier.scripts import PREFIX
 
 if TYPE_CHECKING:
@@ -14,9 +12,6 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-GROUP = "gateway"
-SILENT = 60_000
-"""Milliseconds after which what another gateway has begun to answer is taken over."""
 TASKS_PER_STEP = 100
 
 
@@ -36,18 +31,11 @@ class Owed:
         self._redis: Any = redis
         self._transport = transport
         self._stream = f"{PREFIX}owed:{transport}"
-        self._consumer = secrets.token_hex(4)
-        self._silent = 0  # at first what others have begun is taken over at once: they may all be dead
+        self._notes = Notes(redis, self._stream)
 
     async def next(self, count: int, timeout: float) -> list[Ended]:
         """Runs to answer; waits up to ``timeout`` seconds for the first."""
-        try:
-            return await self._take_over(count) or await self._read(count, timeout)
-        except ResponseError as error:
-            if not str(error).startswith("NOGROUP"):
-                raise
-            await self._make_group()
-            return []
+        return [_ended(*note) for note in await self._notes.next(count, timeout)]
 
     async def tasks(self, run: int) -> AsyncIterator[tuple[bytes, bytes]]:
         """Keys and records of the messages that wait for this run's end."""
@@ -69,29 +57,16 @@ class Owed:
     def _tasks(self, run: int) -> str:
         return f"{PREFIX}tasks:{run}:{self._transport}"
 
-    async def _take_over(self, count: int) -> list[Ended]:
-        answer = await self._redis.xautoclaim(self._stream, GROUP, self._consumer, self._silent, "0-0", count)
-        found = [_ended(entry, fields) for entry, fields in answer[1] if fields]
-        if not found:
-            self._silent = SILENT
-        return found
-
-    async def _read(self, count: int, timeout: float) -> list[Ended]:
-        streams = {self._stream: ">"}
-        block = max(int(timeout * 1000), 1)
-        answer = await self._redis.xreadgroup(GROUP, self._consumer, streams, count=count, block=block)
-        return [_ended(entry, fields) for _, entries in answer or () for entry, fields in entries]
-
-    async def _make_group(self) -> None:
-        try:
-            await self._redis.xgroup_create(self._stream, GROUP, id="0", mkstream=True)
-        except ResponseError as error:
-            if not str(error).startswith("BUSYGROUP"):
-                raise
-
 
 def _ended(entry: bytes, fields: dict[bytes, bytes]) -> Ended:
     return Ended(entry, int(fields[b"run"]), fields[b"job"].decode(), fields[b"state"].decode())
+
+
+async def only_task(redis: Any, transport: str, run: int, kind: str = "tasks") -> tuple[bytes, bytes] | None:
+    """Key and record of the message that led to a run, if it was one; of those that wait, or were "answered"."""
+    name = f"{PREFIX}{kind}:{run}:{transport}"
+    found: dict[bytes, bytes] = await redis.hgetall(name) if await redis.hlen(name) == 1 else {}
+    return next(iter(found.items()), None)
 
 
 async def unanswered(redis: Redis) -> int:

@@ -19,7 +19,10 @@ JOBS_KNOWN = 1024
 
 @dataclass(frozen=True, slots=True)
 class RobotsRecord:
-    """A host's robots.txt as the fleet knows it; ``failure`` is the class code that its URLs end in, if any."""
+    """A host's robots.txt as the fleet knows it; ``failure`` is the class code that its URLs end in, if any.
+
+    That of out-of-scope: it was not asked for, since the targets in ``body`` forbid it.
+    """
 
     body: bytes
     failure: str

@@ -3,14 +3,16 @@
 One message's way: ``transport.serve`` → ``desk.accept`` (validated by ``messages.py``, submitted, on disk) →
 ``delivery.ack``. One result's way: the run's end is noted by the frontier in ``{pdfs}:owed:NAME`` → ``answering.py``
 → ``results.py`` describes the run from the database → ``transport.publish`` → the task is settled. What a result needs
-is kept with the run in the frontier, never in the gateway's memory alone; every step may be done twice.
+is kept with the run in the frontier, never in the gateway's memory alone; every step may be done twice. One document's
+way, where the transport ``tells``: noted by the commit of its URL → ``telling.py`` → ``transport.tell``.
 
 To add a transport, say ``example``:
 
 1. ``gateway/example.py`` with a subclass of ``Transport`` and one of ``Delivery`` (``transport.py`` says what each
    method promises; ``redis.py`` is the shortest one). ``options`` names what it takes from the query of its URL.
-   ``serve`` hands deliveries to ``self.desk.accept(self.name, delivery)``, and connects again by itself. ``publish``
-   raises TransportError while it cannot; it is then called again, with the same id.
+   ``listen`` takes its ports, if it has any. ``serve`` hands deliveries to ``self.desk.accept(self.name, delivery)``,
+   and connects again by itself. ``publish`` raises TransportError while it cannot; it is then called again, with the
+   same id. Where ``tells`` is true, ``tell`` does likewise with each document.
    A transport that is asked about jobs has ``self.desk.status``, ``watch``, ``result``, ``jobs``, ``control``.
 2. A line in ``SCHEMES`` below, with the extra of pyproject.toml that its client library comes in; the library is
    imported by that module alone.
@@ -41,11 +43,11 @@ SCHEMES: dict[str, tuple[str, str]] = {
     "amqps": ("amqp:AmqpTransport", "gateway"),
     "http": ("http:HttpTransport", ""),
     "https": ("http:HttpTransport", ""),
-    "celery+amqp": ("celery:CeleryOverAmqp", "gateway"),
-    "celery+amqps": ("celery:CeleryOverAmqp", "gateway"),
-    "celery+pyamqp": ("celery:CeleryOverAmqp", "gateway"),
-    "celery+redis": ("celery:CeleryOverRedis", "gateway"),
-    "celery+rediss": ("celery:CeleryOverRedis", "gateway"),
+    "celery+amqp": ("celery_amqp:CeleryOverAmqp", "gateway"),
+    "celery+amqps": ("celery_amqp:CeleryOverAmqp", "gateway"),
+    "celery+pyamqp": ("celery_amqp:CeleryOverAmqp", "gateway"),
+    "celery+redis": ("celery_redis:CeleryOverRedis", "gateway"),
+    "celery+rediss": ("celery_redis:CeleryOverRedis", "gateway"),
     "rq+redis": ("rq:RqTransport", "gateway"),
     "rq+rediss": ("rq:RqTransport", "gateway"),
     "rq+unix": ("rq:RqTransport", "gateway"),

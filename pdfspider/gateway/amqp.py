@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
     from pdfspider.gateway.desk import Desk
-    from pdfspider.gateway.transport import Receipt, Result
+    from pdfspider.gateway.transport import Event, Receipt, Result
 
 WAIT = 0.5
 TIMEOUT = 30.0
@@ -37,6 +37,10 @@ class AmqpDelivery(Delivery):
     tag: int
 
     async def ack(self, receipt: Receipt) -> None:
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Raises TransportError."""
         try:
             await self.channel.basic_ack(self.tag, wait=False)
         except FAILURES as error:
@@ -47,14 +51,18 @@ class AmqpDelivery(Delivery):
             await self.transport.set_aside(self, reason)
             await self.channel.basic_ack(self.tag, wait=False)
         except (*FAILURES, TransportError) as error:
-            await asyncio.sleep(WAIT)
-            with suppress(*FAILURES):
-                await self.channel.basic_nack(self.tag)
+            await self.again()
             raise TransportError(str(error)) from error
+
+    async def again(self) -> None:
+        await asyncio.sleep(WAIT)
+        with suppress(*FAILURES):
+            await self.channel.basic_nack(self.tag)
 
 
 class AmqpTransport(Transport):
     """Messages: the queue ``pdf_tasks``. Results: ``reply_to`` with the ``correlation_id``, else ``pdf_results``.
+    Documents, as they are found: the queue ``events``.
 
     ``declare_…`` says what becomes of a queue that is not there: it is waited for (``no``), or declared. One that is
     there is taken as it is.
@@ -64,9 +72,11 @@ class AmqpTransport(Transport):
         "tasks": "pdf_tasks",
         "results": "pdf_results",
         "rejects": "pdf_rejects",
+        "events": "",
         "declare_tasks": ("no", "durable", "transient"),
         "declare_results": ("durable", "transient", "no"),
         "declare_rejects": ("durable", "transient", "no"),
+        "declare_events": ("durable", "transient", "no"),
     }
 
     def __init__(self, url: str, desk: Desk) -> None:
@@ -99,6 +109,19 @@ class AmqpTransport(Transport):
         except FAILURES as error:
             raise TransportError(f"{type(error).__name__}: {error}") from error
 
+    @property
+    def tells(self) -> bool:
+        return bool(self.address.options["events"])
+
+    async def tell(self, event: Event) -> None:
+        properties = Basic.Properties(
+            content_type="application/json", delivery_mode=PERSISTENT, message_id=event.id, headers={"job": event.job}
+        )
+        try:
+            await self._publish(self.address.options["events"], event.body, properties)
+        except FAILURES as error:
+            raise TransportError(f"{type(error).__name__}: {error}") from error
+
     async def set_aside(self, delivery: AmqpDelivery, reason: str) -> None:
         """Publishes what does not parse to the rejects queue. Raises what aiormq does."""
         properties = Basic.Properties(
@@ -121,7 +144,7 @@ class AmqpTransport(Transport):
     async def _session(self) -> None:
         """From connecting until the connection, the channel or the consumer ends."""
         self._connection = connection = await aiormq.connect(self.address.url)
-        for kind in ("results", "rejects"):
+        for kind in ("results", "rejects", *(("events",) if self.tells else ())):
             await self._find(connection, kind)
         self._out = await connection.channel(publisher_confirms=True, on_return_raises=True)
         await self._find(connection, "tasks")

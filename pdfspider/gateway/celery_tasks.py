@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,7 @@ class TaskMessage:
     def message(self) -> bytes:
         """The message that it stands for. Raises InvalidInput."""
         if not self.id or "task" not in self.headers:
-            raise InvalidInput("not a task message of Celery's protocol 2")
+            raise InvalidInput(self._why_not())
         if self.content_type != JSON or self.headers.get(COMPRESSED):
             raise InvalidInput(
                 f"a task as {self.headers.get(COMPRESSED) or self.content_type!r}: only plain {JSON} is taken"
@@ -63,6 +64,14 @@ class TaskMessage:
         self.wait()
         self.refuse_late()
         return message(self.headers["task"], body[0], body[1], self.id)
+
+    def _why_not(self) -> str:
+        body = None
+        with suppress(InvalidInput):
+            body = parse(self.body)
+        if isinstance(body, dict) and "task" in body and "id" in body:
+            return "a task message of Celery's protocol 1: masters need task_protocol = 2, which is Celery's default"
+        return "not a task message of Celery's protocol 2"
 
     def wait(self) -> float:
         """Seconds until it may begin. Raises InvalidInput where ``eta`` is not a time."""
@@ -93,9 +102,9 @@ def unwrap(envelope: bytes) -> TaskMessage:
         return TaskMessage(headers={}, body=envelope, content_type=None)
 
 
-def failure(reason: str) -> dict[str, Any]:
-    """A ValueError as result backends keep it."""
-    return {"exc_type": ValueError.__name__, "exc_message": [reason], "exc_module": ValueError.__module__}
+def failure(reason: str, kind: type[Exception] = ValueError) -> dict[str, Any]:
+    """An exception as result backends keep it."""
+    return {"exc_type": kind.__name__, "exc_message": [reason], "exc_module": kind.__module__}
 
 
 class Backend:

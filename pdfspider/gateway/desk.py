@@ -18,7 +18,7 @@ from pdfspider.gateway.messages import understand
 from pdfspider.gateway.transport import Receipt, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from pdfspider.config import Config
     from pdfspider.frontier.frontier import Frontier, Submitted
@@ -37,6 +37,8 @@ class Desk:
 
     def __init__(self, config: Config, frontier: Frontier, results: ResultMaker) -> None:
         self.config, self.frontier = config, frontier
+        self.telling: set[str] = set()
+        """Transports that tell their masters of each document."""
         self._results = results
         self._durable = Durability(frontier.redis)
         self._slots: dict[str, asyncio.Semaphore] = defaultdict(
@@ -107,8 +109,16 @@ class Desk:
         """What became of a run until now. Raises RecordsError."""
         return await self._results.describe(job, run, state)
 
+    async def events(self, job: str, run: int, fingerprints: Sequence[bytes]) -> dict[bytes, dict[str, Any]]:
+        """What is told of these documents. Raises RecordsError."""
+        return await self._results.events(job, run, fingerprints)
+
+    async def events_after(self, job: str, run: int, last: bytes | None) -> dict[bytes, dict[str, Any]]:
+        """What is told of some documents of a run, behind the last one. Raises RecordsError."""
+        return await self._results.events_after(job, run, last)
+
     async def control(self, job: str, action: str) -> str:
-        """Does "pause", "resume", "cancel" or "seal"; returns the state. Raises JobNotFound and InvalidInput."""
+        """Does "pause", "resume", "cancel", "seal" or "log"; returns the state. Raises JobNotFound and InvalidInput."""
         return await self.frontier.control(job, action)
 
     # Inside
@@ -136,9 +146,12 @@ class Desk:
         except TransportError as error:
             logger.debug("A message by %s will come again: %s", transport, error)
         except Exception:
-            logger.exception("A message by %s could not be taken in", transport)
+            logger.exception("A message by %s could not be taken in: it will come again", transport)
+            with suppress(TransportError):
+                await delivery.again()
 
     async def _submit(self, submission: Submission) -> Submitted:
+        task = submission.task and submission.task._replace(events=submission.task.transport in self.telling)
         while True:
             try:
                 return await self.frontier.submit(
@@ -146,7 +159,7 @@ class Desk:
                     submission.entries,
                     options=submission.options,
                     seal=submission.seal,
-                    task=submission.task,
+                    task=task,
                 )
             except RedisError as error:
                 await _pass(error)

@@ -8,16 +8,19 @@ import re
 import signal
 from typing import TYPE_CHECKING
 
-from pdfspider.crawl.feeder import end
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.durability import Durability
 from pdfspider.gateway import transports
 from pdfspider.gateway.answering import Answering
 from pdfspider.gateway.desk import Desk
 from pdfspider.gateway.results import ResultMaker
+from pdfspider.gateway.telling import Telling
 from pdfspider.records import Database
+from pdfspider.tasks import end
 
 if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
     from pdfspider.config import Config
     from pdfspider.frontier.frontier import Frontier
     from pdfspider.gateway.transport import Transport
@@ -32,14 +35,25 @@ async def serve(config: Config, frontier: Frontier) -> None:
     await _prepare(config, frontier)
     results = ResultMaker(config)
     desk = Desk(config, frontier, results)
+    served: list[Transport] = []
     try:
-        served = transports(config.gateway.urls, desk)
+        served += _transports(config, desk)
         for transport in served:
-            if not NAME.fullmatch(transport.name):
-                raise ConfigurationError(f"not a transport's name: {transport.name!r}")
-        await _serve(served, desk, [Answering(frontier.redis, transport, results) for transport in served])
+            await transport.listen()
+        await _serve(served, desk, _answering(frontier.redis, served, results))
     finally:
+        for transport in served:
+            await transport.close()
         results.close()
+
+
+def _transports(config: Config, desk: Desk) -> list[Transport]:
+    served = transports(config.gateway.urls, desk)
+    for transport in served:
+        if not NAME.fullmatch(transport.name):
+            raise ConfigurationError(f"not a transport's name: {transport.name!r}")
+    desk.telling |= {transport.name for transport in served if transport.tells}
+    return served
 
 
 async def _prepare(config: Config, frontier: Frontier) -> None:
@@ -55,7 +69,13 @@ async def _prepare(config: Config, frontier: Frontier) -> None:
         logger.warning("Redis writes no append-only file: a message that was acknowledged may be lost with it")
 
 
-async def _serve(served: list[Transport], desk: Desk, answerings: list[Answering]) -> None:
+def _answering(redis: Redis, served: list[Transport], results: ResultMaker) -> list[Answering | Telling]:
+    """What publishes."""
+    telling = {transport: Telling(redis, transport, results) for transport in served if transport.tells}
+    return [*telling.values(), *(Answering(redis, transport, results, telling.get(transport)) for transport in served)]
+
+
+async def _serve(served: list[Transport], desk: Desk, answerings: list[Answering | Telling]) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -69,7 +89,5 @@ async def _serve(served: list[Transport], desk: Desk, answerings: list[Answering
     await desk.close(desk.config.grace)
     await end(answering)
     stop.cancel()
-    for transport in served:
-        await transport.close()
     for task in done:
         task.result()  # raises what ended it

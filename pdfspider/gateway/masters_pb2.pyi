@@ -52,12 +52,14 @@ class Answer(_message.Message):
     def __init__(self, number: _Optional[int] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ..., error: _Optional[str] = ...) -> None: ...
 
 class Question(_message.Message):
-    __slots__ = ("job", "result_id")
+    __slots__ = ("job", "result_id", "documents")
     JOB_FIELD_NUMBER: _ClassVar[int]
     RESULT_ID_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
     job: str
     result_id: str
-    def __init__(self, job: _Optional[str] = ..., result_id: _Optional[str] = ...) -> None: ...
+    documents: bool
+    def __init__(self, job: _Optional[str] = ..., result_id: _Optional[str] = ..., documents: _Optional[bool] = ...) -> None: ...
 
 class JobStatus(_message.Message):
     __slots__ = ("job", "run", "state", "sealed", "queued", "delayed", "leased", "done", "dead", "documents", "bytes", "classes")
@@ -95,12 +97,22 @@ class JobStatus(_message.Message):
     def __init__(self, job: _Optional[str] = ..., run: _Optional[int] = ..., state: _Optional[str] = ..., sealed: _Optional[bool] = ..., queued: _Optional[int] = ..., delayed: _Optional[int] = ..., leased: _Optional[int] = ..., done: _Optional[int] = ..., dead: _Optional[int] = ..., documents: _Optional[int] = ..., bytes: _Optional[int] = ..., classes: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("status", "result")
+    __slots__ = ("status", "result", "document")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     status: JobStatus
     result: Result
-    def __init__(self, status: _Optional[_Union[JobStatus, _Mapping]] = ..., result: _Optional[_Union[Result, _Mapping]] = ...) -> None: ...
+    document: Found
+    def __init__(self, status: _Optional[_Union[JobStatus, _Mapping]] = ..., result: _Optional[_Union[Result, _Mapping]] = ..., document: _Optional[_Union[Found, _Mapping]] = ...) -> None: ...
+
+class Found(_message.Message):
+    __slots__ = ("id", "document")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    document: Document
+    def __init__(self, id: _Optional[str] = ..., document: _Optional[_Union[Document, _Mapping]] = ...) -> None: ...
 
 class Result(_message.Message):
     __slots__ = ("id", "job", "run", "state", "documents", "failures", "counts", "classes", "task_id", "meta", "urls")

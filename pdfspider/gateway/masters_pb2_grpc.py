@@ -84,7 +84,8 @@ class MastersServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Watch(self, request, context):
-        """The status of a job whenever it has changed; at its end the result, with which the stream ends.
+        """The status of a job whenever it has changed, and its documents, if asked for; at its end the result, with which the
+        stream ends.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -43,7 +43,10 @@ def _paths() -> Schema:
     jobs = _operation("Some jobs and their status", 200, "Jobs", 400)
     limit = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
     jobs["parameters"] = [{"name": "limit", "in": "query", "schema": limit}]
-    events = _of_job("Its status whenever that has changed, and at its end the result", "Status")
+    events = _of_job(
+        "Its status whenever that has changed, documents as they are found, and at its end the result", "Status"
+    )
+    events["parameters"] = [JOB, {"name": "documents", "in": "query", "schema": {"type": "boolean", "default": False}}]
     events["responses"]["200"]["content"] = {"text/event-stream": {"schema": TEXT}}
     return {
         "/jobs": {"post": submit, "get": jobs},
@@ -89,6 +92,10 @@ def _schemas() -> Schema:
     failure = {"url": TEXT, "outcome": {"enum": [outcome.value for outcome in Outcome]}, "reason": NULLABLE}
     failure |= {"status": {"type": ["integer", "null"]}, "found_on": NULLABLE}
     result = {
+        "id": NULLABLE,
+        "task_id": {"type": ["string", "integer", "null"]},
+        "meta": {"type": ["object", "null"]},
+        "urls": {"type": ["array", "null"], "items": TEXT},
         "job": TEXT,
         "run": COUNT,
         "state": {"enum": STATES},

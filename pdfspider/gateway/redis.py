@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import RedisError, ResponseError
 
 from pdfspider.batching import Batcher
-from pdfspider.crawl.feeder import end
 from pdfspider.crawl.intake import letter
 from pdfspider.crawl.outage import Outage
+from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.connection import connect
 from pdfspider.gateway.transport import Delivery, Transport, TransportError
+from pdfspider.tasks import end_with
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from pdfspider.gateway.desk import Desk
-    from pdfspider.gateway.transport import Receipt, Result
+    from pdfspider.gateway.transport import Event, Receipt, Result
 
 GROUP = "gateway"
 WAIT = 5.0
@@ -58,14 +59,15 @@ class RedisTransport(Transport):
     """``redis:`` alone is the frontier's own Redis.
 
     Messages: ``LPUSH pdf_tasks MESSAGE``, or ``XADD pdf_tasks:stream * message MESSAGE``. Results: the stream
-    ``pdfs:results``, with the fields ``id``, ``job`` and ``result``; ``keep`` bounds it. With ``items`` each document
-    is pushed to that list besides, as scrapy-redis does with items.
+    ``pdfs:results``, with the fields ``id``, ``job`` and ``result``; ``keep`` bounds it. Documents, as they are found:
+    the stream ``events``, and the list ``items``, as scrapy-redis pushes items.
     """
 
     options = {  # noqa: RUF012 - declared by Transport
         "tasks": "pdf_tasks",
         "results": "pdfs:results",
         "rejects": "pdf_tasks:rejected",
+        "events": "",
         "items": "",
         "keep": "",
     }
@@ -77,23 +79,43 @@ class RedisTransport(Transport):
         self._redis: Any = connect(self.address.url) if own else desk.frontier.redis
         self._tasks = self.address.options["tasks"]
         self._stream = f"{self._tasks}:stream"
+        self._keep = self._read_keep()
         self._consumer = secrets.token_hex(4)
         self._silent = 0  # at first what others have taken is taken over at once: they may all be dead
         self._look_at = 0.0
         self._settle: Batcher[str, None] = Batcher(self._send_acks)
         self._trouble = Outage(f"{self.name} cannot be used: waiting for it", f"{self.name} can be used again")
 
+    def _read_keep(self) -> int | None:
+        keep = self.address.options.get("keep") or "0"
+        if not (keep.isascii() and keep.isdigit()):
+            raise ConfigurationError(f"keep={keep} in GATEWAY_URLS is no number")
+        return int(keep) or None
+
     async def serve(self) -> None:
         await end_with(self._persist(self._move), self._persist(self._take))
 
     async def publish(self, result: Result) -> None:
         fields = {"id": result.id, "job": result.job, "result": result.body}
-        keep = int(self.address.options["keep"] or 0)
         try:
             async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.xadd(self.address.options["results"], fields, maxlen=keep or None, approximate=True)
-                if (items := self.address.options["items"]) and (documents := result.documents()):
-                    pipe.rpush(items, *documents)
+                pipe.xadd(self.address.options["results"], fields, maxlen=self._keep, approximate=True)
+                await pipe.execute()
+        except RedisError as error:
+            raise TransportError(str(error)) from error
+
+    @property
+    def tells(self) -> bool:
+        return any(self.address.options.get(name) for name in ("events", "items"))
+
+    async def tell(self, event: Event) -> None:
+        fields = {"id": event.id, "job": event.job, "document": event.body}
+        try:
+            async with self._redis.pipeline(transaction=True) as pipe:
+                if events := self.address.options["events"]:
+                    pipe.xadd(events, fields, maxlen=self._keep, approximate=True)
+                if items := self.address.options["items"]:
+                    pipe.rpush(items, event.body)
                 await pipe.execute()
         except RedisError as error:
             raise TransportError(str(error)) from error
@@ -177,14 +199,3 @@ class RedisTransport(Transport):
             pipe.xdel(self._stream, *entries)
             await pipe.execute()
         return [None] * len(entries)
-
-
-async def end_with(*works: Any) -> None:
-    """Runs all until one ends, or this is cancelled."""
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        await end(tasks)
-    for task in done:
-        task.result()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import RedisError
 
 from pdfspider.exceptions import InvalidInput
+from pdfspider.frontier.owed import only_task
 from pdfspider.frontier.scripts import PREFIX
 from pdfspider.gateway.transport import TransportError
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from pdfspider.gateway.transport import Result
 
 RESULT_ID = re.compile(r"([0-9]{1,20})-([0-9a-f]{16})", re.ASCII)
-KEPT = ("job", "run", "state", "task_id", "meta", "urls")
+OWN = ("task_id", "meta", "urls")
+KEPT = ("job", "run", "state", *OWN)
 
 
 class Replay:
@@ -34,7 +36,7 @@ class Replay:
     async def keep(self, result: Result) -> None:
         """Raises TransportError while the frontier cannot be written to."""
         body = json.loads(result.body)
-        run, key = _parts(result.id)
+        run, key = parts(result.id)
         own = json.dumps({name: body[name] for name in KEPT}, ensure_ascii=False, separators=(",", ":"))
         name = self._key(run)
         try:
@@ -47,7 +49,7 @@ class Replay:
 
     async def find(self, identity: str) -> dict[str, Any] | None:
         """The result of that id, if it was published and is kept. Raises InvalidInput, RecordsError and RedisError."""
-        run, key = _parts(identity)
+        run, key = parts(identity)
         record = await self._redis.hget(self._key(run), key)
         if record is None:
             return None
@@ -55,16 +57,27 @@ class Replay:
         described = await self._desk.describe(own["job"], own["run"], own["state"])
         return {"id": identity, **own, **described}
 
+    async def only_task(self, run: int) -> dict[str, Any]:
+        """The id of the result, and what the master said of its own, if one message led to the run; else nothing.
+
+        Raises RedisError.
+        """
+        for kind in ("answered", "tasks"):
+            if task := await only_task(self._redis, self._transport, run, kind):
+                own = json.loads(task[1])
+                return {"id": f"{run}-{task[0].decode()}", **{name: own[name] for name in OWN}}
+        return {}
+
     def _key(self, run: str) -> str:
         return f"{PREFIX}answered:{run}:{self._transport}"
 
 
 def run_of(identity: str) -> int:
     """The run that a message led to, by the id of its result. Raises InvalidInput."""
-    return int(_parts(identity)[0])
+    return int(parts(identity)[0])
 
 
-def _parts(identity: str) -> tuple[str, str]:
+def parts(identity: str) -> tuple[str, str]:
     """Number of the run and key of the task."""
     if not (match := RESULT_ID.fullmatch(identity)):
         raise InvalidInput(f"not the id of a result: {identity[:100]!r}")

@@ -11,9 +11,12 @@ from pdfspider.items import Outcome
 from pdfspider.records.results import Results
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pdfspider.config import Config
     from pdfspider.frontier.owed import Ended
 
+PAGE = 500
 FAILED = [outcome for outcome in Outcome if outcome not in FOUND]
 
 
@@ -44,12 +47,34 @@ class ResultMaker:
             "classes": dict(found.classes),
         }
 
+    async def events(self, job: str, run: int, fingerprints: Iterable[bytes]) -> dict[bytes, dict[str, Any]]:
+        """What is told of these documents, by their fingerprints. Raises RecordsError."""
+        rows = await self._results.documents(job, run, [_number(fingerprint) for fingerprint in fingerprints])
+        return dict(self._event(job, run, row) for row in rows)
+
+    async def events_after(self, job: str, run: int, last: bytes | None) -> dict[bytes, dict[str, Any]]:
+        """What is told of the documents of a run, in the order of their fingerprints; some at a time, empty at the end.
+
+        Raises RecordsError.
+        """
+        rows = await self._results.documents_after(job, run, None if last is None else _number(last), PAGE)
+        return dict(self._event(job, run, row) for row in rows)
+
     def close(self) -> None:
         self._results.close()
+
+    def _event(self, job: str, run: int, row: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
+        fingerprint = row.pop("fingerprint").to_bytes(8, "big", signed=True)
+        return fingerprint, {"id": f"{run}-{fingerprint.hex()}", "job": job, "run": run, **self._document(row)}
 
     def _document(self, row: dict[str, Any]) -> dict[str, Any]:
         path = row.pop("path")
         return {**row, "stored": f"{self._store}/{path}" if path else None}
+
+
+def _number(fingerprint: bytes) -> int:
+    """As the database has it."""
+    return int.from_bytes(fingerprint, "big", signed=True)
 
 
 def result_for(ended: Ended, described: dict[str, Any], key: bytes, record: bytes) -> Result:

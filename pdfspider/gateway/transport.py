@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -39,8 +38,8 @@ class Receipt(NamedTuple):
 class Delivery(ABC):
     """A message as it came, and what is said back to where it came from.
 
-    Exactly one of ``ack`` and ``reject`` is called, once; neither, when the gateway dies or the frontier fails: the
-    broker then delivers again. Both may raise TransportError: likewise.
+    Exactly one of ``ack``, ``reject`` and ``again`` is called, once; none, when the gateway dies: the broker then
+    delivers again. All may raise TransportError: likewise.
     """
 
     body: bytes
@@ -60,6 +59,12 @@ class Delivery(ABC):
     async def reject(self, reason: str) -> None:
         """The message makes no sense: sets it aside, with the reason, where a person finds it."""
 
+    async def again(self) -> None:  # noqa: B027
+        """The message could not be taken in, for the frontier failed: sees to it that it comes again, a little later.
+
+        What a broker delivers again by itself, some time after it was not acknowledged, needs nothing.
+        """
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -73,11 +78,16 @@ class Result:
     body: bytes
     """The JSON object that masters get; docs/gateway.md describes it."""
 
-    def documents(self) -> list[str]:
-        """Each document as JSON, with the result's id and job."""
-        result = json.loads(self.body)
-        shared = {name: result[name] for name in ("id", "job", "task_id")}
-        return [json.dumps({**shared, **document}, ensure_ascii=False) for document in result["documents"]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A document that was found."""
+
+    id: str
+    """The same whenever this event is published."""
+    job: str
+    body: bytes
+    """The JSON object that masters get; docs/gateway.md describes it."""
 
 
 class Address:
@@ -130,6 +140,9 @@ class Transport(ABC):
         """By which the frontier knows to whom it owes a result: the same after every restart."""
         return self.address.name
 
+    async def listen(self) -> None:  # noqa: B027
+        """Called once, before ``serve``: takes the ports that it listens on. Raises ConfigurationError."""
+
     @abstractmethod
     async def serve(self) -> None:
         """Takes messages, for ever, and hands each to ``self.desk.accept(self.name, delivery)``.
@@ -145,6 +158,15 @@ class Transport(ABC):
 
         Raises TransportError where that is not possible now: it is called again, with the same id.
         """
+
+    @property
+    def tells(self) -> bool:
+        """Whether masters are told of each document of their jobs, as it is found."""
+        return False
+
+    async def tell(self, event: Event) -> None:
+        """As ``publish``, for one document; all of a job's come before its results. Called where this ``tells``."""
+        raise NotImplementedError
 
     async def close(self) -> None:  # noqa: B027
         """Called once, after ``serve`` was cancelled and the last delivery settled."""

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import zmq
 import zmq.auth
@@ -14,45 +11,22 @@ from redis.exceptions import RedisError
 from zmq.asyncio import Context
 from zmq.auth.asyncio import AsyncioAuthenticator
 
-from pdfspider.crawl.feeder import end
 from pdfspider.crawl.intake import letter
-from pdfspider.exceptions import ConfigurationError, InvalidInput, JobNotFound, RecordsError
+from pdfspider.exceptions import ConfigurationError
 from pdfspider.gateway.loopback import is_loopback
-from pdfspider.gateway.redis import end_with
 from pdfspider.gateway.replay import Replay
 from pdfspider.gateway.transport import Delivery, Transport, TransportError
+from pdfspider.gateway.zeromq_requests import Requests
+from pdfspider.tasks import end_with
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from typing import TypeAlias
-
     from zmq.asyncio import Socket
 
     from pdfspider.gateway.desk import Desk
-    from pdfspider.gateway.transport import Receipt, Result
-
-    Answer: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
+    from pdfspider.gateway.transport import Event, Receipt, Result
 
 PORT = 5570
-PATIENCE = 10.0
-"""Seconds for which a request waits until there is room for its message."""
 MOST_REJECTED = 10_000
-REQUESTS = ("status", "result", "cancel")
-
-
-@dataclass(slots=True, kw_only=True)
-class RequestDelivery(Delivery):
-    """What is rejected is not set aside, for the master has it."""
-
-    answer: Answer
-
-    async def ack(self, receipt: Receipt) -> None:
-        await self.answer(
-            {"job": receipt.job, "run": receipt.run, "result_id": receipt.result_id, "added": receipt.added}
-        )
-
-    async def reject(self, reason: str) -> None:
-        await self.answer({"error": reason})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,13 +45,20 @@ class PushedDelivery(Delivery):
 class ZeroMqTransport(Transport):
     """``zmq://HOST:PORT`` to listen on: a ROUTER there, a PULL on ``push``, a PUB on ``results`` (the next two ports).
 
-    A request is a message, or ``{"request": "status" | "result" | "cancel", "job": …}``, or ``{"request": "result",
-    "id": …}``; each is answered in JSON, by an object with ``error`` where it makes no sense. Results are published
-    with the job as their topic. With ``secret``, the file of a CURVE key, only clients are let in whose public keys
-    are in the directory ``clients``; without, only loopback addresses may be listened on.
+    ``zeromq_requests.py`` says what may be asked; each request is answered in JSON. Results are published with the job
+    as their topic; with ``events=yes`` documents too, as they are found, by the topic ``JOB document``. With
+    ``secret``, the file of a CURVE key, only clients are let in whose public keys are in the directory ``clients``;
+    without, only loopback addresses may be listened on.
     """
 
-    options = {"push": "", "results": "", "rejects": "pdf_tasks:rejected", "secret": "", "clients": ""}  # noqa: RUF012
+    options = {  # noqa: RUF012 - declared by Transport
+        "push": "",
+        "results": "",
+        "rejects": "pdf_tasks:rejected",
+        "events": ("no", "yes"),
+        "secret": "",
+        "clients": "",
+    }
 
     def __init__(self, url: str, desk: Desk) -> None:
         super().__init__(url, desk)
@@ -86,26 +67,34 @@ class ZeroMqTransport(Transport):
                 f"to listen on {self.address.host} CURVE is needed: ?secret=FILE&clients=DIRECTORY"
             )
         self._replay = Replay(desk, self.name)
+        self._requests = Requests(desk, self.name, self._replay)
         self._context = Context()
         self._authenticator: AsyncioAuthenticator | None = None
-        self._results: Socket | None = None
-        self._answering: set[asyncio.Task[None]] = set()
-        self._room = asyncio.Semaphore(desk.config.gateway.unacknowledged)
+        self._sockets: list[Socket] = []
 
-    async def serve(self) -> None:
+    async def listen(self) -> None:
         curve = self._curve()
         port = self.address.port or PORT
-        requests = self._listen(zmq.ROUTER, port, curve)
-        pushed = self._listen(zmq.PULL, int(self.address.options["push"] or port + 1), curve)
-        self._results = self._listen(zmq.PUB, int(self.address.options["results"] or port + 2), curve)
-        await end_with(self._pull(pushed), self._route(requests))
+        options = self.address.options
+        ports = port, int(options["push"] or port + 1), int(options["results"] or port + 2)
+        for kind, number in zip((zmq.ROUTER, zmq.PULL, zmq.PUB), ports, strict=True):
+            self._sockets.append(self._bind(kind, number, curve))
+
+    async def serve(self) -> None:
+        requests, pushed, _ = self._sockets
+        await end_with(self._pull(pushed), self._requests.serve(requests))
 
     async def publish(self, result: Result) -> None:
         """It is kept, so that it can be asked for; who listens now has it at once, most probably."""
-        if self._results is None:
-            raise TransportError("not listening yet")
         await self._replay.keep(result)
-        await self._results.send_multipart([result.job.encode(), result.body])
+        await self._sockets[-1].send_multipart([result.job.encode(), result.body])
+
+    @property
+    def tells(self) -> bool:
+        return self.address.options["events"] == "yes"
+
+    async def tell(self, event: Event) -> None:
+        await self._sockets[-1].send_multipart([f"{event.job} document".encode(), event.body])
 
     async def set_aside(self, body: bytes, reason: str) -> None:
         """Keeps the newest of what was pushed and does not parse in the list ``rejects``. Raises TransportError."""
@@ -119,12 +108,17 @@ class ZeroMqTransport(Transport):
             raise TransportError(str(error)) from error
 
     async def close(self) -> None:
-        await end(self._answering)
+        await self._requests.close()
         if self._authenticator:
             self._authenticator.stop()
         self._context.destroy(linger=1000)
 
-    def _listen(self, kind: int, port: int, curve: tuple[bytes, bytes] | None) -> Socket:
+    async def _pull(self, socket: Socket) -> None:
+        while True:
+            frames = await socket.recv_multipart()
+            await self.desk.accept(self.name, PushedDelivery(body=frames[-1], transport=self))
+
+    def _bind(self, kind: int, port: int, curve: tuple[bytes, bytes] | None) -> Socket:
         socket = self._context.socket(kind)
         socket.maxmsgsize = self.desk.config.gateway.message_size or -1
         socket.ipv6 = ":" in self.address.host
@@ -153,69 +147,3 @@ class ZeroMqTransport(Transport):
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"zmq:// in GATEWAY_URLS needs ?secret=FILE&clients=DIRECTORY: {error}") from error
         return public, private
-
-    async def _pull(self, socket: Socket) -> None:
-        while True:
-            frames = await socket.recv_multipart()
-            await self.desk.accept(self.name, PushedDelivery(body=frames[-1], transport=self))
-
-    async def _route(self, socket: Socket) -> None:
-        """Each request has a task of its own: questions are answered while messages wait for room."""
-        while True:
-            await self._room.acquire()
-            frames = await socket.recv_multipart()
-            task = asyncio.create_task(self._handle(socket, frames))
-            self._answering.add(task)
-            task.add_done_callback(self._answering.discard)
-            task.add_done_callback(lambda _: self._room.release())
-
-    async def _handle(self, socket: Socket, frames: list[bytes]) -> None:
-        *envelope, body = frames
-
-        async def answer(said: dict[str, Any]) -> None:
-            text = json.dumps(said, ensure_ascii=False, default=str)
-            with suppress(zmq.ZMQError):  # it has gone
-                await socket.send_multipart([*envelope, text.encode()])
-
-        question = _question(body)
-        if question is not None:
-            await answer(await self._told(question))
-            return
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self.desk.accept(self.name, RequestDelivery(body=body, answer=answer))
-        except TimeoutError:
-            await answer({"error": "there is no room for more jobs now", "again": True})
-
-    async def _told(self, question: dict[str, Any]) -> dict[str, Any]:
-        """The answer to a question, or why there is none; with ``again`` where there may be one later."""
-        try:
-            return await self._ask(question)
-        except (InvalidInput, JobNotFound) as error:
-            return {"error": str(error)}
-        except (RedisError, RecordsError) as error:
-            return {"error": str(error), "again": True}
-
-    async def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        kind, job, identity = question["request"], question.get("job"), question.get("id")
-        if kind == "result" and isinstance(identity, str):
-            found = await self._replay.find(identity)
-            return found or {"error": f"there is no result {identity}: not yet, or not any more", "again": True}
-        if kind not in REQUESTS or not isinstance(job, str):
-            raise InvalidInput(f"expected a request of {', '.join(REQUESTS)}, and a job")
-        if kind == "cancel":
-            return {"job": job, "state": await self.desk.control(job, "cancel")}
-        if kind == "result":
-            return await self.desk.result(job)
-        return {"job": job, **await self.desk.status(job)}
-
-
-def _question(body: bytes) -> dict[str, Any] | None:
-    """What is asked, if this is no message with work."""
-    if b'"request"' not in body:
-        return None
-    try:
-        question = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return question if isinstance(question, dict) and "request" in question else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from pdfspider.records.engine import connect, read_url, said
 from pdfspider.records.schema import captures, documents, inspections
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from sqlalchemy import Connection, Engine, Select
 
@@ -49,21 +50,46 @@ class Results:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, _read, self._engine, job, run, classes, limit)
 
+    async def documents(self, job: str, run: int, fingerprints: Collection[int]) -> list[dict[str, Any]]:
+        """Those of these URLs that ended as a document, each with its ``fingerprint``. Raises RecordsError."""
+        return await self._ask(_documents(job, run).where(captures.c.fingerprint.in_(fingerprints)))
+
+    async def documents_after(self, job: str, run: int, fingerprint: int | None, limit: int) -> list[dict[str, Any]]:
+        """The documents of a run in the order of their fingerprints, from behind one on. Raises RecordsError."""
+        key = captures.c.fingerprint
+        query = _documents(job, run).order_by(key).limit(limit)
+        return await self._ask(query if fingerprint is None else query.where(key > fingerprint))
+
+    async def _ask(self, query: Select[Any]) -> list[dict[str, Any]]:
+        query = query.add_columns(captures.c.fingerprint)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, _ask, self._engine, query)
+
     def close(self) -> None:
         self._thread.submit(self._engine.dispose)
         self._thread.shutdown()
 
 
-def _read(engine: Engine, job: str, run: int, failed: Collection[str], limit: int) -> RunResult:
+@contextmanager
+def _connection(engine: Engine) -> Iterator[Connection]:
     try:
         with engine.connect() as connection:
-            return RunResult(
-                _rows(connection, _documents(job, run).limit(limit)),
-                _rows(connection, _failures(job, run, failed).limit(limit)),
-                dict(connection.execute(_classes(job, run)).tuples().all()),
-            )
+            yield connection
     except SQLAlchemyError as error:
         raise RecordsError(f"The database cannot be read: {said(error)}") from None
+
+
+def _read(engine: Engine, job: str, run: int, failed: Collection[str], limit: int) -> RunResult:
+    with _connection(engine) as connection:
+        return RunResult(
+            _rows(connection, _documents(job, run).order_by(captures.c.finished).limit(limit)),
+            _rows(connection, _failures(job, run, failed).limit(limit)),
+            dict(connection.execute(_classes(job, run)).tuples().all()),
+        )
+
+
+def _ask(engine: Engine, query: Select[Any]) -> list[dict[str, Any]]:
+    with _connection(engine) as connection:
+        return _rows(connection, query)
 
 
 def _rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
@@ -77,7 +103,7 @@ def _documents(job: str, run: int) -> Select[Any]:
         inspections, inspections.c.sha256 == captures.c.sha256
     )
     mine = _of_run(job, run), captures.c.outcome.in_(STORED)
-    return select(*columns, captures.c.found_on).select_from(both).where(*mine).order_by(captures.c.finished)
+    return select(*columns, captures.c.found_on).select_from(both).where(*mine)
 
 
 def _failures(job: str, run: int, failed: Collection[str]) -> Select[Any]:

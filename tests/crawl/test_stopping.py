@@ -12,7 +12,7 @@ import pytest
 
 from bench.server import serve
 from bench.site import Site
-from pdfspider.crawl.feeder import end
+from pdfspider.tasks import end
 from tests.crawl.hostile import Request, document, hostile, page, reply
 from tests.support import INJECTED, Fleet, until
 

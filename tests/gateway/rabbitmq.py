@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
 import subprocess
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pika
 import pytest
@@ -81,6 +83,17 @@ class RabbitMQ:
 
     def connect(self) -> pika.BlockingConnection:
         return pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", self.port))
+
+    def read(self, queue: str) -> list[dict[str, Any]]:
+        """Takes all that waits in a durable queue."""
+        found = []
+        with self.connect() as connection:
+            channel = connection.channel()
+            channel.queue_declare(queue, durable=True)
+            while (got := channel.basic_get(queue))[0]:
+                found.append(json.loads(got[2]))
+                channel.basic_ack(got[0].delivery_tag)
+        return found
 
     def _answers(self) -> bool:
         assert self._node

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from celery import Celery
+from celery.exceptions import TaskRevokedError
 from pika.exceptions import ChannelClosedByBroker
 
 from pdfspider.exceptions import InvalidInput
 from pdfspider.gateway.celery_tasks import TaskMessage, unwrap
+from tests.crawl.hostile import Request, hostile
 from tests.gateway.rabbitmq import RabbitMQ
 from tests.servers.processes import RedisProcess
 from tests.support import ROOT, until
@@ -120,6 +122,16 @@ def test_tasks_on_redis_wait_and_expire(gateway: Start, site: Server, tmp_path: 
         running = gateway(f"celery+{broker.url}?backend={broker.url}")
         with pytest.raises(ValueError, match="expired"):
             late.get(60)
+        revoked = app.send_task("any.download_pdf", [url], countdown=1)
+        with hostile() as server:
+            server.answers["/"] = Request.hang
+            begun = app.send_task("any.download_pdf", [server.url()])
+            until(lambda: "/" in server.paths())
+            app.control.revoke([revoked.id, begun.id])
+            until(lambda: "was revoked" in running.output)
+        assert begun.get(60)["state"] == "cancelled"
+        with pytest.raises(TaskRevokedError):
+            revoked.get(60)
         assert later.get(60)["counts"]["documents"] == 1
         assert time.time() >= began + 2
         assert json.loads(json.loads(broker.call("RPOP", "celery:rejected"))["message"])["headers"]["id"] == late.id
@@ -141,6 +153,8 @@ def test_a_task_is_answered_where_its_master_listens(
     later = app.send_task("any.download_pdf", [url], {"task_id": "later"}, countdown=2)
     unknown = app.send_task("any.other", [url], expires=600)
     pickled = app.send_task("any.download_pdf", [url], serializer="pickle")
+    with Celery("old", broker=broker.url, set_as_current=False, changes={"task_protocol": 1}) as old:
+        old.send_task("any.download_pdf", [url])
     with worker(broker, "-Q", "mixed"):
         by_worker = app.send_task("pdf_crawler.download_pdf", [url], {"meta": {"a": 1}}, queue="mixed").get(60)
     assert (by_worker["meta"], by_worker["counts"]["documents"]) == ({"a": 1}, 1)
@@ -148,10 +162,15 @@ def test_a_task_is_answered_where_its_master_listens(
         unknown.get(60)
     with pytest.raises(ValueError, match="only plain application/json"):
         pickled.get(60)
+    revoked = app.send_task("any.download_pdf", [url], countdown=0.5)
+    revoked.revoke()
+    with pytest.raises(TaskRevokedError):
+        revoked.get(60)
     assert later.get(60)["task_id"] == "later"
     assert time.time() >= began + 2
-    aside = [until(lambda: take(broker, "celery_rejects")) for _ in range(2)]
-    (found,) = [(properties, body) for properties, body in aside if properties.headers["task"] == "any.other"]
+    aside = [until(lambda: take(broker, "celery_rejects")) for _ in range(3)]
+    assert any("protocol 1" in properties.headers["reason"] for properties, _ in aside)
+    (found,) = [(properties, body) for properties, body in aside if properties.headers.get("task") == "any.other"]
     assert json.loads(found[1]) == [[url], {}, EMBED]
     assert (found[0].headers["id"], found[0].correlation_id) == (unknown.id, unknown.id)
     assert "not known" in found[0].headers["reason"]

@@ -11,7 +11,7 @@ import pytest
 from tests.support import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from bench.server import Server
     from tests.gateway.conftest import Start
@@ -47,6 +47,26 @@ def task(url: str, task_id: str, **fields: Any) -> str:
 def by_id(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """As a master drops repetitions."""
     return list({result["id"]: result for result in results}.values())
+
+
+def check_events(master: Master, results: list[dict[str, Any]]) -> None:
+    """Where documents are told of: those of the results, once each."""
+    if master.events() is None:
+        return
+    jobs = {result["job"]: result for result in results}
+    expected = [(job, *shown(row)) for job, result in jobs.items() for row in result["documents"]]
+    told = until(lambda: len(found := told_of(master, jobs)) >= len(expected) and found)
+    assert sorted((event["job"], *shown(event)) for event in told) == sorted(expected)
+    own = {job: result["task_id"] for job, result in jobs.items() if result["task_id"] is not None}
+    assert all(event["task_id"] == own[event["job"]] for event in told if "task_id" in event and event["job"] in own)
+
+
+def told_of(master: Master, jobs: Collection[str]) -> list[dict[str, Any]]:
+    return [event for event in by_id(master.events() or []) if event["job"] in jobs]
+
+
+def shown(document: dict[str, Any]) -> list[str]:
+    return [str(document[key]) for key in ("url", "outcome", "sha256", "size", "stored", "found_on")]
 
 
 def waiting(served: Fleet, master: Master) -> list[bytes]:
@@ -89,6 +109,7 @@ def test_a_message_is_answered_and_one_without_sense_is_set_aside(
     )
     assert document["size"] == site.site.document_size(3)
     assert document["stored"].startswith(str(served.data / "files"))
+    check_events(master, master.results())
     running.stop()
 
 
@@ -109,8 +130,9 @@ def test_nothing_is_lost_when_gateway_and_broker_are_killed(
     master.restart_broker()
     until(lambda: {result["task_id"] for result in master.results()} >= set(names))
     until(lambda: not waiting(served, master))
-    second.stop()
     answers = [result for result in by_id(master.results()) if result["id"] not in before]
     assert sorted(result["task_id"] for result in answers) == sorted(names)
     assert all(len(result["documents"]) == 1 for result in answers)
+    check_events(master, answers)
+    second.stop()
     served.audit()

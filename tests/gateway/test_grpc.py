@@ -43,10 +43,15 @@ def test_jobs_by_their_calls(gateway: Start, site: Server) -> None:
         masters = MastersStub(channel)
         receipt = masters.Submit(Message(urls=[site.url], task_id="one"), metadata=TOKEN)
         assert receipt.added == 1
-        *statuses, last = masters.Watch(Question(result_id=receipt.result_id), metadata=TOKEN)
+        question = Question(result_id=receipt.result_id, documents=True)
+        *events, last = masters.Watch(question, metadata=TOKEN)
+        statuses = [event for event in events if event.HasField("status")]
+        told = {event.document.id: event.document.document for event in events if event.HasField("document")}
+        assert statuses[-1] is events[-1]
         assert statuses[-1].status.state == "finished"
         assert (last.result.id, last.result.task_id) == (receipt.result_id, "one")
         assert len(last.result.documents) == statuses[-1].status.documents > 0
+        assert sorted(told.values(), key=str) == sorted(last.result.documents, key=str)
         *_, whole = masters.Watch(Question(job=receipt.job), metadata=TOKEN)
         assert list(whole.result.documents) == list(last.result.documents)
         assert masters.GetResult(Question(job=receipt.job), metadata=TOKEN) == whole.result
@@ -102,6 +107,7 @@ def test_what_cannot_be_listened_on(gateway: Start, url: str, reason: str) -> No
         refused = gateway(url.format(taken=taken.getsockname()[1]))
         assert refused.process.wait(30) == 1
         assert reason in refused.output
+        assert "Serving" not in refused.output
 
 
 def test_the_generated_code_is_that_of_the_proto_file(tmp_path: Path) -> None:

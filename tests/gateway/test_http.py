@@ -6,6 +6,7 @@ import json
 import socket
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.support import free_port, until
 if TYPE_CHECKING:
     from bench.server import Server
     from tests.gateway.conftest import Gateway, Start
+    from tests.support import Fleet
 
 JSON = {"Content-Type": "application/json"}
 
@@ -23,7 +25,6 @@ class Client:
     def __init__(self, start: Start, **settings: Any) -> None:
         self.url = f"http://127.0.0.1:{free_port()}"
         self.gateway: Gateway = start(self.url, **settings)
-        until(self._listens)
 
     def ask(self, path: str, body: Any = None, method: str | None = None, **headers: str) -> tuple[int, Any]:
         data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -34,34 +35,56 @@ class Client:
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
 
-    def _listens(self) -> bool:
-        port = int(self.url.rpartition(":")[2])
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
-        except OSError:
-            return False
-        return True
+    def watch(self, path: str) -> list[tuple[str, Any]]:
+        """Names and data of the events, until the stream ends."""
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=60) as stream:
+            events = [event.split("\n") for event in stream.read().decode().split("\n\n") if event]
+        return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in events]
 
 
 def test_jobs_as_resources(gateway: Start, site: Server) -> None:
     client = Client(gateway)
-    status, accepted = client.ask("/jobs", {"url": site.url, "meta": {"a": 1}, "depth": 3, "scope": "any"})
+    message = {"url": site.url, "meta": {"a": 1}, "task_id": 7, "depth": 3, "scope": "any"}
+    status, accepted = client.ask("/jobs", message)
     assert status == 202
     job = accepted["job"]
     assert accepted["added"] == 1
 
-    with urllib.request.urlopen(f"{client.url}/jobs/{job}/events", timeout=30) as stream:
-        events = [event.split("\n") for event in stream.read().decode().split("\n\n") if event]
-    assert {name for name, _ in events[:-1]} == {"event: status"}
-    name, data = events[-1]
-    assert name == "event: result"
-    result = json.loads(data.removeprefix("data: "))
+    begun = client.ask(f"/jobs/{job}/result")[1]
+    assert [begun[name] for name in ("task_id", "meta", "id")] == [7, {"a": 1}, accepted["result_id"]]
+    *events, (name, result) = client.watch(f"/jobs/{job}/events")
+    assert {name for name, _ in events} == {"status"}
+    assert name == "result"
     assert len(result["documents"]) == 9
     assert result == client.ask(f"/jobs/{job}/result")[1]
+    assert (result["task_id"], result["meta"], result["urls"]) == (7, {"a": 1}, [site.url])
 
     status, shown = client.ask(f"/jobs/{job}")
     assert (status, shown["job"], shown["state"], shown["documents"]) == (200, job, "finished", 9)
     assert client.ask("/jobs?limit=1000")[1]["jobs"][job] == {k: v for k, v in shown.items() if k != "job"}
+    client.gateway.stop()
+
+
+def test_documents_are_told_to_whoever_watches(gateway: Start, site: Server, served: Fleet) -> None:
+    """Those that were there before too, and all before the result."""
+    client = Client(gateway)
+    urls = site.site.document_urls()
+    run = client.ask("/jobs", {"urls": urls[:3], "job": "watched", "seal": False})[1]["run"]
+    until(lambda: client.ask("/jobs/watched")[1]["documents"] == 3)
+    with ThreadPoolExecutor(1) as others, served.client() as redis:
+        watching = others.submit(client.watch, "/jobs/watched/events?documents=true")
+        until(lambda: redis.hexists(f"{{pdfs}}:job:{run}", "logged"))
+        client.ask("/jobs", {"urls": urls[3:], "job": "watched"})
+        events = watching.result(60)
+    assert [name for name, _ in events[-2:]] == ["status", "result"]
+    told = {event["id"]: event for name, event in events if name == "document"}
+    keys = ("url", "outcome", "sha256", "size", "stored", "title", "found_on")
+    assert sorted(event["url"] for event in told.values()) == sorted(urls)
+    documents = {document["url"]: document for document in events[-1][1]["documents"]}
+    assert {event["url"]: {key: event[key] for key in keys} for event in told.values()} == documents
+    assert {event["job"] for event in told.values()} == {"watched"}
+    assert len([1 for name, _ in client.watch("/jobs/watched/events?documents=true") if name == "document"]) == 9
+    assert client.ask("/jobs/watched/events?documents=perhaps")[0] == 400
     client.gateway.stop()
 
 
@@ -123,13 +146,17 @@ def test_a_token_keeps_others_out(gateway: Start) -> None:
         ("redis:,redis://127.0.0.1:1", "two of GATEWAY_URLS"),
         ("amqp://127.0.0.1/?declare_tasks=maybe", "declare_tasks"),
         ("https://127.0.0.1:8099?cert=/nowhere", "cert"),
+        ("http://127.0.0.1:{taken}", "cannot listen"),
+        ("redis:?keep=some", "keep"),
     ],
 )
 def test_what_cannot_be_served_is_said_at_once(gateway: Start, urls: str, words: str) -> None:
-    running = gateway(urls)
-    assert running.process.wait(30) == 1
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        running = gateway(urls.format(taken=taken.getsockname()[1]))
+        assert running.process.wait(30) == 1
     assert words in running.output
     assert "Traceback" not in running.output
+    assert "Serving" not in running.output
 
 
 def test_the_openapi_document_says_what_there_is(gateway: Start, site: Server) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from bench.server import Server
     from tests.gateway.conftest import Start
+    from tests.support import Fleet
 
 
 def test_what_is_settled_is_committed_in_order() -> None:
@@ -38,14 +39,22 @@ def test_what_is_settled_is_committed_in_order() -> None:
     assert len(positions) == 0
 
 
-def test_offsets_and_keys(gateway: Start, site: Server, tmp_path: Path) -> None:
+def test_offsets_and_keys(gateway: Start, site: Server, served: Fleet, tmp_path: Path) -> None:
+    """Also where one message cannot be taken in for a while: it comes again, and holds up no other one."""
     master = KafkaMaster(tmp_path)
     running = gateway(master.url, GATEWAY_UNACKNOWLEDGED=2)
     messages = [json.dumps({"url": url, "job": f"job-{n}"}) for n, url in enumerate(site.site.document_urls()[:5])]
-    master.submit(*messages, "not a URL")
+    with served.client() as client:
+        client.lpush("pdfs:start_urls", json.dumps({"url": site.url, "job": "job-0", "seal": False}))
+        tasks = f"{{pdfs}}:tasks:{int(until(lambda: client.hget('{pdfs}:jobs', 'job-0')))}:kafka"
+        client.set(tasks, "no hash")
+        master.submit(*messages, "not a URL")
+        until(lambda: "could not be taken in" in running.output and len(master.results()) == 4)
+        client.delete(tasks)
     until(lambda: len({result["id"] for result in master.results()}) == 5 and len(master.rejects()) == 1)
     assert master.keys == {result["job"]: result["id"] for result in master.results()}
-    running.stop()
+    running.process.terminate()
+    assert running.process.wait(30) == 0
     of_group, topic = Consumer({"bootstrap.servers": master.broker, "group.id": master.group}), master.topics["tasks"]
     partitions = of_group.list_topics(topic, timeout=10).topics[topic].partitions
     committed = of_group.committed([TopicPartition(topic, partition) for partition in partitions], timeout=10)

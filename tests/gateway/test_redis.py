@@ -42,7 +42,8 @@ def test_streams_groups_and_items(clean: Fleet, gateway: Start, site: Server) ->
         assert fields[b"id"].decode() == result["id"]
         assert client.xack("pdfs:results", "masters", entry) == 1
         items = [json.loads(item) for item in client.lrange("pdfs:items", 0, -1)]
-        assert [item["sha256"] for item in items] == [document["sha256"] for document in result["documents"]]
+        assert sorted(item["url"] for item in items) == sorted(document["url"] for document in result["documents"])
+        until(lambda: not client.keys(f"{{pdfs}}:untold:{result['run']}:*") and not client.xlen("{pdfs}:found:redis"))
         until(lambda: not client.xlen("pdf_tasks:stream"))
     running.stop()
 
@@ -123,14 +124,14 @@ def test_nothing_is_lost_when_the_frontier_is_killed(tmp_path: Path, gateway: St
 
 def test_addresses_that_are_not_public_are_not_asked(clean: Fleet, gateway: Start) -> None:
     """Neither where a page leads there nor by a redirect, and with connections that are open already."""
-    with hostile() as server:
-        inside = server.url("/inside.pdf").replace("127.0.0.1", "127.0.0.2")
+    with hostile() as server, hostile() as private:
+        inside = private.url("/inside.pdf", 2)
         server.answers |= {
             "/": page(inside, "/moved.pdf", "/fine.pdf"),
             "/moved.pdf": redirect(inside),
             "/fine.pdf": reply(document("fine")),
-            "/inside.pdf": reply(document("inside")),
         }
+        private.answers["/inside.pdf"] = reply(document("inside"))
         running = gateway("redis:", GATEWAY_NETWORKS="127.0.0.1/32")
         with clean.client() as client:
             client.lpush("pdf_tasks", server.url("/"))
@@ -138,12 +139,12 @@ def test_addresses_that_are_not_public_are_not_asked(clean: Fleet, gateway: Star
             assert {row["url"] for row in result["documents"]} == {server.url("/fine.pdf")}
             assert {row["outcome"] for row in result["failures"]} == {"out-of-scope"}
             assert all("not a public address" in row["reason"] for row in result["failures"])
-            assert "/inside.pdf" not in server.paths()
+            assert private.paths() == []  # nor for its robots.txt
             client.lpush("pdfs:start_urls", inside)  # whoever runs this may
-            until(lambda: "/inside.pdf" in server.paths())
+            until(lambda: private.paths() == ["/robots.txt", "/inside.pdf"])
             client.delete("pdfs:results")
             client.lpush("pdf_tasks", server.url("/"))
             (result,) = until(lambda: results(clean))
             assert {row["outcome"] for row in result["failures"]} == {"out-of-scope"}
-        assert server.paths().count("/inside.pdf") == 1
+        assert private.paths().count("/inside.pdf") == 1
         running.stop()

@@ -29,13 +29,13 @@ def _question(name: str) -> Question:
     if type_of(name) is None:
         return [("EXISTS", P + name)], lambda there: "is a key of the frontier" if there else ""
     match name.split(":"):
-        case ["job" | "seen" | "q" as kind, *ids] if len(ids) > 1:
-            return {"job": _of_run, "seen": _bucket, "q": _queue}[kind](*ids)
+        case ["job" | "seen" | "q" | "untold" as kind, *ids] if len(ids) > 1:
+            return {"job": _of_run, "seen": _bucket, "q": _queue, "untold": _untold}[kind](*ids)
         case ["host", host]:
             return [("PTTL", P + name), ("EXISTS", f"{P}host:{host}:jobs")], _host
         case ["worker" | "taking", *ids]:
             return _of_worker(name, *ids)
-        case ["robots" | "pages", *_]:
+        case ["robots" | "pages" | "log", *_]:
             return [("PTTL", P + name)], _expires
     return [], lambda: ""
 
@@ -44,6 +44,11 @@ def _of_run(run: str, part: str) -> Question:
     rule = "its run exists"
     commands = [("EXISTS", f"{P}job:{run}"), ("EXISTS", f"{P}job:{run}:{part}")]
     return commands, lambda owned, there: rule if there and not owned else ""
+
+
+def _untold(run: str, transport: str) -> Question:
+    commands = [("PTTL", f"{P}untold:{run}:{transport}"), ("EXISTS", f"{P}job:{run}")]
+    return commands, lambda ttl, owned: "" if owned else _expires(ttl)
 
 
 def _of_worker(name: str, worker: str, _: str = "") -> Question:

@@ -27,10 +27,10 @@ HOST = "[0-9a-f]{16}"
 TYPES = {
     "hash": rf"meta|jobs|job:\d+|seen:\d+:\d+|host:{HOST}|worker:[^:]+(:calls)?|robots:[0-9a-f]{{40}}|pages:\d+"
     r"|(tasks|answered):\d+:[\w.-]+",
-    "set": rf"chores|unanswered|job:\d+:(hosts|parked)|host:{HOST}:flight",
+    "set": rf"chores|unanswered|untold:\d+:[\w.-]+|job:\d+:(hosts|parked)|host:{HOST}:flight",
     "zset": rf"hosts|workers|solo|finished|breakers|q:{HOST}:\d+|host:{HOST}:jobs",
     "list": r"garbage|taking:[^:]+",
-    "stream": r"events|owed:[\w.-]+",
+    "stream": r"events|(owed|found):[\w.-]+|log:\d+",
 }
 
 

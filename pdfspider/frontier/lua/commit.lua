@@ -34,6 +34,7 @@ local function commit(ending)
     count(job, 'c:' .. code, 1)
     if bytes > 0 then count(job, 'bytes', bytes) end
     set_seen_state(job, string.sub(lease.member, 1, 8), code)
+    if FOUND[code] then note_found(job, string.sub(lease.member, 1, 8)) end
   end
   if lease.kind == 'u' then
     if ago < 0 then give_place_back(lease) end

@@ -1,4 +1,4 @@
--- Pauses, resumes or cancels a job, or seals it. Answers the state that follows, or false where there is no such job.
+-- Pauses, resumes or cancels a job, seals it, or logs its documents from now on. Answers the state that follows, or false where there is no such job.
 --
 -- ARGV[2] msgpack: {name, action}
 
@@ -19,6 +19,8 @@ elseif action == 'cancel' and (job.state == 'running' or job.state == 'paused') 
 elseif action == 'seal' and name ~= 'default' then
   call('HSET', P .. 'job:' .. run, 'sealed', '1')
   job.sealed = 1
+elseif action == 'log' then
+  call('HSET', P .. 'job:' .. run, 'logged', '1')
 end
 flush_jobs()
 return job.state

@@ -6,8 +6,9 @@
 --   revive  class codes whose URLs are queued again, '' for none: {code -> whether it counts as dead} as a map;
 --           their hosts are asked again, also those that were given up
 --   claim   {worker, raw message, …}: start URLs that this call settles, or false
---   task    {transport, key, record, once}: the master's message, to be answered when the run has ended, or false; once:
---           a run of that name that is sealed or has ended has taken it in before, and nothing changes
+--   task    {transport, key, record, once, events}: the master's message, to be answered when the run has ended, or false;
+--           once: a run of that name that is sealed or has ended has taken it in before, and nothing changes; events:
+--           whether the transport tells of each document
 -- Answer: {run, added, revived}
 
 local request = cmsgpack.unpack(ARGV[2])
@@ -94,15 +95,20 @@ local function revive_links(job)
   return #again
 end
 
+local function add_name(run, field, name)
+  local names = call('HGET', P .. 'job:' .. run, field) or ''
+  if not string.find(' ' .. names .. ' ', ' ' .. name .. ' ', 1, true) then
+    call('HSET', P .. 'job:' .. run, field, names == '' and name or names .. ' ' .. name)
+  end
+end
+
 -- Answers whether the task was not waiting for its answer already.
 local function await_answer(run)
   local transport, key, record = unpack(task, 1, 3)
   if call('HSETNX', P .. 'tasks:' .. run .. ':' .. transport, key, record) == 0 then return false end
   call('SADD', P .. 'unanswered', run .. ':' .. transport)
-  local masters = call('HGET', P .. 'job:' .. run, 'masters') or ''
-  if not string.find(' ' .. masters .. ' ', ' ' .. transport .. ' ', 1, true) then
-    call('HSET', P .. 'job:' .. run, 'masters', masters == '' and transport or masters .. ' ' .. transport)
-  end
+  add_name(run, 'masters', transport)
+  if task[5] then add_name(run, 'told', transport) end
   return true
 end
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import json
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import pika
@@ -18,12 +18,11 @@ class AmqpMaster(Master):
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         self.broker = RabbitMQ(directory)
-        self._results: list[dict[str, Any]] = []
-        self._rejects: list[dict[str, Any]] = []
+        self._seen: dict[str, list[dict[str, Any]]] = defaultdict(list)
 
     @property
     def url(self) -> str:
-        return self.broker.url
+        return f"{self.broker.url}?events=pdf_documents"
 
     def submit(self, *messages: str) -> None:
         with self.broker.connect() as connection:
@@ -34,12 +33,13 @@ class AmqpMaster(Master):
                 channel.basic_publish("", "pdf_tasks", message.encode(), pika.BasicProperties(delivery_mode=2))
 
     def results(self) -> list[dict[str, Any]]:
-        self._results += self._read("pdf_results")
-        return self._results
+        return self._read("pdf_results")
+
+    def events(self) -> list[dict[str, Any]]:
+        return self._read("pdf_documents")
 
     def rejects(self) -> list[dict[str, Any]]:
-        self._rejects += self._read("pdf_rejects")
-        return self._rejects
+        return self._read("pdf_rejects")
 
     def restart_broker(self) -> None:
         self.broker.restart()
@@ -48,11 +48,5 @@ class AmqpMaster(Master):
         self.broker.stop()
 
     def _read(self, queue: str) -> list[dict[str, Any]]:
-        found = []
-        with self.broker.connect() as connection:
-            channel = connection.channel()
-            channel.queue_declare(queue, durable=True)
-            while (got := channel.basic_get(queue))[0]:
-                found.append(json.loads(got[2]))
-                channel.basic_ack(got[0].delivery_tag)
-        return found
+        self._seen[queue] += self.broker.read(queue)
+        return self._seen[queue]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from tests.gateway.masters.celery import CeleryMaster
 
@@ -13,6 +14,10 @@ class CeleryRedisMaster(CeleryMaster):
 
     def _start(self, directory: Path) -> None:
         self._broker = self._backend
+
+    def events(self) -> list[dict[str, Any]]:
+        with self._broker.client() as client:
+            return [json.loads(fields[b"document"]) for _, fields in client.xrange("pdf_documents")]
 
     def restart_broker(self) -> None:
         self._backend.kill()

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -10,7 +8,7 @@ from google.protobuf import json_format
 
 from pdfspider.gateway.masters_pb2 import Message, Question
 from pdfspider.gateway.masters_pb2_grpc import MastersStub
-from tests.gateway.masters.base import Master
+from tests.gateway.masters.base import AskingMaster
 from tests.support import free_port
 
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ CREDENTIALS = (("authorization", f"Bearer {TOKEN}"),)
 ASKED = 20
 
 
-class GrpcMaster(Master):
+class GrpcMaster(AskingMaster):
     """grpcio: one stream of messages, begun again where it breaks off, and a question for each result.
 
     The gateway holds nothing for a master that was not answered: it sends the message again, with its ``task_id``.
@@ -39,19 +37,12 @@ class GrpcMaster(Master):
             f"127.0.0.1:{self._port}", [("grpc.max_reconnect_backoff_ms", 200), ("grpc.enable_http_proxy", 0)]
         )
         self.stub = MastersStub(self._channel)
-        self._submitting: list[threading.Thread] = []
-        self._closing = threading.Event()
         self._open: list[str] = []
         self._results: list[dict[str, Any]] = []
-        self._rejects: list[dict[str, Any]] = []
 
     @property
     def url(self) -> str:
         return f"grpc://127.0.0.1:{self._port}"
-
-    def submit(self, *messages: str) -> None:
-        self._submitting.append(threading.Thread(target=self._submit, args=messages))
-        self._submitting[-1].start()
 
     def results(self) -> list[dict[str, Any]]:
         for identity in self._open[:ASKED]:
@@ -65,21 +56,13 @@ class GrpcMaster(Master):
             self._results.append(_dict(result))
         return list(self._results)
 
-    def rejects(self) -> list[dict[str, Any]]:
-        return list(self._rejects)
-
-    def restart_broker(self) -> None:
-        """There is none."""
-
     def close(self) -> None:
-        self._closing.set()
-        for thread in self._submitting:
-            thread.join()
+        super().close()
         self._channel.close()
 
     def _submit(self, *messages: str) -> None:
         open_ones = {message: parsed for message in messages if (parsed := self._parse(message))}
-        while open_ones and not self._closing.is_set():
+        while open_ones and not self._closed.is_set():
             sent = list(open_ones)
             try:
                 for answer in self.stub.SubmitMany(_each(open_ones.copy()), metadata=CREDENTIALS):
@@ -88,11 +71,11 @@ class GrpcMaster(Master):
                     if answer.HasField("receipt"):
                         self._open.append(answer.receipt.result_id)
                     else:
-                        self._rejects.append({"message": message, "reason": answer.error})
+                        self._rejected(message, answer.error)
             except grpc.RpcError as error:
                 if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
                     raise
-                time.sleep(0.1)
+                self._closed.wait(0.1)
 
     def _parse(self, message: str) -> Message | None:
         """A message of the suite; its ``url`` is the only one of ``urls`` here."""
@@ -100,7 +83,7 @@ class GrpcMaster(Master):
         try:
             return json_format.ParseDict({"urls": [fields.pop("url")], **fields}, Message())
         except json_format.ParseError as error:
-            self._rejects.append({"message": message, "reason": str(error)})
+            self._rejected(message, str(error))
             return None
 
 

@@ -4,13 +4,12 @@ import hashlib
 import hmac
 import json
 import threading
-import time
 import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from tests.gateway.masters.base import Master
+from tests.gateway.masters.base import AskingMaster
 from tests.support import free_port
 
 if TYPE_CHECKING:
@@ -20,14 +19,13 @@ SECRET = "not told"
 TOKEN = "known to both"
 
 
-class HttpMaster(Master):
+class HttpMaster(AskingMaster):
     """urllib, trying again while the gateway is away, and a webhook."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         self._port = free_port()
-        self._results: list[dict[str, Any]] = []
-        self._rejects: list[dict[str, Any]] = []
+        self._posted: dict[str, list[dict[str, Any]]] = {"result": [], "document": []}
         self._start_webhook(0)
         port = self._webhook.server_port
         self.settings = {
@@ -38,54 +36,58 @@ class HttpMaster(Master):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1:{self._port}?events=webhook"
 
     def submit(self, *messages: str) -> None:
         """All at once: each is answered when it is on disk."""
-        threads = [threading.Thread(target=self._submit, args=[message]) for message in messages]
-        for thread in threads:
-            thread.start()
+        for message in messages:
+            super().submit(message)
 
     def results(self) -> list[dict[str, Any]]:
-        return list(self._results)
+        return list(self._posted["result"])
 
-    def rejects(self) -> list[dict[str, Any]]:
-        return list(self._rejects)
+    def events(self) -> list[dict[str, Any]]:
+        return list(self._posted["document"])
 
     def restart_broker(self) -> None:
         """There is none: it is the webhook that is away for a while."""
         port = self._webhook.server_port
-        self.close()
-        time.sleep(1)
+        self._stop_webhook()
+        self._closed.wait(1)
         self._start_webhook(port)
 
     def close(self) -> None:
-        self._webhook.shutdown()
-        self._webhook.server_close()
+        super().close()
+        self._stop_webhook()
 
     def ask(self, path: str, body: bytes | None = None, **headers: str) -> Any:
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}", **headers}
-        request = urllib.request.Request(f"{self.url}{path}", body, headers)
+        request = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}", body, headers)
         with urllib.request.urlopen(request, timeout=30) as response:
             return json.load(response)
 
-    def _submit(self, message: str) -> None:
+    def _submit(self, *messages: str) -> None:
+        (message,) = messages
         body = message if message.startswith("{") else json.dumps({"url": message})
-        while True:
+        while not self._closed.is_set():
             try:
                 self.ask("/jobs", body.encode())
             except urllib.error.HTTPError as error:
                 if error.code == 400:
-                    self._rejects.append({"message": message, "reason": json.load(error)["error"]})
+                    self._rejected(message, json.load(error)["error"])
                     return
             except OSError:
                 pass
             else:
                 return
-            time.sleep(0.1)
+            self._closed.wait(0.1)
+
+    def _stop_webhook(self) -> None:
+        self._webhook.shutdown()
+        self._webhook.server_close()
 
     def _start_webhook(self, port: int) -> None:
-        results = self._results
+        posted = self._posted
 
         class Receiver(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
@@ -93,7 +95,7 @@ class HttpMaster(Master):
                 signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
                 genuine = self.headers["Pdfspider-Signature"] == f"sha256={signature}"
                 if genuine:
-                    results.append(json.loads(body))
+                    posted[self.headers["Pdfspider-Event"]].append(json.loads(body))
                 self.send_response(204 if genuine else 403)
                 self.end_headers()
 

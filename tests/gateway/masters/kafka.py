@@ -28,7 +28,7 @@ class KafkaMaster(Master):
         super().__init__(directory)
         real = os.environ.get("KAFKA_URL", "").removeprefix("kafka://")
         suffix = f"_{secrets.token_hex(4)}" if real else ""
-        self.topics = {kind: f"pdf_{kind}{suffix}" for kind in ("tasks", "results", "rejects")}
+        self.topics = {kind: f"pdf_{kind}{suffix}" for kind in ("tasks", "results", "rejects", "events")}
         self._producer = Producer({"bootstrap.servers": real, "acks": "all"} if real else MOCK)
         self._producer.list_topics(timeout=10)
         self.broker = real or self._broker()
@@ -39,7 +39,9 @@ class KafkaMaster(Master):
         )
         partitions = {topic: self._partitions(topic) for topic in self.topics.values()}
         # Assigned, not subscribed: to leave a group may wait for the mock's coordinator for ever.
-        self._consumer.assign(partitions[self.topics["results"]] + partitions[self.topics["rejects"]])
+        self._consumer.assign(
+            [one for kind in ("results", "rejects", "events") for one in partitions[self.topics[kind]]]
+        )
         self.keys: dict[str, str] = {}
         """Ids of the results by their keys."""
         self._read: dict[str, list[dict[str, Any]]] = {topic: [] for topic in self.topics.values()}
@@ -57,6 +59,9 @@ class KafkaMaster(Master):
 
     def results(self) -> list[dict[str, Any]]:
         return self._consume("results")
+
+    def events(self) -> list[dict[str, Any]]:
+        return self._consume("events")
 
     def rejects(self) -> list[dict[str, Any]]:
         return self._consume("rejects")
@@ -81,6 +86,6 @@ class KafkaMaster(Master):
             if message.error():
                 continue  # a topic that was only just made
             self._read[message.topic()].append(json.loads(message.value()))
-            if message.key():
+            if message.topic() == self.topics["results"]:
                 self.keys[message.key().decode()] = dict(message.headers())["id"].decode()
         return list(self._read[self.topics[kind]])

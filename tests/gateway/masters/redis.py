@@ -19,14 +19,16 @@ class RedisMaster(Master):
 
     @property
     def url(self) -> str:
-        return self._broker.url
+        return f"{self._broker.url}?events=pdfs:documents"
 
     def submit(self, *messages: str) -> None:
         self._broker.call("LPUSH", "pdf_tasks", *messages)
 
     def results(self) -> list[dict[str, Any]]:
-        with self._broker.client() as client:
-            return [json.loads(fields[b"result"]) for _, fields in client.xrange("pdfs:results")]
+        return self._read("pdfs:results", b"result")
+
+    def events(self) -> list[dict[str, Any]]:
+        return self._read("pdfs:documents", b"document")
 
     def rejects(self) -> list[dict[str, Any]]:
         with self._broker.client() as client:
@@ -38,3 +40,7 @@ class RedisMaster(Master):
 
     def close(self) -> None:
         self._broker.kill()
+
+    def _read(self, stream: str, field: bytes) -> list[dict[str, Any]]:
+        with self._broker.client() as client:
+            return [json.loads(fields[field]) for _, fields in client.xrange(stream)]

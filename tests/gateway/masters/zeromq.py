@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import json
-import threading
 from typing import TYPE_CHECKING, Any
 
 import zmq
 
-from tests.gateway.masters.base import Master
+from tests.gateway.masters.base import AskingMaster
 from tests.support import free_port
 
 if TYPE_CHECKING:
@@ -18,11 +17,11 @@ WAIT = 3_000
 SILENCE = "no answer"
 
 
-class ZeroMqMaster(Master):
+class ZeroMqMaster(AskingMaster):
     """pyzmq: requests on one DEALER, a subscription, and requests for the results that were missed.
 
     The gateway holds nothing for who is not there: a request that was not answered is made again, and what was
-    published while nobody listened is asked for by its id.
+    published while nobody listened is asked for: results by their ids, documents by their jobs.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -33,26 +32,16 @@ class ZeroMqMaster(Master):
         self._subscription = self._context.socket(zmq.SUB)
         self._subscription.subscribe("")
         self._subscription.connect(f"tcp://127.0.0.1:{self._options.rpartition('=')[2]}")
-        self._submitting: list[threading.Thread] = []
-        self._closing = threading.Event()
         self._results: dict[str, dict[str, Any]] = {}
+        self._events: list[dict[str, Any]] = []
         self._missing: list[str] = []
-        self._rejects: list[dict[str, Any]] = []
 
     @property
     def url(self) -> str:
-        return f"zmq://127.0.0.1:{self._port}?{self._options}"
-
-    def submit(self, *messages: str) -> None:
-        self._submitting.append(threading.Thread(target=self._submit, args=messages))
-        self._submitting[-1].start()
+        return f"zmq://127.0.0.1:{self._port}?{self._options}&events=yes"
 
     def results(self) -> list[dict[str, Any]]:
-        while self._subscription.poll(0):
-            topic, body = self._subscription.recv_multipart()
-            result = json.loads(body)
-            assert topic.decode() == result["job"]
-            self._results[result["id"]] = result
+        self._listen()
         for identity in [identity for identity in self._missing if identity not in self._results][:20]:
             answer = self.ask({"request": "result", "id": identity})
             if answer.get("error") == SILENCE:
@@ -61,16 +50,15 @@ class ZeroMqMaster(Master):
                 self._results[identity] = answer
         return list(self._results.values())
 
-    def rejects(self) -> list[dict[str, Any]]:
-        return list(self._rejects)
-
-    def restart_broker(self) -> None:
-        """There is none."""
+    def events(self) -> list[dict[str, Any]]:
+        self._listen()
+        known = {event["job"] for event in self._events}
+        for job in {result["job"] for result in self._results.values()} - known:
+            self._events += self.ask({"request": "documents", "job": job}).get("documents", [])
+        return list(self._events)
 
     def close(self) -> None:
-        self._closing.set()
-        for thread in self._submitting:
-            thread.join()
+        super().close()
         self._context.destroy(linger=0)
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -81,10 +69,20 @@ class ZeroMqMaster(Master):
             socket.send(json.dumps(request).encode())
             return json.loads(socket.recv()) if socket.poll(WAIT) else {"error": SILENCE}
 
+    def _listen(self) -> None:
+        while self._subscription.poll(0):
+            topic, body = self._subscription.recv_multipart()
+            told = json.loads(body)
+            if topic.decode() == told["job"]:
+                self._results[told["id"]] = told
+            else:
+                assert topic.decode() == f"{told['job']} document"
+                self._events.append(told)
+
     def _submit(self, *messages: str) -> None:
-        """All at once, told apart by a frame of their own; those that are not answered again, until all are."""
+        """All at once, told apart by a frame of their own."""
         open_ones = dict(enumerate(messages))
-        while open_ones and not self._closing.is_set():
+        while open_ones and not self._closed.is_set():
             with self._context.socket(zmq.DEALER) as socket:
                 socket.linger = 0
                 socket.connect(f"tcp://127.0.0.1:{self._port}")
@@ -97,6 +95,6 @@ class ZeroMqMaster(Master):
 
     def _answered(self, message: str, answer: dict[str, Any]) -> None:
         if "error" in answer:
-            self._rejects.append({"message": message, "reason": answer["error"]})
+            self._rejected(message, answer["error"])
         else:
             self._missing.append(answer["result_id"])

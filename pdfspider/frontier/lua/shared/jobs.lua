@@ -1,8 +1,8 @@
 -- Jobs: read once per script, counters written back together by flush_jobs.
 
 local JOB_FIELDS = {'state', 'sealed', 'queued', 'delayed', 'leased', 'leased_pages', 'max_pages', 'max_documents',
-  'c:p', 'c:d', 'robots', 'delay', 'cap', 'level', 'split', 'seen', 'seq', 'name'}
-local TEXT = {state = true, name = true}
+  'c:p', 'c:d', 'robots', 'delay', 'cap', 'level', 'split', 'seen', 'seq', 'name', 'told', 'logged'}
+local TEXT = {state = true, name = true, told = true}
 local jobs = {}
 
 local function job_of(run)
@@ -12,7 +12,7 @@ local function job_of(run)
   if not values[1] then return nil end
   job = {run = run, changed = {}}
   for i, field in ipairs(JOB_FIELDS) do
-    job[field] = TEXT[field] and values[i] or int(values[i])
+    job[field] = TEXT[field] and (values[i] or '') or int(values[i])
   end
   job.cap = math.max(job.cap, 1)
   jobs[run] = job
@@ -30,6 +30,26 @@ local function owe_answer(run, transport, name, state)
   call('XADD', P .. 'owed:' .. transport, '*', 'run', run, 'job', name, 'state', state)
 end
 
+-- A document of a run is noted for the masters that want to be told of each: once for every transport, until it was
+-- told, and in the log that is read by whoever watches the run. All of that is bounded, also where nobody reads it.
+local FOUND = {d = true, u = true, N = true}
+local UNTOLD_KEPT, NOTES_KEPT, LOG_KEPT, LOG_LASTS = 1000000, 100000, 100000, 3600000
+
+local function note_found(job, fp)
+  if job.logged > 0 then
+    local log = P .. 'log:' .. job.run
+    call('XADD', log, 'MAXLEN', '~', LOG_KEPT, '*', 'fp', fp)
+    call('PEXPIRE', log, LOG_LASTS)
+  end
+  for transport in string.gmatch(job.told, '%S+') do
+    local untold, notes = P .. 'untold:' .. job.run .. ':' .. transport, P .. 'found:' .. transport
+    if call('SCARD', untold) < UNTOLD_KEPT and call('SADD', untold, fp) == 1 then
+      call('XADD', notes, 'MAXLEN', '~', NOTES_KEPT, '*', 'run', job.run, 'job', job.name, 'fp', fp)
+      call('PEXPIRE', notes, call('HGET', P .. 'job:' .. job.run, 'retention'))
+    end
+  end
+end
+
 local function finish(job, retention)
   local key = P .. 'job:' .. job.run
   job.state = job.state == 'cancelled' and 'cancelled' or 'finished'
@@ -38,6 +58,9 @@ local function finish(job, retention)
   call('XADD', P .. 'events', 'MAXLEN', '~', 10000, '*', 'event', job.state, 'job', job.name, 'run', job.run)
   for transport in string.gmatch(call('HGET', key, 'masters') or '', '%S+') do
     owe_answer(job.run, transport, job.name, job.state)
+  end
+  for transport in string.gmatch(job.told, '%S+') do
+    call('PEXPIRE', P .. 'untold:' .. job.run .. ':' .. transport, str(retention))
   end
 end
 

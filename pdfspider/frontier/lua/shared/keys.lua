@@ -29,12 +29,15 @@
 --   breakers                 ZSET  hosts whose breaker is not closed, by the time (ms) at which they are forgotten
 --   finished                 ZSET  finished runs by the time (ms) at which their keys go
 --   garbage                  LIST  seen buckets to remove: RUN, number of buckets
---   robots:ORIGIN            HASH  a robots.txt: body or failure; expires
+--   robots:ORIGIN            HASH  a robots.txt: body or failure; S: not asked for, as the targets in body forbid it; expires
 --   pages:RUN                HASH  host -> pages that the run has taken of it, while workers count them; expires
 --   events                   STREAM one entry per finished run
 --   tasks:RUN:TRANSPORT      HASH  the masters' messages that wait for the run's end: key -> what the answer needs
 --   unanswered               SET   RUN:TRANSPORT of these
 --   owed:TRANSPORT           STREAM one entry per run that has ended and is to be answered; gone when that is done
+--   untold:RUN:TRANSPORT     SET   fingerprints of the documents that masters are still to be told of; expires with the run
+--   found:TRANSPORT          STREAM one entry for each of these, to be read at once; expires
+--   log:RUN                  STREAM the documents of a run that is watched; expires
 --   answered:RUN:TRANSPORT   HASH  the masters' own part of answers that can be asked for again; expires
 --
 -- A queue member is fingerprint (8 bytes) .. kind (d|p) .. verdict (class code or -) .. deliveries .. expiries ..

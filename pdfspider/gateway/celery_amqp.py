@@ -1,0 +1,122 @@
+"""Celery with RabbitMQ as the broker."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aiormq.exceptions import ChannelClosed, PublishError
+from celery.states import FAILURE, REVOKED, SUCCESS
+from pamqp.commands import Basic
+
+from pdfspider.gateway.amqp import FAILURES, PERSISTENT, AmqpDelivery, AmqpTransport
+from pdfspider.gateway.celery import take
+from pdfspider.gateway.celery_control import EXCHANGE, REVOCATION, Revocations
+from pdfspider.gateway.celery_tasks import JSON, Backend, TaskMessage, failure
+from pdfspider.gateway.transport import TransportError
+
+if TYPE_CHECKING:
+    from aiormq.abc import AbstractChannel, DeliveredMessage
+
+    from pdfspider.gateway.desk import Desk
+    from pdfspider.gateway.transport import Receipt, Result
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class AmqpTask(AmqpDelivery):
+    transport: CeleryOverAmqp
+    message: DeliveredMessage
+
+    async def ack(self, receipt: Receipt) -> None:
+        await self.settle()
+        await self.transport.revocations.begun(self.id, receipt)
+
+    async def drop(self) -> None:
+        """It was revoked. Raises TransportError."""
+        await self.transport.answer(self.reply, REVOKED, REVOCATION)
+        await self.settle()
+
+
+class CeleryOverAmqp(AmqpTransport):
+    """Tasks: the queue ``celery``. Results: ``backend``, else the master's own if that is ``rpc://``, else a queue."""
+
+    options = {**AmqpTransport.options, "tasks": "celery", "rejects": "celery_rejects", "backend": ""}  # noqa: RUF012
+
+    def __init__(self, url: str, desk: Desk) -> None:
+        super().__init__(url, desk)
+        self._backend = Backend(self.address.options["backend"])
+        self.revocations = Revocations(desk)
+
+    async def publish(self, result: Result) -> None:
+        if not await self.answer(result.reply, SUCCESS, json.loads(result.body)):
+            await super().publish(result)
+
+    async def set_aside(self, delivery: AmqpDelivery, reason: str) -> None:
+        """The task message as it came, with its reason as a header: it can be moved back."""
+        assert isinstance(delivery, AmqpTask)
+        await self.answer(delivery.reply, FAILURE, failure(reason))
+        properties = delivery.message.header.properties
+        properties.headers = {**(properties.headers or {}), "reason": reason[:1000]}
+        properties.delivery_mode, properties.expiration, properties.user_id = PERSISTENT, None, None
+        await self._publish(self.address.options["rejects"], bytes(delivery.message.body), properties)
+
+    async def _consume(self, channel: AbstractChannel) -> None:
+        try:
+            await self._hear(await channel.connection.channel())
+        except ChannelClosed as error:
+            logger.warning("What %s revokes is not heard: %s", self.name, error)
+        await super()._consume(channel)
+
+    async def _hear(self, channel: AbstractChannel) -> None:
+        """Listens to what is told to all workers."""
+        await channel.exchange_declare(EXCHANGE, exchange_type="fanout")
+        queue = (await channel.queue_declare("", exclusive=True)).queue
+        assert queue
+        await channel.queue_bind(queue, EXCHANGE)
+        await channel.basic_consume(queue, self._heard, no_ack=True)
+
+    async def _heard(self, message: DeliveredMessage) -> None:
+        await self.revocations.hear(bytes(message.body))
+
+    async def _received(self, message: DeliveredMessage) -> None:
+        properties = message.header.properties
+        task = TaskMessage(
+            headers=properties.headers or {},
+            body=bytes(message.body),
+            content_type=properties.content_type,
+            reply_to=properties.reply_to,
+        )
+        assert message.delivery_tag is not None
+        delivery = AmqpTask(
+            body=task.body,
+            id=task.id,
+            reply=task.reply(),
+            transport=self,
+            channel=message.channel,
+            tag=message.delivery_tag,
+            message=message,
+        )
+        await take(self, task, delivery)
+
+    async def answer(self, reply: dict[str, Any], state: str, value: Any) -> bool:
+        """Whether the master has been told by way of Celery. Raises TransportError."""
+        if await self._backend.store(reply, state, value):
+            return True
+        if "oid" not in reply or reply.get("ignored"):
+            return False
+        task = reply.get("correlation_id")
+        body = {"task_id": task, "status": state, "result": value, "traceback": None, "children": []}
+        properties = Basic.Properties(
+            content_type=JSON, content_encoding="utf-8", correlation_id=task, delivery_mode=PERSISTENT
+        )
+        try:
+            await self._publish(reply["oid"], json.dumps(body).encode(), properties)
+        except PublishError:
+            return False  # nobody waits for it there
+        except FAILURES as error:
+            raise TransportError(f"{type(error).__name__}: {error}") from error
+        return True

@@ -1,0 +1,43 @@
+"""A webhook: results and events are posted to a URL of the masters'."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+
+from pdfspider.gateway.transport import TransportError
+
+TIMEOUT = ClientTimeout(total=30)
+
+
+class Webhook:
+    """Signs what it posts where there is a secret; it has been delivered once it was answered 2xx."""
+
+    def __init__(self, url: str, secret: str) -> None:
+        self._url, self._secret = url, secret.encode()
+        self._client: ClientSession | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._url)
+
+    async def post(self, kind: str, identity: str, body: bytes) -> None:
+        """Raises TransportError."""
+        if self._client is None:
+            self._client = ClientSession(timeout=TIMEOUT)
+        headers = {"Content-Type": "application/json", "Pdfspider-Event": kind, "Pdfspider-Id": identity}
+        if self._secret:
+            digest = hmac.new(self._secret, body, hashlib.sha256).hexdigest()
+            headers["Pdfspider-Signature"] = f"sha256={digest}"
+        request = self._client.post(self._url, data=body, headers=headers, allow_redirects=False)
+        try:
+            async with request as response:
+                if not 200 <= response.status < 300:
+                    raise TransportError(f"the webhook answered {response.status}")
+        except (ClientError, TimeoutError, OSError) as error:
+            raise TransportError(f"{type(error).__name__}: {error}") from error
+
+    async def close(self) -> None:
+        if self._client:
+            await self._client.close()
