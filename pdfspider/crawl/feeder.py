@@ -12,11 +12,11 @@ from redis.exceptions import RedisError
 
 from pdfspider.crawl.intake import Intake
 from pdfspider.crawl.requests import RequestMaker
+from pdfspider.ending import end
 from pdfspider.frontier.leases import LeaseKind
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Iterable
 
     from scrapy import Request
     from scrapy.crawler import Crawler
@@ -242,14 +242,3 @@ class Feeder:
         self._ready.clear()
         idle = [lease for lease in self._worker.held if not lease.begun]
         await asyncio.gather(*(self._worker.release(lease) for lease in idle))
-
-
-async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancels until all have ended: in Python 3.11 ``wait_for``, which redis-py sends with, may swallow a cancellation
-    (github.com/python/cpython/issues/86296).
-    """
-    left = set(tasks)
-    while left:
-        for task in left:
-            task.cancel()
-        _, left = await asyncio.wait(left, timeout=TICK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -9,10 +10,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from redis.exceptions import ResponseError
 
+from pdfspider.crawl.outage import Outage
 from pdfspider.crawl.submission import options, seed
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.jobs import META_LIMIT
+from pdfspider.frontier.waiting import WRONG_TYPE
 
 if TYPE_CHECKING:
     from pdfspider.crawl.worker import Worker
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WAIT = 5.0
+REST = 1.0
 
 
 JobName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
@@ -98,15 +103,28 @@ class Intake:
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
+        self._unusable = Outage("No start URL is taken in", "Start URLs are taken in again")
 
     async def take_in(self) -> None:
         """Waits a moment for start URLs and settles those that came."""
-        claimed = await self._worker.frontier.claim_start_urls(WAIT)
+        claimed = await self._claim()
         good = [parsed for raw in claimed if (parsed := await self._parse(raw))]
         for (job, meta, seal), group in groupby(good, Parsed.target):
             await self._submit(job, meta, list(group), seal=seal)
         if good:
             self._worker.wake.set()
+
+    async def _claim(self) -> list[bytes]:
+        try:
+            claimed = await self._worker.frontier.claim_start_urls(WAIT)
+        except ResponseError as error:
+            if not str(error).startswith(WRONG_TYPE):
+                raise
+            self._unusable.begin(error)
+            await asyncio.sleep(REST)
+            return []
+        self._unusable.end()
+        return claimed
 
     async def _parse(self, raw: bytes) -> Parsed | None:
         try:

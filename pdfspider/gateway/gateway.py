@@ -8,7 +8,7 @@ import re
 import signal
 from typing import TYPE_CHECKING
 
-from pdfspider.crawl.feeder import end
+from pdfspider.ending import end
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.durability import Durability
 from pdfspider.gateway import transports

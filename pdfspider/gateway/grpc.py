@@ -16,7 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from redis.exceptions import RedisError
 
-from pdfspider.crawl.feeder import end
+from pdfspider.ending import end
 from pdfspider.exceptions import ConfigurationError, InvalidInput, JobNotFound, RecordsError
 from pdfspider.gateway import masters_pb2, masters_pb2_grpc
 from pdfspider.gateway.loopback import is_loopback

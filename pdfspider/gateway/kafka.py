@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from pdfspider.crawl.feeder import end
 from pdfspider.crawl.intake import letter
 from pdfspider.crawl.outage import Outage
+from pdfspider.ending import end
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.gateway.positions import Positions
 from pdfspider.gateway.redis import end_with

@@ -14,8 +14,8 @@ from redis.exceptions import RedisError
 from zmq.asyncio import Context
 from zmq.auth.asyncio import AsyncioAuthenticator
 
-from pdfspider.crawl.feeder import end
 from pdfspider.crawl.intake import letter
+from pdfspider.ending import end
 from pdfspider.exceptions import ConfigurationError, InvalidInput, JobNotFound, RecordsError
 from pdfspider.gateway.loopback import is_loopback
 from pdfspider.gateway.redis import end_with

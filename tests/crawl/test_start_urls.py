@@ -72,6 +72,20 @@ def test_a_url_is_taken_at_once(fleet: Fleet, server: Hostile, standing: Worker)
     assert standing.process.poll() is None
 
 
+def test_sets_and_sorted_sets_are_taken_too(fleet: Fleet, server: Hostile, standing: Worker) -> None:
+    with fleet.client() as client:
+        client.sadd("pdfs:start_urls", server.url("/1"), json.dumps({"url": server.url("/2"), "job": "mine"}))
+        until(lambda: {"/1.pdf", "/2.pdf"} <= set(server.paths()))
+        client.hset("pdfs:start_urls", server.url("/3"), 1)
+        until(lambda: "pdfs:start_urls is a hash" in standing.output)
+        client.delete("pdfs:start_urls")
+        client.zadd("pdfs:start_urls", {server.url("/4"): 4, server.url("/5"): 5})
+        until(lambda: {"/4.pdf", "/5.pdf"} <= set(server.paths()))
+    assert "Start URLs are taken in again" in standing.output
+    assert standing.output.count("pdfs:start_urls is a hash, not a list, a set or a sorted set") == 1
+    assert standing.process.poll() is None
+
+
 @pytest.mark.skipif(shutil.which("redis-cli") is None, reason="no redis-cli on PATH")
 def test_messages_by_redis_cli(fleet: Fleet, server: Hostile, standing: Worker) -> None:
     message = {"url": server.url("/2"), "job": "mine", "depth": 1, "scope": "host", "priority": 5, "meta": {"id": 7}}

@@ -30,7 +30,7 @@ def results(fleet: Fleet) -> list[dict]:
         return [json.loads(fields[b"result"]) for _, fields in client.xrange("pdfs:results")]
 
 
-def test_streams_groups_and_items(clean: Fleet, gateway: Start, site: Server) -> None:
+def test_sets_streams_groups_and_items(clean: Fleet, gateway: Start, site: Server) -> None:
     running = gateway("redis:?items=pdfs:items")
     with clean.client() as client:
         client.xgroup_create("pdfs:results", "masters", id="0", mkstream=True)
@@ -43,6 +43,10 @@ def test_streams_groups_and_items(clean: Fleet, gateway: Start, site: Server) ->
         assert client.xack("pdfs:results", "masters", entry) == 1
         items = [json.loads(item) for item in client.lrange("pdfs:items", 0, -1)]
         assert [item["sha256"] for item in items] == [document["sha256"] for document in result["documents"]]
+        client.sadd("pdf_tasks", site.site.document_url(0), site.site.document_url(1))
+        until(lambda: client.xlen("pdfs:results") == 3)
+        client.zadd("pdf_tasks", {site.site.document_url(2): 1})
+        until(lambda: client.xlen("pdfs:results") == 4)
         until(lambda: not client.xlen("pdf_tasks:stream"))
     running.stop()
 
