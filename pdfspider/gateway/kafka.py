@@ -30,13 +30,14 @@ AT_ONCE = 500
 CONSUMER = {
     "auto.offset.reset": "earliest",  # what was there before the first gateway is served too
     "enable.auto.commit": "false",
+    "partition.assignment.strategy": "cooperative-sticky",  # a gateway keeps what another one that comes does not get
     "topic.metadata.refresh.interval.ms": "5000",  # a topic that is made later is found soon
     "queued.max.messages.kbytes": "16384",
 }
 PRODUCER = {
     "acks": "all",
     "enable.idempotence": "true",
-    "compression.type": "lz4",
+    "compression.type": "gzip",  # what every client can read: aiokafka has no lz4 of its own
     "message.max.bytes": "16777216",  # before compression: the broker has the last word
     "message.timeout.ms": "30000",
 }
@@ -97,10 +98,13 @@ class KafkaTransport(Transport):
     async def serve(self) -> None:
         group = {"group.id": self.address.options["group"]}
         loop = asyncio.get_running_loop()
-        trouble = {"error_cb": lambda error: loop.call_soon_threadsafe(self._failed, error)}
+        callbacks = {
+            "error_cb": lambda error: loop.call_soon_threadsafe(self._failed, error),
+            "on_commit": self._committed,
+        }
         try:
             self._producer = self._new_producer()
-            self._consumer = Consumer({**CONSUMER, **group, **self._properties, **trouble}, logger=_logger())
+            self._consumer = Consumer({**CONSUMER, **group, **self._properties, **callbacks}, logger=_logger())
         except (KafkaException, ValueError) as error:
             raise ConfigurationError(f"{self.address.shown} in GATEWAY_URLS cannot be Kafka: {error}") from error
         self._polling = asyncio.create_task(self._poll())
@@ -146,19 +150,20 @@ class KafkaTransport(Transport):
         """Returns when all replicas in sync have it. Raises TransportError."""
         if self._producer is None:
             raise TransportError("not connected yet")
-        loop = asyncio.get_running_loop()
+        loop, producer = asyncio.get_running_loop(), self._producer
         sent: asyncio.Queue[Any] = asyncio.Queue()
 
         def delivered(failure: Any, _: Any) -> None:
             loop.call_soon_threadsafe(sent.put_nowait, failure)
 
         try:
-            self._producer.produce(topic, value=value, key=key, headers=headers, on_delivery=delivered)
+            producer.produce(topic, value=value, key=key, headers=headers, on_delivery=delivered)
         except (BufferError, KafkaException) as error:
             raise TransportError(str(error)) from error
         if failure := await sent.get():
-            if failure.fatal():
+            if failure.fatal() and producer is self._producer:
                 self._producer = self._new_producer()
+                await loop.run_in_executor(self._producing, _give_up, producer)
             raise TransportError(failure.str())
 
     async def _fetch(self) -> None:
@@ -180,6 +185,8 @@ class KafkaTransport(Transport):
         while True:
             message = await self._inbox.get()
             partition, offset = message.partition(), message.offset()
+            if not self.positions.holds(partition, offset):
+                continue  # it is another gateway's now
             delivery = KafkaDelivery(
                 body=message.value() or b"",
                 id=f"{message.topic()}:{partition}:{offset}:{message.timestamp()[1]}",
@@ -198,7 +205,7 @@ class KafkaTransport(Transport):
         first = self._consumer.poll(WAIT)
         messages = [first] if first else []
         with suppress(KafkaException):
-            messages += self._consumer.consume(AT_ONCE - 1, 0)
+            messages += self._consumer.consume(max(min(AT_ONCE, self._limit - len(self.positions)) - 1, 0), 0)
         for message in messages:
             if not message.error():
                 self.positions.take(message.partition(), message.offset())
@@ -231,6 +238,11 @@ class KafkaTransport(Transport):
             with suppress(KafkaException):
                 self._consumer.commit(offsets=ahead, asynchronous=asynchronous)
 
+    def _committed(self, failure: Any, partitions: list[Any]) -> None:
+        for partition in partitions:
+            if failure or partition.error:
+                self.positions.retry(partition.partition, partition.offset)
+
     def _revoked(self, _: Any, partitions: list[Any]) -> None:
         self._commit(asynchronous=False)
         for partition in partitions:
@@ -239,6 +251,12 @@ class KafkaTransport(Transport):
     def _leave(self) -> None:
         self._commit(asynchronous=False)
         self._consumer.close()
+
+
+def _give_up(producer: Any) -> None:
+    """What a producer has that does not work any longer, has failed: whoever sent it tries again."""
+    producer.purge()
+    producer.flush(WAIT)
 
 
 def _logger() -> logging.Logger:
