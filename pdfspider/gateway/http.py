@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import logging
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
+from aiohttp.http_exceptions import HttpProcessingError
 from redis.exceptions import RedisError
 
 from pdfspider.exceptions import ConfigurationError, InvalidInput, JobNotFound, RecordsError
@@ -35,6 +37,14 @@ WEBHOOK_TIMEOUT = ClientTimeout(total=30)
 LISTED = 100
 MOST_LISTED = 1000
 ACTIONS = ("pause", "resume", "cancel")
+
+
+def _is_worth_saying(record: logging.LogRecord) -> bool:
+    """Not what came that is no HTTP: it was answered with 400."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+logging.getLogger("aiohttp.server").addFilter(_is_worth_saying)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -139,7 +149,7 @@ class HttpTransport(Transport):
             self._authorise(request)
             return await handler(request)
         except web.HTTPException as error:
-            return _error(error.status, error.reason)
+            return _error(error.status, error.reason, allow=error.headers.get("Allow"))
         except InvalidInput as error:
             return _error(400, str(error))
         except JobNotFound as error:
@@ -217,8 +227,8 @@ def _event(name: str, data: dict[str, Any]) -> bytes:
     return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False, default=str)}\n\n".encode()
 
 
-def _error(status: int, reason: str) -> web.Response:
-    headers = {"Retry-After": "5"} if status == 503 else {}
+def _error(status: int, reason: str, *, allow: str | None = None) -> web.Response:
+    headers = {"Retry-After": "5"} if status == 503 else {"Allow": allow} if allow else {}
     return web.json_response({"error": reason}, status=status, headers=headers)
 
 
