@@ -31,6 +31,7 @@ BAD = {
     '{"url": "http://127.0.0.1/", "depth": "three"}': "depth",
     '{"url": "http://127.0.0.1/", "depth": -1}': "depth",
     '{"url": "http://127.0.0.1/", "scope": "planet"}': "scope",
+    '{"url": "http://127.0.0.1/", "due": true}': "due needs another",
     '{"url": "http://127.0.0.1/", "priority": 1000000}': "priority",
     '{"url": "http://a\\ud800.example/"}': "",
     '{"url": "http://127.0.0.1/", "meta": {"x": "' + "y" * 20_000 + '"}}': "meta",
