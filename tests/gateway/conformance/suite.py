@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.gateway.masters.base import Master
     from tests.support import Fleet
 
-MANY = int(os.environ.get("MANY") or 200)
+MANY = int(os.environ.get("MANY") or 100)
 """Messages that are handed in while gateway and broker are killed."""
 LONG = PATIENCE * max(1, MANY / 200)
 

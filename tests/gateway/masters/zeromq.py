@@ -34,6 +34,7 @@ class ZeroMqMaster(Master):
         self._subscription.subscribe("")
         self._subscription.connect(f"tcp://127.0.0.1:{self._options.rpartition('=')[2]}")
         self._submitting: list[threading.Thread] = []
+        self._closed = False
         self._results: dict[str, dict[str, Any]] = {}
         self._missing: list[str] = []
         self._rejects: list[dict[str, Any]] = []
@@ -67,6 +68,7 @@ class ZeroMqMaster(Master):
         """There is none."""
 
     def close(self) -> None:
+        self._closed = True  # a result may have come before the answer to its message, which is then never repeated
         for thread in self._submitting:
             thread.join()
         self._context.destroy(linger=0)
@@ -82,7 +84,7 @@ class ZeroMqMaster(Master):
     def _submit(self, *messages: str) -> None:
         """All at once, told apart by a frame of their own; those that are not answered again, until all are."""
         open_ones = dict(enumerate(messages))
-        while open_ones:
+        while open_ones and not self._closed:
             with self._context.socket(zmq.DEALER) as socket:
                 socket.linger = 0
                 socket.connect(f"tcp://127.0.0.1:{self._port}")
