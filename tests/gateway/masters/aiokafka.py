@@ -6,21 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from tests.gateway.masters.kafka import KafkaMaster
+from tests.gateway.masters.kafka import KafkaBrokerMaster
 from tests.servers.kafka import broker
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 
-class AioKafkaMaster(KafkaMaster):
+class AioKafkaMaster(KafkaBrokerMaster):
     """aiokafka, in a thread of its own, on a real broker."""
 
     def submit(self, *messages: str) -> None:
         self._do(self._send(messages))
-
-    def restart_broker(self) -> None:
-        self._server.restart()
 
     def close(self) -> None:
         self._do(self._disconnect())

@@ -25,11 +25,14 @@ class KafkaMaster(Master):
     session = 4000
     """Milliseconds for which the group waits for one that was killed: joining the mock takes 3 s."""
 
+    shared = False
+    """Whether the broker may have topics of others."""
+
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        suffix = secrets.token_hex(4)
-        self.topics = {kind: f"pdf_{kind}_{suffix}" for kind in ("tasks", "results", "rejects")}
-        self.group = f"pdfspider_{suffix}"
+        suffix = f"_{secrets.token_hex(4)}" if self.shared else ""
+        self.topics = {kind: f"pdf_{kind}{suffix}" for kind in ("tasks", "results", "rejects")}
+        self.group = f"pdfspider{suffix}"
         self.keys: dict[str, str] = {}
         """Ids of the results by their keys."""
         self._read: dict[str, list[dict[str, Any]]] = {topic: [] for topic in self.topics.values()}
@@ -86,6 +89,8 @@ class KafkaMaster(Master):
 
 class KafkaBrokerMaster(KafkaMaster):
     """The same on a real broker."""
+
+    shared = True
 
     def restart_broker(self) -> None:
         self._server.restart()
