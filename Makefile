@@ -17,11 +17,15 @@ export PYTHONDONTWRITEBYTECODE :=
 
 # Tests wait more than they work: one process more than the least machine has cores.
 PROCESSES ?= 3
+PYTEST = $(VENV)/bin/pytest -p no:cacheprovider
 
-.PHONY: help crawl test faults bench recall lock clean debian
+# Messages for each way in `make conformance`.
+MANY ?= 1000
+
+.PHONY: help crawl test conformance kafka faults bench recall lock clean debian
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 20
 
 crawl: $(VENV)/.requirements.txt ## bring back the PDFs of a site: make crawl URL=https://… [ARGS="-a depth=2"]
 	@exec $(VENV)/bin/scrapy crawl pdfs -a urls="$$URL" $(value ARGS)
@@ -30,7 +34,16 @@ test: $(VENV)/.requirements-test.txt debian ## check style and types, run all te
 	@$(VENV)/bin/ruff check --quiet
 	@$(VENV)/bin/ruff format --check --quiet
 	@$(VENV)/bin/mypy
-	@$(VENV)/bin/pytest -p no:cacheprovider --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(value ARGS)
+	@$(PYTEST) --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(value ARGS)
+
+conformance: $(VENV)/.requirements-test.txt debian ## what every way for masters promises, with 1,000 messages each [MANY=10000]
+	@MANY=$(MANY) $(PYTEST) -m "slow or not slow" --timeout 1200 --numprocesses $(PROCESSES) --dist loadfile \
+		tests/gateway/conformance $(value ARGS)
+
+kafka: $(VENV)/.requirements-test.txt ## the same of Kafka, and more, with a real one: the one at KAFKA_URL, or by Java and Maven
+	@test "$$KAFKA_URL" || { command -v java && command -v mvn; } >/dev/null || \
+		{ echo >&2 'A real Kafka needs Java 17 and Maven, or KAFKA_URL=kafka://HOST:PORT'; exit 1; }
+	@$(PYTEST) -m slow tests/gateway/conformance/test_kafka.py tests/gateway/test_kafka_broker.py $(value ARGS)
 
 faults: $(VENV)/.requirements-test.txt debian ## injure crawls for an hour and audit what becomes of them [ARGS="--minutes 10"]
 	@$(VENV)/bin/python -m tests.faults $(value ARGS)

@@ -1,4 +1,4 @@
-"""Ends tasks."""
+"""The end of tasks that are to end before others may go on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 PATIENCE = 0.15
 
 
-async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
+async def end(tasks: Iterable[asyncio.Future[Any]]) -> None:
     """Cancels until all have ended: in Python 3.11 ``wait_for``, which redis-py sends with, may swallow a cancellation
     (github.com/python/cpython/issues/86296).
     """

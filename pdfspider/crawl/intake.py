@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
+from dataclasses import replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from redis.exceptions import ResponseError
 
+from pdfspider.crawl.due import those_due
+from pdfspider.crawl.outage import Outage
 from pdfspider.crawl.submission import options, seed
-from pdfspider.exceptions import InvalidInput
+from pdfspider.exceptions import InvalidInput, RecordsError
 from pdfspider.frontier.jobs import META_LIMIT
+from pdfspider.frontier.waiting import WRONG_TYPE
 
 if TYPE_CHECKING:
     from pdfspider.crawl.worker import Worker
@@ -21,6 +27,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WAIT = 5.0
+REST = 1.0
+DEFAULT = "default"
 
 
 JobName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
@@ -41,8 +49,15 @@ class Message(Terms):
     """A start URL as JSON; a plain URL is the same with the defaults."""
 
     url: str
-    job: JobName = "default"
+    job: JobName = DEFAULT
     seal: bool = False
+    due: bool = False
+
+    @model_validator(mode="after")
+    def _has_runs(self) -> Self:
+        if self.due and self.job == DEFAULT:
+            raise ValueError(f"the job {DEFAULT} never ends: due needs another")
+        return self
 
 
 Model = TypeVar("Model", bound=Terms)
@@ -55,8 +70,8 @@ class Parsed(NamedTuple):
     message: Message
     entry: Entry
 
-    def target(self) -> tuple[str, bytes, bool]:
-        return self.message.job, pack_meta(self.message.meta), self.message.seal
+    def target(self) -> tuple[str, bytes, bool, bool]:
+        return self.message.job, pack_meta(self.message.meta), self.message.seal, self.message.due
 
 
 def read(raw: bytes, model: type[Model]) -> Model:
@@ -98,15 +113,32 @@ class Intake:
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
+        self._unusable = Outage("No start URL is taken in", "Start URLs are taken in again")
 
     async def take_in(self) -> None:
         """Waits a moment for start URLs and settles those that came."""
-        claimed = await self._worker.frontier.claim_start_urls(WAIT)
+        claimed = await self._claim()
         good = [parsed for raw in claimed if (parsed := await self._parse(raw))]
-        for (job, meta, seal), group in groupby(good, Parsed.target):
-            await self._submit(job, meta, list(group), seal=seal)
+        for (job, meta, seal, due), group in groupby(good, Parsed.target):
+            try:
+                await self._submit(job, meta, list(group), seal=seal, due=due)
+            except RecordsError as error:
+                logger.warning("Start URLs that ask for what is due have to wait: %s", error)
+                await asyncio.sleep(REST)
         if good:
             self._worker.wake.set()
+
+    async def _claim(self) -> list[bytes]:
+        try:
+            claimed = await self._worker.frontier.claim_start_urls(WAIT)
+        except ResponseError as error:
+            if not str(error).startswith(WRONG_TYPE):
+                raise
+            self._unusable.begin(error)
+            await asyncio.sleep(REST)
+            return []
+        self._unusable.end()
+        return claimed
 
     async def _parse(self, raw: bytes) -> Parsed | None:
         try:
@@ -116,12 +148,18 @@ class Intake:
             await self._worker.frontier.reject(raw, letter(raw, str(error)))
             return None
 
-    async def _submit(self, job: str, meta: bytes, group: list[Parsed], *, seal: bool) -> None:
+    async def _submit(self, job: str, meta: bytes, group: list[Parsed], *, seal: bool, due: bool) -> None:
+        """Raises RecordsError where that does not tell what is due; the start URLs are still claimed then."""
+        config, frontier = self._worker.config, self._worker.frontier
         entries = [parsed.entry for parsed in group]
-        await self._worker.frontier.submit(
+        asked = options(config, () if job == DEFAULT else entries, meta=meta)
+        if due:
+            asked = replace(asked, due=1)
+            entries = await those_due(config, frontier, self._worker.records, job, entries)
+        await frontier.submit(
             job,
             entries,
-            options=options(self._worker.config, () if job == "default" else entries, meta=meta),
-            seal=seal and job != "default",
+            options=asked,
+            seal=seal and job != DEFAULT,
             claimed=[parsed.raw for parsed in group],
         )

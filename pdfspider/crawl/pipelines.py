@@ -21,6 +21,7 @@ from pdfspider.items import Capture
 if TYPE_CHECKING:
     from concurrent.futures import Executor
     from os import PathLike
+    from pathlib import Path
 
     from scrapy.crawler import Crawler
 
@@ -34,6 +35,10 @@ class DirectoryStore(FSFilesStore):
         super().__init__(basedir)
         self._executor: Executor | None = None
         self._keep = Batcher(self._keep_all, limit=64)
+
+    def _mkdir(self, dirname: Path, domain: object = None) -> None:
+        """Other workers may do so at the same moment, which Scrapy's own takes for a failure."""
+        dirname.mkdir(parents=True, exist_ok=True)
 
     async def keep(self, document: Finished, executor: Executor) -> None:
         """Raises StoreError."""

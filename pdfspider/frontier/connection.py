@@ -61,6 +61,11 @@ def is_out_of_memory(error: RedisError) -> bool:
     return isinstance(error, OutOfMemoryError) or "OOM" in str(error)
 
 
+def is_wrong_type(error: BaseException) -> bool:
+    """Whether a key is of another type than the command is for."""
+    return str(error).startswith("WRONGTYPE")
+
+
 async def check(url: str, **params: Any) -> None:
     """Raises ConfigurationError at once where no usable Redis answers."""
     shown = url_without_password(url)

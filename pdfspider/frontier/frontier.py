@@ -19,6 +19,7 @@ from pdfspider.frontier.known import Known
 from pdfspider.frontier.leases import Ending, Grant, Lease, ago
 from pdfspider.frontier.scripts import PREFIX, Scripts
 from pdfspider.frontier.view import View
+from pdfspider.frontier.waiting import something_waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -251,20 +252,16 @@ class Frontier(View):
     # Start URLs
 
     async def claim_start_urls(self, timeout: float, limit: int = 128) -> list[bytes]:
-        """Moves start URLs to this worker's claim, waiting up to ``timeout`` seconds for the first."""
+        """Fills this worker's claim up, and gives it; waits up to ``timeout`` seconds for the first start URL.
+
+        Raises a ResponseError with the code WRONGTYPE where they are in neither a list nor a set nor a sorted set.
+        """
         if not self.valid_until:
             await self.lease(0, 0)  # so that what it claims is missed when it dies
-        left: list[bytes] = await self.redis.lrange(self.taking, -limit, -1)
-        if left:  # by a call whose answer was lost, or whose submit failed
-            return left[::-1]
-        first = await self.redis.blmove(self.start_urls, self.taking, timeout, "RIGHT", "LEFT")
-        claimed = [first] if first is not None else []
-        while claimed and len(claimed) < limit:
-            more = await self.redis.lmove(self.start_urls, self.taking, "RIGHT", "LEFT")
-            if more is None:
-                break
-            claimed.append(more)
-        return claimed
+        if not await something_waits(self.redis, self.start_urls, self.taking, f"{PREFIX}unclaimed", timeout=timeout):
+            return []
+        claimed: list[bytes] = await self._scripts("claim", self.worker, limit)
+        return claimed[::-1]
 
     async def reject(self, raw: bytes, reason: bytes) -> None:
         """Sets a claimed start URL aside with the reason."""

@@ -25,6 +25,7 @@ SHARED = ("keys", "clock", "jobs", "seen", "hosts", "queues", "leases", "trouble
 """Each uses what stands before it."""
 NAMES = (
     "submit",
+    "claim",
     "lease",
     "reconcile",
     "renew",

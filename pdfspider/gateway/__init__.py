@@ -16,8 +16,8 @@ To add a transport, say ``example``:
    A transport that is asked about jobs has ``self.desk.status``, ``watch``, ``result``, ``jobs``, ``control``.
 2. A line in ``SCHEMES`` below, with the extra of pyproject.toml that its client library comes in; the library is
    imported by that module alone.
-3. ``tests/gateway/masters/example.py``: a ``Master`` (``masters/base.py``), and its line in ``MASTERS`` of
-   ``tests/gateway/test_conformance.py``, which then runs against it.
+3. ``tests/gateway/masters/example.py``: a ``Master`` (``masters/base.py``), and a file in
+   ``tests/gateway/conformance/`` that has the suite run against it.
 4. In docs/gateway.md its row, its options, and an example, which ``tests/gateway/test_examples.py`` runs.
 """
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.gateway.http_calls import Calls
@@ -20,6 +22,14 @@ if TYPE_CHECKING:
     from pdfspider.gateway.transport import Event, Result
 
 PORT = 8080
+
+
+def _is_worth_saying(record: logging.LogRecord) -> bool:
+    """Not what came that is no HTTP: it was answered with 400."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+logging.getLogger("aiohttp.server").addFilter(_is_worth_saying)
 
 
 class HttpTransport(Transport):

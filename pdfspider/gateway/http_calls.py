@@ -88,7 +88,7 @@ class Calls:
             self._authorise(request)
             return await handler(request)
         except web.HTTPException as error:
-            return _error(error.status, error.reason)
+            return _error(error.status, error.reason, allow=error.headers.get("Allow"))
         except InvalidInput as error:
             return _error(400, str(error))
         except JobNotFound as error:
@@ -173,8 +173,8 @@ def _event(name: str, data: dict[str, Any]) -> bytes:
     return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False, default=str)}\n\n".encode()
 
 
-def _error(status: int, reason: str) -> web.Response:
-    headers = {"Retry-After": "5"} if status == 503 else {}
+def _error(status: int, reason: str, *, allow: str | None = None) -> web.Response:
+    headers = {"Retry-After": "5"} if status == 503 else {"Allow": allow} if allow else {}
     return web.json_response({"error": reason}, status=status, headers=headers)
 
 

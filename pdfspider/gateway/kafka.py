@@ -125,6 +125,8 @@ class KafkaTransport(Transport):
     async def _hand_over(self, consumer: TaskConsumer) -> None:
         while True:
             message = await consumer.inbox.get()
+            if not consumer.positions.holds(message.partition(), message.offset()):
+                continue  # it is another gateway's now
             place = f"{message.topic()}:{message.partition()}:{message.offset()}:{message.timestamp()[1]}"
             delivery = KafkaDelivery(body=message.value() or b"", id=place, transport=self, message=message)
             await self.desk.accept(self.name, delivery)

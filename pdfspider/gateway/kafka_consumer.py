@@ -20,6 +20,7 @@ AT_ONCE = 500
 CONSUMER = {
     "auto.offset.reset": "earliest",  # what was there before the first gateway is served too
     "enable.auto.commit": "false",
+    "partition.assignment.strategy": "cooperative-sticky",  # a gateway keeps what another one that comes does not get
     "topic.metadata.refresh.interval.ms": "5000",  # a topic that is made later is found soon
     "queued.max.messages.kbytes": "16384",
 }
@@ -35,7 +36,10 @@ class TaskConsumer:
 
     def __init__(self, topic: str, properties: dict[str, Any], limit: int, trouble: Outage) -> None:
         loop = asyncio.get_running_loop()
-        told = {"error_cb": lambda error: loop.call_soon_threadsafe(self._failed, error)}
+        told = {
+            "error_cb": lambda error: loop.call_soon_threadsafe(self._failed, error),
+            "on_commit": self._committed,
+        }
         self.positions = Positions()
         self.inbox: asyncio.Queue[Any] = asyncio.Queue()
         self._topic, self._limit, self._trouble = topic, limit, trouble
@@ -73,7 +77,7 @@ class TaskConsumer:
         first = self._consumer.poll(WAIT)
         messages = [first] if first else []
         with suppress(KafkaException):
-            messages += self._consumer.consume(AT_ONCE - 1, 0)
+            messages += self._consumer.consume(max(min(AT_ONCE, self._limit - len(self.positions)) - 1, 0), 0)
         for message in messages:
             if not message.error():
                 self.positions.take(message.partition(), message.offset())
@@ -104,6 +108,11 @@ class TaskConsumer:
         if ahead := [TopicPartition(self._topic, *position) for position in self.positions.advance().items()]:
             with suppress(KafkaException):
                 self._consumer.commit(offsets=ahead, asynchronous=asynchronous)
+
+    def _committed(self, failure: Any, partitions: list[Any]) -> None:
+        for partition in partitions:
+            if failure or partition.error:
+                self.positions.retry(partition.partition, partition.offset)
 
     def _revoked(self, _: Any, partitions: list[Any]) -> None:
         self._commit(asynchronous=False)

@@ -16,7 +16,7 @@ WAIT = 0.5
 PRODUCER = {
     "acks": "all",
     "enable.idempotence": "true",
-    "compression.type": "lz4",
+    "compression.type": "gzip",  # what every client can read: aiokafka has no lz4 of its own
     "message.max.bytes": "16777216",  # before compression: the broker has the last word
     "message.timeout.ms": "30000",
 }
@@ -33,19 +33,20 @@ class ResultProducer:
 
     async def send(self, topic: str, value: bytes, headers: dict[str, str], key: str | None) -> None:
         """Returns when all replicas in sync have it. Raises TransportError."""
-        loop = asyncio.get_running_loop()
+        loop, producer = asyncio.get_running_loop(), self._producer
         sent: asyncio.Queue[Any] = asyncio.Queue()
 
         def delivered(failure: Any, _: Any) -> None:
             loop.call_soon_threadsafe(sent.put_nowait, failure)
 
         try:
-            self._producer.produce(topic, value=value, key=key, headers=headers, on_delivery=delivered)
+            producer.produce(topic, value=value, key=key, headers=headers, on_delivery=delivered)
         except (BufferError, KafkaException) as error:
             raise TransportError(str(error)) from error
         if failure := await sent.get():
-            if failure.fatal():
+            if failure.fatal() and producer is self._producer:
                 self._producer = self._make()
+                await loop.run_in_executor(self._thread, _give_up, producer)
             raise TransportError(failure.str())
 
     async def close(self) -> None:
@@ -59,3 +60,9 @@ class ResultProducer:
         """Lets the producer tell what was delivered."""
         while True:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._producer.poll, WAIT)
+
+
+def _give_up(producer: Any) -> None:
+    """What a producer has that does not work any longer, has failed: whoever sent it tries again."""
+    producer.purge()
+    producer.flush(WAIT)

@@ -14,7 +14,18 @@ STATES = ["running", "paused", "finished", "cancelling", "cancelled"]
 COUNT: Schema = {"type": "integer", "minimum": 0}
 TEXT: Schema = {"type": "string"}
 NULLABLE: Schema = {"type": ["string", "null"]}
+URL: Schema = {"type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"}
 CLASSES: Schema = {"type": "object", "additionalProperties": COUNT}
+EXAMPLE: Schema = {"url": "https://example.org/", "depth": 1, "task_id": "mine"}
+EVENT: Schema = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["status", "document", "result"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["event", "data"],
+}
+OF_JOB = ("status", "result", "pause", "resume", "cancel")
 JOB: Schema = {
     "name": "job",
     "in": "path",
@@ -36,31 +47,35 @@ def describe(*, with_token: bool) -> Schema:
 
 def _paths() -> Schema:
     submit = _operation("Hand in a job, or a part of one", 202, "Accepted", 400, 413, 415)
-    submit["requestBody"] = {"required": True, "content": _json("Message")}
+    submit["responses"]["202"]["links"] = {name: _link(name) for name in OF_JOB}
+    submit["requestBody"] = {"required": True, "content": _json("Message", example=EXAMPLE)}
     submit["parameters"] = [
         {"name": "Idempotency-Key", "in": "header", "schema": TEXT, "description": "The same: the same message"}
     ]
     jobs = _operation("Some jobs and their status", 200, "Jobs", 400)
     limit = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
     jobs["parameters"] = [{"name": "limit", "in": "query", "schema": limit}]
-    events = _of_job(
-        "Its status whenever that has changed, documents as they are found, and at its end the result", "Status"
-    )
+    told = "Its status whenever that has changed, documents as they are found, and at its end the result"
+    events = _of_job("events", told, "Status")
     events["parameters"] = [JOB, {"name": "documents", "in": "query", "schema": {"type": "boolean", "default": False}}]
-    events["responses"]["200"]["content"] = {"text/event-stream": {"schema": TEXT}}
+    events["responses"]["200"]["content"] = {"text/event-stream": {"schema": EVENT}}
     return {
         "/jobs": {"post": submit, "get": jobs},
-        "/jobs/{job}": {"get": _of_job("The status of a job", "Status")},
-        "/jobs/{job}/result": {"get": _of_job("What became of a job until now", "Result")},
+        "/jobs/{job}": {"get": _of_job("status", "The status of a job", "Status")},
+        "/jobs/{job}/result": {"get": _of_job("result", "What became of a job until now", "Result")},
         "/jobs/{job}/events": {"get": events},
-        "/jobs/{job}/pause": {"post": _of_job("Take a job out of the turns", "State")},
-        "/jobs/{job}/resume": {"post": _of_job("Bring it back", "State")},
-        "/jobs/{job}/cancel": {"post": _of_job("Drop what was not fetched yet", "State")},
+        "/jobs/{job}/pause": {"post": _of_job("pause", "Take a job out of the turns", "State")},
+        "/jobs/{job}/resume": {"post": _of_job("resume", "Bring it back", "State")},
+        "/jobs/{job}/cancel": {"post": _of_job("cancel", "Drop what was not fetched yet", "State")},
     }
 
 
-def _of_job(summary: str, schema: str) -> Schema:
-    return {**_operation(summary, 200, schema, 400, 404), "parameters": [JOB]}
+def _of_job(name: str, summary: str, schema: str) -> Schema:
+    return {"operationId": name, **_operation(summary, 200, schema, 400, 404), "parameters": [JOB]}
+
+
+def _link(name: str) -> Schema:
+    return {"operationId": name, "parameters": {"job": "$response.body#/job"}}
 
 
 def _operation(summary: str, status: int, schema: str, *errors: int) -> Schema:
@@ -72,13 +87,14 @@ def _operation(summary: str, status: int, schema: str, *errors: int) -> Schema:
     }
 
 
-def _json(schema: str) -> Schema:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+def _json(schema: str, **more: Any) -> Schema:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}, **more}}
 
 
 def _schemas() -> Schema:
     message = Message.model_json_schema()
-    message["oneOf"] = [{"required": ["url"]}, {"required": ["urls"]}]
+    urls = {"type": "array", "items": URL, "minItems": 1}
+    message["oneOf"] = [_either(url=URL, urls={"type": "null"}), _either(urls=urls, url={"type": "null"})]
     counters = ("queued", "delayed", "leased", "done", "dead", "documents", "bytes")
     status = {
         "state": {"enum": STATES},
@@ -113,6 +129,11 @@ def _schemas() -> Schema:
         "Result": _object(result),
         "Error": _object({"error": TEXT}),
     }
+
+
+def _either(**properties: Schema) -> Schema:
+    """The first one is required."""
+    return {"required": list(properties)[:1], "properties": properties}
 
 
 def _object(properties: Schema) -> Schema:

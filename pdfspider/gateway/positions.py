@@ -14,6 +14,7 @@ class Positions:
 
     def __init__(self) -> None:
         self._taken: dict[int, dict[int, bool]] = defaultdict(dict)
+        self._failed: dict[int, int] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -25,21 +26,33 @@ class Positions:
         with self._lock:
             self._taken[partition][offset] = False
 
+    def holds(self, partition: int, offset: int) -> bool:
+        with self._lock:
+            return offset in self._taken.get(partition, ())
+
     def settle(self, partition: int, offset: int) -> None:
         with self._lock:
-            if offset in self._taken[partition]:
+            if offset in self._taken.get(partition, ()):
                 self._taken[partition][offset] = True
 
     def advance(self) -> dict[int, int]:
         """The offsets to go on from, of the partitions where something before them was settled since."""
         with self._lock:
             ahead = {partition: _settled(taken) for partition, taken in self._taken.items()}
-        return {partition: offset + 1 for partition, offset in ahead.items() if offset is not None}
+            failed, self._failed = self._failed, {}
+        return failed | {partition: offset + 1 for partition, offset in ahead.items() if offset is not None}
+
+    def retry(self, partition: int, offset: int) -> None:
+        """It could not be committed that what comes before this offset is settled."""
+        with self._lock:
+            if partition in self._taken:
+                self._failed[partition] = max(offset, self._failed.get(partition, 0))
 
     def forget(self, partition: int) -> None:
         """It is another gateway's now."""
         with self._lock:
             self._taken.pop(partition, None)
+            self._failed.pop(partition, None)
 
 
 def _settled(taken: dict[int, bool]) -> int | None:

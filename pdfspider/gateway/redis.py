@@ -15,6 +15,7 @@ from pdfspider.crawl.intake import letter
 from pdfspider.crawl.outage import Outage
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.connection import connect
+from pdfspider.frontier.waiting import something_waits
 from pdfspider.gateway.transport import Delivery, Transport, TransportError
 from pdfspider.tasks import end_with
 
@@ -30,10 +31,16 @@ AT_ONCE = 200
 SILENT = 60_000
 """Milliseconds after which what another gateway has taken and not acknowledged is taken over."""
 MOVE = """
+local function pop(key)
+  local kind = redis.call('TYPE', key).ok
+  if kind == 'set' then return redis.call('SPOP', key) end
+  if kind == 'zset' then return redis.call('ZPOPMAX', key)[1] end
+  return redis.call(ARGV[2] == 'LEFT' and 'LPOP' or 'RPOP', key)
+end
 local moved = 0
-for _, list in ipairs({KEYS[1], KEYS[2]}) do
+for _, key in ipairs({KEYS[1], KEYS[2]}) do
   while moved < tonumber(ARGV[1]) do
-    local message = redis.call(ARGV[2] == 'LEFT' and 'LPOP' or 'RPOP', list)
+    local message = pop(key)
     if not message then break end
     redis.call('XADD', KEYS[3], '*', 'message', message)
     moved = moved + 1
@@ -41,7 +48,8 @@ for _, list in ipairs({KEYS[1], KEYS[2]}) do
 end
 return moved
 """
-"""A list's entries become those of the stream: there each has an id, and stays until it is acknowledged."""
+"""The entries of a list, a set or a sorted set become those of the stream: there each has an id, and stays until it is
+acknowledged."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,9 +66,9 @@ class RedisDelivery(Delivery):
 class RedisTransport(Transport):
     """``redis:`` alone is the frontier's own Redis.
 
-    Messages: ``LPUSH pdf_tasks MESSAGE``, or ``XADD pdf_tasks:stream * message MESSAGE``. Results: the stream
-    ``pdfs:results``, with the fields ``id``, ``job`` and ``result``; ``keep`` bounds it. Documents, as they are found:
-    the stream ``events``, and the list ``items``, as scrapy-redis pushes items.
+    Messages: ``LPUSH pdf_tasks MESSAGE`` (or ``SADD``, or ``ZADD``: highest score first), or ``XADD pdf_tasks:stream *
+    message MESSAGE``. Results: the stream ``pdfs:results``, with the fields ``id``, ``job`` and ``result``; ``keep``
+    bounds it. Documents, as they are found: the stream ``events``, and the list ``items``, as scrapy-redis has it.
     """
 
     options = {  # noqa: RUF012 - declared by Transport
@@ -160,8 +168,8 @@ class RedisTransport(Transport):
     async def _move_from(self, tasks: str, end: str = "RIGHT") -> None:
         """What the list's first entry waits in belongs to all gateways: any of them moves it on."""
         moving = f"{tasks}:moving"
-        await self._redis.eval(MOVE, 3, moving, tasks, self._stream, AT_ONCE, end)
-        await self._redis.blmove(tasks, moving, WAIT, end, "LEFT")
+        if await something_waits(self._redis, tasks, moving, timeout=WAIT, side=end):
+            await self._redis.eval(MOVE, 3, moving, tasks, self._stream, AT_ONCE, end)
 
     async def _take(self) -> None:
         for entry, fields in await self._take_over() or await self._read():

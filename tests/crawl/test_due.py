@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from itertools import count
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tests.crawl.hostile import document, hostile, page, reply
 from tests.inspection.test_crawl import scrapy
+from tests.support import until
 
 if TYPE_CHECKING:
     from tests.crawl.hostile import Hostile
@@ -63,6 +65,12 @@ def test_hosts_come_when_they_are_due(fleet: Fleet) -> None:
         again = fleet.crawl(*seeds, arguments={"job": "again", "due": 1})
         assert asked(server) == set()
         assert "2 URLs left out: their hosts are not due again yet" in again.output
+        standing = fleet.start()
+        for url in seeds:
+            fleet.push(json.dumps({"url": url, "job": "again", "due": True, "seal": True}))
+        until(lambda: standing.output.count("left out: ") == len(seeds) or "2 URLs left out: " in standing.output)
+        assert asked(server) == set()
+        standing.dismiss()
         days_pass(fleet, 3)
         fleet.crawl(*seeds, arguments={"job": "again", "due": 1})
         assert asked(server) == {LIVELY, QUIET}

@@ -32,6 +32,7 @@ BAD = {
     '{"url": "http://127.0.0.1/", "depth": -1}': "depth",
     '{"url": "http://127.0.0.1/", "depth": 99999999999999999999}': "depth",
     '{"url": "http://127.0.0.1/", "scope": "planet"}': "scope",
+    '{"url": "http://127.0.0.1/", "due": true}': "due needs another",
     '{"url": "http://127.0.0.1/", "priority": 1000000}': "priority",
     '{"url": "http://a\\ud800.example/"}': "",
     '{"url": "http://127.0.0.1/", "meta": {"x": "' + "y" * 20_000 + '"}}': "meta",
@@ -70,6 +71,20 @@ def test_a_url_is_taken_at_once(fleet: Fleet, server: Hostile, standing: Worker)
         latencies.append(seen.at - pushed)
     print("from push to request:", *(f"{1000 * latency:.0f} ms" for latency in latencies))
     assert sorted(latencies)[len(latencies) // 2] < HEARTBEAT / 10
+    assert standing.process.poll() is None
+
+
+def test_sets_and_sorted_sets_are_taken_too(fleet: Fleet, server: Hostile, standing: Worker) -> None:
+    with fleet.client() as client:
+        client.sadd("pdfs:start_urls", server.url("/1"), json.dumps({"url": server.url("/2"), "job": "mine"}))
+        until(lambda: {"/1.pdf", "/2.pdf"} <= set(server.paths()))
+        client.hset("pdfs:start_urls", server.url("/3"), 1)
+        until(lambda: "pdfs:start_urls is a hash" in standing.output)
+        client.delete("pdfs:start_urls")
+        client.zadd("pdfs:start_urls", {server.url("/4"): 4, server.url("/5"): 5})
+        until(lambda: {"/4.pdf", "/5.pdf"} <= set(server.paths()))
+    assert "Start URLs are taken in again" in standing.output
+    assert standing.output.count("pdfs:start_urls is a hash, not a list, a set or a sorted set") == 1
     assert standing.process.poll() is None
 
 

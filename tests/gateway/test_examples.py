@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.gateway.test_conformance import MASTERS
 from tests.support import ROOT, free_port, until
 
 if TYPE_CHECKING:
@@ -27,14 +26,14 @@ EXAMPLES = {
     for code in re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
 }
 WAYS = {
-    "Redis": ("redis", "6379"),
-    "RabbitMQ": ("amqp", "5672"),
-    "Celery": ("celery_redis", "6379"),
-    "RQ": ("rq", "6379"),
+    "Redis": ("redis:RedisMaster", "6379"),
+    "RabbitMQ": ("amqp:AmqpMaster", "5672"),
+    "Celery": ("celery_redis:CeleryRedisMaster", "6379"),
+    "RQ": ("rq:RqMaster", "6379"),
     "HTTP": ("", "8080"),
-    "Kafka": ("kafka", "9092"),
+    "Kafka": ("kafka:KafkaMaster", "9092"),
     "gRPC": ("", "50051"),
-    "ZeroMQ": ("zeromq", "5570"),
+    "ZeroMQ": ("zeromq:ZeroMqMaster", "5570"),
 }
 SCHEMES = {"HTTP": "http", "gRPC": "grpc"}
 
@@ -47,11 +46,12 @@ def test_every_way_has_an_example() -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_example_runs(way: str, gateway: Start, site: Server, tmp_path: Path) -> None:
-    scheme, usual = WAYS[way]
+    kind, usual = WAYS[way]
     master = None
-    url = "" if scheme else f"{SCHEMES[way]}://127.0.0.1:{free_port()}"
-    if scheme:
-        master = getattr(import_module(f"tests.gateway.masters.{scheme}"), MASTERS[scheme])(tmp_path)
+    url = "" if kind else f"{SCHEMES[way]}://127.0.0.1:{free_port()}"
+    if kind:
+        module, _, name = kind.partition(":")
+        master = getattr(import_module(f"tests.gateway.masters.{module}"), name)(tmp_path)
         url = master.url
     try:
         port = urlsplit(url).port

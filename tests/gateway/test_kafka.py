@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
+from aiokafka import AIOKafkaConsumer
 from confluent_kafka import Consumer, TopicPartition
 
 from pdfspider.gateway.positions import Positions
@@ -33,7 +35,12 @@ def test_what_is_settled_is_committed_in_order() -> None:
     positions.settle(1, 3)
     assert positions.advance() == {1: 4}
     assert len(positions) == 2
+    positions.retry(1, 4)
+    assert positions.advance() == {1: 4}
+    assert positions.holds(0, 8)
+    positions.retry(0, 7)
     positions.forget(0)
+    assert not positions.holds(0, 8)
     positions.settle(0, 8)
     assert positions.advance() == {}
     assert len(positions) == 0
@@ -53,7 +60,8 @@ def test_offsets_and_keys(gateway: Start, site: Server, served: Fleet, tmp_path:
         client.delete(tasks)
     until(lambda: len({result["id"] for result in master.results()}) == 5 and len(master.rejects()) == 1)
     assert master.keys == {result["job"]: result["id"] for result in master.results()}
-    running.process.terminate()
+    assert asyncio.run(read(master)) == set(master.keys.values())
+    running.process.terminate()  # its log has the traceback of what could not be taken in
     assert running.process.wait(30) == 0
     of_group, topic = Consumer({"bootstrap.servers": master.broker, "group.id": master.group}), master.topics["tasks"]
     partitions = of_group.list_topics(topic, timeout=10).topics[topic].partitions
@@ -61,6 +69,13 @@ def test_offsets_and_keys(gateway: Start, site: Server, served: Fleet, tmp_path:
     assert sum(max(partition.offset, 0) for partition in committed) == 6
     of_group.close()
     master.close()
+
+
+async def read(master: KafkaMaster) -> set[str]:
+    """The ids of all results, as aiokafka gets them."""
+    topic = master.topics["results"]
+    async with AIOKafkaConsumer(topic, bootstrap_servers=master.broker, auto_offset_reset="earliest") as consumer:
+        return {json.loads((await consumer.getone()).value)["id"] for _ in master.keys}
 
 
 def test_what_is_no_property_is_refused(gateway: Start) -> None:

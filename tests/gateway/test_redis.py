@@ -30,7 +30,7 @@ def results(fleet: Fleet) -> list[dict]:
         return [json.loads(fields[b"result"]) for _, fields in client.xrange("pdfs:results")]
 
 
-def test_streams_groups_and_items(clean: Fleet, gateway: Start, site: Server) -> None:
+def test_sets_streams_groups_and_items(clean: Fleet, gateway: Start, site: Server) -> None:
     running = gateway("redis:?items=pdfs:items")
     with clean.client() as client:
         client.xgroup_create("pdfs:results", "masters", id="0", mkstream=True)
@@ -44,6 +44,10 @@ def test_streams_groups_and_items(clean: Fleet, gateway: Start, site: Server) ->
         items = [json.loads(item) for item in client.lrange("pdfs:items", 0, -1)]
         assert sorted(item["url"] for item in items) == sorted(document["url"] for document in result["documents"])
         until(lambda: not client.keys(f"{{pdfs}}:untold:{result['run']}:*") and not client.xlen("{pdfs}:found:redis"))
+        client.sadd("pdf_tasks", site.site.document_url(0), site.site.document_url(1))
+        until(lambda: client.xlen("pdfs:results") == 3)
+        client.zadd("pdf_tasks", {site.site.document_url(2): 1})
+        until(lambda: client.xlen("pdfs:results") == 4)
         until(lambda: not client.xlen("pdf_tasks:stream"))
     running.stop()
 

@@ -29,7 +29,7 @@ TYPES = {
     r"|(tasks|answered):\d+:[\w.-]+",
     "set": rf"chores|unanswered|untold:\d+:[\w.-]+|job:\d+:(hosts|parked)|host:{HOST}:flight",
     "zset": rf"hosts|workers|solo|finished|breakers|q:{HOST}:\d+|host:{HOST}:jobs",
-    "list": r"garbage|taking:[^:]+",
+    "list": r"garbage|unclaimed|taking:[^:]+",
     "stream": r"events|(owed|found):[\w.-]+|log:\d+",
 }
 

@@ -1,7 +1,7 @@
 -- What has to be done by somebody from time to time, each call a bounded part of it: leases of silent workers are
 -- queued again, queues of cancelled runs are dropped, those of resumed runs come back, old keys go.
 --
--- KEYS[1] start URLs; ARGV[2] msgpack: {deliveries allowed}
+-- ARGV[2] msgpack: {deliveries allowed}
 -- Answer: 1 if there is more to do at once, else 0.
 
 -- Two expiries may be another URL's fault; only those that follow are its own.
@@ -40,7 +40,7 @@ local function reap()
     local key = P .. 'worker:' .. other
     local taking = P .. 'taking:' .. other
     while budget > 0 and call('LLEN', taking) > 0 do
-      call('LMOVE', taking, KEYS[1], 'LEFT', 'RIGHT')
+      call('LMOVE', taking, P .. 'unclaimed', 'LEFT', 'RIGHT')
       budget = budget - 1
     end
     for _, token in ipairs(call('HKEYS', key)) do

@@ -23,6 +23,7 @@
 --   worker:W                 HASH  token -> lease record
 --   worker:W:calls           HASH  the last answers, for a call that is sent again
 --   taking:W                 LIST  start URLs that the worker has claimed and not yet submitted
+--   unclaimed                LIST  those that a worker had claimed when it died: claimed again before all others
 --   solo                     ZSET  members that expired twice, by the time (ms) at which to look at them: leased to a
 --                                  worker that holds nothing else
 --   chores                   SET   runs with queues to drop or to bring back, in bounded steps

@@ -1,0 +1,107 @@
+"""What only a real Kafka shows: groups that go on without a gateway, and brokers that come back."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from tests.gateway.masters.kafka import KafkaBrokerMaster
+from tests.support import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from bench.server import Server
+    from tests.gateway.conftest import Start
+    from tests.support import Fleet
+
+pytestmark = pytest.mark.slow
+POLLED = 6
+
+
+@pytest.fixture
+def master(tmp_path: Path) -> Iterator[KafkaBrokerMaster]:
+    master = KafkaBrokerMaster(tmp_path)
+    yield master
+    master.close()
+
+
+@pytest.fixture
+def url(master: KafkaBrokerMaster) -> str:
+    """Of gateways that the group gives up after a short time without a poll."""
+    return f"{master.url}&max.poll.interval.ms={POLLED * 1000}&session.timeout.ms={POLLED * 1000}"
+
+
+def committed(master: KafkaBrokerMaster) -> int:
+    """Up to where the gateways' group has settled its messages."""
+    of_group, topic = Consumer({"bootstrap.servers": master.broker, "group.id": master.group}), master.topics["tasks"]
+    partitions = of_group.list_topics(topic, timeout=10).topics[topic].partitions
+    found = of_group.committed([TopicPartition(topic, partition) for partition in partitions], timeout=10)
+    of_group.close()
+    return sum(max(partition.offset, 0) for partition in found)
+
+
+def answered(master: KafkaBrokerMaster, count: int) -> bool:
+    return {result["task_id"] for result in master.results()} >= set(range(count))
+
+
+def test_a_group_that_changes_loses_nothing(
+    master: KafkaBrokerMaster, url: str, gateway: Start, site: Server, served: Fleet
+) -> None:
+    """One comes, one is killed, one stands still until it is given up, the broker dies: in the midst of messages."""
+    urls = site.site.document_urls()
+    names = iter(range(10_000))
+
+    def submit(count: int) -> int:
+        given = [next(names) for _ in range(count)]
+        master.submit(*(json.dumps({"url": urls[name % len(urls)], "task_id": name}) for name in given))
+        return given[-1] + 1
+
+    first = gateway(url)
+    submit(60)
+    second = gateway(url)
+    submit(60)
+    first.kill()
+    third = gateway(url)
+    third.process.send_signal(signal.SIGSTOP)
+    count = submit(60)
+    until(lambda: answered(master, count))
+    third.process.send_signal(signal.SIGCONT)
+    submit(60)
+    master.restart_broker()
+    count = submit(60)
+    until(lambda: answered(master, count))
+    until(lambda: committed(master) == count)
+    for running in (second, third):
+        running.stop()
+    results = {result["id"]: result["task_id"] for result in master.results()}
+    assert sorted(results.values()) == list(range(count))
+    served.audit()
+
+
+def test_who_has_no_room_stays_in_the_group(
+    master: KafkaBrokerMaster, url: str, gateway: Start, site: Server, served: Fleet
+) -> None:
+    running = gateway(url, GATEWAY_OPEN_JOBS=3, GATEWAY_UNACKNOWLEDGED=2)
+    document = site.site.document_url(0)
+    names = [f"open-{n}" for n in range(12)]
+    master.submit(*(json.dumps({"url": document, "job": name, "seal": False}) for name in names))
+    with served.client() as client:
+        until(lambda: client.scard("{pdfs}:unanswered") >= 3)
+    time.sleep(1.5 * POLLED)
+    assert committed(master) <= 3 + 2
+    while len(master.results()) < len(names):
+        opened = [name for name, job in served.status()["jobs"].items() if name in names and not job["sealed"]]
+        for name in opened:
+            served.push(json.dumps({"url": document, "job": name, "seal": True}))
+        time.sleep(0.1)
+    until(lambda: committed(master) == len(names))
+    assert sorted(result["job"] for result in master.results()) == sorted(names)
+    assert "cannot be used" not in running.output
+    running.stop()

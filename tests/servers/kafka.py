@@ -1,0 +1,148 @@
+"""A Kafka of the tests' own: one node in KRaft mode on loopback ports, of the jars that Maven has."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from tests.support import free_port, until
+
+VERSION = "4.2.0"
+"""The broker needs Java 17."""
+PROJECT = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion><groupId>pdfspider</groupId><artifactId>broker</artifactId><version>1</version>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{VERSION}</version></dependency>
+    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
+  </dependencies>
+</project>
+"""
+CONFIG = """process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+log.dirs={directory}/data
+num.partitions=3
+offsets.topic.num.partitions=3
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+broker.session.timeout.ms=1000
+broker.heartbeat.interval.ms=200
+"""
+JAVA = (
+    "java",
+    "-Xms64m",
+    "-Xmx256m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+)
+
+
+class Kafka(Protocol):
+    """A broker: its address, how long its groups wait for one that was killed (ms), and what may be done to it."""
+
+    address: str
+    session: int
+
+    def restart(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+class GivenKafka:
+    """The broker at KAFKA_URL, which belongs to somebody: it is left as it is."""
+
+    session = 6000
+
+    def __init__(self, url: str) -> None:
+        self.address = url.removeprefix("kafka://")
+
+    def restart(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+def broker(directory: Path) -> Kafka:
+    url = os.environ.get("KAFKA_URL")
+    return GivenKafka(url) if url else KafkaProcess(directory)
+
+
+def jars() -> Path:
+    """The directory of the broker's jars, fetched where they are not there yet."""
+    kept = Path(sys.prefix) / f"kafka-{VERSION}"
+    if missing := [program for program in ("java", "mvn") if shutil.which(program) is None]:
+        pytest.skip(f"no {' and no '.join(missing)}: install Java 17 and Maven, or name a broker in KAFKA_URL")
+    if not kept.exists():
+        with tempfile.TemporaryDirectory(dir=sys.prefix) as directory:
+            (Path(directory) / "pom.xml").write_text(PROJECT)
+            run("mvn", "--quiet", "--batch-mode", "dependency:copy-dependencies", cwd=directory)
+            with suppress(OSError):  # somebody else was quicker
+                (Path(directory) / "target" / "dependency").rename(kept)
+    return kept
+
+
+def run(*command: str | Path, cwd: str | Path | None = None) -> None:
+    done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+class KafkaProcess:
+    session = 2000
+    """Milliseconds for which the group waits for one that was killed: it allows no less than 1000."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        port = free_port()
+        self.address = f"127.0.0.1:{port}"
+        self._java = (*JAVA, "-cp", f"{jars()}/*")
+        self._config = directory / "server.properties"
+        self._config.write_text(CONFIG.format(port=port, controller=free_port(), directory=directory))
+        cluster = "pdfspider-tests-000000"  # 16 bytes in base64
+        run(*self._java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._config)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        with (self.directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._java, "kafka.Kafka", self._config],
+                cwd=self.directory,
+                env={"PATH": os.environ["PATH"]},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        until(self._answers)
+
+    def kill(self) -> None:
+        """As kill -9."""
+        if self._process:
+            self._process.kill()
+            self._process.wait(30)
+            self._process = None
+
+    def restart(self) -> None:
+        self.kill()
+        self.start()
+
+    def _answers(self) -> bool:
+        assert self._process
+        assert self._process.poll() is None, (self.directory / "log").read_text()
+        with suppress(KafkaException):
+            return bool(AdminClient({"bootstrap.servers": self.address, "log_level": 0}).list_topics(timeout=1).brokers)
+        return False
