@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from pdfspider.batching import Batcher
 from pdfspider.exceptions import ForeignStoreError, JobNotFound, LeaseLost
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from pdfspider.frontier.jobs import Task
+    from pdfspider.frontier.jobs import Submission, Task
 
 PREFIX = "{pdfs}:"
 PAGES_KEPT = 30 * 24 * 3600
@@ -88,7 +88,6 @@ class Frontier:
         self._scripts = Scripts(redis, start_urls, clock)
         self._commit = Batcher(self._send_commits, weigh=lambda ending: 1 + len(ending.links))
         self._release = Batcher(self._send_releases)
-        self._submit: Batcher[Sequence[Any], Any] = Batcher(self._send_submits, weigh=lambda call: 1 + len(call[4]))
         self._jobs: dict[int, Job] = {}
         self._calls = 0
 
@@ -119,6 +118,7 @@ class Frontier:
         fields = (options or JobOptions()).fields()
         given = options is not None
         added = revived = 0
+        answer: Sequence[Any] = ()
         parts = [entries[i : i + LINKS_PER_CALL] for i in range(0, len(entries), LINKS_PER_CALL)] or [()]
         for i, part in enumerate(parts, 1):
             last = i == len(parts)
@@ -126,19 +126,24 @@ class Frontier:
             links = [entry.link() for entry in part]
             revivable = dict(revive) if revive else False
             arguments = (job_name(name), fields, given, seal and last, links, revivable, claim, task or False)
-            answer = await (self._submit_task(arguments) if task else self._scripts("submit", *arguments))
+            (answer,) = await self._scripts("submit", arguments)
+            if isinstance(answer, bytes):
+                raise _refusal(answer)
             added, revived = added + answer[1], revived + answer[2]
         return Submitted(int(answer[0]), added, revived)
 
-    async def _submit_task(self, arguments: Sequence[Any]) -> Any:
-        """Masters hand in many small jobs at a time: their calls are grouped."""
-        answer = await self._submit(arguments)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    async def submit_all(self, submissions: Sequence[Submission]) -> list[Submitted]:
+        """Many small submits in one call, each for itself. Raises what the first one led to that was refused.
 
-    async def _send_submits(self, calls: list[Sequence[Any]]) -> Sequence[Any]:
-        return await self._scripts.together("submit", calls)
+        The same call may be made again: whatever was admitted before changes nothing then.
+        """
+        if len(submissions) == 1 and len(submissions[0].entries) > LINKS_PER_CALL:
+            only = submissions[0]
+            return [await self.submit(only.job, only.entries, options=only.options, seal=only.seal, task=only.task)]
+        answers = await self._scripts("submit", *(submission.request() for submission in submissions))
+        if refused := next((answer for answer in answers if isinstance(answer, bytes)), None):
+            raise _refusal(refused)
+        return [Submitted(int(run), added, revived) for run, added, revived in answers]
 
     async def control(self, name: str, action: str) -> str:
         """Does "pause", "resume", "cancel" or "seal" to a job; returns its state. Raises JobNotFound."""
@@ -419,6 +424,11 @@ class Frontier:
         if answer != b"ok":
             raise LeaseLost
         self.known.add(ending.lease.run, (entry.url for entry in ending.links))
+
+
+def _refusal(text: bytes) -> RedisError:
+    """What Redis would have raised, had the call been alone."""
+    return ResponseError(text.decode())
 
 
 def _ago(started_at: float | None) -> int:

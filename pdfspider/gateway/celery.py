@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from aiormq.abc import DeliveredMessage
 
     from pdfspider.gateway.desk import Desk
-    from pdfspider.gateway.transport import Delivery, Receipt, Result, Transport
+    from pdfspider.gateway.transport import Delivery, Result, Transport
 
 logger = logging.getLogger(__name__)
 
@@ -107,11 +107,7 @@ class CeleryOverAmqp(AmqpTransport):
 @dataclass(slots=True, kw_only=True)
 class RedisTask(RedisDelivery):
     transport: CeleryOverRedis
-    entry: str
     envelope: bytes
-
-    async def ack(self, receipt: Receipt) -> None:
-        await self.transport.settle(self.entry)
 
     async def reject(self, reason: str) -> None:
         await self.transport.fail(self.reply, reason)

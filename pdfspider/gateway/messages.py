@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -13,12 +13,11 @@ from pdfspider.crawl.intake import JobName, Terms, pack_meta, read
 from pdfspider.crawl.submission import options, seed
 from pdfspider.discovery.addresses import PUBLIC, refuse_private
 from pdfspider.exceptions import InvalidInput
-from pdfspider.frontier.jobs import Task
+from pdfspider.frontier.jobs import Submission, Task
 
 if TYPE_CHECKING:
     from pdfspider.config import Config
     from pdfspider.frontier.entries import Entry
-    from pdfspider.frontier.jobs import JobOptions
     from pdfspider.gateway.transport import Delivery
 
 SHOWN = 3
@@ -45,18 +44,6 @@ class Message(Terms):
 
     def all_urls(self) -> list[str]:
         return [self.url] if self.url is not None else self.urls or []
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A message as the frontier takes it."""
-
-    job: str
-    entries: list[Entry]
-    options: JobOptions
-    seal: bool
-    task: Task | None
-    """None: the job never ends, so there will be no answer."""
 
 
 def understand(delivery: Delivery, transport: str, config: Config) -> Submission:

@@ -1,0 +1,193 @@
+"""What was handed in by one transport, from there until it is acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from contextlib import suppress
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from redis.exceptions import RedisError
+
+from pdfspider.exceptions import InvalidInput
+from pdfspider.frontier.connection import may_pass
+from pdfspider.frontier.frontier import LINKS_PER_CALL
+from pdfspider.frontier.owed import unanswered
+from pdfspider.gateway.messages import understand
+from pdfspider.gateway.transport import Receipt, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from typing import Any
+
+    from pdfspider.config import Config
+    from pdfspider.frontier.durability import Durability
+    from pdfspider.frontier.frontier import Frontier, Submitted
+    from pdfspider.frontier.jobs import Submission
+    from pdfspider.gateway.transport import Delivery
+
+logger = logging.getLogger(__name__)
+
+WAIT = 0.5
+MOST_TOGETHER = 100
+"""Messages in one call: some 5 ms, for which Redis does nothing else."""
+
+
+class Understood(NamedTuple):
+    delivery: Delivery
+    submission: Submission
+
+
+class Settling:
+    """Takes messages to the frontier in groups: what came while one was on its way is the next. As many as are out are
+    bounded, here and, with ``GATEWAY_OPEN_JOBS``, in the frontier.
+    """
+
+    def __init__(self, transport: str, config: Config, frontier: Frontier, durable: Durability) -> None:
+        self._transport, self._config, self._frontier, self._durable = transport, config, frontier, durable
+        self._slots = asyncio.Semaphore(config.gateway.unacknowledged)
+        self._room = 0
+        self._waiting: deque[Understood] = deque()
+        self._submitting: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def accept(self, delivery: Delivery) -> None:
+        """Returns when it is in these hands."""
+        await self._slots.acquire()
+        try:
+            await self._wait_for_room()
+            if self._closed:
+                await asyncio.Event().wait()  # until the transport is closed
+        except BaseException:
+            self._slots.release()
+            raise
+        self._take(delivery)
+
+    async def close(self, timeout: float) -> None:
+        """Takes no more, and waits for what is here; what takes longer is delivered again."""
+        self._closed = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+        for task in self._tasks:
+            task.cancel()
+
+    async def _wait_for_room(self) -> None:
+        limit = self._config.gateway.open_jobs
+        if not limit:
+            return
+        while self._room <= 0:
+            with suppress(RedisError):
+                out = await unanswered(self._frontier.redis) + len(self._waiting)
+                self._room = min(limit - out, MOST_TOGETHER)
+            if self._room <= 0:
+                await asyncio.sleep(WAIT)
+        self._room -= 1
+
+    def _take(self, delivery: Delivery) -> None:
+        try:
+            submission = understand(delivery, self._transport, self._config)
+        except InvalidInput as error:
+            logger.warning("A message by %s was rejected: %s: %.200r", self._transport, error, delivery.body)
+            self._start(self._settle(delivery.reject(str(error)), 1))
+            return
+        except Exception:
+            self._give_up(1)
+            return
+        self._waiting.append(Understood(delivery, submission))
+        if self._submitting is None:
+            self._submitting = self._start(self._submit())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _settle(self, said: Awaitable[None], count: int) -> None:
+        """Brings what is said back to its end."""
+        try:
+            await said
+        except TransportError as error:
+            logger.debug("A message by %s will come again: %s", self._transport, error)
+        except Exception:
+            logger.exception("A message by %s could not be settled", self._transport)
+        finally:
+            self._release(count)
+
+    def _give_up(self, count: int) -> None:
+        """What is not acknowledged is delivered again, some day."""
+        logger.exception("A message by %s could not be taken in", self._transport)
+        self._release(count)
+
+    def _release(self, count: int) -> None:
+        for _ in range(count):
+            self._slots.release()
+
+    # Into the frontier
+
+    async def _submit(self) -> None:
+        try:
+            while self._waiting:
+                group = self._group()
+                try:
+                    answers = await self._persist(lambda group=group: self._send(group))  # type: ignore[misc]
+                except Exception:
+                    self._start(self._submit_alone(group))
+                else:
+                    self._start(self._acknowledge(group, answers))
+                for _ in group:
+                    self._waiting.popleft()
+        finally:
+            self._submitting = None
+
+    def _group(self) -> list[Understood]:
+        """Those in front that one call can take."""
+        group: list[Understood] = []
+        links = 0
+        for one in islice(self._waiting, MOST_TOGETHER):
+            links += len(one.submission.entries)
+            if group and links > LINKS_PER_CALL:
+                break
+            group.append(one)
+        return group
+
+    async def _send(self, group: Sequence[Understood]) -> Sequence[Submitted]:
+        return await self._frontier.submit_all([one.submission for one in group])
+
+    async def _submit_alone(self, group: Sequence[Understood]) -> None:
+        """One by one, for one of them does what it should not."""
+        for one in group:
+            try:
+                answers = await self._persist(lambda one=one: self._send([one]))  # type: ignore[misc]
+            except Exception:
+                self._give_up(1)
+            else:
+                await self._acknowledge([one], answers)
+
+    async def _acknowledge(self, group: Sequence[Understood], answers: Sequence[Submitted]) -> None:
+        await self._settle(self._say(group, answers), len(group))
+
+    async def _say(self, group: Sequence[Understood], answers: Sequence[Submitted]) -> None:
+        await self._persist(self._durable)
+        settled = [(one.delivery, _receipt(one.submission, answer)) for one, answer in zip(group, answers, strict=True)]
+        await type(group[0].delivery).ack_all(settled)
+
+    async def _persist(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        """Does it until Redis can."""
+        while True:
+            try:
+                return await call()
+            except RedisError as error:
+                if not may_pass(error):
+                    raise
+                logger.warning("Redis cannot be used: %s", error)
+                await asyncio.sleep(WAIT)
+
+
+def _receipt(submission: Submission, submitted: Submitted) -> Receipt:
+    return Receipt(submission.job, submitted.run, submission.task.key if submission.task else "", submitted.added)
