@@ -37,7 +37,7 @@ def sample(name: str, count: int, parent: str | None) -> list[float]:
         common = {"REDIS_URL": url, "DATA_DIR": directory / "data", "DOWNLOAD_DELAY": 0}
         urls = {"GATEWAY_URLS": f"redis:,{listening}", "GATEWAY_NETWORKS": "127.0.0.0/8"}
         stack.enter_context(Process("gateway", "Serving", directory, {**common, **urls}))
-        worker = stack.enter_context(Process("crawl pdfs", "Spider opened", directory, common))
+        worker = stack.enter_context(Process("crawl pdfs", "", directory, common))
         until(lambda: client.zcard("{pdfs}:workers"))
         sent: dict[str, float] = {}
         for number in range(count + 10):

@@ -38,6 +38,14 @@ class Side:
         self._process.stdin.write("\n")
         self._process.stdin.flush()
 
+    def dismiss(self) -> None:
+        """It has done its work; a worker that would go on is told to stop."""
+        try:
+            self._process.wait(1)
+        except subprocess.TimeoutExpired:
+            self._process.terminate()
+            self._process.wait(LIMIT)
+
     def wait(self) -> None:
         self._process.wait(LIMIT)
 

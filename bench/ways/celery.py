@@ -12,7 +12,7 @@ from bench.ways.amqp import OverRabbitMQ
 from bench.ways.base import OverRedis, Way
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bench.ways.base import Tell
 
@@ -21,23 +21,21 @@ class CeleryWay(Way):
     """The worker is what ``celery worker --pool=solo --prefetch-multiplier=200`` starts, without result backend."""
 
     def publish(self, address: str, messages: Sequence[str]) -> None:
-        app, done = _app(address)
+        app, download_pdf = _app(address, lambda: None)
         for message in messages:
-            done.delay(json.loads(message)["url"])
+            download_pdf.delay(json.loads(message)["url"])
         app.close()
 
     def consume(self, address: str, count: int, tell: Tell) -> None:
-        app, done = _app(address)
-        worker = app.Worker(pool="solo", loglevel="ERROR", prefetch_multiplier=200, without_gossip=True)
         left = [count]
 
-        def work(url: str) -> None:
+        def work() -> None:
             left[0] -= 1
             if not left[0]:
                 tell("DONE")
-                worker.stop()
 
-        done.run = work
+        app, _ = _app(address, work)
+        worker = app.Worker(pool="solo", loglevel="ERROR", prefetch_multiplier=200, without_gossip=True, quiet=True)
         worker_ready.connect(lambda **_: tell("READY"), weak=False)
         worker.start()
 
@@ -52,13 +50,14 @@ class CeleryOverRedisWay(OverRedis, CeleryWay):
         return f"celery+{address}"
 
 
-def _app(address: str) -> tuple[Celery, Any]:
+def _app(address: str, work: Callable[[], None]) -> tuple[Celery, Any]:
     app = Celery("pdf_crawler", broker=address)
     app.conf.update(task_acks_late=True, task_ignore_result=True, worker_hijack_root_logger=False)
     if address.startswith("amqp"):
         app.conf.broker_transport_options = {"confirm_publish": True}
 
     @app.task(name="pdf_crawler.download_pdf")
-    def download_pdf(url: str) -> None: ...
+    def download_pdf(url: str) -> None:
+        work()
 
     return app, download_pdf

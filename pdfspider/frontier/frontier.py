@@ -31,6 +31,7 @@ PREFIX = "{pdfs}:"
 PAGES_KEPT = 30 * 24 * 3600
 """Seconds after the last page of a run that was counted."""
 LINKS_PER_CALL = 512
+LISTEN = 10.0
 ASK_AGAIN = -2
 JOBS_KNOWN = 1024
 
@@ -238,6 +239,17 @@ class Frontier:
         leases = [self._lease(values, time.monotonic()) for values in answer[5:]]
         wait = answer[1] / 1000 if answer[1] >= 0 else None
         return Grant(answer[0], wait, bool(answer[2]), answer[3].decode(), leases)
+
+    async def listen(self, heard: Callable[[], object]) -> None:
+        """Calls ``heard``, until cancelled, whenever URLs are handed in and nothing could be leased before.
+
+        What is said while the connection is lost is missed. Raises RedisError.
+        """
+        async with self.redis.pubsub() as channel:
+            await channel.subscribe(f"{PREFIX}wake")
+            while True:
+                if await channel.get_message(ignore_subscribe_messages=True, timeout=LISTEN):
+                    heard()
 
     async def renew(self) -> bool:
         """Moves this worker's deadline; False when its leases have been given to others."""

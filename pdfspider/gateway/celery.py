@@ -79,6 +79,7 @@ class CeleryOverAmqp(AmqpTransport):
             reply=task.reply(),
             transport=self,
             channel=message.channel,
+            tags=self.tags,
             tag=message.delivery_tag,
             message=message,
         )

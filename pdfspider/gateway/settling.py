@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WAIT = 0.5
+WINDOW = 0.01
 MOST_TOGETHER = 100
 """Messages in one call: some 5 ms, for which Redis does nothing else."""
 
@@ -139,9 +140,11 @@ class Settling:
                 except Exception:
                     self._start(self._submit_alone(group))
                 else:
-                    self._start(self._acknowledge(group, answers))
+                    self._acknowledge(group, answers)
                 for _ in group:
                     self._waiting.popleft()
+                if len(group) > 1 and len(self._waiting) < MOST_TOGETHER:
+                    await asyncio.sleep(WINDOW)  # more will come, and cost less together
         finally:
             self._submitting = None
 
@@ -167,15 +170,17 @@ class Settling:
             except Exception:
                 self._give_up(1)
             else:
-                await self._acknowledge([one], answers)
+                self._acknowledge([one], answers)
 
-    async def _acknowledge(self, group: Sequence[Understood], answers: Sequence[Submitted]) -> None:
-        await self._settle(self._say(group, answers), len(group))
-
-    async def _say(self, group: Sequence[Understood], answers: Sequence[Submitted]) -> None:
-        await self._persist(self._durable)
+    def _acknowledge(self, group: Sequence[Understood], answers: Sequence[Submitted]) -> None:
         settled = [(one.delivery, _receipt(one.submission, answer)) for one, answer in zip(group, answers, strict=True)]
-        await type(group[0].delivery).ack_all(settled)
+        for delivery, _ in settled:
+            delivery.body = b""  # what waits for the disk is kept small
+        self._start(self._settle(self._say(settled), len(settled)))
+
+    async def _say(self, settled: Sequence[tuple[Delivery, Receipt]]) -> None:
+        await self._persist(self._durable)
+        await type(settled[0][0]).ack_all(settled)
 
     async def _persist(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """Does it until Redis can."""

@@ -152,11 +152,17 @@ local function admit(request)
   return {job.run, added, revived}
 end
 
+-- Idle workers are told where nothing could be leased before. Who may not publish has workers that look now and then.
+local head = call('ZRANGE', P .. 'hosts', 0, 0, 'WITHSCORES')[2]
+local idle, changed = not head or tonumber(head) > now, 0
+
 local answers = {}
 for i, request in ipairs(cmsgpack.unpack(ARGV[2])) do
   local done, answer = pcall(admit, request)
+  if done then changed = changed + answer[2] + answer[3] end
   answers[i] = done and answer or (type(answer) == 'table' and answer.err or tostring(answer))
   jobs = {}
 end
 if last_run then call('HSET', P .. 'meta', 'run', str(last_run)) end
+if idle and changed > 0 then redis.pcall('PUBLISH', P .. 'wake', '') end
 return answers

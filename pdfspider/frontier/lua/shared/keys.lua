@@ -36,6 +36,8 @@
 --   unanswered               SET   RUN:TRANSPORT of these
 --   owed:TRANSPORT           STREAM one entry per run that has ended and is to be answered; gone when that is done
 --   answered:RUN:TRANSPORT   HASH  the masters' own part of answers that can be asked for again; expires
+-- Channel:
+--   wake                     a message whenever URLs were handed in and nothing could be leased before
 --
 -- A queue member is fingerprint (8 bytes) .. kind (d|p) .. verdict (class code or -) .. deliveries .. expiries ..
 -- payload. Queue scores: documents first, then pages, each by priority, depth, arrival; delayed members stand
