@@ -15,7 +15,7 @@ endif
 # Tests wait more than they work: one process more than the least machine has cores.
 PROCESSES ?= 3
 
-.PHONY: help crawl test faults bench recall lock clean debian
+.PHONY: help crawl test faults bench throughput recall lock clean debian
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
@@ -34,6 +34,9 @@ faults: $(VENV)/.requirements-test.txt debian ## injure crawls for an hour and a
 
 bench: $(VENV)/.requirements.txt ## measure the crawl against the stock Scrapy stack
 	@$(VENV)/bin/python -m bench.compare $(value ARGS)
+
+throughput: $(VENV)/.requirements-test.txt debian ## measure the gateway beside each transport's bare client [ARGS="--only amqp"]
+	@$(VENV)/bin/python -m bench.gateway $(value ARGS)
 
 recall: $(VENV)/.requirements.txt ## measure what is found beside wget and the stock Scrapy stack
 	@$(VENV)/bin/python -m bench.recall $(value ARGS)

@@ -52,7 +52,9 @@ class CeleryOverRedisWay(OverRedis, CeleryWay):
 
 def _app(address: str, work: Callable[[], None]) -> tuple[Celery, Any]:
     app = Celery("pdf_crawler", broker=address)
-    app.conf.update(task_acks_late=True, task_ignore_result=True, worker_hijack_root_logger=False)
+    app.conf.update(
+        task_acks_late=True, task_ignore_result=True, worker_hijack_root_logger=False, worker_redirect_stdouts=False
+    )
     if address.startswith("amqp"):
         app.conf.broker_transport_options = {"confirm_publish": True}
 

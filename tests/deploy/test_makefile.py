@@ -85,5 +85,5 @@ def test_without_a_url_it_says_so_in_one_line(project: Path) -> None:
 
 def test_it_lists_its_targets(project: Path) -> None:
     assert [line.split()[:2] for line in make(project).stdout.splitlines()] == [
-        ["make", name] for name in ("help", "crawl", "test", "faults", "bench", "recall", "lock", "clean")
+        ["make", name] for name in ("help", "crawl", "test", "faults", "bench", "throughput", "recall", "lock", "clean")
     ]
