@@ -22,7 +22,7 @@ PYTEST = $(VENV)/bin/pytest -p no:cacheprovider
 # Messages for each way in `make conformance`.
 MANY ?= 1000
 
-.PHONY: help crawl test conformance kafka faults bench recall lock clean debian
+.PHONY: help crawl test conformance kafka faults bench throughput recall lock clean debian
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -50,6 +50,9 @@ faults: $(VENV)/.requirements-test.txt debian ## injure crawls for an hour and a
 
 bench: $(VENV)/.requirements.txt ## measure the crawl against the stock Scrapy stack
 	@$(VENV)/bin/python -m bench.compare $(value ARGS)
+
+throughput: $(VENV)/.requirements-test.txt debian ## measure the gateway beside each transport's bare client [ARGS="--only amqp"]
+	@$(VENV)/bin/python -m bench.gateway $(value ARGS)
 
 recall: $(VENV)/.requirements.txt ## measure what is found beside wget and the stock Scrapy stack
 	@$(VENV)/bin/python -m bench.recall $(value ARGS)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -60,19 +61,26 @@ def killed_after(pid: int, seconds: float) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def redis_server(directory: Path) -> Iterator[str]:
-    """A Redis of its own on a socket in ``directory``; gives its URL."""
+def redis_server(directory: Path, port: int = 0) -> Iterator[str]:
+    """A Redis of its own on a socket in ``directory``, or on this port; gives its URL."""
     path = directory / "redis.sock"
-    options = ["--port", "0", "--unixsocket", str(path), "--dir", str(directory), "--save", "", "--appendonly", "yes"]
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--unixsocket", str(path)]
+    options += ["--dir", str(directory), "--save", "", "--appendonly", "yes"]
     process = subprocess.Popen([redis_binary(), *options], stdout=subprocess.DEVNULL)
     try:
         retry = Retry(ConstantBackoff(0.05), REDIS_TRIES)
         with redis.Redis(unix_socket_path=str(path), retry=retry) as client:
             client.ping()
-        yield f"unix://{path}"
+        yield f"redis://127.0.0.1:{port}" if port else f"unix://{path}"
     finally:
         process.terminate()
         process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def redis_binary() -> str:

@@ -161,7 +161,7 @@ GATEWAY_DEPTH = 1
 GATEWAY_MESSAGE_MAX_SIZE = 1024 * 1024
 GATEWAY_URLS_PER_MESSAGE = 1000
 # Messages of one transport that are taken and not acknowledged yet.
-GATEWAY_UNACKNOWLEDGED = 5000
+GATEWAY_UNACKNOWLEDGED = 10_000
 # Jobs of masters that are not answered yet, from which on no message is taken: the brokers keep the rest; 0: no limit.
 GATEWAY_OPEN_JOBS = 0
 # Documents, and failures, that one result names; all are counted.

@@ -69,6 +69,10 @@ class OnFrontier(Ours):
         """What is to be done, once all is checked that can be without a frontier. Raises PdfSpiderError."""
         raise NotImplementedError
 
+    def loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop] | None:
+        """What makes the event loop, if not asyncio itself."""
+        return None
+
     def when_nothing(self, config: Config, opts: argparse.Namespace) -> None:
         """There is no frontier yet."""
         raise ConfigurationError(f"nothing was ever crawled or submitted with DATA_DIR {config.data_dir}")
@@ -78,8 +82,8 @@ class OnFrontier(Ours):
         if config.redis_url is None and not self.creates and not (config.data_dir / "redis" / "version").exists():
             self.when_nothing(config, opts)
             return
-        with _redis_url(config) as url:
-            asyncio.run(_do(work, config, url))
+        with _redis_url(config) as url, asyncio.Runner(loop_factory=self.loop_factory()) as runner:
+            runner.run(_do(work, config, url))
 
 
 @contextmanager

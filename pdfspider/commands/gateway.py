@@ -12,6 +12,8 @@ from pdfspider.commands._base import OnFrontier
 
 if TYPE_CHECKING:
     import argparse
+    import asyncio
+    from collections.abc import Callable
 
     from pdfspider.commands._base import Work
     from pdfspider.config import Config
@@ -33,6 +35,11 @@ class Command(OnFrontier, ScrapyCommand):
             "Takes in what masters hand in on the transports of GATEWAY_URLS, and publishes what became of it. Any "
             "number of gateways may serve one frontier. SIGTERM and Ctrl-C: settles what it has taken, then ends."
         )
+
+    def loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop] | None:
+        import uvloop  # noqa: PLC0415 - as below
+
+        return uvloop.new_event_loop
 
     def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:
         if args:

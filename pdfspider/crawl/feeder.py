@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from pdfspider.crawl.intake import Intake
 from pdfspider.crawl.requests import RequestMaker
@@ -53,6 +53,7 @@ class Feeder:
             self._watch(),
             self._tidy(),
             self._take_in(),
+            self._listen(),
         ):
             task = asyncio.create_task(job)
             task.add_done_callback(self._ended)
@@ -166,6 +167,16 @@ class Feeder:
     async def _woken(self, timeout: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._worker.wake.wait(), timeout)
+
+    async def _listen(self) -> None:
+        """Makes an idle worker lease at once what is handed in; whoever may not listen finds it a little later."""
+        while True:
+            try:
+                await self._worker.frontier.listen(self._worker.wake.set)
+            except ResponseError:
+                return
+            except RedisError:
+                await asyncio.sleep(1)
 
     # Staying alive
 

@@ -5,28 +5,31 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from pdfspider.batching import Batcher
+from redis.exceptions import ResponseError
+
 from pdfspider.frontier.scripts import PREFIX
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 POLL = 0.02
-SYNC_INTERVAL = 1.2
-"""Seconds after which Redis has begun to sync: it does so once a second, and looks ten times in one."""
+TOGETHER = 0.05
+"""Seconds for which callers are collected that wait for one sync together."""
+SECOND = 1_000_000
 TIMEOUT = 10_000
 
 
 class Durability:
-    """Many callers wait for one sync together.
+    """Many callers wait for one sync together; those who come later need not wait until it has ended.
 
     WAITAOF is exact, and there since Redis 7.2. Before, a sync that begins after the write is waited for: Redis begins
-    one each second unless one is under way, so that none is under way, a second passes, and none is under way again.
+    one in each second of its clock that it finds none under way, before it answers the next call. So none is under way,
+    the next second is there, Redis has gone on, and none is under way again.
     """
 
     def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis
-        self._wait: Batcher[None, None] = Batcher(self._sync, limit=1 << 20)
+        self._next: asyncio.Task[None] | None = None
 
     async def written(self) -> bool:
         """Whether Redis writes an append-only file at all."""
@@ -34,14 +37,28 @@ class Durability:
 
     async def __call__(self) -> None:
         """Returns when everything that Redis has answered to before this call is on its disk."""
-        await self._wait(None)
+        if self._next is None:
+            self._next = asyncio.create_task(self._sync())
+        await asyncio.shield(self._next)
 
-    async def _sync(self, waiting: list[None]) -> list[None]:
-        info = await self._redis.info()
-        if info["aof_enabled"]:
-            version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
-            await (self._wait_aof() if version >= (7, 2) else self._next_sync())
-        return waiting
+    async def _sync(self) -> None:
+        await asyncio.sleep(TOGETHER)
+        self._next = None
+        if not await self.written() or await self._syncs_always():
+            return
+        version = tuple(int(part) for part in str((await self._server())["redis_version"]).split(".")[:2])
+        await (self._wait_aof() if version >= (7, 2) else self._next_sync())
+
+    async def _syncs_always(self) -> bool:
+        """Then what was answered to is on the disk; where Redis does not tell, it may not be."""
+        try:
+            return bool((await self._redis.config_get("appendfsync")).get("appendfsync") == "always")
+        except ResponseError:
+            return False
+
+    async def _server(self) -> dict[str, Any]:
+        found: dict[str, Any] = await self._redis.info("server")
+        return found
 
     async def _wait_aof(self) -> None:
         """WAITAOF waits for the writes of its own connection; what others wrote before stands before these."""
@@ -54,7 +71,12 @@ class Durability:
 
     async def _next_sync(self) -> None:
         await self._idle()
-        await asyncio.sleep(SYNC_INTERVAL)
+        now = (await self._server())["server_time_usec"]
+        left = SECOND - now % SECOND
+        while left > 0:
+            await asyncio.sleep(left / SECOND)
+            left -= (after := (await self._server())["server_time_usec"]) - now
+            now = after
         await self._idle()
 
     async def _idle(self) -> None:

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from pdfspider.batching import Batcher
 from pdfspider.exceptions import ForeignStoreError, JobNotFound, LeaseLost
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from pdfspider.frontier.entries import Entry
-    from pdfspider.frontier.jobs import Task
+    from pdfspider.frontier.jobs import Submission, Task
 
 PAGES_KEPT = 30 * 24 * 3600
 """Seconds after the last page of a run that was counted."""
 LINKS_PER_CALL = 512
+LISTEN = 10.0
 ASK_AGAIN = -2
 
 
@@ -80,7 +81,6 @@ class Frontier(View):
         self._scripts = Scripts(redis, start_urls, clock)
         self._commit = Batcher(self._send_commits, weigh=lambda ending: 1 + len(ending.links))
         self._release = Batcher(self._send_releases)
-        self._submit: Batcher[Sequence[Any], Any] = Batcher(self._send_submits, weigh=lambda call: 1 + len(call[4]))
         self._calls = 0
 
     @property
@@ -110,6 +110,7 @@ class Frontier(View):
         fields = (options or JobOptions()).fields()
         given = options is not None
         added = revived = 0
+        answer: Sequence[Any] = ()
         parts = [entries[i : i + LINKS_PER_CALL] for i in range(0, len(entries), LINKS_PER_CALL)] or [()]
         for i, part in enumerate(parts, 1):
             last = i == len(parts)
@@ -117,19 +118,22 @@ class Frontier(View):
             links = [entry.link() for entry in part]
             revivable = dict(revive) if revive else False
             arguments = (job_name(name), fields, given, seal and last, links, revivable, claim, task or False)
-            answer = await (self._submit_task(arguments) if task else self._scripts("submit", *arguments))
+            (answer,) = await self._scripts("submit", arguments)
+            if isinstance(answer, bytes):
+                raise _refusal(answer)
             added, revived = added + answer[1], revived + answer[2]
         return Submitted(int(answer[0]), added, revived)
 
-    async def _submit_task(self, arguments: Sequence[Any]) -> Any:
-        """Masters hand in many small jobs at a time: their calls are grouped."""
-        answer = await self._submit(arguments)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    async def _send_submits(self, calls: list[Sequence[Any]]) -> Sequence[Any]:
-        return await self._scripts.together("submit", calls)
+    async def submit_all(self, submissions: Sequence[Submission]) -> list[Submitted | RedisError]:
+        """Many small submits in one call, each for itself: what came of it, or with what it was refused."""
+        if len(submissions) == 1 and len(submissions[0].entries) > LINKS_PER_CALL:
+            only = submissions[0]
+            return [await self.submit(only.job, only.entries, options=only.options, seal=only.seal, task=only.task)]
+        answers = await self._scripts("submit", *(submission.request() for submission in submissions))
+        return [
+            _refusal(answer) if isinstance(answer, bytes) else Submitted(int(answer[0]), answer[1], answer[2])
+            for answer in answers
+        ]
 
     async def control(self, name: str, action: str) -> str:
         """Does "pause", "resume", "cancel", "seal" or "log" to a job; returns its state. Raises JobNotFound."""
@@ -172,6 +176,17 @@ class Frontier(View):
         leases = [Lease.unpack(values, time.monotonic()) for values in answer[5:]]
         wait = answer[1] / 1000 if answer[1] >= 0 else None
         return Grant(answer[0], wait, bool(answer[2]), answer[3].decode(), leases)
+
+    async def listen(self, heard: Callable[[], object]) -> None:
+        """Calls ``heard``, until cancelled, whenever URLs are handed in and nothing could be leased before.
+
+        What is said while the connection is lost is missed. Raises RedisError.
+        """
+        async with self.redis.pubsub() as channel:
+            await channel.subscribe(f"{PREFIX}wake")
+            while True:
+                if await channel.get_message(ignore_subscribe_messages=True, timeout=LISTEN):
+                    heard()
 
     async def renew(self) -> bool:
         """Moves this worker's deadline; False when its leases have been given to others."""
@@ -315,3 +330,8 @@ class Frontier(View):
         if answer != b"ok":
             raise LeaseLost
         self.known.add(ending.lease.run, (entry.url for entry in ending.links))
+
+
+def _refusal(text: bytes) -> RedisError:
+    """What Redis would have raised, had the call been alone."""
+    return ResponseError(text.decode())

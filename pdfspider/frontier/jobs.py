@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pdfspider.exceptions import InvalidInput
 from pdfspider.items import OUTCOMES_BY_CODE
+
+if TYPE_CHECKING:
+    from pdfspider.frontier.entries import Entry
 
 JOB_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 META_LIMIT = 16 * 1024
@@ -46,7 +49,10 @@ class JobOptions:
 
     def fields(self) -> dict[str, str | bytes]:
         """As the job's hash holds them."""
-        return {key: value if isinstance(value, bytes) else str(value) for key, value in asdict(self).items()}
+        return {name: value if isinstance(value := getattr(self, name), bytes) else str(value) for name in OPTIONS}
+
+
+OPTIONS = tuple(field.name for field in fields(JobOptions))
 
 
 class Task(NamedTuple):
@@ -62,6 +68,23 @@ class Task(NamedTuple):
     """Whether its job is its own: once a run of that name has taken it in, it is not taken in again."""
     events: bool = False
     """Whether its master is told of each document, as it is found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """URLs for a job, as somebody hands them in at once."""
+
+    job: str
+    entries: list[Entry]
+    options: JobOptions
+    seal: bool
+    task: Task | None
+    """None: the job never ends, so there will be no answer."""
+
+    def request(self) -> tuple[Any, ...]:
+        """The form in which the script takes it. Raises InvalidInput."""
+        links = [entry.link() for entry in self.entries]
+        return job_name(self.job), self.options.fields(), True, self.seal, links, False, False, self.task or False
 
 
 @dataclass(frozen=True, slots=True)

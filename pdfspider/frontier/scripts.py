@@ -11,7 +11,7 @@ import msgpack
 from pdfspider.exceptions import FrontierError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from redis.asyncio import Redis
     from redis.commands.core import AsyncScript
@@ -56,7 +56,6 @@ class Scripts:
 
     def __init__(self, redis: Redis, start_urls: str, clock: Callable[[], int] | None = None) -> None:
         self._scripts: dict[str, AsyncScript] = {name: redis.register_script(source(name)) for name in NAMES}
-        self._redis: Any = redis
         self._start_urls = start_urls
         self._clock = clock
 
@@ -65,14 +64,6 @@ class Scripts:
         if isinstance(answer, Exception):
             raise FrontierError(str(answer))
         return answer
-
-    async def together(self, name: str, calls: Iterable[Sequence[Any]]) -> list[Any]:
-        """Many calls at a time, each for itself; an answer may be the exception that one of them raised."""
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for arguments in calls:
-                await self._scripts[name](keys=[self._start_urls], args=self._pack(arguments), client=pipe)
-            answers: list[Any] = await pipe.execute(raise_on_error=False)
-            return answers
 
     def _pack(self, arguments: Sequence[Any]) -> list[Any]:
         # Redis's cmsgpack knows neither the bin types nor str8: everything travels as raw.

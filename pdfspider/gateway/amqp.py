@@ -6,7 +6,7 @@ import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import aiormq
 from aiormq.exceptions import AMQPError, ChannelInvalidStateError, ChannelNotFoundEntity, PublishError
@@ -14,13 +14,18 @@ from pamqp.commands import Basic
 
 from pdfspider.crawl.intake import letter
 from pdfspider.crawl.outage import Outage
+from pdfspider.gateway.tags import Tags
 from pdfspider.gateway.transport import Delivery, Transport, TransportError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
     from pdfspider.gateway.desk import Desk
     from pdfspider.gateway.transport import Event, Receipt, Result
+
+logger = logging.getLogger(__name__)
 
 WAIT = 0.5
 TIMEOUT = 30.0
@@ -34,22 +39,38 @@ FAILURES = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError)
 class AmqpDelivery(Delivery):
     transport: AmqpTransport
     channel: AbstractChannel
+    tags: Tags
+    """Those of the channel."""
     tag: int
 
     async def ack(self, receipt: Receipt) -> None:
-        await self.settle()
+        await self.ack_all([(self, receipt)])
+
+    @classmethod
+    async def ack_all(cls, settled: Sequence[tuple[Self, Receipt]]) -> None:
+        channels = {delivery.channel: delivery.tags for delivery, _ in settled}
+        for channel, tags in channels.items():
+            last, others = tags.settle(delivery.tag for delivery, _ in settled if delivery.channel is channel)
+            try:
+                if last:
+                    await channel.basic_ack(last, multiple=True, wait=False)
+                for tag in others:
+                    await channel.basic_ack(tag, wait=False)
+            except FAILURES as error:
+                logger.debug("Messages will come again: %s", error)
 
     async def settle(self) -> None:
-        """Raises TransportError."""
+        """Acknowledges this one alone. Raises TransportError."""
         try:
             await self.channel.basic_ack(self.tag, wait=False)
+            self.tags.settle([self.tag])
         except FAILURES as error:
             raise TransportError(str(error)) from error
 
     async def reject(self, reason: str) -> None:
         try:
             await self.transport.set_aside(self, reason)
-            await self.channel.basic_ack(self.tag, wait=False)
+            await self.settle()
         except (*FAILURES, TransportError) as error:
             await self.again()
             raise TransportError(str(error)) from error
@@ -58,6 +79,7 @@ class AmqpDelivery(Delivery):
         await asyncio.sleep(WAIT)
         with suppress(*FAILURES):
             await self.channel.basic_nack(self.tag)
+            self.tags.settle([self.tag])
 
 
 class AmqpTransport(Transport):
@@ -83,6 +105,7 @@ class AmqpTransport(Transport):
         super().__init__(url, desk)
         self._connection: AbstractConnection | None = None
         self._out: AbstractChannel | None = None
+        self.tags = Tags()
         self._trouble = Outage(f"{self.name} cannot be used: waiting for it", f"{self.name} can be used again")
 
     async def serve(self) -> None:
@@ -166,7 +189,7 @@ class AmqpTransport(Transport):
                 return  # whoever publishes to it waits for it
 
     async def _consume(self, channel: AbstractChannel) -> None:
-        cancelled = asyncio.Event()
+        self.tags, cancelled = Tags(), asyncio.Event()
         channel.on_consumer_cancel_callbacks.add(lambda _: cancelled.set())
         await channel.basic_qos(prefetch_count=min(self.desk.config.gateway.unacknowledged, MOST_PREFETCHED))
         await channel.basic_consume(self.address.options["tasks"], self._received)
@@ -188,6 +211,7 @@ class AmqpTransport(Transport):
             reply={name: value for name, value in known.items() if value},
             transport=self,
             channel=message.channel,
+            tags=self.tags,
             tag=message.delivery_tag,
         )
         await self.desk.accept(self.name, delivery)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from aiormq.exceptions import ChannelClosed, PublishError
 from celery.states import FAILURE, REVOKED, SUCCESS
@@ -18,6 +18,8 @@ from pdfspider.gateway.celery_tasks import JSON, Backend, TaskMessage, failure
 from pdfspider.gateway.transport import TransportError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiormq.abc import AbstractChannel, DeliveredMessage
 
     from pdfspider.gateway.desk import Desk
@@ -31,9 +33,11 @@ class AmqpTask(AmqpDelivery):
     transport: CeleryOverAmqp
     message: DeliveredMessage
 
-    async def ack(self, receipt: Receipt) -> None:
-        await self.settle()
-        await self.transport.revocations.begun(self.id, receipt)
+    @classmethod
+    async def ack_all(cls, settled: Sequence[tuple[Self, Receipt]]) -> None:
+        await AmqpDelivery.ack_all(settled)
+        for task, receipt in settled:
+            await task.transport.revocations.begun(task.id, receipt)
 
     async def drop(self) -> None:
         """It was revoked. Raises TransportError."""
@@ -97,6 +101,7 @@ class CeleryOverAmqp(AmqpTransport):
             reply=task.reply(),
             transport=self,
             channel=message.channel,
+            tags=self.tags,
             tag=message.delivery_tag,
             message=message,
         )

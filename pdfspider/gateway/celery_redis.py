@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from celery.states import FAILURE, REVOKED, SUCCESS
 
@@ -17,6 +17,8 @@ from pdfspider.gateway.redis import WAIT, RedisDelivery, RedisTransport
 from pdfspider.tasks import end_with
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pdfspider.gateway.desk import Desk
     from pdfspider.gateway.transport import Receipt, Result
 
@@ -27,12 +29,13 @@ PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
 @dataclass(slots=True, kw_only=True)
 class RedisTask(RedisDelivery):
     transport: CeleryOverRedis
-    entry: str
     envelope: bytes
 
-    async def ack(self, receipt: Receipt) -> None:
-        await self.transport.settle(self.entry)
-        await self.transport.revocations.begun(self.id, receipt)
+    @classmethod
+    async def ack_all(cls, settled: Sequence[tuple[Self, Receipt]]) -> None:
+        await RedisDelivery.ack_all(settled)
+        for task, receipt in settled:
+            await task.transport.revocations.begun(task.id, receipt)
 
     async def drop(self) -> None:
         """It was revoked. Raises TransportError."""

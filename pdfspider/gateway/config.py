@@ -13,7 +13,7 @@ class GatewayConfig:
     depth: int = 1
     message_size: int = 1 << 20
     urls_per_message: int = 1000
-    unacknowledged: int = 5000
+    unacknowledged: int = 10_000
     """Messages of one transport that are out at once."""
     open_jobs: int = 0
     """Runs that are not answered yet, from which on no message is taken."""

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections import defaultdict
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import RedisError
-
-from pdfspider.exceptions import InvalidInput, JobNotFound
-from pdfspider.frontier.connection import may_pass
+from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.durability import Durability
-from pdfspider.frontier.owed import unanswered
-from pdfspider.gateway.messages import understand
-from pdfspider.gateway.transport import Receipt, TransportError
+from pdfspider.gateway.settling import Settling
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from pdfspider.config import Config
-    from pdfspider.frontier.frontier import Frontier, Submitted
-    from pdfspider.gateway.messages import Submission
+    from pdfspider.frontier.frontier import Frontier
     from pdfspider.gateway.results import ResultMaker
     from pdfspider.gateway.transport import Delivery
-
-logger = logging.getLogger(__name__)
 
 WAIT = 0.5
 ENDED = ("finished", "cancelled")
@@ -40,35 +29,18 @@ class Desk:
         self.telling: set[str] = set()
         """Transports that tell their masters of each document."""
         self._results = results
-        self._durable = Durability(frontier.redis)
-        self._slots: dict[str, asyncio.Semaphore] = defaultdict(
-            lambda: asyncio.Semaphore(config.gateway.unacknowledged)
-        )
-        self._settling: set[asyncio.Task[None]] = set()
-        self._closed = False
+        self.durable = Durability(frontier.redis)
+        self._settling: dict[str, Settling] = {}
 
     async def accept(self, transport: str, delivery: Delivery) -> None:
         """Takes a delivery over; waits while there are too many, here or in the frontier."""
-        await self._slots[transport].acquire()
-        try:
-            await self._wait_for_room()
-            if self._closed:
-                await asyncio.Event().wait()  # until the transport is closed
-        except BaseException:
-            self._slots[transport].release()
-            raise
-        task = asyncio.create_task(self._settle(transport, delivery))
-        self._settling.add(task)
-        task.add_done_callback(self._settling.discard)
-        task.add_done_callback(lambda _: self._slots[transport].release())
+        if transport not in self._settling:
+            self._settling[transport] = Settling(transport, self)
+        await self._settling[transport].accept(delivery)
 
     async def close(self, timeout: float) -> None:
         """Takes no more, and waits for what is being settled; what takes longer is delivered again."""
-        self._closed = True
-        if self._settling:
-            _, late = await asyncio.wait(self._settling, timeout=timeout)
-            for task in late:
-                task.cancel()
+        await asyncio.gather(*(settling.close(timeout) for settling in self._settling.values()))
 
     # What transports may ask
 
@@ -120,61 +92,3 @@ class Desk:
     async def control(self, job: str, action: str) -> str:
         """Does "pause", "resume", "cancel", "seal" or "log"; returns the state. Raises JobNotFound and InvalidInput."""
         return await self.frontier.control(job, action)
-
-    # Inside
-
-    async def _wait_for_room(self) -> None:
-        limit = self.config.gateway.open_jobs
-        while limit:
-            with suppress(RedisError):
-                if await unanswered(self.frontier.redis) < limit:
-                    return
-            await asyncio.sleep(WAIT)
-
-    async def _settle(self, transport: str, delivery: Delivery) -> None:
-        try:
-            try:
-                submission = understand(delivery, transport, self.config)
-            except InvalidInput as error:
-                logger.warning("A message by %s was rejected: %s: %.200r", transport, error, delivery.body)
-                await delivery.reject(str(error))
-                return
-            submitted = await self._submit(submission)
-            await self._on_disk()
-            key = submission.task.key if submission.task else ""
-            await delivery.ack(Receipt(submission.job, submitted.run, key, submitted.added))
-        except TransportError as error:
-            logger.debug("A message by %s will come again: %s", transport, error)
-        except Exception:
-            logger.exception("A message by %s could not be taken in: it will come again", transport)
-            with suppress(TransportError):
-                await delivery.again()
-
-    async def _submit(self, submission: Submission) -> Submitted:
-        task = submission.task and submission.task._replace(events=submission.task.transport in self.telling)
-        while True:
-            try:
-                return await self.frontier.submit(
-                    submission.job,
-                    submission.entries,
-                    options=submission.options,
-                    seal=submission.seal,
-                    task=task,
-                )
-            except RedisError as error:
-                await _pass(error)
-
-    async def _on_disk(self) -> None:
-        while True:
-            try:
-                return await self._durable()
-            except RedisError as error:
-                await _pass(error)
-
-
-async def _pass(error: RedisError) -> None:
-    """Waits a moment where the same call may succeed later."""
-    if not may_pass(error):
-        raise error
-    logger.warning("Redis cannot be used: %s", error)
-    await asyncio.sleep(WAIT)

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 10.0
 """Seconds for which a call waits until there is room for its message."""
-STREAMED = 1000
-"""Messages of one stream that are not answered yet."""
 WAIT = 0.2
 
 
@@ -78,7 +76,7 @@ class Masters(masters_pb2_grpc.MastersServicer):
 
     async def SubmitMany(self, messages: Any, context: Any) -> AsyncIterator[masters_pb2.Answer]:  # noqa: N802
         answers: asyncio.Queue[masters_pb2.Answer | None] = asyncio.Queue()
-        room = asyncio.Semaphore(STREAMED)
+        room = asyncio.Semaphore(self._desk.config.gateway.unacknowledged)
         reading = asyncio.create_task(self._read(messages, answers, room))
         try:
             while (answer := await answers.get()) is not None:
@@ -137,8 +135,8 @@ class Masters(masters_pb2_grpc.MastersServicer):
                 delivery = GrpcDelivery(body=as_proto.body(message), answer=_numbered(number, answers, room))
                 await self._desk.accept(self._transport, delivery)
                 number += 1
-            for _ in range(STREAMED):
-                await room.acquire()
+            for _ in range(self._desk.config.gateway.unacknowledged):
+                await room.acquire()  # all are answered
         finally:
             answers.put_nowait(None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -13,12 +13,11 @@ from pdfspider.crawl.intake import JobName, Terms, pack_meta, read
 from pdfspider.crawl.submission import options, seed
 from pdfspider.discovery.addresses import PUBLIC, refuse_private
 from pdfspider.exceptions import InvalidInput
-from pdfspider.frontier.jobs import Task
+from pdfspider.frontier.jobs import Submission, Task
 
 if TYPE_CHECKING:
     from pdfspider.config import Config
     from pdfspider.frontier.entries import Entry
-    from pdfspider.frontier.jobs import JobOptions
     from pdfspider.gateway.transport import Delivery
 
 SHOWN = 3
@@ -47,20 +46,8 @@ class Message(Terms):
         return [self.url] if self.url is not None else self.urls or []
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A message as the frontier takes it."""
-
-    job: str
-    entries: list[Entry]
-    options: JobOptions
-    seal: bool
-    task: Task | None
-    """None: the job never ends, so there will be no answer."""
-
-
-def understand(delivery: Delivery, transport: str, config: Config) -> Submission:
-    """Raises InvalidInput with everything that is wrong."""
+def understand(delivery: Delivery, transport: str, config: Config, *, events: bool = False) -> Submission:
+    """``events``: whether the master is told of each document. Raises InvalidInput with everything that is wrong."""
     gateway = config.gateway
     if gateway.message_size and len(delivery.body) > gateway.message_size:
         raise InvalidInput(f"a message of {len(delivery.body):,} bytes: at most {gateway.message_size:,} are taken")
@@ -72,7 +59,7 @@ def understand(delivery: Delivery, transport: str, config: Config) -> Submission
     targets = " ".join((PUBLIC, *gateway.networks))
     for entry in entries:
         refuse_private(entry.host, targets)
-    task = _task(delivery, transport, message)
+    task = _task(delivery, transport, message, events=events)
     name = message.job or f"{entries[0].host.strip('[]').replace(':', '-')[:40]}-{task.key}"
     ends = name != DEFAULT
     asked = options(config, entries if ends else ())
@@ -103,7 +90,7 @@ def _entries(message: Message, depth: int) -> list[Entry]:
     return entries
 
 
-def _task(delivery: Delivery, transport: str, message: Message) -> Task:
+def _task(delivery: Delivery, transport: str, message: Message, *, events: bool) -> Task:
     identity = f"{transport}\0{delivery.id}\0".encode() + delivery.body
     record = {
         "task_id": message.task_id,
@@ -116,4 +103,5 @@ def _task(delivery: Delivery, transport: str, message: Message) -> Task:
         key=blake2b(identity, digest_size=8).hexdigest(),
         record=json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode(),
         once=message.job is None and bool(delivery.id or message.task_id is not None),
+        events=events,
     )

@@ -6,11 +6,10 @@ import asyncio
 import secrets
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from redis.exceptions import RedisError, ResponseError
 
-from pdfspider.batching import Batcher
 from pdfspider.crawl.intake import letter
 from pdfspider.crawl.outage import Outage
 from pdfspider.exceptions import ConfigurationError
@@ -20,7 +19,7 @@ from pdfspider.gateway.transport import Delivery, Transport, TransportError
 from pdfspider.tasks import end_with
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from pdfspider.gateway.desk import Desk
     from pdfspider.gateway.transport import Event, Receipt, Result
@@ -55,12 +54,18 @@ acknowledged."""
 @dataclass(slots=True, kw_only=True)
 class RedisDelivery(Delivery):
     transport: RedisTransport
+    entry: str
+    """Its id in the stream."""
 
     async def ack(self, receipt: Receipt) -> None:
-        await self.transport.settle(self.id)
+        await self.ack_all([(self, receipt)])
+
+    @classmethod
+    async def ack_all(cls, settled: Sequence[tuple[Self, Receipt]]) -> None:
+        await settled[0][0].transport.settle(*(delivery.entry for delivery, _ in settled))
 
     async def reject(self, reason: str) -> None:
-        await self.transport.set_aside(self.id, letter(self.body, reason))
+        await self.transport.set_aside(self.entry, letter(self.body, reason))
 
 
 class RedisTransport(Transport):
@@ -91,7 +96,6 @@ class RedisTransport(Transport):
         self._consumer = secrets.token_hex(4)
         self._silent = 0  # at first what others have taken is taken over at once: they may all be dead
         self._look_at = 0.0
-        self._settle: Batcher[str, None] = Batcher(self._send_acks)
         self._trouble = Outage(f"{self.name} cannot be used: waiting for it", f"{self.name} can be used again")
 
     def _read_keep(self) -> int | None:
@@ -128,10 +132,13 @@ class RedisTransport(Transport):
         except RedisError as error:
             raise TransportError(str(error)) from error
 
-    async def settle(self, entry: str) -> None:
+    async def settle(self, *entries: str) -> None:
         """Raises TransportError."""
         try:
-            await self._settle(entry)
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.xack(self._stream, GROUP, *entries)
+                pipe.xdel(self._stream, *entries)
+                await pipe.execute()
         except RedisError as error:
             raise TransportError(str(error)) from error
 
@@ -176,7 +183,7 @@ class RedisTransport(Transport):
             await self._received(entry.decode(), b"" if fields is None else fields.get(b"message", b""))
 
     async def _received(self, entry: str, body: bytes) -> None:
-        await self.desk.accept(self.name, RedisDelivery(body=body, id=entry, transport=self))
+        await self.desk.accept(self.name, RedisDelivery(body=body, id=entry, transport=self, entry=entry))
 
     async def _read(self) -> list[Any]:
         streams = {self._stream: ">"}
@@ -200,10 +207,3 @@ class RedisTransport(Transport):
         except ResponseError as error:
             if not str(error).startswith("BUSYGROUP"):
                 raise
-
-    async def _send_acks(self, entries: list[str]) -> list[None]:
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.xack(self._stream, GROUP, *entries)
-            pipe.xdel(self._stream, *entries)
-            await pipe.execute()
-        return [None] * len(entries)

@@ -12,7 +12,7 @@ import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
@@ -24,12 +24,13 @@ from rq.serializers import JSONSerializer
 from rq.utils import utcformat
 
 from pdfspider.exceptions import ConfigurationError, InvalidInput
+from pdfspider.frontier.connection import may_pass
 from pdfspider.gateway.calls import message, parse
 from pdfspider.gateway.redis import RedisDelivery, RedisTransport
 from pdfspider.gateway.transport import TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pdfspider.gateway.desk import Desk
     from pdfspider.gateway.transport import Receipt, Result
@@ -50,12 +51,13 @@ redis.call('PERSIST', KEYS[1])
 @dataclass(slots=True, kw_only=True)
 class RqDelivery(RedisDelivery):
     transport: RqTransport
-    entry: str
     job: str
 
-    async def ack(self, receipt: Receipt) -> None:
-        await self.transport.begin(self.job)
-        await self.transport.settle(self.entry)
+    @classmethod
+    async def ack_all(cls, settled: Sequence[tuple[Self, Receipt]]) -> None:
+        transport = settled[0][0].transport
+        await transport.begin(*(delivery.job for delivery, _ in settled))
+        await transport.settle(*(delivery.entry for delivery, _ in settled))
 
     async def reject(self, reason: str) -> None:
         await self.transport.fail(self.job, reason)
@@ -78,10 +80,17 @@ class RqTransport(RedisTransport):
     async def publish(self, result: Result) -> None:
         await self._call(self._finish, result.reply["job"], json.loads(result.body))
 
-    async def begin(self, job: str) -> None:
+    async def begin(self, *jobs: str) -> None:
         """Raises TransportError."""
+        now = utcformat(datetime.now(UTC))
         try:
-            await self._redis.eval(BEGIN, 1, Job.key_for(job), utcformat(datetime.now(UTC)))
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for job in jobs:
+                    pipe.eval(BEGIN, 1, Job.key_for(job), now)
+                answers = await pipe.execute(raise_on_error=False)
+            for answer in answers:
+                if isinstance(answer, RedisError) and may_pass(answer):
+                    raise answer
         except RedisError as error:
             raise TransportError(str(error)) from error
 

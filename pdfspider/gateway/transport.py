@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pdfspider.exceptions import ConfigurationError, PdfSpiderError
 from pdfspider.frontier.connection import url_without_password
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pdfspider.gateway.desk import Desk
+
+logger = logging.getLogger(__name__)
 
 
 class TransportError(PdfSpiderError):
@@ -54,6 +59,18 @@ class Delivery(ABC):
     @abstractmethod
     async def ack(self, receipt: Receipt) -> None:
         """The message is in the frontier, on disk."""
+
+    @classmethod
+    async def ack_all(cls, settled: Sequence[tuple[Self, Receipt]]) -> None:
+        """Acknowledges many of one transport; where that costs less together, a subclass does so.
+
+        A TransportError of one concerns no other.
+        """
+        for delivery, receipt in settled:
+            try:
+                await delivery.ack(receipt)
+            except TransportError as error:
+                logger.debug("A message will come again: %s", error)
 
     @abstractmethod
     async def reject(self, reason: str) -> None:

@@ -58,7 +58,7 @@ def test_an_example_runs(way: str, gateway: Start, site: Server, tmp_path: Path)
         running = gateway(url)
         until(lambda: "Serving" in running.output)
         code = EXAMPLES[way].replace("https://example.org/", site.url).replace(usual, str(port))
-        code = code.replace("5572", url.rpartition("results=")[2])
+        code = code.replace("5572", url.rpartition("results=")[2].partition("&")[0])
         command = [sys.executable, "-c", code]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr

@@ -49,7 +49,7 @@ def test_what_is_settled_is_committed_in_order() -> None:
 def test_offsets_and_keys(gateway: Start, site: Server, served: Fleet, tmp_path: Path) -> None:
     """Also where one message cannot be taken in for a while: it comes again, and holds up no other one."""
     master = KafkaMaster(tmp_path)
-    running = gateway(master.url, GATEWAY_UNACKNOWLEDGED=2)
+    running = gateway(master.url, GATEWAY_UNACKNOWLEDGED=6)
     messages = [json.dumps({"url": url, "job": f"job-{n}"}) for n, url in enumerate(site.site.document_urls()[:5])]
     with served.client() as client:
         client.lpush("pdfs:start_urls", json.dumps({"url": site.url, "job": "job-0", "seal": False}))

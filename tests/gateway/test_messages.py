@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -15,8 +15,11 @@ from pdfspider import settings as defaults
 from pdfspider.config import Config
 from pdfspider.discovery.addresses import is_allowed
 from pdfspider.exceptions import InvalidInput
-from pdfspider.gateway.messages import Submission, understand
+from pdfspider.gateway.messages import understand
 from pdfspider.gateway.transport import Delivery, Receipt
+
+if TYPE_CHECKING:
+    from pdfspider.frontier.jobs import Submission
 
 URL = "http://example.org/a.html"
 

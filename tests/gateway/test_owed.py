@@ -7,19 +7,19 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from redis.exceptions import ResponseError
 
 from pdfspider.crawl.submission import seed
 from pdfspider.frontier.audit import audit
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.durability import Durability
-from pdfspider.frontier.frontier import LINKS_PER_CALL, Frontier
-from pdfspider.frontier.jobs import JobOptions, Task
+from pdfspider.frontier.frontier import LINKS_PER_CALL, Frontier, Submitted
+from pdfspider.frontier.jobs import JobOptions, Submission, Task
 from pdfspider.frontier.owed import Owed, unanswered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from pdfspider.frontier.frontier import Submitted
     from pdfspider.frontier.owed import Ended
 
 OWN = Task("way", "key", b"record", once=True)
@@ -150,3 +150,39 @@ async def test_without_an_append_only_file_there_is_nothing_to_wait_for(frontier
     durable = Durability(frontier.redis)
     assert not await durable.written()
     await durable()
+
+
+async def test_of_those_that_are_handed_in_together_one_that_is_refused_harms_no_other(frontier: Frontier) -> None:
+    entries = [seed(f"http://example.org/{n}") for n in range(3)]
+    tasks = [OWN._replace(key=f"{n}", record=b"%d" % n) for n in range(3)]
+    handed = [
+        Submission(f"job-{n}", [entry], JobOptions(), seal=True, task=task)
+        for n, (entry, task) in enumerate(zip(entries, tasks, strict=True))
+    ]
+    bad = Submission("bad", [entries[0].child(priority=5, fingerprint=b"short")], JobOptions(), seal=True, task=OWN)
+    _, refused, *_ = await frontier.submit_all([handed[0], bad, *handed[1:]])
+    assert isinstance(refused, ResponseError)
+    assert "malformed" in str(refused)
+    assert await unanswered(frontier.redis) == 3
+    again = await frontier.submit_all([*handed, handed[0]])
+    assert again == [Submitted(one.run, 0, 0) for one in again if isinstance(one, Submitted)]
+    assert again[0] == again[3]
+    assert len(set(again)) == 3
+    assert not (await audit(frontier.redis)).lines()
+
+
+async def test_parts_of_one_job_may_come_together(frontier: Frontier) -> None:
+    parts = [
+        Submission("job", [seed(f"http://example.org/{n}")], JobOptions(delay=n), n == 2, SHARED._replace(key=f"{n}"))
+        for n in range(3)
+    ]
+    submitted = await frontier.submit_all(parts)
+    assert {(one.run, one.added) for one in submitted} == {(submitted[0].run, 1)}
+    status = await frontier.status_of_run(submitted[0].run)
+    assert status is not None
+    assert status["queued"] == 3
+    assert not (await audit(frontier.redis)).lines()
+    await end(frontier)
+    owed = Owed(frontier.redis, "way")
+    (ended,) = await take(owed)
+    assert len([task async for task in owed.tasks(ended.run)]) == 3

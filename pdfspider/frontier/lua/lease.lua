@@ -152,7 +152,7 @@ local function try_run(hid, host, run)
     return nil
   end
   if job.delay > host.delay or job.cap < host.allowed then
-    tighten(hid, job)
+    tighten(hid, host, job)
     return now
   end
   call('ZADD', turns, str(host.turn + 1), run)

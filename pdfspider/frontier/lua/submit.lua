@@ -1,6 +1,7 @@
--- Admits links to a job, opening the job or its next run where there is none that takes them.
+-- Admits links to jobs, opening a job or its next run where there is none that takes them.
 --
--- ARGV[2] msgpack: {name, options, given, seal, links, revive, claim, task}
+-- ARGV[2] msgpack: {request, …}, each for itself
+--   request {name, options, given, seal, links, revive, claim, task}
 --   options map; unless they were given, a next run takes over those of the run before, and an open run keeps its own
 --   links   {fp, host id, host name, kind, priority, depth, payload}, …
 --   revive  class codes whose URLs are queued again, '' for none: {code -> whether it counts as dead} as a map;
@@ -9,15 +10,18 @@
 --   task    {transport, key, record, once, events}: the master's message, to be answered when the run has ended, or false;
 --           once: a run of that name that is sealed or has ended has taken it in before, and nothing changes; events:
 --           whether the transport tells of each document
--- Answer: {run, added, revived}
+-- Answer: {run, added, revived} for each request, in order, or the text of the error that it led to
 
-local request = cmsgpack.unpack(ARGV[2])
-local name, options, given, seal, links, revive, claim, task = unpack(request, 1, 8)
-if type(name) ~= 'string' or type(options) ~= 'table' then error('a malformed submit') end
-if task and not (type(task[1]) == 'string' and type(task[2]) == 'string' and type(task[3]) == 'string') then
-  error('a malformed task')
+local name, options, given, seal, links, revive, claim, task
+
+local function check_request(request)
+  name, options, given, seal, links, revive, claim, task = unpack(request, 1, 8)
+  if type(name) ~= 'string' or type(options) ~= 'table' then error('a malformed submit') end
+  if task and not (type(task[1]) == 'string' and type(task[2]) == 'string' and type(task[3]) == 'string') then
+    error('a malformed task')
+  end
+  check_links(links)
 end
-check_links(links)
 
 local function set_options(run)
   local flat = {}
@@ -50,14 +54,15 @@ local function inherit_options(before)
   end
 end
 
+local last_run
+
 local function open_run(before)
-  local run = str(math.max(now, int(call('HGET', P .. 'meta', 'run')) + 1))
+  last_run = math.max(now, (last_run or int(call('HGET', P .. 'meta', 'run'))) + 1)
+  local run = str(last_run)
   if before and not given then inherit_options(before) end
-  set_options(run)
-  call('HSET', P .. 'meta', 'run', run)
   call('HSET', P .. 'jobs', name, run)
-  call('HSET', P .. 'job:' .. run, 'name', name, 'state', 'running', 'sealed', '0', 'opened', str(now))
-  return run
+  options.name, options.state, options.sealed, options.opened = name, 'running', '0', str(now)
+  return new_job(run, options)
 end
 
 local function reopen(run)
@@ -75,7 +80,7 @@ local function current_run()
   end
   if state == 'finished' then reopen(run) end
   if given then change_options(run) end
-  return run
+  return job_of(run)
 end
 
 local function revive_links(job)
@@ -95,42 +100,75 @@ local function revive_links(job)
   return #again
 end
 
-local function add_name(run, field, name)
-  local names = call('HGET', P .. 'job:' .. run, field) or ''
-  if not string.find(' ' .. names .. ' ', ' ' .. name .. ' ', 1, true) then
-    call('HSET', P .. 'job:' .. run, field, names == '' and name or names .. ' ' .. name)
-  end
-end
-
 -- Answers whether the task was not waiting for its answer already.
 local function await_answer(run)
   local transport, key, record = unpack(task, 1, 3)
   if call('HSETNX', P .. 'tasks:' .. run .. ':' .. transport, key, record) == 0 then return false end
   call('SADD', P .. 'unanswered', run .. ':' .. transport)
-  add_name(run, 'masters', transport)
-  if task[5] then add_name(run, 'told', transport) end
   return true
 end
 
-if task and task[4] then
-  local known = call('HGET', P .. 'jobs', name)
-  local state, sealed = unpack(known and call('HMGET', P .. 'job:' .. known, 'state', 'sealed') or {})
-  local ended = state == 'finished' or state == 'cancelled'
-  if state and (sealed == '1' or ended or state == 'cancelling') then
-    if await_answer(known) and ended then owe_answer(known, task[1], name, state) end
-    return {known, 0, 0}
+local function add_name(job, field)
+  if job.fields then
+    job.fields[field] = task[1]
+    return
+  end
+  local names = call('HGET', P .. 'job:' .. job.run, field) or ''
+  if not string.find(' ' .. names .. ' ', ' ' .. task[1] .. ' ', 1, true) then
+    call('HSET', P .. 'job:' .. job.run, field, names == '' and task[1] or names .. ' ' .. task[1])
   end
 end
 
-local run = current_run()
-if task then await_answer(run) end
-if seal and name ~= 'default' then call('HSET', P .. 'job:' .. run, 'sealed', '1') end
-
-local job = job_of(run)
-local revived = revive and revive_links(job) or 0
-local added = add_links(job, links)
-if claim then
-  for i = 2, #claim do call('LREM', P .. 'taking:' .. claim[1], 1, claim[i]) end
+local function add_master(job)
+  add_name(job, 'masters')
+  if task[5] then add_name(job, 'told') end
 end
-flush_jobs()
-return {run, added, revived}
+
+local function set_sealed(job)
+  job.sealed = 1
+  if job.fields then job.fields.sealed = '1' else call('HSET', P .. 'job:' .. job.run, 'sealed', '1') end
+end
+
+-- The run that has taken the task in before, if there is one.
+local function known_run()
+  local run = call('HGET', P .. 'jobs', name)
+  local state, sealed = unpack(run and call('HMGET', P .. 'job:' .. run, 'state', 'sealed') or {})
+  local ended = state == 'finished' or state == 'cancelled'
+  if not (state and (sealed == '1' or ended or state == 'cancelling')) then return nil end
+  if await_answer(run) then
+    add_master({run = run})
+    if ended then owe_answer(run, task[1], name, state) end
+  end
+  return run
+end
+
+local function admit(request)
+  check_request(request)
+  local known = task and task[4] and known_run()
+  if known then return {known, 0, 0} end
+  local job = current_run()
+  if task and await_answer(job.run) then add_master(job) end
+  if seal and name ~= 'default' then set_sealed(job) end
+  local revived = revive and revive_links(job) or 0
+  local added = add_links(job, links)
+  if claim then
+    for i = 2, #claim do call('LREM', P .. 'taking:' .. claim[1], 1, claim[i]) end
+  end
+  flush_jobs()
+  return {job.run, added, revived}
+end
+
+-- Idle workers are told where nothing could be leased before. Who may not publish has workers that look now and then.
+local head = call('ZRANGE', P .. 'hosts', 0, 0, 'WITHSCORES')[2]
+local idle, changed = not head or tonumber(head) > now, 0
+
+local answers = {}
+for i, request in ipairs(cmsgpack.unpack(ARGV[2])) do
+  local done, answer = pcall(admit, request)
+  if done then changed = changed + answer[2] + answer[3] end
+  answers[i] = done and answer or (type(answer) == 'table' and answer.err or tostring(answer))
+  jobs = {}
+end
+if last_run then call('HSET', P .. 'meta', 'run', str(last_run)) end
+if idle and changed > 0 then redis.pcall('PUBLISH', P .. 'wake', '') end
+return answers

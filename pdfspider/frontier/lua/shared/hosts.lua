@@ -9,16 +9,19 @@ local function trouble_of(text)
   return {fails = int(fails), rest = int(rest), opened = int(opened), since = int(since), down = int(down)}
 end
 
+local function set_limits(host, delay, allowed)
+  host.delay, host.allowed, host.cap = delay, allowed, allowed
+  if host.fcap > 0 then host.cap = math.min(host.cap, host.fcap) end
+  if host.trouble.opened > 0 then host.cap = 1 end
+  host.pause = math.max(host.delay, host.crawl, host.auto)
+end
+
 local function host_of(hid)
   local values = call('HMGET', P .. 'host:' .. hid, unpack(HOST_FIELDS))
   local host = {}
   for i, field in ipairs(HOST_FIELDS) do host[field] = int(values[i]) end
   host.robots, host.starting, host.trouble = values[10], values[11], trouble_of(values[12])
-  host.cap = math.max(host.cap, 1)
-  host.allowed = host.cap
-  if host.fcap > 0 then host.cap = math.min(host.cap, host.fcap) end
-  if host.trouble.opened > 0 then host.cap = 1 end
-  host.pause = math.max(host.delay, host.crawl, host.auto)
+  set_limits(host, host.delay, math.max(host.cap, 1))
   return host
 end
 
@@ -34,6 +37,15 @@ local function is_open(hid, host)
     and call('SCARD', P .. 'host:' .. hid .. ':flight') < host.cap
 end
 
+local function schedule_host(hid, host, at, again)
+  if not is_open(hid, host) then
+    call('ZREM', P .. 'hosts', hid)
+  else
+    local score = str(math.max(at or 0, due_at(host), now))
+    if again then call('ZADD', P .. 'hosts', score, hid) else call('ZADD', P .. 'hosts', 'LT', score, hid) end
+  end
+end
+
 -- Puts the host where lease finds it at its next start, or takes it out while it has no work or is not open.
 -- A host that waits already is not moved back unless it was just looked at (again).
 local function schedule(hid, at, again)
@@ -42,13 +54,7 @@ local function schedule(hid, at, again)
     call('PEXPIRE', P .. 'host:' .. hid, HOST_KEPT)
     return
   end
-  local host = host_of(hid)
-  if not is_open(hid, host) then
-    call('ZREM', P .. 'hosts', hid)
-  else
-    local score = str(math.max(at or 0, due_at(host), now))
-    if again then call('ZADD', P .. 'hosts', score, hid) else call('ZADD', P .. 'hosts', 'LT', score, hid) end
-  end
+  schedule_host(hid, host_of(hid), at, again)
 end
 
 local function limits(hid)
@@ -64,23 +70,34 @@ local function limits(hid)
   if delay then call('HSET', P .. 'host:' .. hid, 'delay', str(delay), 'cap', str(cap)) end
 end
 
-local function tighten(hid, job)
-  local host = host_of(hid)
-  call('HSET', P .. 'host:' .. hid, 'delay', str(math.max(host.delay, job.delay)),
-    'cap', str(math.min(host.allowed, job.cap)))
+local function tighten(hid, host, job)
+  set_limits(host, math.max(host.delay, job.delay), math.min(host.allowed, job.cap))
+  call('HSET', P .. 'host:' .. hid, 'delay', str(host.delay), 'cap', str(host.allowed))
 end
 
--- The run's queue at the host takes part in the turns, unless it was taken out of them.
-local function attach(hid, job)
+-- The limits of a host that has one run are that run's.
+local function open_host(hid, host, job, name)
+  set_limits(host, job.delay, job.cap)
+  local key = P .. 'host:' .. hid
+  call('PERSIST', key)
+  call('HSET', key, 'delay', str(host.delay), 'cap', str(host.allowed))
+  if name then call('HSET', key, 'name', name) end
+end
+
+-- The run's queue at the host takes part in the turns, unless it was taken out of them (nil); answers the host.
+local function attach(hid, job, name)
   local turns, hosts = P .. 'host:' .. hid .. ':jobs', P .. 'job:' .. job.run .. ':hosts'
   if job.state == 'paused' and call('SISMEMBER', P .. 'job:' .. job.run .. ':parked', hid) == 1 then
     call('SADD', hosts, hid)
-    return
+    return nil
   end
-  if call('ZADD', turns, 'NX', int(call('HGET', P .. 'host:' .. hid, 'turn')), job.run) == 0 then return end
-  call('SADD', hosts, hid)
-  call('PERSIST', P .. 'host:' .. hid)
-  if call('ZCARD', turns) <= 64 then limits(hid) else tighten(hid, job) end
+  local host = host_of(hid)
+  if call('ZADD', turns, 'NX', host.turn, job.run) == 1 then
+    call('SADD', hosts, hid)
+    if call('ZCARD', turns) == 1 then open_host(hid, host, job, name)
+    elseif job.delay > host.delay or job.cap < host.allowed then tighten(hid, host, job) end
+  end
+  return host
 end
 
 local function detach(hid, run)

@@ -1,4 +1,4 @@
--- Jobs: read once per script, counters written back together by flush_jobs.
+-- Jobs: read once per script, counters written back together by flush_jobs; a run that is opened is written by it whole.
 
 local JOB_FIELDS = {'state', 'sealed', 'queued', 'delayed', 'leased', 'leased_pages', 'max_pages', 'max_documents',
   'c:p', 'c:d', 'robots', 'delay', 'cap', 'level', 'split', 'seen', 'seq', 'name', 'told', 'logged'}
@@ -13,6 +13,17 @@ local function job_of(run)
   job = {run = run, changed = {}}
   for i, field in ipairs(JOB_FIELDS) do
     job[field] = TEXT[field] and (values[i] or '') or int(values[i])
+  end
+  job.cap = math.max(job.cap, 1)
+  jobs[run] = job
+  return job
+end
+
+-- A run that is only just opened: its fields, which flush_jobs writes.
+local function new_job(run, fields)
+  local job = {run = run, changed = {}, fields = fields}
+  for _, field in ipairs(JOB_FIELDS) do
+    job[field] = TEXT[field] and (fields[field] or '') or int(fields[field])
   end
   job.cap = math.max(job.cap, 1)
   jobs[run] = job
@@ -64,11 +75,27 @@ local function finish(job, retention)
   end
 end
 
+local function write_new(job)
+  local flat = {}
+  for _, fields in ipairs({job.fields, job.changed}) do
+    for field, value in pairs(fields) do
+      flat[#flat + 1] = field
+      flat[#flat + 1] = type(value) == 'number' and str(value) or value
+    end
+  end
+  call('HSET', P .. 'job:' .. job.run, unpack(flat))
+  job.fields = nil
+end
+
+local function write_counts(job)
+  for field, n in pairs(job.changed) do
+    if n ~= 0 then call('HINCRBY', P .. 'job:' .. job.run, field, str(n)) end
+  end
+end
+
 local function flush_jobs()
   for run, job in pairs(jobs) do
-    for field, n in pairs(job.changed) do
-      if n ~= 0 then call('HINCRBY', P .. 'job:' .. run, field, str(n)) end
-    end
+    if job.fields then write_new(job) else write_counts(job) end
     job.changed = {}
     local open = job.state == 'running' or job.state == 'paused'
     if is_empty(job) and (job.sealed == 1 and open or job.state == 'cancelling') then

@@ -40,6 +40,8 @@
 --   found:TRANSPORT          STREAM one entry for each of these, to be read at once; expires
 --   log:RUN                  STREAM the documents of a run that is watched; expires
 --   answered:RUN:TRANSPORT   HASH  the masters' own part of answers that can be asked for again; expires
+-- Channel:
+--   wake                     a message whenever URLs were handed in and nothing could be leased before
 --
 -- A queue member is fingerprint (8 bytes) .. kind (d|p) .. verdict (class code or -) .. deliveries .. expiries ..
 -- payload. Queue scores: documents first, then pages, each by priority, depth, arrival; delayed members stand

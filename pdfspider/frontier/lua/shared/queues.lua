@@ -36,11 +36,9 @@ local function add_links(job, links)
   if added > 0 then
     count(job, 'queued', added)
     count(job, 'seq', added)
-    store_buckets(job)
     for hid, name in pairs(hosts) do
-      call('HSET', P .. 'host:' .. hid, 'name', name)
-      attach(hid, job)
-      schedule(hid)
+      local host = attach(hid, job, name)
+      if host then schedule_host(hid, host) end
     end
   end
   return added

@@ -32,6 +32,7 @@ local function split_bucket(job)
     call('HDEL', from, unpack(gone))
   end
   if job.split == 2 ^ job.level then job.level, job.split = job.level + 1, 0 end
+  call('HSET', P .. 'job:' .. job.run, 'level', str(job.level), 'split', str(job.split))
 end
 
 local function seen_add(job, fp)
@@ -39,10 +40,6 @@ local function seen_add(job, fp)
   count(job, 'seen', 1)
   if job.seen > BUCKET * buckets_of(job) and buckets_of(job) < 2 ^ 23 then split_bucket(job) end
   return true
-end
-
-local function store_buckets(job)
-  call('HSET', P .. 'job:' .. job.run, 'level', str(job.level), 'split', str(job.split))
 end
 
 local function seen_state(job, fp) return call('HGET', seen_key(job.run, bucket_of(job, fp)), fp) end

@@ -1,0 +1,204 @@
+"""What was handed in by one transport, from there until it is acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from contextlib import suppress
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from redis.exceptions import RedisError
+
+from pdfspider.exceptions import InvalidInput
+from pdfspider.frontier.connection import may_pass
+from pdfspider.frontier.frontier import LINKS_PER_CALL
+from pdfspider.frontier.owed import unanswered
+from pdfspider.gateway.messages import understand
+from pdfspider.gateway.transport import Receipt, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from typing import Any
+
+    from pdfspider.frontier.frontier import Submitted
+    from pdfspider.frontier.jobs import Submission
+    from pdfspider.gateway.desk import Desk
+    from pdfspider.gateway.transport import Delivery
+
+logger = logging.getLogger(__name__)
+
+WAIT = 0.5
+WINDOW = 0.01
+MOST_TOGETHER = 100
+"""Messages in one call: some 5 ms, for which Redis does nothing else."""
+
+
+class Understood(NamedTuple):
+    delivery: Delivery
+    submission: Submission
+
+
+class Settling:
+    """Takes messages to the frontier in groups: what came while one was on its way is the next. As many as are out are
+    bounded, here and, with ``GATEWAY_OPEN_JOBS``, in the frontier.
+    """
+
+    def __init__(self, transport: str, desk: Desk) -> None:
+        self._transport, self._desk = transport, desk
+        self._config, self._frontier = desk.config, desk.frontier
+        self._slots = asyncio.Semaphore(desk.config.gateway.unacknowledged)
+        self._room = 0
+        self._waiting: deque[Understood] = deque()
+        self._submitting: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def accept(self, delivery: Delivery) -> None:
+        """Returns when it is in these hands."""
+        await self._slots.acquire()
+        try:
+            await self._wait_for_room()
+            if self._closed:
+                await asyncio.Event().wait()  # until the transport is closed
+        except BaseException:
+            self._slots.release()
+            raise
+        self._take(delivery)
+
+    async def close(self, timeout: float) -> None:
+        """Takes no more, and waits for what is here; what takes longer is delivered again."""
+        self._closed = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+        for task in self._tasks:
+            task.cancel()
+
+    async def _wait_for_room(self) -> None:
+        limit = self._config.gateway.open_jobs
+        if not limit:
+            return
+        while self._room <= 0:
+            with suppress(RedisError):
+                out = await unanswered(self._frontier.redis) + len(self._waiting)
+                self._room = min(limit - out, MOST_TOGETHER)
+            if self._room <= 0:
+                await asyncio.sleep(WAIT)
+        self._room -= 1
+
+    def _take(self, delivery: Delivery) -> None:
+        try:
+            submission = understand(
+                delivery, self._transport, self._config, events=self._transport in self._desk.telling
+            )
+        except InvalidInput as error:
+            logger.warning("A message by %s was rejected: %s: %.200r", self._transport, error, delivery.body)
+            self._start(self._settle(delivery.reject(str(error)), 1))
+            return
+        except Exception as error:
+            self._give_up(delivery, error)
+            return
+        self._waiting.append(Understood(delivery, submission))
+        if self._submitting is None:
+            self._submitting = self._start(self._submit())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _settle(self, said: Awaitable[None], count: int) -> None:
+        """Brings what is said back to its end."""
+        try:
+            await said
+        except TransportError as error:
+            logger.debug("A message by %s will come again: %s", self._transport, error)
+        except Exception:
+            logger.exception("A message by %s could not be settled", self._transport)
+        finally:
+            self._release(count)
+
+    def _give_up(self, delivery: Delivery, error: Exception) -> None:
+        logger.error("A message by %s could not be taken in: it will come again", self._transport, exc_info=error)
+        self._start(self._settle(delivery.again(), 1))
+
+    def _release(self, count: int) -> None:
+        for _ in range(count):
+            self._slots.release()
+
+    # Into the frontier
+
+    async def _submit(self) -> None:
+        try:
+            while self._waiting:
+                group = self._group()
+                try:
+                    answers = await self._persist(lambda group=group: self._send(group))  # type: ignore[misc]
+                except Exception:
+                    self._start(self._submit_alone(group))
+                else:
+                    self._acknowledge(group, answers)
+                for _ in group:
+                    self._waiting.popleft()
+                if len(group) > 1 and len(self._waiting) < MOST_TOGETHER:
+                    await asyncio.sleep(WINDOW)  # more will come, and cost less together
+        finally:
+            self._submitting = None
+
+    def _group(self) -> list[Understood]:
+        """Those in front that one call can take."""
+        group: list[Understood] = []
+        links = 0
+        for one in islice(self._waiting, MOST_TOGETHER):
+            links += len(one.submission.entries)
+            if group and links > LINKS_PER_CALL:
+                break
+            group.append(one)
+        return group
+
+    async def _send(self, group: Sequence[Understood]) -> Sequence[Submitted | RedisError]:
+        return await self._frontier.submit_all([one.submission for one in group])
+
+    async def _submit_alone(self, group: Sequence[Understood]) -> None:
+        """One by one: not all of them can be sent."""
+        for one in group:
+            try:
+                answers = await self._persist(lambda one=one: self._send([one]))  # type: ignore[misc]
+            except Exception as error:
+                self._give_up(one.delivery, error)
+            else:
+                self._acknowledge([one], answers)
+
+    def _acknowledge(self, group: Sequence[Understood], answers: Sequence[Submitted | RedisError]) -> None:
+        settled = []
+        for one, answer in zip(group, answers, strict=True):
+            if isinstance(answer, RedisError):
+                self._give_up(one.delivery, answer)
+            else:
+                one.delivery.body = b""  # what waits for the disk is kept small
+                settled.append((one.delivery, _receipt(one.submission, answer)))
+        if settled:
+            self._start(self._settle(self._say(settled), len(settled)))
+
+    async def _say(self, settled: Sequence[tuple[Delivery, Receipt]]) -> None:
+        await self._persist(self._desk.durable)
+        await type(settled[0][0]).ack_all(settled)
+
+    async def _persist(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        """Does it until Redis can."""
+        while True:
+            try:
+                return await call()
+            except RedisError as error:
+                if not may_pass(error):
+                    raise
+                logger.warning("Redis cannot be used: %s", error)
+                await asyncio.sleep(WAIT)
+
+
+def _receipt(submission: Submission, submitted: Submitted) -> Receipt:
+    return Receipt(submission.job, submitted.run, submission.task.key if submission.task else "", submitted.added)
