@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.servers.conftest import Fleets, Servers
     from tests.support import Fleet
 
-RIGHTS = "~{pdfs}:* ~pdfs:start_urls* +@all -@dangerous +info"
+RIGHTS = "~{pdfs}:* ~pdfs:start_urls* &{pdfs}:* +@all -@dangerous +info"
 """What a user needs."""
 NEEDED = f"user default on >secret ~* &* +@all\nuser spider on >p@ss:w/rd {RIGHTS}"
 
