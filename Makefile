@@ -15,8 +15,8 @@ endif
 # Set to nothing, it lets Python keep what it compiled: tests and benchmarks start hundreds of processes.
 export PYTHONDONTWRITEBYTECODE :=
 
-# Tests wait more than they work: one process more than the least machine has cores.
-PROCESSES ?= 3
+# Tests wait as much as they work: twice as many processes as the least machine has cores.
+PROCESSES ?= 4
 PYTEST = $(VENV)/bin/pytest -p no:cacheprovider
 
 # Messages for each way in `make conformance`.

@@ -66,9 +66,11 @@ class Unchanged(World):
 
 
 class WrongClocks(World):
-    """Its workers' wall clocks are a minute off, either way."""
+    """The wall clocks of its first workers are a minute off, either way; those that come later have the right time."""
 
     def add(self) -> Member:
+        if len(self.fleet.workers) >= self.scale.workers:
+            return super().add()
         file = self.directory / f"clock-{len(self.fleet.workers)}"
         clock = fake_clock(file)
         file.write_text(f"{self.random.choice((-60, 60)):+d}\n")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import zmq
@@ -52,9 +53,10 @@ class ZeroMqMaster(AskingMaster):
 
     def events(self) -> list[dict[str, Any]]:
         self._listen()
-        known = {event["job"] for event in self._events}
-        for job in {result["job"] for result in self._results.values()} - known:
-            self._events += self.ask({"request": "documents", "job": job}).get("documents", [])
+        heard = Counter(event["job"] for event in {event["id"]: event for event in self._events}.values())
+        for result in self._results.values():
+            if heard[result["job"]] < len(result["documents"]):  # some were told before this listened
+                self._events += self.ask({"request": "documents", "job": result["job"]}).get("documents", [])
         return list(self._events)
 
     def close(self) -> None:
