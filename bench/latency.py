@@ -7,7 +7,7 @@ import random
 import tempfile
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.request import Request, urlopen
@@ -67,4 +67,5 @@ def _path(url: str) -> str:
 
 
 def _post(listening: str, message: bytes) -> None:
-    urlopen(Request(f"{listening}/jobs", message, {"Content-Type": "application/json"})).close()
+    with suppress(OSError):  # the last ones are not answered any more
+        urlopen(Request(f"{listening}/jobs", message, {"Content-Type": "application/json"})).close()

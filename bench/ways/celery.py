@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
@@ -34,6 +35,7 @@ class CeleryWay(Way):
             if not left[0]:
                 tell("DONE")
 
+        warnings.simplefilter("ignore")  # that it is root
         app, _ = _app(address, work)
         worker = app.Worker(pool="solo", loglevel="ERROR", prefetch_multiplier=200, without_gossip=True, quiet=True)
         worker_ready.connect(lambda **_: tell("READY"), weak=False)
