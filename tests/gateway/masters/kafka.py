@@ -8,6 +8,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
 from tests.gateway.masters.base import Master
 from tests.servers.kafka import broker
+from tests.support import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +77,7 @@ class KafkaMaster(Master):
 
     def _partitions(self, topic: str) -> list[TopicPartition]:
         """All from their beginning; the topic is made by asking for it."""
-        found = self._producer.list_topics(topic, timeout=10).topics[topic].partitions
+        found = until(lambda: self._producer.list_topics(topic, timeout=10).topics[topic].partitions)
         return [TopicPartition(topic, number, OFFSET_BEGINNING) for number in found]
 
     def _servers(self) -> dict[str, Any]:
