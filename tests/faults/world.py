@@ -280,6 +280,7 @@ class World:
         for member in self.members:
             if member.alive:
                 member.worker.send(signal.SIGTERM)
+                member.worker.send(signal.SIGCONT)  # one may have fallen into a trap as the job ended
         for member in self.members:
             member.worker.wait()
             self._look_at_end(member)
