@@ -88,7 +88,10 @@ def read(raw: bytes, model: type[Model]) -> Model:
 
 def pack_meta(meta: dict[str, Any] | None) -> bytes:
     """As the frontier keeps it. Raises InvalidInput."""
-    packed = json.dumps(meta, ensure_ascii=False, separators=(",", ":")).encode() if meta else b""
+    try:
+        packed = json.dumps(meta, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() if meta else b""
+    except ValueError as error:
+        raise InvalidInput(f"meta is not JSON: {error}") from None
     if len(packed) > META_LIMIT:
         raise InvalidInput(f"meta is larger than {META_LIMIT} bytes")
     return packed

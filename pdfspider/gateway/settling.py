@@ -161,7 +161,12 @@ class Settling:
         return group
 
     async def _send(self, group: Sequence[Understood]) -> Sequence[Submitted | RedisError]:
-        return await self._frontier.submit_all([one.submission for one in group])
+        """Raises what will pass, as when Redis is out of memory: then all are sent again."""
+        answers = await self._frontier.submit_all([one.submission for one in group])
+        for answer in answers:
+            if isinstance(answer, RedisError) and may_pass(answer):
+                raise answer
+        return answers
 
     async def _submit_alone(self, group: Sequence[Understood]) -> None:
         """One by one: not all of them can be sent."""

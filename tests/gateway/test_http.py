@@ -70,6 +70,21 @@ def test_jobs_as_resources(gateway: Start, site: Server) -> None:
     client.gateway.stop()
 
 
+def test_a_frontier_without_memory_is_waited_for(gateway: Start, site: Server, served: Fleet) -> None:
+    client = Client(gateway)
+    part = {"url": site.url, "job": "in-parts"}
+    assert client.ask("/jobs", {**part, "seal": False})[0] == 202
+    with served.client() as frontier, ThreadPoolExecutor(1) as masters:
+        frontier.config_set("maxmemory", 1)
+        try:
+            answer = masters.submit(client.ask, "/jobs", {**part, "task_id": "waits"})
+            until(lambda: "Redis cannot be used" in client.gateway.output or answer.done())
+        finally:
+            frontier.config_set("maxmemory", 0)
+        assert answer.result(30)[0] == 202
+    client.gateway.stop()
+
+
 def test_documents_are_told_to_whoever_watches(gateway: Start, site: Server, served: Fleet) -> None:
     """Those that were there before too, and all before the result."""
     client = Client(gateway)

@@ -94,6 +94,7 @@ def test_the_job_that_never_ends_owes_nothing() -> None:
         '{"url": "http://example.org/", "job": "default", "max_documents": 3}': "default",
         '{"url": "http://example.org/", "job": "a b"}': "job",
         '{"url": "http://example.org/", "depth": -1}': "depth",
+        '{"url": "http://example.org/", "meta": {"x": NaN}}': "meta",
         '{"url": "http://example.org/", "meta": {"x": "' + "y" * 20_000 + '"}}': "meta",
         "http://localhost/": "not a public address",
         "http://a.localhost/": "not a public address",
