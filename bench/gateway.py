@@ -22,9 +22,9 @@ from pathlib import Path
 import redis
 
 from bench.latency import percentiles, sample
-from bench.processes import redis_server
 from bench.sides import Process, Side, until
 from bench.ways.registry import WAYS, way
+from pdfspider.embedded import EmbeddedRedis
 
 MEMORY = "/dev/shm"
 UNANSWERED = "{pdfs}:unanswered"
@@ -48,9 +48,9 @@ def measure(name: str, count: int, parent: str | None) -> Measured:
         frontier.mkdir()
         address = stack.enter_context(chosen.broker(directory))
         bare = measure_bare(name, address, count)
-        url = stack.enter_context(redis_server(frontier))
-        client = stack.enter_context(redis.Redis.from_url(url))
-        settings = {"REDIS_URL": url, "DATA_DIR": frontier / "data", "GATEWAY_URLS": chosen.gateway_url(address)}
+        embedded = stack.enter_context(EmbeddedRedis(frontier / "redis"))
+        client = stack.enter_context(redis.Redis.from_url(embedded.url))
+        settings = {"DATA_DIR": frontier, "GATEWAY_URLS": chosen.gateway_url(address)}
         running = stack.enter_context(Process("gateway", "Serving", frontier, settings))
         publish(name, address, count, 1).wait()
         until(lambda: client.scard(UNANSWERED) == 1)

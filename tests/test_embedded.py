@@ -17,6 +17,7 @@ import pytest
 import redis.asyncio
 
 from pdfspider.embedded import EmbeddedRedis
+from pdfspider.embedded.syncing import sync
 from pdfspider.exceptions import EmbeddedRedisError
 
 if TYPE_CHECKING:
@@ -176,6 +177,12 @@ def put(url: str, key: str, value: str) -> None:
 def get(url: str, key: str) -> object:
     with redis.Redis.from_url(url) as client:
         return client.get(key)
+
+
+def rewrite(url: str) -> None:
+    with redis.Redis.from_url(url) as client:
+        client.bgrewriteaof()
+        until(lambda: not client.info("persistence")["aof_rewrite_in_progress"])
 
 
 @pytest.mark.usefixtures("search_path")
@@ -386,6 +393,26 @@ async def test_any_directory_name(tmp_path: Path, name: str) -> None:
         end(directory)
         if (link := Path(unquote(embedded.url.removeprefix("unix://"))).parent).is_symlink():
             link.unlink()
+
+
+def test_all_that_was_written_is_synced_also_what_a_rewrite_puts_in_its_place(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[int, bytes]] = []
+
+    def fsync(descriptor: int) -> None:
+        if not synced:
+            rewrite(embedded.url)
+        synced.append((os.fstat(descriptor).st_ino, Path(f"/proc/self/fd/{descriptor}").read_bytes()))
+
+    monkeypatch.setattr("os.fsync", fsync)
+    with EmbeddedRedis(directory) as embedded:
+        put(embedded.url, "key", "what was written")
+        sync(directory)
+        files = {path.stat().st_ino for path in directory.rglob("*.aof")}
+    assert files
+    assert files <= {inode for inode, _ in synced}
+    assert any(b"what was written" in data for _, data in synced)
 
 
 def test_relative_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

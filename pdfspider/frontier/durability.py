@@ -10,6 +10,8 @@ from redis.exceptions import ResponseError
 from pdfspider.frontier.scripts import PREFIX
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from redis.asyncio import Redis
 
 POLL = 0.02
@@ -17,18 +19,23 @@ TOGETHER = 0.05
 """Seconds for which callers are collected that wait for one sync together."""
 SECOND = 1_000_000
 TIMEOUT = 10_000
+UNDER_WAY = ("aof_pending_bio_fsync", "aof_buffer_length")
 
 
 class Durability:
-    """Many callers wait for one sync together; those who come later need not wait until it has ended.
+    """Many callers wait for one sync together.
 
+    ``sync`` brings what Redis has written to the disk, where its files are at hand: who comes while it works waits for
+    the next one. Otherwise Redis is waited for, and those who come later need not wait until others have their sync.
     WAITAOF is exact, and there since Redis 7.2. Before, a sync that begins after the write is waited for: Redis begins
     one in each second of its clock that it finds none under way, before it answers the next call. So none is under way,
     the next second is there, Redis has gone on, and none is under way again.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, sync: Callable[[], None] | None = None) -> None:
         self._redis: Any = redis
+        self._own_sync = sync
+        self._syncing = asyncio.Lock()
         self._next: asyncio.Task[None] | None = None
 
     async def written(self) -> bool:
@@ -42,6 +49,15 @@ class Durability:
         await asyncio.shield(self._next)
 
     async def _sync(self) -> None:
+        if self._own_sync is None:
+            await self._wait_for_redis()
+            return
+        async with self._syncing:
+            self._next = None
+            await self._idle("aof_buffer_length")
+            await asyncio.to_thread(self._own_sync)
+
+    async def _wait_for_redis(self) -> None:
         await asyncio.sleep(TOGETHER)
         self._next = None
         if not await self.written() or await self._syncs_always():
@@ -70,18 +86,19 @@ class Durability:
                 synced = (await pipe.execute())[1][0]
 
     async def _next_sync(self) -> None:
-        await self._idle()
+        await self._idle(*UNDER_WAY)
         now = (await self._server())["server_time_usec"]
         left = SECOND - now % SECOND
         while left > 0:
             await asyncio.sleep(left / SECOND)
             left -= (after := (await self._server())["server_time_usec"]) - now
             now = after
-        await self._idle()
+        await self._idle(*UNDER_WAY)
 
-    async def _idle(self) -> None:
+    async def _idle(self, *fields: str) -> None:
+        """Until Redis has nothing of this under way."""
         while True:
             info = await self._redis.info("persistence")
-            if not (info.get("aof_pending_bio_fsync") or info.get("aof_buffer_length")):
+            if not any(info.get(field) for field in fields):
                 return
             await asyncio.sleep(POLL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -143,6 +144,19 @@ async def test_callers_wait_for_one_sync_together(frontier: Frontier) -> None:
     await asyncio.gather(*(durable() for _ in range(200)))
     assert (await frontier.redis.info("commandstats"))["cmdstat_info"]["calls"] < 200
     assert (await frontier.redis.info("persistence"))["aof_pending_bio_fsync"] == 0
+
+
+async def test_where_the_files_are_at_hand_they_are_synced_once_they_have_it(frontier: Frontier) -> None:
+    (directory,) = (await frontier.redis.config_get("dir")).values()
+    had: list[bool] = []
+
+    def sync() -> None:
+        had.append(any(b"what was written" in path.read_bytes() for path in Path(directory).rglob("*.aof")))
+
+    durable = Durability(frontier.redis, sync)
+    await frontier.redis.set("{pdfs}:test", "what was written")
+    await asyncio.gather(*(durable() for _ in range(200)))
+    assert had == [True]
 
 
 async def test_without_an_append_only_file_there_is_nothing_to_wait_for(frontier: Frontier) -> None:
