@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pdfspider.embedded.syncing import sync
 from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.durability import Durability
 from pdfspider.gateway.settling import Settling
@@ -29,18 +31,26 @@ class Desk:
         self.telling: set[str] = set()
         """Transports that tell their masters of each document."""
         self._results = results
-        self.durable = Durability(frontier.redis)
+        own = None if config.redis_url else partial(sync, config.data_dir / "redis")
+        self.durable = Durability(frontier.redis, own)
         self._settling: dict[str, Settling] = {}
 
     async def accept(self, transport: str, delivery: Delivery) -> None:
         """Takes a delivery over; waits while there are too many, here or in the frontier."""
-        if transport not in self._settling:
-            self._settling[transport] = Settling(transport, self)
-        await self._settling[transport].accept(delivery)
+        await self._settling_of(transport).accept(delivery)
+
+    def has_room(self, transport: str) -> bool:
+        """Whether ``accept`` would take a delivery at once."""
+        return self._settling_of(transport).has_room
 
     async def close(self, timeout: float) -> None:
         """Takes no more, and waits for what is being settled; what takes longer is delivered again."""
         await asyncio.gather(*(settling.close(timeout) for settling in self._settling.values()))
+
+    def _settling_of(self, transport: str) -> Settling:
+        if transport not in self._settling:
+            self._settling[transport] = Settling(transport, self)
+        return self._settling[transport]
 
     # What transports may ask
 

@@ -55,6 +55,11 @@ class Settling:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
+    @property
+    def has_room(self) -> bool:
+        """Whether ``accept`` would take a delivery at once."""
+        return not (self._closed or self._slots.locked()) and (self._room > 0 or not self._config.gateway.open_jobs)
+
     async def accept(self, delivery: Delivery) -> None:
         """Returns when it is in these hands."""
         await self._slots.acquire()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import zmq
 import zmq.auth
 from redis.exceptions import RedisError
-from zmq.asyncio import Context
 from zmq.auth.asyncio import AsyncioAuthenticator
 
 from pdfspider.crawl.intake import letter
@@ -16,17 +15,18 @@ from pdfspider.exceptions import ConfigurationError
 from pdfspider.gateway.loopback import is_loopback
 from pdfspider.gateway.replay import Replay
 from pdfspider.gateway.transport import Delivery, Transport, TransportError
+from pdfspider.gateway.zeromq_mailbox import Mailbox
 from pdfspider.gateway.zeromq_requests import Requests
 from pdfspider.tasks import end_with
 
 if TYPE_CHECKING:
-    from zmq.asyncio import Socket
-
     from pdfspider.gateway.desk import Desk
     from pdfspider.gateway.transport import Event, Receipt, Result
 
 PORT = 5570
 MOST_REJECTED = 10_000
+LINGER = 1000
+"""Milliseconds for which the last answers and results may be on their way."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,9 +68,9 @@ class ZeroMqTransport(Transport):
             )
         self._replay = Replay(desk, self.name)
         self._requests = Requests(desk, self.name, self._replay)
-        self._context = Context()
+        self._context = zmq.Context()
         self._authenticator: AsyncioAuthenticator | None = None
-        self._sockets: list[Socket] = []
+        self._mailboxes: list[Mailbox] = []
 
     async def listen(self) -> None:
         curve = self._curve()
@@ -78,23 +78,23 @@ class ZeroMqTransport(Transport):
         options = self.address.options
         ports = port, int(options["push"] or port + 1), int(options["results"] or port + 2)
         for kind, number in zip((zmq.ROUTER, zmq.PULL, zmq.PUB), ports, strict=True):
-            self._sockets.append(self._bind(kind, number, curve))
+            self._mailboxes.append(Mailbox(self._bind(kind, number, curve)))
 
     async def serve(self) -> None:
-        requests, pushed, _ = self._sockets
+        requests, pushed, _ = self._mailboxes
         await end_with(self._pull(pushed), self._requests.serve(requests))
 
     async def publish(self, result: Result) -> None:
         """It is kept, so that it can be asked for; who listens now has it at once, most probably."""
         await self._replay.keep(result)
-        await self._sockets[-1].send_multipart([result.job.encode(), result.body])
+        self._mailboxes[-1].send([result.job.encode(), result.body])
 
     @property
     def tells(self) -> bool:
         return self.address.options["events"] == "yes"
 
     async def tell(self, event: Event) -> None:
-        await self._sockets[-1].send_multipart([f"{event.job} document".encode(), event.body])
+        self._mailboxes[-1].send([f"{event.job} document".encode(), event.body])
 
     async def set_aside(self, body: bytes, reason: str) -> None:
         """Keeps the newest of what was pushed and does not parse in the list ``rejects``. Raises TransportError."""
@@ -111,16 +111,21 @@ class ZeroMqTransport(Transport):
         await self._requests.close()
         if self._authenticator:
             self._authenticator.stop()
-        self._context.destroy(linger=1000)
+        for mailbox in self._mailboxes:
+            mailbox.close()
+        self._context.term()
 
-    async def _pull(self, socket: Socket) -> None:
+    async def _pull(self, mailbox: Mailbox) -> None:
         while True:
-            frames = await socket.recv_multipart()
+            frames = await mailbox.receive()
             await self.desk.accept(self.name, PushedDelivery(body=frames[-1], transport=self))
 
-    def _bind(self, kind: int, port: int, curve: tuple[bytes, bytes] | None) -> Socket:
+    def _bind(self, kind: int, port: int, curve: tuple[bytes, bytes] | None) -> zmq.Socket[bytes]:
         socket = self._context.socket(kind)
+        socket.linger = LINGER
         socket.maxmsgsize = self.desk.config.gateway.message_size or -1
+        if kind == zmq.ROUTER:  # as many answers as there may be at a time wait for a slow reader
+            socket.sndhwm = max(socket.sndhwm, self.desk.config.gateway.unacknowledged)
         socket.ipv6 = ":" in self.address.host
         if curve:
             socket.curve_server = True

@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import zmq
 from redis.exceptions import RedisError
 
 from pdfspider.exceptions import InvalidInput, JobNotFound, RecordsError
@@ -24,78 +22,79 @@ from pdfspider.gateway.transport import Delivery
 from pdfspider.tasks import end
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from typing import TypeAlias
-
-    from zmq.asyncio import Socket
+    from collections.abc import Coroutine
 
     from pdfspider.gateway.desk import Desk
     from pdfspider.gateway.replay import Replay
     from pdfspider.gateway.transport import Receipt
-
-    Answer: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
+    from pdfspider.gateway.zeromq_mailbox import Mailbox
 
 PATIENCE = 10.0
 """Seconds for which a request waits until there is room for its message."""
 REQUESTS = ("status", "result", "cancel", "documents")
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 @dataclass(slots=True, kw_only=True)
 class RequestDelivery(Delivery):
     """What is rejected is not set aside, for the master has it."""
 
-    answer: Answer
+    mailbox: Mailbox
+    envelope: list[bytes]
 
     async def ack(self, receipt: Receipt) -> None:
-        await self.answer(
-            {"job": receipt.job, "run": receipt.run, "result_id": receipt.result_id, "added": receipt.added}
-        )
+        self.answer({"job": receipt.job, "run": receipt.run, "result_id": receipt.result_id, "added": receipt.added})
 
     async def reject(self, reason: str) -> None:
-        await self.answer({"error": reason})
+        self.answer({"error": reason})
 
     async def again(self) -> None:
-        await self.answer({"error": "it could not be taken in", "again": True})
+        self.answer({"error": "it could not be taken in", "again": True})
+
+    def answer(self, said: dict[str, Any]) -> None:
+        self.mailbox.send([*self.envelope, _encode(said).encode()])
 
 
 class Requests:
-    """Each request has a task of its own: questions are answered while messages wait for room."""
+    """What has to wait, for room or for an answer to a question, has a task of its own."""
 
     def __init__(self, desk: Desk, transport: str, replay: Replay) -> None:
         self._desk, self._transport, self._replay = desk, transport, replay
-        self._answering: set[asyncio.Task[None]] = set()
+        self._waiting: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(desk.config.gateway.unacknowledged)
 
-    async def serve(self, socket: Socket) -> None:
+    async def serve(self, mailbox: Mailbox) -> None:
         """Takes requests from a ROUTER, until cancelled."""
         while True:
             await self._room.acquire()
-            frames = await socket.recv_multipart()
-            task = asyncio.create_task(self._handle(socket, frames))
-            self._answering.add(task)
-            task.add_done_callback(self._answering.discard)
-            task.add_done_callback(lambda _: self._room.release())
+            *envelope, body = await mailbox.receive()
+            delivery = RequestDelivery(body=body, mailbox=mailbox, envelope=envelope)
+            if (question := _question(body)) is not None:
+                self._start(self._reply(delivery, question))
+            elif self._desk.has_room(self._transport):
+                await self._desk.accept(self._transport, delivery)
+                self._room.release()
+            else:
+                self._start(self._wait_for_room(delivery))
 
     async def close(self) -> None:
-        await end(self._answering)
+        await end(self._waiting)
 
-    async def _handle(self, socket: Socket, frames: list[bytes]) -> None:
-        *envelope, body = frames
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+        task.add_done_callback(lambda _: self._room.release())
 
-        async def answer(said: dict[str, Any]) -> None:
-            text = json.dumps(said, ensure_ascii=False, default=str)
-            with suppress(zmq.ZMQError):  # it has gone
-                await socket.send_multipart([*envelope, text.encode()])
-
-        question = _question(body)
-        if question is not None:
-            await answer(await self._told(question))
-            return
+    async def _wait_for_room(self, delivery: RequestDelivery) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._desk.accept(self._transport, RequestDelivery(body=body, answer=answer))
+                await self._desk.accept(self._transport, delivery)
         except TimeoutError:
-            await answer({"error": "there is no room for more jobs now", "again": True})
+            delivery.answer({"error": "there is no room for more jobs now", "again": True})
+
+    async def _reply(self, delivery: RequestDelivery, question: dict[str, Any]) -> None:
+        delivery.answer(await self._told(question))
 
     async def _told(self, question: dict[str, Any]) -> dict[str, Any]:
         """The answer to a question, or why there is none; with ``again`` where there may be one later."""
