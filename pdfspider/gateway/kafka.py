@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PORT = 9092
 WAIT = 0.5
+TOGETHER = 50
 PAUSE = 2.0
 """Seconds after which a message is looked at again that could not be taken in."""
 
@@ -124,6 +125,8 @@ class KafkaTransport(Transport):
 
     async def _hand_over(self, consumer: TaskConsumer) -> None:
         while True:
+            if consumer.inbox.qsize() % TOGETHER == 0:
+                await asyncio.sleep(0)  # where there is always a next one, others go on too
             message = await consumer.inbox.get()
             if not consumer.positions.holds(message.partition(), message.offset()):
                 continue  # it is another gateway's now

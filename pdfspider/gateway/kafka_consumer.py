@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pdfspider.crawl.outage import Outage
 
 WAIT = 0.5
+POLL = 0.1
+"""Seconds of one call that nothing interrupts: so long wait an end, and what is settled to be committed."""
 AT_ONCE = 500
 CONSUMER = {
     "auto.offset.reset": "earliest",  # what was there before the first gateway is served too
@@ -74,7 +76,7 @@ class TaskConsumer:
         """Commits, and waits a moment for messages; called all the time, for else the group goes on without it."""
         self._commit(asynchronous=True)
         self._pace()
-        first = self._consumer.poll(WAIT)
+        first = self._consumer.poll(POLL)
         messages = [first] if first else []
         with suppress(KafkaException):
             messages += self._consumer.consume(max(min(AT_ONCE, self._limit - len(self.positions)) - 1, 0), 0)

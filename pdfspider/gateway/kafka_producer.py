@@ -13,6 +13,7 @@ from pdfspider.gateway.transport import TransportError
 from pdfspider.tasks import end
 
 WAIT = 0.5
+POLL = 0.1
 PRODUCER = {
     "acks": "all",
     "enable.idempotence": "true",
@@ -59,7 +60,7 @@ class ResultProducer:
     async def _poll(self) -> None:
         """Lets the producer tell what was delivered."""
         while True:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._producer.poll, WAIT)
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._producer.poll, POLL)
 
 
 def _give_up(producer: Any) -> None:
