@@ -11,7 +11,7 @@ from scrapy.exceptions import UsageError
 from pdfspider.commands._base import OnFrontier, invalid, say
 from pdfspider.crawl.due import those_due
 from pdfspider.crawl.params import Params
-from pdfspider.crawl.submission import options, read_seeds
+from pdfspider.crawl.submission import asked_by, options, read_seeds
 from pdfspider.crawl.wording import counted
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.entries import SCOPES
@@ -62,7 +62,7 @@ class Command(OnFrontier, ScrapyCommand):
         name = params.job or DEFAULT
 
         async def work(frontier: Frontier) -> None:
-            asked = options(config, () if name == DEFAULT else seeds, params)
+            asked = options(config, () if name == DEFAULT else seeds, **asked_by(params))
             seal = name != DEFAULT and not opts.open
             taken = await _those_due(config, frontier, name, seeds) if params.due else seeds
             submitted = await frontier.submit(name, taken, options=asked, seal=seal)

@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import time
-from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
@@ -155,9 +154,8 @@ class Intake:
         """Raises RecordsError where that does not tell what is due; the start URLs are still claimed then."""
         config, frontier = self._worker.config, self._worker.frontier
         entries = [parsed.entry for parsed in group]
-        asked = options(config, () if job == DEFAULT else entries, meta=meta)
+        asked = options(config, () if job == DEFAULT else entries, meta=meta, due=int(due))
         if due:
-            asked = replace(asked, due=1)
             entries = await those_due(config, frontier, self._worker.records, job, entries)
         await frontier.submit(
             job,

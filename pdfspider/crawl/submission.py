@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from pdfspider.crawl.due import those_due
 from pdfspider.discovery.urls import fingerprint, host_of, normalise
@@ -23,6 +23,16 @@ ANCHOR_LIMIT = 64
 SHOWN = 5
 
 
+class Asked(TypedDict, total=False):
+    """Options of a job that are not in the settings."""
+
+    max_pages: int
+    max_documents: int
+    meta: bytes
+    targets: str
+    due: int
+
+
 def seed(url: str, *, depth: int = 0, scope: str = "host", priority: int = 0) -> Entry:
     """A seed that is to be followed ``depth`` links deep (0: without limit). Raises InvalidInput."""
     url = normalise(url)
@@ -39,20 +49,22 @@ def seed(url: str, *, depth: int = 0, scope: str = "host", priority: int = 0) ->
     )
 
 
-def options(config: Config, seeds: Sequence[Entry] = (), params: Params | None = None, meta: bytes = b"") -> JobOptions:
-    """What the settings, the arguments and the seeds make of a job."""
+def options(config: Config, seeds: Sequence[Entry] = (), **asked: Unpack[Asked]) -> JobOptions:
+    """What the settings, the seeds and whoever hands them in make of a job."""
     anchors = sorted({entry.host for entry in seeds})
     return JobOptions(
         delay=round(config.delay * 1000),
         cap=config.host_cap,
         robots=int(config.obey_robots),
-        max_pages=params.max_pages if params else 0,
-        max_documents=params.max_documents if params else 0,
-        due=int(params.due) if params else 0,
         retention=round(config.retention * 1000),
         anchors=" ".join(anchors) if len(anchors) <= ANCHOR_LIMIT else "",
-        meta=meta,
+        **asked,
     )
+
+
+def asked_by(params: Params) -> Asked:
+    """What the spider's arguments ask for."""
+    return Asked(max_pages=params.max_pages, max_documents=params.max_documents, due=int(params.due))
 
 
 def read_urls(params: Params) -> list[str]:
@@ -96,7 +108,7 @@ async def open_job(worker: Worker, params: Params) -> None:
     if params.urls or params.urls_file:
         seeds = read_seeds(params, worker.config)
         worker.job = params.job or job_for(seeds)
-        job = options(worker.config, seeds, params)
+        job = options(worker.config, seeds, **asked_by(params))
         if params.due:
             seeds = await those_due(worker.config, worker.frontier, worker.records, worker.job, seeds)
         submitted = await worker.frontier.submit(worker.job, seeds, options=job, seal=worker.job != "default")

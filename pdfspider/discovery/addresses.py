@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
+from pdfspider.discovery.hosts import is_address
 from pdfspider.exceptions import InvalidInput
 
 PUBLIC = "public"
@@ -22,13 +23,12 @@ def is_allowed(address: str, targets: str) -> bool:
 def refuse_private(host: str, targets: str) -> None:
     """Raises InvalidInput for a host that is known by its name alone not to be allowed."""
     if host == "localhost" or host.endswith(".localhost"):
-        allowed = is_allowed("127.0.0.1", targets)
+        address = "127.0.0.1"
+    elif is_address(host):
+        address = host.strip("[]")
     else:
-        try:
-            allowed = is_allowed(host.strip("[]"), targets)
-        except ValueError:
-            return  # a name: whoever resolves it judges the address
-    if not allowed:
+        return  # whoever resolves the name judges the address
+    if not is_allowed(address, targets):
         raise InvalidInput(f"{host} is not a public address")
 
 

@@ -70,6 +70,11 @@ def _normal_ipv6(host: str) -> str:
     return f"[{address}]"
 
 
+def is_address(host: str) -> bool:
+    """Whether a normal host is an IP address."""
+    return _ADDRESS(host) is not None
+
+
 @lru_cache(maxsize=65_536)
 def registered_domain(host: str) -> str:
     """The domain that its owner registered: ``example.co.uk`` of ``www.example.co.uk``.
@@ -77,6 +82,6 @@ def registered_domain(host: str) -> str:
     By the Public Suffix List with its private part, so that the neighbours under a hoster's domain stay apart.
     IP addresses, names without a known suffix and suffixes themselves are their own.
     """
-    if _ADDRESS(host):
+    if is_address(host):
         return host
     return _suffixes()(host).top_domain_under_public_suffix or host

@@ -15,6 +15,8 @@ SCOPES = ("host", "domain", "any")
 DEEPEST = 10**12
 """No depth is larger, so that each can be packed."""
 
+_packer = msgpack.Packer(use_bin_type=False)
+
 HostCookies = tuple[str, tuple[tuple[str, str], ...]]
 """A host, and the names and values of its cookies."""
 
@@ -69,7 +71,7 @@ class Entry:
         ]
         while len(values) > 3 and not values[-1]:
             values.pop()
-        payload: bytes = msgpack.packb(values, use_bin_type=False)
+        payload: bytes = _packer.pack(values)
         return payload
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pdfspider.exceptions import InvalidInput
@@ -48,11 +49,13 @@ class JobOptions:
             raise InvalidInput(f"meta of {len(self.meta)} bytes: at most {META_LIMIT} are kept")
 
     def fields(self) -> dict[str, str | bytes]:
-        """As the job's hash holds them."""
-        return {name: value if isinstance(value := getattr(self, name), bytes) else str(value) for name in OPTIONS}
+        """As the job's hash holds them: without those that are 0 or empty."""
+        named = zip(OPTIONS, _values(self), strict=True)
+        return {name: value if isinstance(value, bytes) else str(value) for name, value in named if value}
 
 
 OPTIONS = tuple(field.name for field in fields(JobOptions))
+_values = attrgetter(*OPTIONS)
 
 
 class Task(NamedTuple):
@@ -101,7 +104,7 @@ class Job:
     @classmethod
     def from_hash(cls, run: int, raw: dict[bytes, bytes]) -> Job:
         text = {field: raw.get(field.encode(), b"").decode() for field in ("anchors", "targets")}
-        return cls(raw[b"name"].decode(), run, raw.get(b"robots") != b"0", **text, due=raw.get(b"due") == b"1")
+        return cls(raw[b"name"].decode(), run, raw.get(b"robots") == b"1", **text, due=raw.get(b"due") == b"1")
 
 
 COUNTERS = ("queued", "delayed", "leased", "done", "dead")

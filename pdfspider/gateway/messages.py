@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from pdfspider.gateway.transport import Delivery
 
 SHOWN = 3
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 DEFAULT = "default"
 
 
@@ -62,8 +62,7 @@ def understand(delivery: Delivery, transport: str, config: Config, *, events: bo
     task = _task(delivery, transport, message, events=events)
     name = message.job or f"{entries[0].host.strip('[]').replace(':', '-')[:40]}-{task.key}"
     ends = name != DEFAULT
-    asked = options(config, entries if ends else ())
-    asked = replace(asked, max_documents=message.max_documents, targets=targets)
+    asked = options(config, entries if ends else (), max_documents=message.max_documents, targets=targets)
     return Submission(name, entries, asked, message.seal and ends, task if ends else None)
 
 
@@ -101,7 +100,7 @@ def _task(delivery: Delivery, transport: str, message: Message, *, events: bool)
     return Task(
         transport=transport,
         key=blake2b(identity, digest_size=8).hexdigest(),
-        record=json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode(),
+        record=_compact(record).encode(),
         once=message.job is None and bool(delivery.id or message.task_id is not None),
         events=events,
     )

@@ -2,7 +2,8 @@
 --
 -- ARGV[2] msgpack: {request, …}, each for itself
 --   request {name, options, given, seal, links, revive, claim, task}
---   options map; unless they were given, a next run takes over those of the run before, and an open run keeps its own
+--   options map, without those that are 0 or ''; unless they were given, a next run takes over those of the run before,
+--           and an open run keeps its own
 --   links   {fp, host id, host name, kind, priority, depth, payload}, …
 --   revive  class codes whose URLs are queued again, '' for none: {code -> whether it counts as dead} as a map;
 --           their hosts are asked again, also those that were given up
@@ -12,6 +13,7 @@
 --           whether the transport tells of each document
 -- Answer: {run, added, revived} for each request, in order, or the text of the error that it led to
 
+local OPTIONS = {'delay', 'cap', 'robots', 'max_pages', 'max_documents', 'retention', 'anchors', 'meta', 'targets', 'due'}
 local name, options, given, seal, links, revive, claim, task
 
 local function check_request(request)
@@ -29,7 +31,8 @@ local function set_options(run)
     flat[#flat + 1] = field
     flat[#flat + 1] = value
   end
-  call('HSET', P .. 'job:' .. run, unpack(flat))
+  call('HDEL', P .. 'job:' .. run, unpack(OPTIONS))
+  if #flat > 0 then call('HSET', P .. 'job:' .. run, unpack(flat)) end
 end
 
 -- Further submits to an open run add hosts to the scope's anchors and leave the master's note as it is. A run that may
@@ -44,14 +47,13 @@ local function change_options(run)
   end
   options.anchors = merged
   if meta and meta ~= '' then options.meta = meta end
-  if targets and options.targets == '' then options.targets = targets end
+  options.targets = options.targets or targets or nil
   set_options(run)
 end
 
 local function inherit_options(before)
-  for field in pairs(options) do
-    options[field] = call('HGET', P .. 'job:' .. before, field) or options[field]
-  end
+  local values = call('HMGET', P .. 'job:' .. before, unpack(OPTIONS))
+  for i, field in ipairs(OPTIONS) do options[field] = values[i] or nil end
 end
 
 local last_run
@@ -71,8 +73,7 @@ local function reopen(run)
   call('ZREM', P .. 'finished', run)
 end
 
-local function current_run()
-  local run = call('HGET', P .. 'jobs', name)
+local function current_run(run)
   local state = run and call('HGET', P .. 'job:' .. run, 'state')
   if not (state == 'running' or state == 'paused' or state == 'finished' and revive) then
     if state == 'finished' or state == 'cancelled' then call('ZADD', P .. 'finished', str(now), run) end
@@ -129,9 +130,8 @@ local function set_sealed(job)
   if job.fields then job.fields.sealed = '1' else call('HSET', P .. 'job:' .. job.run, 'sealed', '1') end
 end
 
--- The run that has taken the task in before, if there is one.
-local function known_run()
-  local run = call('HGET', P .. 'jobs', name)
+-- The job's run, if that has taken the task in before.
+local function known_run(run)
   local state, sealed = unpack(run and call('HMGET', P .. 'job:' .. run, 'state', 'sealed') or {})
   local ended = state == 'finished' or state == 'cancelled'
   if not (state and (sealed == '1' or ended or state == 'cancelling')) then return nil end
@@ -144,9 +144,10 @@ end
 
 local function admit(request)
   check_request(request)
-  local known = task and task[4] and known_run()
+  local run = call('HGET', P .. 'jobs', name)
+  local known = task and task[4] and known_run(run)
   if known then return {known, 0, 0} end
-  local job = current_run()
+  local job = current_run(run)
   if task and await_answer(job.run) then add_master(job) end
   if seal and name ~= 'default' then set_sealed(job) end
   local revived = revive and revive_links(job) or 0

@@ -19,11 +19,15 @@ local function job_of(run)
   return job
 end
 
--- A run that is only just opened: its fields, which flush_jobs writes.
+-- A run that is only just opened: its fields, which flush_jobs writes. What it has no field for is 0 or ''.
+local BLANK = {}
+for _, field in ipairs(JOB_FIELDS) do BLANK[field] = TEXT[field] and '' or 0 end
+local NEW = {__index = BLANK}
+
 local function new_job(run, fields)
-  local job = {run = run, changed = {}, fields = fields}
-  for _, field in ipairs(JOB_FIELDS) do
-    job[field] = TEXT[field] and (fields[field] or '') or int(fields[field])
+  local job = setmetatable({run = run, changed = {}, fields = fields}, NEW)
+  for field, value in pairs(fields) do
+    if BLANK[field] then job[field] = TEXT[field] and value or int(value) end
   end
   job.cap = math.max(job.cap, 1)
   jobs[run] = job
