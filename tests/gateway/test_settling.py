@@ -1,0 +1,82 @@
+"""How messages get from a transport into the frontier."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+from scrapy.settings import Settings
+
+from pdfspider import settings as defaults
+from pdfspider.config import Config
+from pdfspider.frontier.connection import connect
+from pdfspider.frontier.frontier import Frontier
+from pdfspider.gateway.desk import Desk
+from pdfspider.gateway.results import ResultMaker
+from pdfspider.gateway.transport import Delivery, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pdfspider.frontier.jobs import Submission
+
+PARTS, OWN = 350, 150
+
+
+class Noted(Delivery):
+    receipt: Receipt | None = None
+
+    async def ack(self, receipt: Receipt) -> None:
+        self.receipt = receipt
+
+    async def reject(self, reason: str) -> None:
+        raise AssertionError(reason)
+
+
+class Watched(Frontier):
+    """Which jobs were on their way together, and in which order the parts of one were handed in."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.under_way: list[set[str]] = []
+        self.most = 0
+        self.parts: list[str] = []
+
+    async def submit_all(self, submissions: Sequence[Submission]) -> Any:
+        jobs = {submission.job for submission in submissions}
+        assert not jobs.intersection(*self.under_way or [set()])
+        self.parts += [submission.entries[0].url for submission in submissions if submission.job == "large"]
+        self.under_way.append(jobs)
+        self.most = max(self.most, len(self.under_way))
+        try:
+            return await super().submit_all(submissions)
+        finally:
+            self.under_way.remove(jobs)
+
+
+async def test_calls_overlap_and_the_messages_of_a_job_keep_their_order(redis_url: str, tmp_path: Path) -> None:
+    known = Settings()
+    known.setmodule(defaults)
+    known.update({"DATA_DIR": tmp_path, "REDIS_URL": redis_url})
+    config, redis = Config.from_settings(known), connect(redis_url)
+    frontier, results = Watched(redis), ResultMaker(config)
+    desk = Desk(config, frontier, results)
+    urls = [f"http://example.org/{number}" for number in range(PARTS + OWN)]
+    messages = [{"url": url, "job": "large", "seal": url == urls[PARTS - 1]} for url in urls[:PARTS]]
+    own = [{"url": url, "task_id": url} for url in urls[PARTS:]]
+    mixed = [*own[:120], *messages[:120], *own[120:], *messages[120:]]
+    deliveries = [Noted(body=json.dumps(message).encode()) for message in mixed]
+    async with asyncio.timeout(60):
+        for delivery in deliveries:
+            await desk.accept("test", delivery)
+        await desk.close(60)
+    assert frontier.most == 2
+    assert frontier.parts == urls[:PARTS]
+    receipts = [delivery.receipt for delivery in deliveries if delivery.receipt]
+    assert len(receipts) == len(deliveries)
+    assert len({receipt.run for receipt in receipts}) == OWN + 1
+    assert all(receipt.added == 1 for receipt in receipts)
+    results.close()
+    await redis.aclose()
