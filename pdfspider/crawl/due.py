@@ -15,7 +15,7 @@ from pdfspider.exceptions import JobNotFound, RecordsError
 from pdfspider.records.visits import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from pdfspider.config import Config
     from pdfspider.crawl.worker import Worker
@@ -47,7 +47,16 @@ async def those_due(
     config: Config, frontier: Frontier, records: Database, job: str, seeds: Sequence[Entry]
 ) -> list[Entry]:
     """The seeds whose hosts are due. Raises RecordsError."""
-    left_out = await not_due(config, records, job, await _opening(frontier, job))
+    return without(await left_out_now(config, frontier, records, job), seeds)
+
+
+async def left_out_now(config: Config, frontier: Frontier, records: Database, job: str) -> frozenset[str]:
+    """The hosts that URLs handed in now are not to be at. Raises RecordsError."""
+    return await not_due(config, records, job, await _opening(frontier, job))
+
+
+def without(left_out: Collection[str], seeds: Sequence[Entry]) -> list[Entry]:
+    """The seeds of other hosts."""
     kept = [seed for seed in seeds if seed.host not in left_out]
     if left := len(seeds) - len(kept):
         logger.info("%s left out: their hosts are not due again yet", counted(left, "URL"))

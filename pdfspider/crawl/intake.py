@@ -42,6 +42,7 @@ class Terms(BaseModel):
     scope: Literal["host", "domain", "any"] = "host"
     priority: Annotated[int, Field(ge=-128, le=127)] = 0
     meta: dict[str, Any] | None = None
+    due: bool = False
 
 
 class Message(Terms):
@@ -50,7 +51,6 @@ class Message(Terms):
     url: str
     job: JobName = DEFAULT
     seal: bool = False
-    due: bool = False
 
     @model_validator(mode="after")
     def _has_runs(self) -> Self:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pdfspider.embedded.syncing import sync
 from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.durability import Durability
+from pdfspider.gateway.due import DueOnly
 from pdfspider.gateway.settling import Settling
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.frontier import Frontier
     from pdfspider.gateway.results import ResultMaker
     from pdfspider.gateway.transport import Delivery
+    from pdfspider.records import Database
 
 WAIT = 0.5
 ENDED = ("finished", "cancelled")
@@ -26,11 +28,12 @@ ENDED = ("finished", "cancelled")
 class Desk:
     """Accepts deliveries for all transports, and answers what they ask about jobs."""
 
-    def __init__(self, config: Config, frontier: Frontier, results: ResultMaker) -> None:
+    def __init__(self, config: Config, frontier: Frontier, results: ResultMaker, records: Database) -> None:
         self.config, self.frontier = config, frontier
         self.telling: set[str] = set()
         """Transports that tell their masters of each document."""
         self._results = results
+        self.due = DueOnly(config, frontier, records)
         own = None if config.redis_url else partial(sync, config.data_dir / "redis")
         self.durable = Durability(frontier.redis, own)
         self._settling: dict[str, Settling] = {}

@@ -32,9 +32,9 @@ NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 async def serve(config: Config, frontier: Frontier) -> None:
     """Serves the masters on ``GATEWAY_URLS`` until SIGTERM or SIGINT. Raises ConfigurationError."""
-    await _prepare(config, frontier)
+    records = await _prepare(config, frontier)
     results = ResultMaker(config)
-    desk = Desk(config, frontier, results)
+    desk = Desk(config, frontier, results, records)
     served: list[Transport] = []
     try:
         served += _transports(config, desk)
@@ -45,6 +45,7 @@ async def serve(config: Config, frontier: Frontier) -> None:
         for transport in served:
             await transport.close()
         results.close()
+        await records.close()
 
 
 def _transports(config: Config, desk: Desk) -> list[Transport]:
@@ -56,17 +57,19 @@ def _transports(config: Config, desk: Desk) -> list[Transport]:
     return served
 
 
-async def _prepare(config: Config, frontier: Frontier) -> None:
+async def _prepare(config: Config, frontier: Frontier) -> Database:
     if not config.gateway.urls:
         raise ConfigurationError("GATEWAY_URLS is empty: there is nobody to serve")
     database = await Database.open(config.database_url)
     try:
         identity = await database.database_id()
-    finally:
+        await frontier.check_identity("database", identity, f"the database {config.shown_database}")
+    except BaseException:
         await database.close()
-    await frontier.check_identity("database", identity, f"the database {config.shown_database}")
+        raise
     if not await Durability(frontier.redis).written():
         logger.warning("Redis writes no append-only file: a message that was acknowledged may be lost with it")
+    return database
 
 
 def _answering(redis: Redis, served: list[Transport], results: ResultMaker) -> list[Answering | Telling]:

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Message(_message.Message):
-    __slots__ = ("urls", "job", "depth", "scope", "priority", "max_documents", "seal", "task_id", "meta")
+    __slots__ = ("urls", "job", "depth", "scope", "priority", "max_documents", "seal", "task_id", "meta", "due")
     URLS_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
     DEPTH_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +18,7 @@ class Message(_message.Message):
     SEAL_FIELD_NUMBER: _ClassVar[int]
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     META_FIELD_NUMBER: _ClassVar[int]
+    DUE_FIELD_NUMBER: _ClassVar[int]
     urls: _containers.RepeatedScalarFieldContainer[str]
     job: str
     depth: int
@@ -27,7 +28,8 @@ class Message(_message.Message):
     seal: bool
     task_id: str
     meta: _struct_pb2.Struct
-    def __init__(self, urls: _Optional[_Iterable[str]] = ..., job: _Optional[str] = ..., depth: _Optional[int] = ..., scope: _Optional[str] = ..., priority: _Optional[int] = ..., max_documents: _Optional[int] = ..., seal: _Optional[bool] = ..., task_id: _Optional[str] = ..., meta: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    due: bool
+    def __init__(self, urls: _Optional[_Iterable[str]] = ..., job: _Optional[str] = ..., depth: _Optional[int] = ..., scope: _Optional[str] = ..., priority: _Optional[int] = ..., max_documents: _Optional[int] = ..., seal: _Optional[bool] = ..., task_id: _Optional[str] = ..., meta: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., due: _Optional[bool] = ...) -> None: ...
 
 class Receipt(_message.Message):
     __slots__ = ("job", "run", "result_id", "added")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 from pydantic import Field, model_validator
 
 from pdfspider.crawl.intake import JobName, Terms, pack_meta, read
-from pdfspider.crawl.submission import options, seed
+from pdfspider.crawl.submission import Asked, options, seed
 from pdfspider.discovery.addresses import PUBLIC, refuse_private
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.jobs import Submission, Task
@@ -40,6 +40,8 @@ class Message(Terms):
             raise ValueError("expected either url or urls")
         if self.job == DEFAULT and self.max_documents:
             raise ValueError("the job default never ends: max_documents needs another")
+        if self.due and self.job in (None, DEFAULT):
+            raise ValueError("due needs a job with a name of its own: no other one is crawled again")
         return self
 
     def all_urls(self) -> list[str]:
@@ -62,8 +64,9 @@ def understand(delivery: Delivery, transport: str, config: Config, *, events: bo
     task = _task(delivery, transport, message, events=events)
     name = message.job or f"{entries[0].host.strip('[]').replace(':', '-')[:40]}-{task.key}"
     ends = name != DEFAULT
-    asked = options(config, entries if ends else (), max_documents=message.max_documents, targets=targets)
-    return Submission(name, entries, asked, message.seal and ends, task if ends else None)
+    asked = Asked(max_documents=message.max_documents, targets=targets, due=int(message.due))
+    given = options(config, entries if ends else (), **asked)
+    return Submission(name, entries, given, message.seal and ends, task if ends else None)
 
 
 def _unquoted(body: bytes) -> bytes:

@@ -53,6 +53,8 @@ class Settling:
         self._slots = asyncio.Semaphore(desk.config.gateway.unacknowledged)
         self._room = 0
         self._waiting: deque[Understood] = deque()
+        self._undecided = 0
+        """Messages of which it is not known yet what is due."""
         self._calls = 0
         self._under_way: set[str] = set()
         """Jobs of the messages that are on their way."""
@@ -93,6 +95,7 @@ class Settling:
         while self._room <= 0:
             with suppress(RedisError):
                 out = await unanswered(self._frontier.redis) + len(self._waiting) + len(self._under_way)
+                out += self._undecided
                 self._room = min(limit - out, MOST_TOGETHER)
             if self._room <= 0:
                 await asyncio.sleep(WAIT)
@@ -110,6 +113,24 @@ class Settling:
         except Exception as error:
             self._give_up(delivery, error)
             return
+        if submission.options.due:
+            self._undecided += 1
+            self._start(self._leave_out(delivery, submission))
+        else:
+            self._queue(delivery, submission)
+
+    async def _leave_out(self, delivery: Delivery, submission: Submission) -> None:
+        """What is not due."""
+        try:
+            due = await self._persist(lambda: self._desk.due(submission))
+        except Exception as error:
+            self._give_up(delivery, error)
+        else:
+            self._queue(delivery, due)
+        finally:
+            self._undecided -= 1
+
+    def _queue(self, delivery: Delivery, submission: Submission) -> None:
         self._waiting.append(Understood(delivery, submission))
         if not self._calls or (self._calls < CALLS and len(self._waiting) >= MOST_TOGETHER):
             self._calls += 1

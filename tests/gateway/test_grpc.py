@@ -56,7 +56,7 @@ def test_jobs_by_their_calls(gateway: Start, site: Server) -> None:
         assert list(whole.result.documents) == list(last.result.documents)
         assert masters.GetResult(Question(job=receipt.job), metadata=TOKEN) == whole.result
 
-        masters.Submit(Message(urls=[site.url], job="by-grpc", seal=False), metadata=TOKEN)
+        masters.Submit(Message(urls=[site.url], job="by-grpc", seal=False, due=True), metadata=TOKEN)
         assert masters.Status(Question(job="by-grpc"), metadata=TOKEN).state == "running"
         assert masters.Cancel(Question(job="by-grpc"), metadata=TOKEN).state in ("cancelling", "cancelled")
 

@@ -85,6 +85,19 @@ def test_a_frontier_without_memory_is_waited_for(gateway: Start, site: Server, s
     client.gateway.stop()
 
 
+def test_only_what_is_due(gateway: Start, site: Server) -> None:
+    """A second visit is not due for a day: its job ends at once, with nothing."""
+    client = Client(gateway)
+    message = {"url": site.site.document_url(0), "job": "visited-again"}
+    results = []
+    for due in (True, True, False):
+        assert client.ask("/jobs", {**message, "due": due})[0] == 202
+        results.append(client.watch("/jobs/visited-again/events")[-1][1])
+    assert [result["counts"]["urls"] for result in results] == [1, 0, 1]
+    assert len({result["run"] for result in results}) == 3
+    client.gateway.stop()
+
+
 def test_documents_are_told_to_whoever_watches(gateway: Start, site: Server, served: Fleet) -> None:
     """Those that were there before too, and all before the result."""
     client = Client(gateway)

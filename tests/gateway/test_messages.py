@@ -93,6 +93,8 @@ def test_the_job_that_never_ends_owes_nothing() -> None:
         '{"url": "http://example.org/", "max_documents": "3"}': "max_documents",
         '{"url": "http://example.org/", "job": "default", "max_documents": 3}': "default",
         '{"url": "http://example.org/", "job": "a b"}': "job",
+        '{"url": "http://example.org/", "due": true}': "due needs a job",
+        '{"url": "http://example.org/", "due": true, "job": "default"}': "due needs a job",
         '{"url": "http://example.org/", "depth": -1}': "depth",
         '{"url": "http://example.org/", "meta": {"x": NaN}}': "meta",
         '{"url": "http://example.org/", "meta": {"x": "' + "y" * 20_000 + '"}}': "meta",

@@ -15,6 +15,7 @@ from pdfspider.frontier.frontier import Frontier
 from pdfspider.gateway.desk import Desk
 from pdfspider.gateway.results import ResultMaker
 from pdfspider.gateway.transport import Delivery, Receipt
+from pdfspider.records import Database
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +63,8 @@ async def test_calls_overlap_and_the_messages_of_a_job_keep_their_order(redis_ur
     known.update({"DATA_DIR": tmp_path, "REDIS_URL": redis_url})
     config, redis = Config.from_settings(known), connect(redis_url)
     frontier, results = Watched(redis), ResultMaker(config)
-    desk = Desk(config, frontier, results)
+    records = await Database.open(config.database_url)
+    desk = Desk(config, frontier, results, records)
     urls = [f"http://example.org/{number}" for number in range(PARTS + OWN)]
     messages = [{"url": url, "job": "large", "seal": url == urls[PARTS - 1]} for url in urls[:PARTS]]
     own = [{"url": url, "task_id": url} for url in urls[PARTS:]]
@@ -79,4 +81,5 @@ async def test_calls_overlap_and_the_messages_of_a_job_keep_their_order(redis_ur
     assert len({receipt.run for receipt in receipts}) == OWN + 1
     assert all(receipt.added == 1 for receipt in receipts)
     results.close()
+    await records.close()
     await redis.aclose()
