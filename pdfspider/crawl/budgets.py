@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from redis.exceptions import RedisError
+
+from pdfspider.crawl.errors import GiveBack
 from pdfspider.discovery.traps import maze, pattern
 from pdfspider.discovery.urls import host_of
+from pdfspider.exceptions import FrontierError
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
     Verdict = tuple[Outcome, str]
 
+USED_UP = "it is a page, and the job's max_pages is used up"
 PATTERNS = 50_000
 """Those that a worker counts at once; of what was seen the longest time ago it begins anew."""
 HOSTS = 50_000
@@ -55,6 +60,18 @@ class Budgets:
         if config.pages_per_host and not await self._host_admits(config, lease.run, host_of(entry.url)):
             return Outcome.OVER_BUDGET, f"PDF_PAGES_PER_HOST={config.pages_per_host} is used up"
         return None
+
+    async def admit(self, capture: Capture) -> None:
+        """Ends a page where a document was expected, if its job may have no more pages. Raises GiveBack."""
+        frontier, lease = self._worker.frontier, capture.lease
+        if capture.outcome is not Outcome.PAGE or not lease.entry.document:
+            return
+        try:
+            if not (await frontier.job(lease.run)).max_pages or await frontier.admit_page(lease):
+                return
+        except (RedisError, FrontierError):
+            raise GiveBack("the frontier does not say whether there is room for it") from None
+        capture.outcome, capture.reason, capture.links = Outcome.OVER_BUDGET, USED_UP, []
 
     def credit(self, capture: Capture) -> None:
         """A document was found: pages of the pattern that led to it are worth their while."""

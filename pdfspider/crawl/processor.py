@@ -57,6 +57,7 @@ class Processor(ItemPipelineManager):
 
     async def _keep(self, capture: Capture) -> None:
         try:
+            await self._worker.budgets.admit(capture)
             await super().process_item_async(capture)
         except DropItem as error:
             await self._drop(capture, error)

@@ -219,6 +219,13 @@ class Frontier(View):
             else:
                 return float(wait) / 1000
 
+    async def admit_page(self, lease: Lease) -> bool:
+        """Whether its job may have one more page, where that was leased as a document. Raises LeaseLost."""
+        answer, _ = await self._persist("page", self.worker, lease.token)
+        if answer < 0:
+            raise LeaseLost
+        return bool(answer)
+
     async def commit(self, ending: Ending) -> None:
         """Ends a lease; grouped with others. Raises LeaseLost where it has passed to another worker."""
         links = ending.links

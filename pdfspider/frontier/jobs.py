@@ -100,11 +100,15 @@ class Job:
     anchors: str
     targets: str = ""
     due: bool = False
+    max_pages: int = 0
 
     @classmethod
     def from_hash(cls, run: int, raw: dict[bytes, bytes]) -> Job:
         text = {field: raw.get(field.encode(), b"").decode() for field in ("anchors", "targets")}
-        return cls(raw[b"name"].decode(), run, raw.get(b"robots") == b"1", **text, due=raw.get(b"due") == b"1")
+        most = int(raw.get(b"max_pages", 0))
+        return cls(
+            raw[b"name"].decode(), run, raw.get(b"robots") == b"1", **text, due=raw.get(b"due") == b"1", max_pages=most
+        )
 
 
 COUNTERS = ("queued", "delayed", "leased", "done", "dead")

@@ -31,6 +31,7 @@ NAMES = (
     "renew",
     "started",
     "permit",
+    "page",
     "commit",
     "release",
     "robots",

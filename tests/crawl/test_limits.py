@@ -31,6 +31,19 @@ def test_limits_are_exact_over_all_workers(fleet: Fleet, limit: str, outcome: st
     fleet.audit()
 
 
+def test_pages_where_documents_are_expected_keep_to_the_limit(fleet: Fleet) -> None:
+    with hostile() as server:
+        server.answers["/"] = page("/0.pdf", "/1.pdf", "/2.pdf", "/3.pdf", "/real.pdf")
+        server.answers |= {f"/{n}.pdf": page(f"/behind-{n}.pdf") for n in range(4)}
+        names = ("real", *(f"behind-{n}" for n in range(4)))
+        server.answers |= {f"/{name}.pdf": reply(document(name)) for name in names}
+        fleet.crawl(server.url(), arguments={"max_pages": 3})
+        assert fleet.job()["classes"] == {"document": 3, "page": 3, "over-budget": 2}
+        (reason,) = {row["reason"] for row in fleet.rows("outcome = 'over-budget'")}
+        assert "max_pages" in reason
+    fleet.audit()
+
+
 def chain(server: Hostile) -> None:
     """Pages that lead from one to the next, each with a document."""
     server.answers |= {f"/{n}": page(f"/{n + 1}", f"/{n}.pdf") for n in range(6)}

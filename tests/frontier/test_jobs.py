@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pdfspider.exceptions import JobNotFound
+from pdfspider.exceptions import JobNotFound, LeaseLost
 from pdfspider.frontier.entries import host_id
 from pdfspider.frontier.jobs import JobOptions
 from pdfspider.frontier.leases import LeaseKind
@@ -258,6 +258,30 @@ async def test_max_pages_is_exact_and_documents_go_on(rig: Rig) -> None:
         await rig.sleep(0.2)
     status = await rig.status("j")
     assert (status["state"], status["classes"]) == ("finished", {"document": 10, "page": 5, "over-budget": 15})
+
+
+async def test_a_document_that_is_a_page_counts_as_one_if_there_is_room(rig: Rig) -> None:
+    """Also while it is out; a lease that expires gives its place back."""
+    documents = [entry(f"http://a.test/{i}.pdf", document=True) for i in range(4)]
+    await rig.submit("j", *documents, options=JobOptions(cap=8, robots=0, max_pages=2), seal=True)
+    worker, dead = rig.worker("w1"), rig.worker("w2")
+    one, two, three = await worker.lease(3)
+    (lost,) = await dead.lease()
+    assert [await worker.frontier.admit_page(lease) for lease in (one, one)] == [True, True]
+    assert await dead.frontier.admit_page(lost)
+    assert not await worker.frontier.admit_page(two)
+    assert await rig.redis.hget(f"{{pdfs}}:job:{one.run}", "leased_pages") == b"2"
+    await audit(rig.redis)
+    await worker.commit(one)
+    await rig.expire(worker)
+    with pytest.raises(LeaseLost):
+        await dead.frontier.admit_page(lost)
+    assert await worker.frontier.admit_page(two)
+    await worker.commit(two)
+    assert not await worker.frontier.admit_page(three)
+    await worker.commit(three, Outcome.OVER_BUDGET)
+    assert await worker.work(Outcome.DOCUMENT) == [subject(lost)]
+    assert (await rig.status("j"))["classes"] == {"document": 1, "page": 2, "over-budget": 1}
 
 
 async def test_documents_do_not_wait_for_the_pages_that_use_the_budget_up(rig: Rig) -> None:

@@ -31,7 +31,7 @@ for _, worker in ipairs(workers) do
     local ok, lease = pcall(cmsgpack.unpack, packed)
     if ok and lease.run == run and lease.member then
       leased = leased + 1
-      if string.sub(lease.member, 9, 9) == 'p' then pages = pages + 1 end
+      if lease.page or string.sub(lease.member, 9, 9) == 'p' then pages = pages + 1 end
     end
   end
 end

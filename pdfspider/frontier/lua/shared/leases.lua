@@ -47,9 +47,11 @@ local function take_lease(worker, token)
   return cmsgpack.unpack(packed)
 end
 
+local function is_of_page(lease) return lease.page or string.sub(lease.member, 9, 9) == 'p' end
+
 local function lease_counts(job, lease, n)
   count(job, 'leased', n)
-  if string.sub(lease.member, 9, 9) == 'p' then count(job, 'leased_pages', n) end
+  if is_of_page(lease) then count(job, 'leased_pages', n) end
 end
 
 local function cancel_member(job, member)

@@ -1,0 +1,16 @@
+-- What was leased as a document is a page: it counts as one from now on, if its job may have one more.
+--
+-- ARGV[2] msgpack: {worker, token}
+-- Answer: 1 if it may, 0 if not, -1 if fenced.
+
+local worker, token = unpack(cmsgpack.unpack(ARGV[2]))
+local lease = take_lease(worker, token)
+if not lease then return -1 end
+local job = job_of(lease.run)
+if not job or is_of_page(lease) then return 1 end
+if job.max_pages > 0 and job['c:p'] + job.leased_pages >= job.max_pages then return 0 end
+lease.page = true
+call('HSET', P .. 'worker:' .. worker, token, cmsgpack.pack(lease))
+count(job, 'leased_pages', 1)
+flush_jobs()
+return 1
