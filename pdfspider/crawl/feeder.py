@@ -87,6 +87,7 @@ class Feeder:
                 self._worker.note_trouble(error)
                 await asyncio.sleep(1)
                 continue
+            self._worker.refused.end()
             if grant.watched in ("finished", "cancelled", "gone"):
                 await self._worker.wind_up()
                 self._close("finished")

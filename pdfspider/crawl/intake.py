@@ -10,16 +10,19 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from pdfspider.crawl.due import those_due
 from pdfspider.crawl.outage import Outage
 from pdfspider.crawl.submission import options, seed
+from pdfspider.crawl.wording import refusal
 from pdfspider.exceptions import InvalidInput, RecordsError
+from pdfspider.frontier.connection import may_pass
 from pdfspider.frontier.jobs import META_LIMIT
-from pdfspider.frontier.waiting import WRONG_TYPE
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from pdfspider.crawl.worker import Worker
     from pdfspider.frontier.entries import Entry
 
@@ -27,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 WAIT = 5.0
 REST = 1.0
+AT_ONCE, MOST_STUCK = 128, 1024
 DEFAULT = "default"
 
 
@@ -60,6 +64,7 @@ class Message(Terms):
 
 
 Model = TypeVar("Model", bound=Terms)
+T = TypeVar("T")
 
 
 class Parsed(NamedTuple):
@@ -115,42 +120,62 @@ class Intake:
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self._unusable = Outage("No start URL is taken in", "Start URLs are taken in again")
+        self._refused = Outage("Redis refuses start URLs: they wait", "Start URLs are taken in again")
+        self._refusal: RedisError | None = None
+        self._stuck = 0
 
     async def take_in(self) -> None:
-        """Waits a moment for start URLs and settles those that came."""
+        """Waits a moment for start URLs and settles those that came. What Redis refuses waits, and stops nothing else.
+
+        Raises a RedisError that may pass.
+        """
+        self._refusal = None
         claimed = await self._claim()
+        self._stuck = 0
         good = [parsed for raw in claimed if (parsed := await self._parse(raw))]
-        for (job, meta, seal, due), group in groupby(good, Parsed.target):
-            try:
-                await self._submit(job, meta, list(group), seal=seal, due=due)
-            except RecordsError as error:
-                logger.warning("Start URLs that ask for what is due have to wait: %s", error)
-                await asyncio.sleep(REST)
+        for target, group in groupby(good, Parsed.target):
+            await self._take(target, list(group))
         if good:
             self._worker.wake.set()
+        if self._refusal is None:
+            self._refused.end()
+        else:
+            self._refused.begin(refusal(self._refusal))
+            await asyncio.sleep(REST)
+
+    async def _attempt(self, call: Awaitable[T], otherwise: T) -> T:
+        try:
+            return await call
+        except ResponseError as error:
+            if may_pass(error):
+                raise
+            self._refusal = error
+            return otherwise
 
     async def _claim(self) -> list[bytes]:
-        try:
-            claimed = await self._worker.frontier.claim_start_urls(WAIT)
-        except ResponseError as error:
-            if not str(error).startswith(WRONG_TYPE):
-                raise
-            self._unusable.begin(error)
-            await asyncio.sleep(REST)
-            return []
-        self._unusable.end()
-        return claimed
+        """Those that are stuck are among them, and others behind them."""
+        most = AT_ONCE + min(self._stuck, MOST_STUCK)
+        return await self._attempt(self._worker.frontier.claim_start_urls(WAIT, most), otherwise=[])
 
     async def _parse(self, raw: bytes) -> Parsed | None:
         try:
             return parse(raw, self._worker.config.depth)
         except InvalidInput as error:
             logger.warning("A start URL was rejected: %s: %.200r", error, raw)
-            await self._worker.frontier.reject(raw, letter(raw, str(error)))
+            await self._attempt(self._worker.frontier.reject(raw, letter(raw, str(error))), otherwise=None)
             return None
 
-    async def _submit(self, job: str, meta: bytes, group: list[Parsed], *, seal: bool, due: bool) -> None:
+    async def _take(self, target: tuple[str, bytes, bool, bool], group: list[Parsed]) -> None:
+        job, meta, seal, due = target
+        try:
+            taken = await self._attempt(self._submit(job, meta, group, seal=seal, due=due), otherwise=False)
+        except RecordsError as error:
+            logger.warning("Start URLs that ask for what is due have to wait: %s", error)
+            await asyncio.sleep(REST)
+        else:
+            self._stuck += 0 if taken else len(group)
+
+    async def _submit(self, job: str, meta: bytes, group: list[Parsed], *, seal: bool, due: bool) -> bool:
         """Raises RecordsError where that does not tell what is due; the start URLs are still claimed then."""
         config, frontier = self._worker.config, self._worker.frontier
         entries = [parsed.entry for parsed in group]
@@ -164,3 +189,4 @@ class Intake:
             seal=seal and job != DEFAULT,
             claimed=[parsed.raw for parsed in group],
         )
+        return True

@@ -9,6 +9,8 @@ from pdfspider.items import Outcome
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from redis.exceptions import RedisError
+
 FOUND = (Outcome.DOCUMENT, Outcome.DUPLICATE, Outcome.UNCHANGED, Outcome.PAGE, Outcome.REDIRECT, Outcome.OTHER)
 LEFT_OUT = (Outcome.ROBOTS_DENIED, Outcome.OUT_OF_SCOPE, Outcome.OVER_BUDGET, Outcome.TRAP, Outcome.CANCELLED)
 FAILURES = tuple(outcome for outcome in Outcome if outcome not in FOUND + LEFT_OUT)
@@ -96,3 +98,8 @@ def clock(seconds: float) -> str:
 def said_rate(per_second: float) -> str:
     """URLs per second."""
     return f"{per_second:.1f} URLs/s" if per_second < 100 else f"{per_second:,.0f} URLs/s"
+
+
+def refusal(error: RedisError) -> str:
+    """What Redis said, and where more is said of a key that is not what it has to be."""
+    return f"{error}; scrapy audit names such keys" if "wrong kind of value" in str(error) else str(error)

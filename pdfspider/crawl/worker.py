@@ -19,10 +19,11 @@ from pdfspider.crawl.due import LeftOut
 from pdfspider.crawl.flights import Flights
 from pdfspider.crawl.outage import Outage
 from pdfspider.crawl.robots import Robots
+from pdfspider.crawl.wording import refusal
 from pdfspider.documents.staging import Staging
 from pdfspider.documents.store import store_id
 from pdfspider.embedded import EmbeddedRedis
-from pdfspider.frontier.connection import check, connect, is_out_of_memory
+from pdfspider.frontier.connection import check, connect, is_away, is_out_of_memory
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.records import Database
 
@@ -83,6 +84,7 @@ class Worker:
         self.full = Outage(
             "Redis is out of memory: no URL is leased until there is room", "There is room in Redis again"
         )
+        self.refused = Outage("Redis refuses to lease URLs: waiting until it does", "URLs are leased again")
         self._background: set[asyncio.Task[None]] = set()
         self._embedded = None if config.redis_url else EmbeddedRedis(config.data_dir / "redis")
         self._opened: list[str] = []
@@ -126,7 +128,12 @@ class Worker:
 
     def note_trouble(self, error: RedisError) -> None:
         """Redis could not do something; whoever asked tries again in a while."""
-        (self.full if is_out_of_memory(error) else self.lost).begin(error)
+        if is_out_of_memory(error):
+            self.full.begin(error)
+        elif is_away(error):
+            self.lost.begin(error)
+        else:
+            self.refused.begin(refusal(error))
 
     async def watch_redis(self) -> None:
         """Notes whether Redis answers and has room. Raises RedisError."""

@@ -19,7 +19,8 @@ from pdfspider.frontier.sentinel import connect_by_sentinel, is_sentinel
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PASSING = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError)
+AWAY = (RedisConnectionError, RedisTimeoutError)
+PASSING = (*AWAY, OutOfMemoryError, ReadOnlyError)
 CODES = re.compile(r"\b(OOM|MISCONF|READONLY|LOADING|BUSY|NOREPLICAS|MASTERDOWN)\b")
 """Redis says no for now; an error out of a script (in Redis 6) has the code somewhere in its text."""
 
@@ -55,6 +56,11 @@ class _Backoff(ExponentialWithJitterBackoff):
 def may_pass(error: RedisError) -> bool:
     """Whether the same call may succeed later: Redis is away, out of memory, not able to write, or busy."""
     return isinstance(error, PASSING) or bool(CODES.search(str(error)))
+
+
+def is_away(error: RedisError) -> bool:
+    """Whether nothing was answered."""
+    return isinstance(error, AWAY)
 
 
 def is_out_of_memory(error: RedisError) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 from pdfspider.tasks import end
 
 GLANCE = 0.1
-WRONG_TYPE = "WRONGTYPE"
 
 
 async def something_waits(

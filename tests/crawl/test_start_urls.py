@@ -88,6 +88,36 @@ def test_sets_and_sorted_sets_are_taken_too(fleet: Fleet, server: Hostile, stand
     assert standing.process.poll() is None
 
 
+def test_what_redis_refuses_is_said_once_and_stops_nothing_else(
+    fleet: Fleet, server: Hostile, standing: Worker
+) -> None:
+    """A job whose key is none, and then hosts that are none: each until that is repaired."""
+    with fleet.client() as client:
+
+        def refused() -> int:
+            return int(client.info("commandstats")["cmdstat_evalsha"]["failed_calls"])
+
+        client.hset("{pdfs}:jobs", "mine", "5")
+        client.set("{pdfs}:job:5", "nonsense")
+        fleet.push(*[json.dumps({"url": server.url("/1"), "job": "mine"})] * 200)
+        until(lambda: "Redis refuses start URLs" in standing.output)
+        fleet.push(server.url("/2"))
+        until(lambda: "/2.pdf" in server.paths())
+        client.delete("{pdfs}:job:5")
+        until(lambda: "Start URLs are taken in again" in standing.output and "/1.pdf" in server.paths())
+
+        before = refused()
+        client.set("{pdfs}:hosts", "nonsense")
+        until(lambda: refused() >= before + 3)
+        client.delete("{pdfs}:hosts")
+        fleet.push(server.url("/3"))
+        until(lambda: "/3.pdf" in server.paths())
+    for said in ("Redis refuses start URLs: they wait (WRONGTYPE", "Redis refuses to lease URLs", "scrapy audit names"):
+        assert standing.output.count(said) == 1 + (said == "scrapy audit names"), standing.output
+    assert "cannot be used" not in standing.output
+    assert standing.process.poll() is None
+
+
 @pytest.mark.skipif(shutil.which("redis-cli") is None, reason="no redis-cli on PATH")
 def test_messages_by_redis_cli(fleet: Fleet, server: Hostile, standing: Worker) -> None:
     message = {"url": server.url("/2"), "job": "mine", "depth": 1, "scope": "host", "priority": 5, "meta": {"id": 7}}
