@@ -14,6 +14,8 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 MANY, LONGER = 8, 4
+UNSENDABLE = (TypeError, ValueError, OverflowError)
+"""What an item raises that cannot be put into bytes."""
 
 
 class Batcher(Generic[Item, Answer]):
@@ -21,7 +23,7 @@ class Batcher(Generic[Item, Answer]):
 
     One awaited call per item would exhaust the connection pool and cost twice the CPU. While groups are large, it
     collects for longer: a call less costs nobody anything then, where with few items it would only keep them waiting.
-    ``weigh`` bounds a group: it ends before the weights of its items exceed ``limit``.
+    ``weigh`` bounds a group: it ends before the weights of its items exceed ``limit``. What cannot be sent fails alone.
     """
 
     def __init__(
@@ -73,6 +75,10 @@ class Batcher(Generic[Item, Answer]):
         try:
             answers = await self._send([item for item, _ in group])
         except Exception as error:
+            if isinstance(error, UNSENDABLE) and len(group) > 1:
+                for one in group:
+                    await self._flush([one])
+                return
             for _, future in group:
                 if not future.done():
                     future.set_exception(error)

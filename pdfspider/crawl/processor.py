@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from scrapy.exceptions import DropItem
 from scrapy.pipelines import ItemPipelineManager
 
+from pdfspider.batching import UNSENDABLE
 from pdfspider.crawl.captures import Released
 from pdfspider.crawl.errors import GiveBack
 from pdfspider.crawl.retries import counts, retry_delay
@@ -112,12 +113,26 @@ class Processor(ItemPipelineManager):
             logger.log(level, "%s is not committed: %s", capture.url, error)
             await self._worker.release(capture.lease)
             return
+        except UNSENDABLE as error:
+            await self._leave_links(capture, error)
+            return
         self._worker.settled(capture.lease)
         self._count(f"outcome/{outcome.value}")
         self._stats.inc_value("pdfspider/bytes", size)
         if outcome is Outcome.DOCUMENT and capture.sha256:
             for tell in self._worker.when_stored:
                 tell(capture.sha256)
+
+    async def _leave_links(self, capture: Capture, error: Exception) -> None:
+        """What was found cannot be told to the frontier: it would fail whenever the URL is fetched."""
+        logger.error("What was found at %s cannot be queued: %s", capture.url, error)
+        if not capture.links:
+            await self._worker.release(capture.lease)
+            return
+        capture.links, capture.reason = [], f"its links cannot be queued: {error}"
+        if not capture.sha256:
+            capture.outcome = Outcome.INTERNAL_ERROR
+        await self._record(capture)
 
     def _count(self, stat: str) -> None:
         self._stats.inc_value(f"pdfspider/{stat}")

@@ -166,6 +166,15 @@ class Dropping:
         return item
 
 
+class Unsendable:
+    """An item pipeline: finds what no frontier can be told."""
+
+    def process_item(self, item: Any) -> Any:
+        if isinstance(item, Capture) and fails(item.url, self):
+            item.links.append(item.lease.entry.child(url="http://a.test/\ud800"))
+        return item
+
+
 class LateRaisingItem(RaisingItem):
     """An item pipeline."""
 

@@ -25,6 +25,7 @@ PIPELINES = {
     "RaisingItem": {"store-error"},
     "LateRaisingItem": {"store-error"},
     "Dropping": {"page", "other"},
+    "Unsendable": {"internal-error", "document"},
     "LateDropping": {"page", "document"},
 }
 BUGS = {"parse": {"internal-error"}, "late": {"page", "document"}, "failed/broken": {"internal-error"}}

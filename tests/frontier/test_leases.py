@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import sleep
+from asyncio import gather, sleep
 from typing import TYPE_CHECKING
 
 import pytest
@@ -381,3 +381,16 @@ async def test_a_worker_that_asked_for_nothing_else_takes_a_suspect_without_bein
     assert (grant.drain, grant.leases) == (True, [])
     await idle.commit(idle.held[0])
     assert len(await idle.lease(9)) == 6
+
+
+async def test_an_ending_that_cannot_be_sent_fails_alone(rig: Rig) -> None:
+    await rig.submit("j", *pages(3))
+    worker = rig.worker()
+    leases = await worker.lease(3)
+    links = [[], [entry("http://a.test/").child(url="http://a.test/\ud800")], [entry("http://b.test/")]]
+    commits = [worker.commit(lease, Outcome.PAGE, *found) for lease, found in zip(leases, links, strict=True)]
+    first, unsendable, last = await gather(*commits, return_exceptions=True)
+    assert (first, last) == (None, None)
+    assert isinstance(unsendable, UnicodeEncodeError)
+    status = await rig.status("j")
+    assert (status["classes"], status["leased"], status["queued"]) == ({"page": 2}, 1, 1)
