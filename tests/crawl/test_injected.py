@@ -73,7 +73,7 @@ def test_an_ending_that_redis_refuses_is_made_again(fleet: Fleet) -> None:
 
         server.answers["/d.pdf"] = answer
         try:
-            worker = fleet.start(server.url("/d.pdf"), ROBOTSTXT_OBEY=False)
+            worker = fleet.start(server.url("/d.pdf"), ROBOTSTXT_OBEY=False, FRONTIER_LEASE_SECONDS=2)
             until(lambda: "/d.pdf is not committed: " in worker.output)
         finally:
             client.execute_command("ACL", "SETUSER", "default", "+evalsha")
