@@ -12,6 +12,7 @@ from scrapy import signals
 from scrapy.exceptions import NotConfigured
 
 from pdfspider.crawl.inspections import GROUP, InPlace, Inspections
+from pdfspider.crawl.outage import Outage
 from pdfspider.crawl.wording import counted
 from pdfspider.crawl.worker import Worker
 from pdfspider.exceptions import ConfigurationError, RecordsError
@@ -45,6 +46,7 @@ class Inspecting:
         self._more = asyncio.Event()
         self._closing = False
         self._tasks: list[asyncio.Task[None]] = []
+        self._unrecorded = Outage("Inspections cannot be recorded: they wait", "Inspections are recorded again")
         self._inspections: Inspections
 
     @classmethod
@@ -126,9 +128,11 @@ class Inspecting:
         try:
             known = await self._worker.records.inspected(group)
             new = [sha256 for sha256 in group if sha256 not in known]
-            return new[len(await self._inspections.inspect(new)) :] if new else []
+            rest = new[len(await self._inspections.inspect(new)) :] if new else []
+            self._unrecorded.end()
+            return rest
         except RecordsError as error:
-            logger.error("Inspections cannot be recorded: %s", error)
+            self._unrecorded.begin(error)
             await asyncio.sleep(0 if self._closing else PAUSE)
         except ConfigurationError as error:
             logger.error("%s", error)

@@ -121,6 +121,7 @@ class Intake:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._refused = Outage("Redis refuses start URLs: they wait", "Start URLs are taken in again")
+        self._undecided = Outage("Start URLs that ask for what is due have to wait", "It is known again what is due")
         self._refusal: RedisError | None = None
         self._stuck = 0
 
@@ -170,9 +171,11 @@ class Intake:
         try:
             taken = await self._attempt(self._submit(job, meta, group, seal=seal, due=due), otherwise=False)
         except RecordsError as error:
-            logger.warning("Start URLs that ask for what is due have to wait: %s", error)
+            self._undecided.begin(error)
             await asyncio.sleep(REST)
         else:
+            if due:
+                self._undecided.end()
             self._stuck += 0 if taken else len(group)
 
     async def _submit(self, job: str, meta: bytes, group: list[Parsed], *, seal: bool, due: bool) -> bool:

@@ -7,11 +7,12 @@ import hashlib
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -20,6 +21,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 from scrapy.crawler import Crawler
 from scrapy.settings import Settings
+from scrapy.statscollectors import MemoryStatsCollector
 
 from pdfspider.crawl import inspecting
 from pdfspider.documents.store import document_path
@@ -32,7 +34,7 @@ from tests.records.conftest import capture
 from tests.support import ROOT, Fleet, Worker, query, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from tests.crawl.hostile import Answer
@@ -137,6 +139,41 @@ async def test_a_worker_remembers_so_many_documents(tmp_path: Path, monkeypatch:
     for number in range(5):
         behind.add(f"{number:064x}")
     assert (len(behind._waiting), behind._left) == (3, 2)
+
+
+async def test_a_database_that_is_away_is_waited_for_with_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await fill(tmp_path, {"one": ["/habibi.pdf"]})
+    monkeypatch.setattr(inspecting, "PAUSE", 0.01)
+    settings = Settings({"DATA_DIR": str(tmp_path)})
+    settings.setmodule("pdfspider.settings", priority="default")
+    crawler = Crawler(PdfSpider, settings)
+    crawler.stats = MemoryStatsCollector(crawler)
+    behind = inspecting.Inspecting(crawler)
+    records = behind._worker.records = await Database.open(f"sqlite:///{tmp_path}/pdfs.db", patience=0.02)
+    look, looked = records.inspected, list[int]()
+
+    async def look_and_count(hashes: Collection[str]) -> set[str]:
+        looked.append(len(hashes))
+        return await look(hashes)
+
+    monkeypatch.setattr(records, "inspected", look_and_count)
+    with closing(sqlite3.connect(tmp_path / "pdfs.db", isolation_level=None)) as other:
+        other.execute("ALTER TABLE inspections RENAME TO away")
+        behind.start()
+        behind.add(hashlib.sha256(REAL["/habibi.pdf"]).hexdigest())
+        while len(looked) < 5:
+            await asyncio.sleep(0.01)
+        other.execute("ALTER TABLE away RENAME TO inspections")
+        while behind._pending:
+            await asyncio.sleep(0.01)
+        assert other.execute("SELECT status FROM inspections").fetchall() == [("ok",)]
+    await behind.close()
+    await records.close()
+    begun, ended = [record.getMessage() for record in caplog.records]
+    assert begun.startswith("Inspections cannot be recorded: they wait (")
+    assert ended.startswith("Inspections are recorded again after ")
 
 
 async def fill(data: Path, jobs: dict[str, list[str]]) -> None:
