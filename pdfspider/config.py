@@ -96,6 +96,7 @@ def _gateway(settings: BaseSettings) -> GatewayConfig:
         unacknowledged=number("GATEWAY_UNACKNOWLEDGED", least=1),
         open_jobs=number("GATEWAY_OPEN_JOBS"),
         listed=number("GATEWAY_RESULT_ENTRIES"),
+        result_size=number("GATEWAY_RESULT_MAX_SIZE"),
         networks=_networks(settings),
         token=settings["GATEWAY_TOKEN"] or "",
         webhook=settings["GATEWAY_WEBHOOK"] or "",

@@ -166,6 +166,9 @@ GATEWAY_UNACKNOWLEDGED = 10_000
 GATEWAY_OPEN_JOBS = 0
 # Documents, and failures, that one result names; all are counted.
 GATEWAY_RESULT_ENTRIES = 1000
+# Bytes of one result, whose lists of URLs, documents and failures end where they would make it larger; 0: no limit.
+# More than 1 MiB is too large for Kafka as it is set up by itself, and for many webhooks; 4 MiB for gRPC's clients.
+GATEWAY_RESULT_MAX_SIZE = 1_000_000
 # Networks that are not public and may be crawled for masters all the same, such as 10.1.0.0/16.
 GATEWAY_NETWORKS: list[str] = []
 # What HTTP requests and gRPC calls have to show ("Authorization: Bearer …"); needed where they come from elsewhere than

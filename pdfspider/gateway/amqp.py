@@ -6,16 +6,23 @@ import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import aiormq
-from aiormq.exceptions import AMQPError, ChannelInvalidStateError, ChannelNotFoundEntity, PublishError
+from aiormq.exceptions import (
+    AMQPError,
+    ChannelInvalidStateError,
+    ChannelNotFoundEntity,
+    ChannelPreconditionFailed,
+    PublishError,
+)
 from pamqp.commands import Basic
 
-from pdfspider.crawl.intake import letter
 from pdfspider.crawl.outage import Outage
+from pdfspider.gateway.bounds import set_aside
 from pdfspider.gateway.tags import Tags
-from pdfspider.gateway.transport import Delivery, Transport, TransportError
+from pdfspider.gateway.transport import Delivery, TooLargeError, Transport, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,6 +112,7 @@ class AmqpTransport(Transport):
         super().__init__(url, desk)
         self._connection: AbstractConnection | None = None
         self._out: AbstractChannel | None = None
+        self._opening = asyncio.Lock()
         self.tags = Tags()
         self._trouble = Outage(f"{self.name} cannot be used: waiting for it", f"{self.name} can be used again")
 
@@ -150,13 +158,29 @@ class AmqpTransport(Transport):
         properties = Basic.Properties(
             content_type="application/json", delivery_mode=PERSISTENT, headers={"reason": reason[:1000]}
         )
-        await self._publish(self.address.options["rejects"], letter(delivery.body, reason), properties)
+        send = partial(self._publish, self.address.options["rejects"], properties=properties)
+        await set_aside(send, delivery.body, reason)
 
     async def _publish(self, queue: str, body: bytes, properties: Basic.Properties) -> None:
-        """Returns when the broker has it in that queue. Raises PublishError where there is no such queue."""
-        if self._out is None:
-            raise ConnectionError("there is no connection")
-        await self._out.basic_publish(body, routing_key=queue, properties=properties, mandatory=True, timeout=TIMEOUT)
+        """Returns when the broker has it in that queue. Raises PublishError where there is no such queue, and
+        TooLargeError.
+        """
+        channel = await self._outgoing()
+        try:
+            await channel.basic_publish(body, routing_key=queue, properties=properties, mandatory=True, timeout=TIMEOUT)
+        except ChannelPreconditionFailed as error:
+            if f"message size {len(body)} " in str(error):
+                raise TooLargeError(str(error)) from error
+            raise
+
+    async def _outgoing(self) -> AbstractChannel:
+        """The channel for what is published; a new one where the broker has closed it."""
+        async with self._opening:
+            if self._connection is None or self._connection.is_closed or self._out is None:
+                raise ConnectionError("there is no connection")
+            if self._out.is_closed:
+                self._out = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
+            return self._out
 
     async def close(self) -> None:
         connection, self._connection, self._out = self._connection, None, None

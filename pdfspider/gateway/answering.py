@@ -6,17 +6,21 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pdfspider.crawl.outage import Outage
 from pdfspider.frontier.owed import Owed
 from pdfspider.gateway.publishing import Publishing, take
 from pdfspider.gateway.results import result_for
+from pdfspider.gateway.transport import TooLargeError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from redis.asyncio import Redis
 
     from pdfspider.frontier.owed import Ended
     from pdfspider.gateway.results import ResultMaker
     from pdfspider.gateway.telling import Telling
-    from pdfspider.gateway.transport import Transport
+    from pdfspider.gateway.transport import Result, Transport
 
 AT_ONCE = 32
 WAIT = 5.0
@@ -30,6 +34,7 @@ class Answering:
     ) -> None:
         self._owed = Owed(redis, transport.name)
         self._transport, self._results, self._telling = transport, results, telling
+        self._cut = Outage(f"Results are cut where they are too large for {transport.name}", "")
         self._publish = Publishing("Results", transport.name)
 
     async def run(self) -> None:
@@ -46,6 +51,20 @@ class Answering:
         described = None
         async for key, record in self._owed.tasks(ended.run):
             described = described or await self._results.describe(ended.job, ended.run, ended.state)
-            await self._transport.publish(result_for(ended, described, key, record))
+            await self._answer(partial(result_for, ended, described, key, record))
             await self._owed.settle_task(ended.run, key)
         await self._owed.settle(ended)
+
+    async def _answer(self, result_of: Callable[[int], Result]) -> None:
+        """Publishes the result, or one of half the size where that is too large, as far as it can be made smaller."""
+        limit = self._results.limit
+        while True:
+            result = result_of(limit)
+            try:
+                return await self._transport.publish(result)
+            except TooLargeError as error:
+                half = len(result.body) // 2
+                if limit and half >= limit:
+                    raise
+                limit = half
+                self._cut.begin(error)

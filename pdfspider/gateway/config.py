@@ -19,6 +19,8 @@ class GatewayConfig:
     """Runs that are not answered yet, from which on no message is taken."""
     listed: int = 1000
     """Documents, and failures, that one result names."""
+    result_size: int = 1_000_000
+    """Bytes of a result; Kafka's brokers take little more, unless they are told to."""
     networks: tuple[str, ...] = ()
     """Networks that are not public and may be asked all the same."""
     token: str = ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pdfspider.embedded.syncing import sync
 from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.durability import Durability
+from pdfspider.gateway.bounds import bounded
 from pdfspider.gateway.due import DueOnly
 from pdfspider.gateway.settling import Settling
 
@@ -92,7 +93,7 @@ class Desk:
 
     async def describe(self, job: str, run: int, state: str) -> dict[str, Any]:
         """What became of a run until now. Raises RecordsError."""
-        return await self._results.describe(job, run, state)
+        return bounded(await self._results.describe(job, run, state), self.config.gateway.result_size)
 
     async def events(self, job: str, run: int, fingerprints: Sequence[bytes]) -> dict[bytes, dict[str, Any]]:
         """What is told of these documents. Raises RecordsError."""

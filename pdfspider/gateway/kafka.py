@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from confluent_kafka import KafkaException
 
-from pdfspider.crawl.intake import letter
 from pdfspider.crawl.outage import Outage
 from pdfspider.exceptions import ConfigurationError
+from pdfspider.gateway.bounds import set_aside
 from pdfspider.gateway.kafka_consumer import TaskConsumer
 from pdfspider.gateway.kafka_producer import ResultProducer
 from pdfspider.gateway.transport import Delivery, Transport, TransportError
@@ -102,7 +103,8 @@ class KafkaTransport(Transport):
 
     async def set_aside(self, body: bytes, reason: str) -> None:
         """Raises TransportError."""
-        await self._send(self.address.options["rejects"], letter(body, reason), {"reason": reason[:1000]})
+        send = partial(self._send, self.address.options["rejects"], headers={"reason": reason[:1000]})
+        await set_aside(send, body, reason)
 
     def settle(self, message: Any) -> None:
         assert self._consumer

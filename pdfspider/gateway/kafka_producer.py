@@ -7,9 +7,9 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
-from pdfspider.gateway.transport import TransportError
+from pdfspider.gateway.transport import TooLargeError, TransportError
 from pdfspider.tasks import end
 
 WAIT = 0.5
@@ -33,7 +33,7 @@ class ResultProducer:
         self._polling = asyncio.create_task(self._poll())
 
     async def send(self, topic: str, value: bytes, headers: dict[str, str], key: str | None) -> None:
-        """Returns when all replicas in sync have it. Raises TransportError."""
+        """Returns when all replicas in sync have it. Raises TransportError, and TooLargeError."""
         loop, producer = asyncio.get_running_loop(), self._producer
         sent: asyncio.Queue[Any] = asyncio.Queue()
 
@@ -42,9 +42,14 @@ class ResultProducer:
 
         try:
             producer.produce(topic, value=value, key=key, headers=headers, on_delivery=delivered)
-        except (BufferError, KafkaException) as error:
+            failure = await sent.get()
+        except KafkaException as error:
+            failure = error.args[0]
+        except BufferError as error:
             raise TransportError(str(error)) from error
-        if failure := await sent.get():
+        if failure and failure.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            raise TooLargeError(failure.str())
+        if failure:
             if failure.fatal() and producer is self._producer:
                 self._producer = self._make()
                 await loop.run_in_executor(self._thread, _give_up, producer)

@@ -117,7 +117,7 @@ class Found(_message.Message):
     def __init__(self, id: _Optional[str] = ..., document: _Optional[_Union[Document, _Mapping]] = ...) -> None: ...
 
 class Result(_message.Message):
-    __slots__ = ("id", "job", "run", "state", "documents", "failures", "counts", "classes", "task_id", "meta", "urls")
+    __slots__ = ("id", "job", "run", "state", "documents", "failures", "counts", "classes", "task_id", "meta", "urls", "truncated")
     class CountsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -143,6 +143,7 @@ class Result(_message.Message):
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     META_FIELD_NUMBER: _ClassVar[int]
     URLS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
     id: str
     job: str
     run: int
@@ -154,7 +155,8 @@ class Result(_message.Message):
     task_id: str
     meta: _struct_pb2.Struct
     urls: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., job: _Optional[str] = ..., run: _Optional[int] = ..., state: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[Document, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[Failure, _Mapping]]] = ..., counts: _Optional[_Mapping[str, int]] = ..., classes: _Optional[_Mapping[str, int]] = ..., task_id: _Optional[str] = ..., meta: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., urls: _Optional[_Iterable[str]] = ...) -> None: ...
+    truncated: bool
+    def __init__(self, id: _Optional[str] = ..., job: _Optional[str] = ..., run: _Optional[int] = ..., state: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[Document, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[Failure, _Mapping]]] = ..., counts: _Optional[_Mapping[str, int]] = ..., classes: _Optional[_Mapping[str, int]] = ..., task_id: _Optional[str] = ..., meta: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., urls: _Optional[_Iterable[str]] = ..., truncated: _Optional[bool] = ...) -> None: ...
 
 class Document(_message.Message):
     __slots__ = ("url", "outcome", "sha256", "size", "stored", "title", "found_on")

@@ -119,6 +119,7 @@ def _schemas() -> Schema:
         "failures": {"type": "array", "items": _object(failure)},
         "counts": CLASSES,
         "classes": CLASSES,
+        "truncated": {"type": "boolean"},
     }
     return {
         "Message": message,

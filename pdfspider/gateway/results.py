@@ -6,9 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pdfspider.crawl.wording import FOUND
+from pdfspider.gateway.bounds import bounded, encode
 from pdfspider.gateway.transport import Result
 from pdfspider.items import Outcome
-from pdfspider.records.results import Results
+from pdfspider.records.results import STORED, Results
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +27,8 @@ class ResultMaker:
     def __init__(self, config: Config) -> None:
         self._store = config.files_store.rstrip("/")
         self._listed = config.gateway.listed
+        self.limit = config.gateway.result_size
+        """Bytes of a result; 0: no limit."""
         self._results = Results(config.database_url)
 
     async def describe(self, job: str, run: int, state: str) -> dict[str, Any]:
@@ -37,6 +40,7 @@ class ResultMaker:
             "failures": sum(found.classes.get(outcome.value, 0) for outcome in FAILED),
             "urls": sum(found.classes.values()),
         }
+        stored = sum(found.classes.get(outcome, 0) for outcome in STORED)
         return {
             "job": job,
             "run": run,
@@ -45,6 +49,7 @@ class ResultMaker:
             "failures": found.failures,
             "counts": counts,
             "classes": dict(found.classes),
+            "truncated": (len(found.documents), len(found.failures)) != (stored, counts["failures"]),
         }
 
     async def events(self, job: str, run: int, fingerprints: Iterable[bytes]) -> dict[bytes, dict[str, Any]]:
@@ -77,12 +82,13 @@ def _number(fingerprint: bytes) -> int:
     return int.from_bytes(fingerprint, "big", signed=True)
 
 
-def result_for(ended: Ended, described: dict[str, Any], key: bytes, record: bytes) -> Result:
-    """The answer to one message; ``task_id`` and ``meta`` are the master's own."""
+def result_for(ended: Ended, described: dict[str, Any], key: bytes, record: bytes, limit: int) -> Result:
+    """The answer to one message, of so many bytes at most, if it can; ``task_id`` and ``meta`` are the master's own."""
     task = json.loads(record)
     reply = task.pop("reply")
     identity = f"{ended.run}-{key.decode()}"
-    body = {"id": identity, **task, **described}
-    return Result(
-        id=identity, job=ended.job, reply=reply, body=json.dumps(body, ensure_ascii=False, default=str).encode()
-    )
+    whole = {"id": identity, **task, **described}
+    body = encode(whole)
+    if limit and len(body) > limit:
+        body = encode(bounded(whole, limit))
+    return Result(id=identity, job=ended.job, reply=reply, body=body)

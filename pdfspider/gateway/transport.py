@@ -23,6 +23,10 @@ class TransportError(PdfSpiderError):
     """A broker or a master cannot be reached: the same call may succeed later."""
 
 
+class TooLargeError(TransportError):
+    """It is too large for a broker or a master, who would not take it later either."""
+
+
 class Receipt(NamedTuple):
     """An accepted message: it is in the frontier, on disk."""
 
@@ -173,7 +177,8 @@ class Transport(ABC):
     async def publish(self, result: Result) -> None:
         """Returns once whoever keeps the result for the master has confirmed it; may be called while not connected.
 
-        Raises TransportError where that is not possible now: it is called again, with the same id.
+        Raises TransportError where that is not possible now: it is called again, with the same id; TooLargeError where
+        only a smaller result is possible: that is the next.
         """
 
     @property

@@ -7,8 +7,9 @@ import hmac
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from pdfspider.gateway.transport import TransportError
+from pdfspider.gateway.transport import TooLargeError, TransportError
 
+TOO_LARGE = 413
 TIMEOUT = ClientTimeout(total=30)
 
 
@@ -33,6 +34,8 @@ class Webhook:
         request = self._client.post(self._url, data=body, headers=headers, allow_redirects=False)
         try:
             async with request as response:
+                if response.status == TOO_LARGE:
+                    raise TooLargeError(f"the webhook answered {response.status}")
                 if not 200 <= response.status < 300:
                     raise TransportError(f"the webhook answered {response.status}")
         except (ClientError, TimeoutError, OSError) as error:

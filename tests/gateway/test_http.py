@@ -9,6 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -139,6 +140,32 @@ def test_the_same_request_is_the_same_job(gateway: Start, site: Server) -> None:
     assert same[0]["result_id"] == same[1]["result_id"]
     assert (same[0]["added"], same[1]["added"]) == (1, 0)
     assert client.ask("/jobs", message)[1]["job"] != same[0]["job"]
+    client.gateway.stop()
+
+
+def test_a_webhook_gets_as_much_as_it_takes(gateway: Start, site: Server) -> None:
+    posted: list[dict[str, Any]] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(413 if len(body) > 2000 else 204)
+            self.end_headers()
+            posted.extend([json.loads(body)] if len(body) <= 2000 else [])
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as receiver, ThreadPoolExecutor(1) as thread:
+        thread.submit(receiver.serve_forever, 0.05)
+        webhook = f"http://127.0.0.1:{receiver.server_port}"
+        client = Client(gateway, GATEWAY_WEBHOOK=webhook, GATEWAY_RESULT_MAX_SIZE=3000)
+        job = client.ask("/jobs", {"url": site.url, "depth": 3, "scope": "any"})[1]["job"]
+        (result,) = until(lambda: posted)
+        receiver.shutdown()
+    whole = client.ask(f"/jobs/{job}/result")[1]
+    assert 0 < len(result["documents"]) < len(whole["documents"]) < 9 == result["counts"]["documents"]
+    assert result["truncated"]
+    assert whole["truncated"]
     client.gateway.stop()
 
 

@@ -6,10 +6,13 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
+import pytest
 from aiokafka import AIOKafkaConsumer
 from confluent_kafka import Consumer, TopicPartition
 
+from pdfspider.gateway.kafka_producer import ResultProducer
 from pdfspider.gateway.positions import Positions
+from pdfspider.gateway.transport import TooLargeError
 from tests.gateway.masters.kafka import KafkaMaster
 from tests.support import until
 
@@ -76,6 +79,16 @@ async def read(master: KafkaMaster) -> set[str]:
     topic = master.topics["results"]
     async with AIOKafkaConsumer(topic, bootstrap_servers=master.broker, auto_offset_reset="earliest") as consumer:
         return {json.loads((await consumer.getone()).value)["id"] for _ in master.keys}
+
+
+async def test_what_is_too_large_is_known_as_such(tmp_path: Path) -> None:
+    master = KafkaMaster(tmp_path)
+    producer = ResultProducer({"bootstrap.servers": master.broker, "message.max.bytes": "1000"})
+    with pytest.raises(TooLargeError):
+        await producer.send(master.topics["results"], b"x" * 2000, {}, "key")
+    await producer.send(master.topics["results"], b"1", {}, "key")
+    await producer.close()
+    master.close()
 
 
 def test_what_is_no_property_is_refused(gateway: Start) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import secrets
 import signal
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from tests.gateway.masters.kafka import KafkaBrokerMaster
 from tests.support import until
@@ -104,4 +106,23 @@ def test_who_has_no_room_stays_in_the_group(
     until(lambda: committed(master) == len(names))
     assert sorted(result["job"] for result in master.results()) == sorted(names)
     assert "cannot be used" not in running.output
+    running.stop()
+
+
+def test_what_is_too_large_for_a_topic_is_cut(master: KafkaBrokerMaster, gateway: Start, site: Server) -> None:
+    """By what it is when it is compressed."""
+    admin, limit = AdminClient({"bootstrap.servers": master.broker}), ConfigEntry("max.message.bytes", "700")
+    limit.incremental_operation = AlterConfigOpType.SET
+    topics = [
+        ConfigResource("topic", master.topics[name], incremental_configs=[limit]) for name in ("results", "rejects")
+    ]
+    for done in admin.incremental_alter_configs(topics).values():
+        done.result(30)
+    running = gateway(master.url)
+    master.submit(json.dumps({"url": site.url, "depth": 3, "scope": "any"}), secrets.token_hex(1000))
+    (result,) = until(master.results)
+    assert result["truncated"]
+    assert 0 < len(result["documents"]) < result["counts"]["documents"] == 9
+    (rejected,) = until(master.rejects)
+    assert len(rejected["message"]) == 200
     running.stop()

@@ -106,3 +106,32 @@ def test_results_go_where_the_master_waits_or_else_to_the_queue(
     assert properties.headers["reason"] == letter["reason"]
     assert "UTF-8" in letter["reason"]
     running.stop()
+
+
+def test_what_is_too_large_for_the_broker_is_cut(
+    broker: RabbitMQ, connection: pika.BlockingConnection, gateway: Start, site: Server
+) -> None:
+    """The broker closes the channel at it; what comes later is published all the same."""
+    connection.channel().queue_declare("pdf_tasks", durable=True)
+    broker.set("max_message_size", "2000")
+    try:
+        running = gateway(broker.url)
+        for message in (
+            json.dumps({"url": site.url, "depth": 3, "scope": "any"}),
+            "x" * 1990,
+            site.site.document_url(0),
+        ):
+            connection.channel().basic_publish("", "pdf_tasks", message.encode())
+        large, small = sorted(
+            (take(connection, "pdf_results")[1] for _ in range(2)), key=lambda result: -len(str(result))
+        )
+        assert large["truncated"]
+        assert 0 < len(large["documents"]) < large["counts"]["documents"] == 9
+        assert not small["truncated"]
+        assert len(small["documents"]) == 1
+        assert take(connection, "pdf_rejects")[1]["message"] == "x" * 200
+        until(lambda: running.output.count("Results are cut where they are too large for amqp (") == 1)
+        assert "cannot be published" not in running.output
+        running.stop()
+    finally:
+        broker.set("max_message_size", "134217728")

@@ -80,6 +80,7 @@ def test_failures_are_named_with_their_classes(clean: Fleet, gateway: Start, sit
         client.lpush("pdf_tasks", json.dumps({"urls": urls}))
     (result,) = until(lambda: results(clean))
     assert len(result["failures"]) == 2
+    assert result["truncated"]
     assert result["classes"] == {"forbidden": 1, "not-found": 2}
     assert result["counts"] == {"documents": 0, "pages": 0, "failures": 3, "urls": 3}
     assert {failure["outcome"] for failure in result["failures"]} <= {"forbidden", "not-found"}
