@@ -9,12 +9,16 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pdfspider
 from pdfspider.embedded.addresses import ask, socket_path
 from pdfspider.embedded.binaries import choose_binary
 from pdfspider.embedded.locks import STEP, is_held, lock, wait
 from pdfspider.exceptions import EmbeddedRedisError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(pdfspider.__file__).parents[1]
 START_PATIENCE = 30.0
@@ -42,16 +46,8 @@ class Server:
     def ensure_supervisor(self) -> None:
         with suppress(TimeoutError), lock(self.directory / "supervisor.lock") as held, self.log.open("ab") as log:
             path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-            subprocess.run(
-                [sys.executable, "-P", "-m", "pdfspider.embedded", str(self.directory), str(held)],
-                env={**os.environ, "PYTHONPATH": path},
-                pass_fds=(held,),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                check=True,
-            )
+            command = [sys.executable, "-P", "-m", "pdfspider.embedded", str(self.directory), str(held)]
+            _detach(command, held, env={**os.environ, "PYTHONPATH": path}, stdout=log, stderr=log, check=True)
 
     def ensure_running(self) -> None:
         if self.is_running() and not (self.directory / "redis.sock").exists():
@@ -102,16 +98,7 @@ class Server:
         self._pid = None
         (self.directory / "redis.pid").unlink(missing_ok=True)
         with lock(self.directory / "server.lock") as held:
-            done = subprocess.run(
-                [binary, *DIRECTIVES.split(), ""],
-                cwd=self.directory,
-                pass_fds=(held,),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                start_new_session=True,
-                check=False,
-            )
+            done = _detach([binary, *DIRECTIVES.split(), ""], held, cwd=self.directory, capture_output=True, text=True)
         if done.returncode:
             raise EmbeddedRedisError(f"{binary} did not start: {(done.stderr or done.stdout).strip()}")
 
@@ -125,3 +112,11 @@ class Server:
                 return False
             time.sleep(STEP)
         return True
+
+
+def _detach(
+    command: Sequence[str | Path], held: int, *, check: bool = False, **how: Any
+) -> subprocess.CompletedProcess[Any]:
+    """Runs what leaves a process behind: in a session of its own, with the lock for its life."""
+    common: dict[str, Any] = {"pass_fds": (held,), "stdin": subprocess.DEVNULL, "start_new_session": True}
+    return subprocess.run(command, check=check, **common, **how)

@@ -34,7 +34,7 @@ class Notes:
         except ResponseError as error:
             if not str(error).startswith(("NOGROUP", "UNBLOCKED")):
                 raise
-            await self._make_group()
+            await make_group(self._redis, self._stream, GROUP)
             return []
 
     async def settle(self, *ids: bytes) -> None:
@@ -56,9 +56,11 @@ class Notes:
         answer = await self._redis.xreadgroup(GROUP, self._consumer, streams, count=count, block=block)
         return [note for _, entries in answer or () for note in entries]
 
-    async def _make_group(self) -> None:
-        try:
-            await self._redis.xgroup_create(self._stream, GROUP, id="0", mkstream=True)
-        except ResponseError as error:
-            if not str(error).startswith("BUSYGROUP"):
-                raise
+
+async def make_group(redis: Any, stream: str, group: str) -> None:
+    """A stream's group that begins with its first entry, unless there is one."""
+    try:
+        await redis.xgroup_create(stream, group, id="0", mkstream=True)
+    except ResponseError as error:
+        if not str(error).startswith("BUSYGROUP"):
+            raise

@@ -14,6 +14,7 @@ from pdfspider.crawl.intake import letter
 from pdfspider.crawl.outage import Outage
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.connection import connect
+from pdfspider.frontier.notes import make_group
 from pdfspider.frontier.waiting import something_waits
 from pdfspider.gateway.transport import Delivery, Transport, TransportError
 from pdfspider.tasks import end_with
@@ -164,7 +165,7 @@ class RedisTransport(Transport):
                 self._trouble.end()
             except RedisError as error:
                 if isinstance(error, ResponseError) and str(error).startswith("NOGROUP"):
-                    await self._make_group()
+                    await make_group(self._redis, self._stream, GROUP)
                     continue
                 self._trouble.begin(error)
                 await asyncio.sleep(1)
@@ -200,10 +201,3 @@ class RedisTransport(Transport):
         if not entries:
             self._silent, self._look_at = SILENT, time.monotonic() + SILENT / 2000
         return entries
-
-    async def _make_group(self) -> None:
-        try:
-            await self._redis.xgroup_create(self._stream, GROUP, id="0", mkstream=True)
-        except ResponseError as error:
-            if not str(error).startswith("BUSYGROUP"):
-                raise

@@ -14,6 +14,7 @@ import pytest
 from bench.processes import redis_server
 from bench.server import serve
 from bench.site import Site
+from tests.gateway.rabbitmq import RabbitMQ
 from tests.support import PATIENCE, ROOT, Fleet, until
 
 if TYPE_CHECKING:
@@ -82,6 +83,13 @@ def served(site: Server) -> Iterator[Fleet]:
             fleet.stand(1)
             yield fleet
             fleet.stop()
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    broker = RabbitMQ(tmp_path_factory.mktemp("rabbitmq"))
+    yield broker
+    broker.stop()
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from pika.exceptions import ChannelClosedByBroker
 from pdfspider.exceptions import InvalidInput
 from pdfspider.gateway.celery_tasks import TaskMessage, unwrap
 from tests.crawl.hostile import Request, hostile
-from tests.gateway.rabbitmq import RabbitMQ
 from tests.servers.processes import RedisProcess
 from tests.support import ROOT, until
 
@@ -30,17 +29,11 @@ if TYPE_CHECKING:
 
     from bench.server import Server
     from tests.gateway.conftest import Start
+    from tests.gateway.rabbitmq import RabbitMQ
 
 HERE = Path(__file__).parent
 HEADERS = {"task": "pdf_crawler.download_pdf", "id": "1"}
 EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
-    broker = RabbitMQ(tmp_path_factory.mktemp("rabbitmq"))
-    yield broker
-    broker.stop()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import pika
 import pytest
 from pika.exceptions import ChannelClosedByBroker
 
-from tests.gateway.rabbitmq import RabbitMQ
 from tests.support import until
 
 if TYPE_CHECKING:
@@ -20,15 +19,9 @@ if TYPE_CHECKING:
 
     from bench.server import Server
     from tests.gateway.conftest import Start
+    from tests.gateway.rabbitmq import RabbitMQ
 
 SCRIPT = Path(__file__).with_name("pika_master.py")
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
-    broker = RabbitMQ(tmp_path_factory.mktemp("rabbitmq"))
-    yield broker
-    broker.stop()
 
 
 @pytest.fixture
