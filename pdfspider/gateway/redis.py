@@ -13,7 +13,7 @@ from redis.exceptions import RedisError, ResponseError
 from pdfspider.crawl.intake import letter
 from pdfspider.crawl.outage import Outage
 from pdfspider.exceptions import ConfigurationError
-from pdfspider.frontier.connection import connect
+from pdfspider.frontier.connection import connect, is_away
 from pdfspider.frontier.notes import make_group
 from pdfspider.frontier.waiting import something_waits
 from pdfspider.gateway.transport import Delivery, Transport, TransportError
@@ -39,6 +39,10 @@ local function pop(key)
 end
 local moved = 0
 for _, key in ipairs({KEYS[1], KEYS[2]}) do
+  local kind = redis.call('TYPE', key).ok
+  if not (kind == 'list' or kind == 'set' or kind == 'zset' or kind == 'none') then
+    return redis.error_reply('WRONGTYPE ' .. key .. ' is a ' .. kind .. ', not a list, a set or a sorted set')
+  end
   while moved < tonumber(ARGV[1]) do
     local message = pop(key)
     if not message then break end
@@ -159,16 +163,24 @@ class RedisTransport(Transport):
             await self._redis.aclose()
 
     async def _persist(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Does it for ever; what Redis refuses, where other work goes on, is its own trouble."""
+        refused = Outage(f"Messages cannot be taken from {self.name}", f"Messages are taken from {self.name} again")
         while True:
             try:
-                await work()
+                await self._attempt(work)
                 self._trouble.end()
+                refused.end()
             except RedisError as error:
-                if isinstance(error, ResponseError) and str(error).startswith("NOGROUP"):
-                    await make_group(self._redis, self._stream, GROUP)
-                    continue
-                self._trouble.begin(error)
+                (self._trouble if is_away(error) else refused).begin(error)
                 await asyncio.sleep(1)
+
+    async def _attempt(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except ResponseError as error:
+            if not str(error).startswith("NOGROUP"):
+                raise
+            await make_group(self._redis, self._stream, GROUP)
 
     async def _move(self) -> None:
         await self._move_from(self._tasks)

@@ -87,6 +87,20 @@ def test_failures_are_named_with_their_classes(clean: Fleet, gateway: Start, sit
     running.stop()
 
 
+def test_what_is_no_list_is_said_once(clean: Fleet, gateway: Start, site: Server) -> None:
+    """And messages in the stream are taken meanwhile."""
+    running = gateway("redis:")
+    with clean.client() as client:
+        client.hset("pdf_tasks", "url", site.url)
+        until(lambda: "Messages cannot be taken from redis (WRONGTYPE pdf_tasks is a hash" in running.output)
+        client.xadd("pdf_tasks:stream", {"message": site.url})
+        until(lambda: results(clean))
+        client.delete("pdf_tasks")
+        until(lambda: "Messages are taken from redis again" in running.output)
+    assert running.output.count("cannot be") == 1, running.output
+    running.stop()
+
+
 def test_the_broker_keeps_what_is_too_much(clean: Fleet, gateway: Start, site: Server) -> None:
     """Jobs that do not end, for they are not sealed, and yet wait for their answers."""
     running = gateway("redis:", GATEWAY_OPEN_JOBS=3, GATEWAY_UNACKNOWLEDGED=2)
