@@ -96,6 +96,7 @@ def test_what_is_no_list_is_said_once(clean: Fleet, gateway: Start, site: Server
         client.xadd("pdf_tasks:stream", {"message": site.url})
         until(lambda: results(clean))
         client.delete("pdf_tasks")
+        client.lpush("pdf_tasks", site.site.document_url(0))
         until(lambda: "Messages are taken from redis again" in running.output)
     assert running.output.count("cannot be") == 1, running.output
     running.stop()
