@@ -12,7 +12,8 @@ To add a transport, say ``example``:
    method promises; ``redis.py`` is the shortest one). ``options`` names what it takes from the query of its URL.
    ``listen`` takes its ports, if it has any. ``serve`` hands deliveries to ``self.desk.accept(self.name, delivery)``,
    and connects again by itself. ``publish`` raises TransportError while it cannot; it is then called again, with the
-   same id. Where ``tells`` is true, ``tell`` does likewise with each document.
+   same id; TooLargeError where a smaller result would be taken. Where ``tells`` is true, ``tell`` does likewise with
+   each document.
    A transport that is asked about jobs has ``self.desk.status``, ``watch``, ``result``, ``jobs``, ``control``.
 2. A line in ``SCHEMES`` below, with the extra of pyproject.toml that its client library comes in; the library is
    imported by that module alone.
