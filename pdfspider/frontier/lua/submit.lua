@@ -25,14 +25,16 @@ local function check_request(request)
   check_links(links)
 end
 
+-- HDEL is not the first write: behind one that frees memory Redis would not refuse the script where it has none left.
 local function set_options(run)
-  local flat = {}
-  for field, value in pairs(options) do
-    flat[#flat + 1] = field
-    flat[#flat + 1] = value
+  local flat, gone = {}, {}
+  for _, field in ipairs(OPTIONS) do
+    local value = options[field]
+    if value == nil then gone[#gone + 1] = field
+    else flat[#flat + 1], flat[#flat + 2] = field, value end
   end
-  call('HDEL', P .. 'job:' .. run, unpack(OPTIONS))
   if #flat > 0 then call('HSET', P .. 'job:' .. run, unpack(flat)) end
+  if #gone > 0 then call('HDEL', P .. 'job:' .. run, unpack(gone)) end
 end
 
 -- Further submits to an open run add hosts to the scope's anchors and leave the master's note as it is. A run that may
