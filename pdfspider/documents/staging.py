@@ -33,6 +33,8 @@ T = TypeVar("T")
 STAGING = ".staging"
 BATCH_SIZE = 768 * 1024
 """Bytes that are collected before they are written; a smaller document stays in memory until it is kept."""
+PARTS = 64
+"""Chunks that are collected before they are joined: small ones take more memory than their bytes."""
 THREADS = 4
 
 
@@ -47,7 +49,7 @@ class Finished(NamedTuple):
     size: int
     head: bytes
     tail: bytes
-    content: bytearray | None = None
+    content: bytes | None = None
 
 
 class Staging:
@@ -62,7 +64,8 @@ class Staging:
         self.directory = root / STAGING / worker
         make_directory(self.directory)
         self.executor = ThreadPoolExecutor(THREADS, "staging")
-        self._names = (f"{secrets.token_hex(4)}-{number}" for number in itertools.count())
+        token = secrets.token_hex(4)
+        self._names = (f"{token}-{number}" for number in itertools.count())
 
     def new(self) -> StagedFile:
         return StagedFile(self.directory / next(self._names), self.executor)
@@ -102,31 +105,37 @@ class StagedFile:
     After a write that raised or was cancelled only ``discard`` makes sense: all else raises StagingError.
     """
 
+    _hash: hashlib._Hash
+    """Of what was written."""
+
     def __init__(self, path: Path, executor: ThreadPoolExecutor) -> None:
         self.path = path
         self.size = 0
         self._executor = executor
-        self._buffer = bytearray()
+        self._parts: list[bytes] = []
+        self._held = 0
         self._head = self._tail = b""
-        self._hash = hashlib.sha256()
         self._lock = threading.Lock()
         self._begun = self._given_up = self._discarded = False
 
     @property
     def head(self) -> bytes:
         """The first KiB of what has come so far."""
-        return self._head if self._begun else bytes(self._buffer[:HEAD_SIZE])
+        return self._head if self._begun else self._join()[:HEAD_SIZE]
 
     @property
     def tail(self) -> bytes:
         """The last 64 KiB of it."""
-        return (self._tail + bytes(self._buffer[-TAIL_SIZE:]))[-TAIL_SIZE:]
+        return (self._tail + self._join()[-TAIL_SIZE:])[-TAIL_SIZE:]
 
     async def write(self, chunk: bytes) -> None:
         """Take some more bytes. Raises StagingError, as ``finish`` does."""
         self.size += len(chunk)
-        self._buffer += chunk
-        if len(self._buffer) >= BATCH_SIZE:
+        self._held += len(chunk)
+        self._parts.append(chunk)
+        if len(self._parts) == PARTS:
+            self._join()
+        if self._held >= BATCH_SIZE:
             await self._flush()
 
     async def finish(self) -> Finished:
@@ -139,23 +148,31 @@ class StagedFile:
     def _in_memory(self) -> Finished:
         if self._given_up:
             raise StagingError(self.path, "it was given up after an earlier error")
-        content, self._buffer, self._given_up = self._buffer, bytearray(), True
-        view = memoryview(content)
-        head, tail = bytes(view[:HEAD_SIZE]), bytes(view[-TAIL_SIZE:])
-        return Finished(self.path, hashlib.sha256(content).hexdigest(), self.size, head, tail, content)
+        content, self._given_up = self._take(), True
+        sha256 = hashlib.sha256(content).hexdigest()
+        return Finished(self.path, sha256, self.size, content[:HEAD_SIZE], content[-TAIL_SIZE:], content)
+
+    def _join(self) -> bytes:
+        """What is not written yet, from now on in one piece; a single chunk is not copied."""
+        self._parts = [b"".join(self._parts)]
+        return self._parts[0]
+
+    def _take(self) -> bytes:
+        taken = self._join()
+        self._parts, self._held = [], 0
+        return taken
 
     async def discard(self) -> None:
         """Remove the file, at any time and any number of times. Raises StagingError."""
         self._given_up = True
-        self._buffer = bytearray()
+        self._parts = []
         if self._begun:
             await asyncio.shield(self._run(self._remove))
 
     async def _flush(self) -> None:
         if self._given_up:
             raise StagingError(self.path, "it was given up after an earlier error")
-        batch, self._buffer = self._buffer, bytearray()
-        first, self._begun = not self._begun, True
+        batch, first, self._begun = self._take(), not self._begun, True
         self._given_up = True
         await self._run(self._append, batch, first)
         self._given_up = False
@@ -163,9 +180,9 @@ class StagedFile:
     def _run(self, function: Callable[..., T], *args: object) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._executor, function, *args)
 
-    def _append(self, batch: bytearray, first: bool) -> None:
+    def _append(self, batch: bytes, first: bool) -> None:
         if first:
-            self._head = bytes(batch[:HEAD_SIZE])
+            self._head, self._hash = batch[:HEAD_SIZE], hashlib.sha256()
         self._tail = (self._tail + batch[-TAIL_SIZE:])[-TAIL_SIZE:]
         self._hash.update(batch)
         with self._lock, _staging_errors(self.path):
@@ -178,7 +195,7 @@ class StagedFile:
             self.path.unlink(missing_ok=True)
 
 
-def _append_to(path: Path, data: bytearray, *, first: bool) -> None:
+def _append_to(path: Path, data: bytes, *, first: bool) -> None:
     descriptor = open_new(path) if first else os.open(path, os.O_WRONLY | os.O_APPEND)
     try:
         rest = memoryview(data)

@@ -26,7 +26,7 @@ class Staged(NamedTuple):
     """A document on its way to its final name: in the file ``path``, or in memory with that as its staging name."""
 
     path: str
-    content: bytes | bytearray | None
+    content: bytes | None
     target: str
 
 
@@ -138,7 +138,7 @@ def open_new(path: str | Path, flags: int = 0) -> int:
         return os.open(path, flags, 0o666)
 
 
-def _write(path: str, content: bytes | bytearray) -> None:
+def _write(path: str, content: bytes) -> None:
     descriptor = open_new(path, os.O_DSYNC)  # a system call less than fsync, and each one passes the GIL on and back
     try:
         rest = memoryview(content)
