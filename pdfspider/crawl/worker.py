@@ -92,9 +92,10 @@ class Worker:
     @classmethod
     def of(cls, crawler: Crawler) -> Worker:
         """The worker of a crawler, made at the first call. Raises ConfigurationError."""
-        if crawler not in cls._workers:
-            cls._workers[crawler] = cls(Config.from_settings(crawler.settings))
-        return cls._workers[crawler]
+        worker = cls._workers.get(crawler)
+        if worker is None:
+            worker = cls._workers[crawler] = cls(Config.from_settings(crawler.settings))
+        return worker
 
     async def open(self) -> None:
         """Connects to everything. Raises ConfigurationError at once for whatever cannot be used."""
