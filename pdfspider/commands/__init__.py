@@ -1,5 +1,5 @@
 """The commands. Scrapy loads all of them at once, and what they load is no garbage."""
 
-from pdfspider.crawl.tuning import collect_rarely
+from pdfspider.crawl.tuning import load_undisturbed
 
-collect_rarely()
+load_undisturbed()

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from scrapy.exceptions import UsageError
 
 from pdfspider.config import Config
+from pdfspider.crawl.tuning import collect_rarely
 from pdfspider.crawl.worker import frontier_for
 from pdfspider.embedded import EmbeddedRedis
 from pdfspider.exceptions import ConfigurationError, PdfSpiderError
@@ -55,6 +56,7 @@ class Ours:
         for word in args:
             if word.startswith("--"):
                 raise UsageError(f"there is no option {word}")
+        collect_rarely()
         with _reporting(self):
             self.act(read_config(self.settings), args, opts)
 

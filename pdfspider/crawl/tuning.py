@@ -29,8 +29,18 @@ class Formatter(LogFormatter):
         return super().crawled(*args, **kwargs) if logging.root.isEnabledFor(logging.DEBUG) else None
 
 
+LOADED = 200_000
+"""Objects; more than everything that is loaded consists of."""
+
+
+def load_undisturbed() -> None:
+    """What is loaded stays: nothing is to be looked for in it."""
+    gc.set_threshold(LOADED, 50, 100)
+
+
 def collect_rarely() -> None:
-    """Requests and responses are cycles, but small ones; what is loaded at the start stays anyway."""
+    """To be called once everything is loaded. Requests and responses are cycles, but small ones."""
+    gc.freeze()
     gc.set_threshold(50_000, 50, 100)
 
 
@@ -39,4 +49,3 @@ def settle_down(settings: BaseSettings) -> None:
     # Scrapy filters in the handler: three records for each response would be made only to be thrown away.
     logging.root.setLevel(settings.get("LOG_LEVEL", "NOTSET"))
     collect_rarely()
-    gc.freeze()
