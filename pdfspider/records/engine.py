@@ -59,19 +59,21 @@ def connect(url: URL, *, patience: float, writes: bool) -> Engine:
     arguments = {name: value for name, value in limits.items() if name not in url.query}
     engine = create_engine(url, connect_args=arguments, pool_size=1, max_overflow=0)
     if engine.dialect.name == "sqlite":
-        _tune_sqlite(engine, "BEGIN IMMEDIATE" if writes else "BEGIN")
+        _tune_sqlite(engine, writes=writes)
     return engine
 
 
-def _tune_sqlite(engine: Engine, begin: str) -> None:
+def _tune_sqlite(engine: Engine, *, writes: bool) -> None:
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _: object) -> None:
         connection.isolation_level = None  # the driver must not begin transactions of its own
         connection.execute("PRAGMA synchronous=FULL")
+        if writes:  # else each INSERT of many rows writes a file by which it could be undone
+            connection.execute("PRAGMA temp_store=MEMORY")
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def prepare(engine: Engine, patience: float) -> str:

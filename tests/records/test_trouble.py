@@ -71,6 +71,7 @@ async def test_sqlite_is_durable_and_makes_its_directory(tmp_path: Path) -> None
     with database._engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA temp_store").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
     await database.close()
 
