@@ -39,7 +39,7 @@ THREADS = 4
 
 
 class Finished(NamedTuple):
-    """A document that has arrived completely; ``head`` and ``tail`` are its first KiB and its last 64 KiB.
+    """A document that has arrived completely; ``head`` and ``tail`` are its first KiB and at least its last 64 KiB.
 
     A small one is still in memory: it is in ``content``, and there is no file at ``path`` yet.
     """
@@ -150,7 +150,7 @@ class StagedFile:
             raise StagingError(self.path, "it was given up after an earlier error")
         content, self._given_up = self._take(), True
         sha256 = hashlib.sha256(content).hexdigest()
-        return Finished(self.path, sha256, self.size, content[:HEAD_SIZE], content[-TAIL_SIZE:], content)
+        return Finished(self.path, sha256, self.size, content[:HEAD_SIZE], content, content)
 
     def _join(self) -> bytes:
         """What is not written yet, from now on in one piece; a single chunk is not copied."""

@@ -12,6 +12,7 @@ TAIL_SIZE = 64 * 1024
 
 # A marker that lost its last letters is met and read (https://github.com/py-pdf/pypdf/issues/2853): all else is there.
 _MARKER = re.compile(rb"%%EOF|%%EO?[\s\0]*\Z")
+_POINTER = b"startxref"
 _BODY = re.compile(rb"\d\s+\d+\s+obj\b|\bendobj\b|\bendstream\b|\bxref\b")
 _LINEARIZED = re.compile(rb"<<([^<>]*/Linearized\b[^<>]*)>>")
 _LENGTH = re.compile(rb"/L\s+(\d{1,19})\b")
@@ -21,7 +22,7 @@ _SLACK = len(b"OF\r\n\r\n")
 
 
 def judge(head: bytes, tail: bytes, size: int) -> str | None:
-    """Why the PDF of ``size`` bytes is not whole, or None if it is.
+    """Why the PDF of ``size`` bytes is not whole, or None if it is. ``tail`` may be all of it: it is not copied.
 
     A linearized file says how long it was made. A longer one is whole: it was updated, or something was put
     before or behind it.
@@ -38,8 +39,11 @@ def is_whole(tail: bytes) -> bool:
     """Whether ``tail`` (the last ``TAIL_SIZE`` bytes, or all) holds the end of a PDF: a last ``startxref``, then
     ``%%EOF``, and no more objects, which would belong to an update that was cut off. Other junk may follow.
     """
-    _, found, end = tail[-TAIL_SIZE:].rpartition(b"startxref")
-    return bool(found and _MARKER.search(end) and not _BODY.search(end))
+    pointer = tail.rfind(_POINTER, max(len(tail) - TAIL_SIZE, 0))
+    if pointer < 0:
+        return False
+    end = tail[pointer + len(_POINTER) :]
+    return bool(_MARKER.search(end) and not _BODY.search(end))
 
 
 def linearized_length(head: bytes) -> int | None:

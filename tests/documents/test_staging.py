@@ -59,7 +59,7 @@ def content_of(done: Finished) -> bytes:
 
 
 def plain(done: Finished) -> Finished:
-    return done._replace(content=None)
+    return done._replace(tail=done.tail[-TAIL_SIZE:], content=None)
 
 
 def descriptors() -> int:
