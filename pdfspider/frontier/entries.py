@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from hashlib import blake2b
 from os.path import commonprefix  # by characters, which is what is wanted here
 from typing import Any
@@ -21,6 +22,7 @@ HostCookies = tuple[str, tuple[tuple[str, str], ...]]
 """A host, and the names and values of its cookies."""
 
 
+@lru_cache(maxsize=4_096)
 def host_id(host: str) -> str:
     """The id under which the frontier keeps a host: 16 hex digits."""
     return blake2b(host.encode(), digest_size=8).hexdigest()

@@ -233,7 +233,8 @@ class Frontier(View):
             part = Ending(ending.lease, "", dead=False, links=links[:LINKS_PER_CALL])
             self._settle(await self._commit(part), part)
             links = links[LINKS_PER_CALL:]
-        ending = Ending(ending.lease, ending.code, ending.dead, ending.size, links)
+        if links is not ending.links:
+            ending = Ending(ending.lease, ending.code, ending.dead, ending.size, links)
         self._settle(await self._commit(ending), ending)
 
     async def release(self, lease: Lease, *, delay: float = 0.0, counted: bool = False) -> None:
