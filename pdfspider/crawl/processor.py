@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
@@ -32,6 +33,8 @@ class Processor(ItemPipelineManager):
         assert crawler is not None
         self._worker = Worker.of(crawler)
         self._stats = crawler.stats
+        methods = self.methods["process_item"]
+        self._only_coroutines = all(map(iscoroutinefunction, methods)) and not self._mw_methods_requiring_spider
 
     async def process_item_async(self, item: Any) -> Any:
         if isinstance(item, Released):
@@ -59,7 +62,7 @@ class Processor(ItemPipelineManager):
     async def _keep(self, capture: Capture) -> None:
         try:
             await self._worker.budgets.admit(capture)
-            await super().process_item_async(capture)
+            await self._pass_on(capture)
         except DropItem as error:
             await self._drop(capture, error)
         except GiveBack:
@@ -71,6 +74,14 @@ class Processor(ItemPipelineManager):
             await self._fail(capture, error)
         else:
             await self._commit(capture)
+
+    async def _pass_on(self, item: Any) -> None:
+        """Through the pipelines: Scrapy looks closely at each one's answer, for those of an older kind."""
+        if self._only_coroutines:
+            for method in self.methods["process_item"]:
+                item = await method(item)  # type: ignore[misc]
+        else:
+            await super().process_item_async(item)
 
     async def _fail(self, capture: Capture, error: Exception) -> None:
         logger.error("Cannot keep %s: %s", capture.url, error, exc_info=error)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import blake2b
 from os.path import commonprefix  # by characters, which is what is wanted here
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 
@@ -28,8 +27,7 @@ def host_id(host: str) -> str:
     return blake2b(host.encode(), digest_size=8).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """A URL of a job, on its way to one visit.
 
     ``url`` is normalised; ``fingerprint`` is the 8 bytes that its canonical form is known by; ``host`` is the name
@@ -49,7 +47,7 @@ class Entry:
     leaf: bool = False
     technique: str | None = None
     found_on: str | None = None
-    hops: tuple[Hop, ...] = field(default=())
+    hops: tuple[Hop, ...] = ()
     cookies: tuple[HostCookies, ...] = ()
     """Those that were set on the way, where redirects led here from another origin."""
     sought: str = ""
@@ -107,4 +105,4 @@ class Entry:
 
     def child(self, **changes: Any) -> Entry:
         """A copy with some fields changed."""
-        return replace(self, **changes)
+        return self._replace(**changes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pdfspider.frontier.entries import Entry
 from pdfspider.frontier.gates import Shown
@@ -104,15 +104,14 @@ class Grant:
     leases: list[Lease]
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """How a lease ends: everything that one commit tells the frontier."""
 
     lease: Lease
     code: str
     dead: bool
     size: int = 0
-    links: list[Entry] = field(default_factory=list)
+    links: Sequence[Entry] = ()
 
     def pack(self) -> tuple[Any, ...]:
         """As commit.lua takes it."""

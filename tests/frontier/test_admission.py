@@ -9,7 +9,6 @@ import pytest
 from redis.exceptions import ResponseError
 
 from pdfspider.exceptions import InvalidInput
-from pdfspider.frontier.entries import Entry
 from pdfspider.frontier.jobs import JobOptions
 from pdfspider.items import Hop, Outcome
 from tests.frontier.audit import audit
@@ -61,7 +60,7 @@ async def test_an_entry_comes_back_as_it_went_in(rig: Rig) -> None:
     )
     await rig.submit("j", sent)
     (lease,) = await rig.worker().lease()
-    assert lease.entry == Entry(**{**{f: getattr(sent, f) for f in Entry.__slots__}, "host": ""})
+    assert lease.entry == sent.child(host="")
 
 
 async def test_jobs_do_not_see_each_others_urls(rig: Rig) -> None:
