@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from email.errors import HeaderParseError
 from email.header import decode_header
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
@@ -79,7 +80,7 @@ def _plain(value: str) -> str:
                 part if isinstance(part, str) else _decode(part, charset or "")
                 for part, charset in decode_header(value)
             )
-        except ValueError:
+        except (ValueError, HeaderParseError):
             return value
     return value if value.isascii() else _decode(_bytes(value), "")
 

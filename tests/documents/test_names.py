@@ -29,6 +29,7 @@ NAMES = {
     "attachment; filename*=UTF-8''a%00b%0D%0Ac%E2%80%AEfdp.pdf": "abcfdp.pdf",
     "attachment; filename==?UTF-8?B?w6kucGRm?=": "é.pdf",
     'attachment; filename="=?iso-8859-1?Q?=E9.pdf?="': "é.pdf",
+    "attachment; filename==?0?B?0?=": "=?0?B?0?=",
     "attachment; filename=é.pdf": "é.pdf",
     b"attachment; filename=\xe9.pdf".decode("utf-8", "surrogateescape"): "é.pdf",
     b'attachment; filename="\xc3\xa9.pdf"'.decode("utf-8", "surrogateescape"): "é.pdf",
