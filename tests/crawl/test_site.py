@@ -79,7 +79,7 @@ def test_the_embedded_redis_ends_with_the_last_worker(tmp_path: Path) -> None:
 
 
 def test_workers_that_come_later_share_the_work(fleet: Fleet) -> None:
-    with serve(Site(hosts=4, pages=120, documents=240), latency=60) as server:
+    with serve(Site(hosts=4, pages=120, documents=240), latency=150) as server:
         for _ in range(4):
             fleet.start(server.url, arguments=ANYWHERE, CONCURRENT_REQUESTS=4)
             time.sleep(0.3)
