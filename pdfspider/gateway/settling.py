@@ -4,60 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from contextlib import suppress
-from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
 
 from pdfspider.exceptions import InvalidInput
-from pdfspider.frontier.connection import may_pass
-from pdfspider.frontier.frontier import LINKS_PER_CALL
 from pdfspider.frontier.owed import unanswered
 from pdfspider.gateway.messages import understand
+from pdfspider.gateway.submitting import MOST_TOGETHER, Submitting, Understood, until_redis_can
 from pdfspider.gateway.transport import Receipt, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Coroutine, Sequence
     from typing import Any
 
     from pdfspider.frontier.frontier import Submitted
     from pdfspider.frontier.jobs import Submission
     from pdfspider.gateway.desk import Desk
+    from pdfspider.gateway.submitting import Answers
     from pdfspider.gateway.transport import Delivery
 
 logger = logging.getLogger(__name__)
 
 WAIT = 0.5
-WINDOW = 0.01
-MOST_TOGETHER = 100
-"""Messages in one call: some 5 ms, for which Redis does nothing else."""
-CALLS = 2
-"""At a time: Redis has the next one when it has done one."""
-
-
-class Understood(NamedTuple):
-    delivery: Delivery
-    submission: Submission
 
 
 class Settling:
-    """Takes messages to the frontier in groups: what came while one was on its way is the next. As many as are out are
-    bounded, here and, with ``GATEWAY_OPEN_JOBS``, in the frontier.
-    """
+    """Bounds how many messages are out, here and, with ``GATEWAY_OPEN_JOBS``, in the frontier."""
 
     def __init__(self, transport: str, desk: Desk) -> None:
         self._transport, self._desk = transport, desk
         self._config, self._frontier = desk.config, desk.frontier
         self._slots = asyncio.Semaphore(desk.config.gateway.unacknowledged)
         self._room = 0
-        self._waiting: deque[Understood] = deque()
+        self._submitting = Submitting(desk.frontier, self._start, self._acknowledge)
         self._undecided = 0
         """Messages of which it is not known yet what is due."""
-        self._calls = 0
-        self._under_way: set[str] = set()
-        """Jobs of the messages that are on their way."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -94,8 +77,7 @@ class Settling:
             return
         while self._room <= 0:
             with suppress(RedisError):
-                out = await unanswered(self._frontier.redis) + len(self._waiting) + len(self._under_way)
-                out += self._undecided
+                out = await unanswered(self._frontier.redis) + len(self._submitting) + self._undecided
                 self._room = min(limit - out, MOST_TOGETHER)
             if self._room <= 0:
                 await asyncio.sleep(WAIT)
@@ -117,24 +99,18 @@ class Settling:
             self._undecided += 1
             self._start(self._leave_out(delivery, submission))
         else:
-            self._queue(delivery, submission)
+            self._submitting.add(Understood(delivery, submission))
 
     async def _leave_out(self, delivery: Delivery, submission: Submission) -> None:
         """What is not due."""
         try:
-            due = await self._persist(lambda: self._desk.due(submission))
+            due = await until_redis_can(lambda: self._desk.due(submission))
         except Exception as error:
             self._give_up(delivery, error)
         else:
-            self._queue(delivery, due)
+            self._submitting.add(Understood(delivery, due))
         finally:
             self._undecided -= 1
-
-    def _queue(self, delivery: Delivery, submission: Submission) -> None:
-        self._waiting.append(Understood(delivery, submission))
-        if not self._calls or (self._calls < CALLS and len(self._waiting) >= MOST_TOGETHER):
-            self._calls += 1
-            self._start(self._submit())
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -161,61 +137,10 @@ class Settling:
         for _ in range(count):
             self._slots.release()
 
-    # Into the frontier
-
-    async def _submit(self) -> None:
-        try:
-            while group := self._group():
-                jobs = {one.submission.job for one in group}
-                self._under_way |= jobs
-                try:
-                    answers = await self._persist(lambda group=group: self._send(group))  # type: ignore[misc]
-                except Exception:
-                    self._start(self._submit_alone(group))
-                else:
-                    self._acknowledge(group, answers)
-                finally:
-                    self._under_way -= jobs
-                if len(group) > 1 and len(self._waiting) < MOST_TOGETHER:
-                    await asyncio.sleep(WINDOW)  # more will come, and cost less together
-        finally:
-            self._calls -= 1
-
-    def _group(self) -> list[Understood]:
-        """Takes those in front that one call can take. Messages of one job stay in their order."""
-        group: list[Understood] = []
-        links = 0
-        for one in islice(self._waiting, MOST_TOGETHER):
-            links += len(one.submission.entries)
-            if (group and links > LINKS_PER_CALL) or one.submission.job in self._under_way:
-                break
-            group.append(one)
-        for _ in group:
-            self._waiting.popleft()
-        return group
-
-    async def _send(self, group: Sequence[Understood]) -> Sequence[Submitted | RedisError]:
-        """Raises what will pass, as when Redis is out of memory: then all are sent again."""
-        answers = await self._frontier.submit_all([one.submission for one in group])
-        for answer in answers:
-            if isinstance(answer, RedisError) and may_pass(answer):
-                raise answer
-        return answers
-
-    async def _submit_alone(self, group: Sequence[Understood]) -> None:
-        """One by one: not all of them can be sent."""
-        for one in group:
-            try:
-                answers = await self._persist(lambda one=one: self._send([one]))  # type: ignore[misc]
-            except Exception as error:
-                self._give_up(one.delivery, error)
-            else:
-                self._acknowledge([one], answers)
-
-    def _acknowledge(self, group: Sequence[Understood], answers: Sequence[Submitted | RedisError]) -> None:
+    def _acknowledge(self, handed: Sequence[Understood], answers: Answers) -> None:
         settled = []
-        for one, answer in zip(group, answers, strict=True):
-            if isinstance(answer, RedisError):
+        for one, answer in zip(handed, answers, strict=True):
+            if isinstance(answer, Exception):
                 self._give_up(one.delivery, answer)
             else:
                 one.delivery.body = b""  # what waits for the disk is kept small
@@ -224,19 +149,8 @@ class Settling:
             self._start(self._settle(self._say(settled), len(settled)))
 
     async def _say(self, settled: Sequence[tuple[Delivery, Receipt]]) -> None:
-        await self._persist(self._desk.durable)
+        await until_redis_can(self._desk.durable)
         await type(settled[0][0]).ack_all(settled)
-
-    async def _persist(self, call: Callable[[], Awaitable[Any]]) -> Any:
-        """Does it until Redis can."""
-        while True:
-            try:
-                return await call()
-            except RedisError as error:
-                if not may_pass(error):
-                    raise
-                logger.warning("Redis cannot be used: %s", error)
-                await asyncio.sleep(WAIT)
 
 
 def _receipt(submission: Submission, submitted: Submitted) -> Receipt:
