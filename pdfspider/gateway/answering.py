@@ -36,14 +36,26 @@ class Answering:
         self._transport, self._results, self._telling = transport, results, telling
         self._cut = Outage(f"Results are cut where they are too large for {transport.name}", "")
         self._publish = Publishing("Results", transport.name)
+        self._under_way: dict[bytes, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            found = await take(lambda: self._owed.next(AT_ONCE, WAIT))
-            async with asyncio.TaskGroup() as answers:
-                for ended in found:
-                    answers.create_task(self._publish(partial(self._try, ended), ended.job))
+        """Until cancelled. Results that cannot be published keep no others waiting, unless there are ``AT_ONCE``."""
+        async with asyncio.TaskGroup() as answers:
+            while True:
+                if len(self._under_way) == AT_ONCE:
+                    await asyncio.wait(self._under_way.values(), return_when=asyncio.FIRST_COMPLETED)
+                for ended in await take(self._next):
+                    if ended.id not in self._under_way:  # or it is this gateway's own, begun long ago
+                        self._under_way[ended.id] = answers.create_task(self._answer_all(ended))
+
+    async def _next(self) -> list[Ended]:
+        return await self._owed.next(max(AT_ONCE - len(self._under_way), 1), WAIT)
+
+    async def _answer_all(self, ended: Ended) -> None:
+        try:
+            await self._publish(partial(self._try, ended), ended.job)
+        finally:
+            del self._under_way[ended.id]
 
     async def _try(self, ended: Ended) -> None:
         if self._telling:

@@ -38,20 +38,35 @@ class Publishing:
 
     def __init__(self, what: str, name: str) -> None:
         self._what, self._name = what, name
+        self._failing = 0
         self._trouble = Outage(f"{what} cannot be published by {name}: they wait", f"{name} takes {what.lower()} again")
 
     async def __call__(self, attempt: Callable[[], Awaitable[None]], job: str) -> None:
+        if await self._is_done(attempt, job):
+            return
+        self._failing += 1
+        try:
+            await self._go_on(attempt, job)
+        finally:
+            self._failing -= 1
+        if not self._failing:
+            self._trouble.end()
+
+    async def _go_on(self, attempt: Callable[[], Awaitable[None]], job: str) -> None:
         pause = FIRST_PAUSE
         while True:
-            try:
-                await attempt()
-            except (TransportError, RecordsError, RedisError) as error:
-                self._trouble.begin(error)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
-            except Exception:  # it is owed still, and keeps nothing else waiting
-                logger.exception("%s of job %s cannot be published by %s", self._what, job, self._name)
+            await asyncio.sleep(pause)
+            if await self._is_done(attempt, job):
                 return
-            else:
-                self._trouble.end()
-                return
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _is_done(self, attempt: Callable[[], Awaitable[None]], job: str) -> bool:
+        """Whether there is no use in another attempt."""
+        try:
+            await attempt()
+        except (TransportError, RecordsError, RedisError) as error:
+            self._trouble.begin(error)
+            return False
+        except Exception:  # it is owed still, and keeps nothing else waiting
+            logger.exception("%s of job %s cannot be published by %s", self._what, job, self._name)
+        return True

@@ -143,15 +143,24 @@ def test_the_same_request_is_the_same_job(gateway: Start, site: Server) -> None:
     client.gateway.stop()
 
 
-def test_a_webhook_gets_as_much_as_it_takes(gateway: Start, site: Server) -> None:
+def test_a_webhook_gets_as_much_as_it_takes_and_what_it_does_not_take_keeps_nothing_else_waiting(
+    gateway: Start, site: Server
+) -> None:
     posted: list[dict[str, Any]] = []
+    refused: list[bytes] = []
 
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(413 if len(body) > 2000 else 204)
+            if b'"refused"' in body:
+                self.send_response(500)
+                refused.append(body)
+            elif len(body) > 2000:
+                self.send_response(413)
+            else:
+                self.send_response(204)
+                posted.append(json.loads(body))
             self.end_headers()
-            posted.extend([json.loads(body)] if len(body) <= 2000 else [])
 
         def log_message(self, *_: Any) -> None: ...
 
@@ -159,6 +168,8 @@ def test_a_webhook_gets_as_much_as_it_takes(gateway: Start, site: Server) -> Non
         thread.submit(receiver.serve_forever, 0.05)
         webhook = f"http://127.0.0.1:{receiver.server_port}"
         client = Client(gateway, GATEWAY_WEBHOOK=webhook, GATEWAY_RESULT_MAX_SIZE=3000)
+        client.ask("/jobs", {"url": site.site.document_url(0), "job": "refused"})
+        until(lambda: refused)
         job = client.ask("/jobs", {"url": site.url, "depth": 3, "scope": "any"})[1]["job"]
         (result,) = until(lambda: posted)
         receiver.shutdown()
