@@ -19,6 +19,8 @@ from pdfspider.frontier.sentinel import connect_by_sentinel, is_sentinel
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+CONNECTIONS = 2000
+"""More than a gateway of all transports has calls under way; redis-py refuses what is above 100."""
 AWAY = (RedisConnectionError, RedisTimeoutError)
 PASSING = (*AWAY, OutOfMemoryError, ReadOnlyError)
 CODES = re.compile(r"\b(OOM|MISCONF|READONLY|LOADING|BUSY|NOREPLICAS|MASTERDOWN)\b")
@@ -32,6 +34,7 @@ def connect(url: str, *, on_failure: Callable[[], None] | None = None, **params:
     """
     retry = Retry(_Backoff(on_failure), 10)
     options: dict[str, Any] = {"socket_timeout": 15, "socket_connect_timeout": 5, "retry": retry, "protocol": 2}
+    options["max_connections"] = CONNECTIONS
     options |= params
     if is_sentinel(url):
         return connect_by_sentinel(url, **options)

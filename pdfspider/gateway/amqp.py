@@ -172,6 +172,10 @@ class AmqpTransport(Transport):
             if f"message size {len(body)} " in str(error):
                 raise TooLargeError(str(error)) from error
             raise
+        except Exception as error:
+            if type(error) is Exception:  # so aiormq calls it where the connection is lost in the midst of a message
+                raise ConnectionError("the connection was lost") from error
+            raise
 
     async def _outgoing(self) -> AbstractChannel:
         """The channel for what is published; a new one where the broker has closed it."""
