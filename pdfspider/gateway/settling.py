@@ -149,8 +149,13 @@ class Settling:
             self._start(self._settle(self._say(settled), len(settled)))
 
     async def _say(self, settled: Sequence[tuple[Delivery, Receipt]]) -> None:
-        await until_redis_can(self._desk.durable)
-        await type(settled[0][0]).ack_all(settled)
+        try:
+            await until_redis_can(self._desk.durable)
+        except OSError as error:
+            logger.error("Messages by %s are not on the disk and will come again: %s", self._transport, error)
+            await asyncio.gather(*(delivery.again() for delivery, _ in settled))
+        else:
+            await type(settled[0][0]).ack_all(settled)
 
 
 def _receipt(submission: Submission, submitted: Submitted) -> Receipt:

@@ -6,11 +6,13 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from scrapy.settings import Settings
 
 from pdfspider import settings as defaults
 from pdfspider.config import Config
 from pdfspider.frontier.connection import connect
+from pdfspider.frontier.durability import Durability
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.gateway.desk import Desk
 from pdfspider.gateway.results import ResultMaker
@@ -18,7 +20,7 @@ from pdfspider.gateway.transport import Delivery, Receipt
 from pdfspider.records import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from pdfspider.frontier.jobs import Submission
@@ -28,12 +30,16 @@ PARTS, OWN = 350, 150
 
 class Noted(Delivery):
     receipt: Receipt | None = None
+    comes_again = False
 
     async def ack(self, receipt: Receipt) -> None:
         self.receipt = receipt
 
     async def reject(self, reason: str) -> None:
         raise AssertionError(reason)
+
+    async def again(self) -> None:
+        self.comes_again = True
 
 
 class Watched(Frontier):
@@ -57,14 +63,20 @@ class Watched(Frontier):
             self.under_way.remove(jobs)
 
 
-async def test_calls_overlap_and_the_messages_of_a_job_keep_their_order(redis_url: str, tmp_path: Path) -> None:
+@pytest.fixture
+async def desk(redis_url: str, tmp_path: Path) -> AsyncIterator[Desk]:
     known = Settings()
     known.setmodule(defaults)
     known.update({"DATA_DIR": tmp_path, "REDIS_URL": redis_url})
     config, redis = Config.from_settings(known), connect(redis_url)
-    frontier, results = Watched(redis), ResultMaker(config)
-    records = await Database.open(config.database_url)
-    desk = Desk(config, frontier, results, records)
+    results, records = ResultMaker(config), await Database.open(config.database_url)
+    yield Desk(config, Watched(redis), results, records)
+    results.close()
+    await records.close()
+    await redis.aclose()
+
+
+async def test_calls_overlap_and_the_messages_of_a_job_keep_their_order(desk: Desk) -> None:
     urls = [f"http://example.org/{number}" for number in range(PARTS + OWN)]
     messages = [{"url": url, "job": "large", "seal": url == urls[PARTS - 1]} for url in urls[:PARTS]]
     own = [{"url": url, "task_id": url} for url in urls[PARTS:]]
@@ -74,12 +86,23 @@ async def test_calls_overlap_and_the_messages_of_a_job_keep_their_order(redis_ur
         for delivery in deliveries:
             await desk.accept("test", delivery)
         await desk.close(60)
+    frontier = desk.frontier
+    assert isinstance(frontier, Watched)
     assert frontier.most == 2
     assert frontier.parts == urls[:PARTS]
     receipts = [delivery.receipt for delivery in deliveries if delivery.receipt]
     assert len(receipts) == len(deliveries)
     assert len({receipt.run for receipt in receipts}) == OWN + 1
     assert all(receipt.added == 1 for receipt in receipts)
-    results.close()
-    await records.close()
-    await redis.aclose()
+
+
+async def test_what_does_not_get_to_the_disk_comes_again(desk: Desk) -> None:
+    def fail() -> None:
+        raise OSError("the disk is broken")
+
+    desk.durable = Durability(desk.frontier.redis, fail)
+    delivery = Noted(body=b"http://example.org/")
+    await desk.accept("test", delivery)
+    await desk.close(60)
+    assert delivery.comes_again
+    assert delivery.receipt is None
