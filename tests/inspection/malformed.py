@@ -1,4 +1,4 @@
-"""Malformed PDFs: real ones that were damaged, and small ones made to be a trap."""
+"""Malformed PDFs: whole ones that were damaged, and small ones made to be a trap."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import zlib
 from typing import TYPE_CHECKING
 
-from tests.documents.corpus import CORPUS
+from tests.documents.corpus import NAMES, document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,19 +31,19 @@ def malformed(directory: Path) -> dict[str, Path]:
 
 def _damaged() -> Iterator[tuple[str, bytes]]:
     chance = random.Random(SEED)
-    for path in CORPUS:
-        whole = path.read_bytes()
+    for name in NAMES:
+        whole = document(name)
         if len(whole) > SMALL:
-            yield f"{path.stem}-cut-in-half", whole[: len(whole) // 2]
+            yield f"{name}-cut-in-half", whole[: len(whole) // 2]
             continue
         for part in (0.1, 0.5, 0.9, 0.99):
-            yield f"{path.stem}-cut-at-{part}", whole[: int(len(whole) * part)]
-        yield f"{path.stem}-junk", bytes(chance.randbytes(700)) + whole
-        yield f"{path.stem}-xref", re.sub(rb"\d{10} \d{5} n", b"9999999999 00000 n", whole)
-        yield f"{path.stem}-startxref", re.sub(rb"startxref\s+\d+", b"startxref\n7", whole)
-        yield f"{path.stem}-lengths", re.sub(rb"/Length \d+", b"/Length 2147483647", whole)
+            yield f"{name}-cut-at-{part}", whole[: int(len(whole) * part)]
+        yield f"{name}-junk", bytes(chance.randbytes(700)) + whole
+        yield f"{name}-xref", re.sub(rb"\d{10} \d{5} n", b"9999999999 00000 n", whole)
+        yield f"{name}-startxref", re.sub(rb"startxref\s+\d+", b"startxref\n7", whole)
+        yield f"{name}-lengths", re.sub(rb"/Length \d+", b"/Length 2147483647", whole)
         for number in range(2):
-            yield f"{path.stem}-flipped-{number}", _flipped(whole, chance)
+            yield f"{name}-flipped-{number}", _flipped(whole, chance)
 
 
 def _flipped(whole: bytes, chance: random.Random) -> bytes:

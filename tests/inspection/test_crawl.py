@@ -28,7 +28,7 @@ from pdfspider.documents.store import document_path
 from pdfspider.records import Database
 from pdfspider.spiders.pdfs import PdfSpider
 from tests.crawl.hostile import hostile, page, reply
-from tests.documents.corpus import CORPUS
+from tests.documents.corpus import LONG, MADE, TITLE, document
 from tests.inspection.malformed import traps
 from tests.records.conftest import capture
 from tests.support import ROOT, Fleet, Worker, query, until
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
     from tests.crawl.hostile import Answer
 
-REAL = {f"/{path.stem}.pdf": path.read_bytes() for path in CORPUS}
-SMALL = {name: content for name, content in REAL.items() if len(content) < 20_000}
+DOCUMENTS = {f"/{name}.pdf": document(name) for name in MADE}
+SMALL = {name: content for name, content in DOCUMENTS.items() if len(content) < 20_000 and name != "/damaged.pdf"}
 TRAPS = dict(traps())
 HANG = TRAPS["own-form"]
 
@@ -72,7 +72,7 @@ def helper_of(worker: Worker) -> psutil.Process | None:
 
 def test_a_crawl_looks_inside_what_it_stores(fleet: Fleet) -> None:
     """Each document once, whatever it does; two jobs and two URLs share it."""
-    documents = {**REAL, "/copy.pdf": REAL["/habibi.pdf"], "/bomb.pdf": TRAPS["nested-bomb"]}
+    documents = {**DOCUMENTS, "/copy.pdf": DOCUMENTS["/text.pdf"], "/bomb.pdf": TRAPS["nested-bomb"]}
     options = {"PDF_INSPECT": True, "PDF_INSPECT_TEXT": True, "PDF_INSPECT_THUMBNAIL": True}
     with hostile(site(documents)) as server:
         worker = fleet.crawl(server.url(), **options)
@@ -92,8 +92,8 @@ def test_a_crawl_looks_inside_what_it_stores(fleet: Fleet) -> None:
         assert row["thumbnail"] is None or (fleet.data / "thumbnails" / row["thumbnail"]).read_bytes()[1:4] == b"PNG"
     scrapy(fleet, "export", str(fleet.directory / "all.jsonl"))
     rows = [json.loads(line) for line in (fleet.directory / "all.jsonl").read_text().splitlines()]
-    (one,) = [row for row in rows if row["url"].endswith("/GeoTopo-komprimiert.pdf") and row["job"] != "again"]
-    assert (one["inspection_status"], one["pages"], one["title"]) == ("ok", 117, "Geometrie und Topologie")
+    (one,) = [row for row in rows if row["url"].endswith("/long.pdf") and row["job"] != "again"]
+    assert (one["inspection_status"], one["pages"], one["title"]) == ("ok", LONG, TITLE)
     assert (one["encrypted"], one["status"], one["outcome"], one["content"]) == (False, 200, "document", "text")
 
 
@@ -118,7 +118,7 @@ def test_what_a_worker_does_not_come_to_is_done_later(fleet: Fleet, signum: sign
 
 
 def test_the_command_inspects_again_and_by_job(fleet: Fleet) -> None:
-    asyncio.run(fill(fleet.data, {"one": ["/habibi.pdf"], "two": ["/habibi.pdf", "/libreoffice-writer-password.pdf"]}))
+    asyncio.run(fill(fleet.data, {"one": ["/text.pdf"], "two": ["/text.pdf", "/needs-password.pdf"]}))
     assert scrapy(fleet, "inspect", "--job", "one") == "1 document inspected: 1 ok"
     again = scrapy(fleet, "inspect", "--again", PDF_INSPECT_TEXT=True, PDF_INSPECT_PROCESSES=2)
     assert again == "2 documents inspected: 1 ok, 1 encrypted"
@@ -144,7 +144,7 @@ async def test_a_worker_remembers_so_many_documents(tmp_path: Path, monkeypatch:
 async def test_a_database_that_is_away_is_waited_for_with_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await fill(tmp_path, {"one": ["/habibi.pdf"]})
+    await fill(tmp_path, {"one": ["/text.pdf"]})
     monkeypatch.setattr(inspecting, "PAUSE", 0.01)
     settings = Settings({"DATA_DIR": str(tmp_path)})
     settings.setmodule("pdfspider.settings", priority="default")
@@ -162,7 +162,7 @@ async def test_a_database_that_is_away_is_waited_for_with_one_line(
     with closing(sqlite3.connect(tmp_path / "pdfs.db", isolation_level=None)) as other:
         other.execute("ALTER TABLE inspections RENAME TO away")
         behind.start()
-        behind.add(hashlib.sha256(REAL["/habibi.pdf"]).hexdigest())
+        behind.add(hashlib.sha256(DOCUMENTS["/text.pdf"]).hexdigest())
         while len(looked) < 5:
             await asyncio.sleep(0.01)
         other.execute("ALTER TABLE away RENAME TO inspections")
@@ -181,10 +181,10 @@ async def fill(data: Path, jobs: dict[str, list[str]]) -> None:
     records = await Database.open(f"sqlite:///{data}/pdfs.db")
     for job, names in jobs.items():
         for number, name in enumerate(names):
-            sha256 = hashlib.sha256(REAL[name]).hexdigest()
+            sha256 = hashlib.sha256(DOCUMENTS[name]).hexdigest()
             target = data / "files" / document_path(sha256)
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(REAL[name])
+            target.write_bytes(DOCUMENTS[name])
             await records.write(capture(number, sha256, job=job))
     await records.close()
 

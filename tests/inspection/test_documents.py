@@ -15,7 +15,7 @@ from pdfspider.documents.inspection.inspector import Inspector
 from pdfspider.documents.inspection.limits import Limits
 from pdfspider.documents.inspection.pool import Pool
 from pdfspider.documents.inspection.report import Content, Report, Status
-from tests.documents.corpus import CORPUS
+from tests.documents.corpus import AUTHOR, LONG, MADE, NAMES, TITLE, document
 from tests.inspection.malformed import malformed, one_page, pdf, stream
 
 if TYPE_CHECKING:
@@ -27,41 +27,51 @@ SLACK = 5.0
 
 
 @pytest.fixture(scope="module")
-def reports() -> dict[str, Report]:
-    """What is in the corpus."""
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Report]:
+    """Return what the inspector says of each document."""
+    directory = tmp_path_factory.mktemp("documents")
     inspector = Inspector(Limits(text=True, links=True, thumbnail=True))
-    found = {path.stem: inspector.inspect(str(path)) for path in CORPUS}
+    found = {}
+    for name in NAMES:
+        path = directory / f"{name}.pdf"
+        path.write_bytes(document(name))
+        found[name] = inspector.inspect(str(path))
     inspector.close()
     return found
 
 
-def test_every_real_document_has_its_status(reports: dict[str, Report]) -> None:
-    assert len(reports) == 31
-    others = {name: report.status for name, report in reports.items() if report.status is not Status.OK}
-    assert others == {"libreoffice-writer-password": Status.ENCRYPTED, "unreadablemetadata": Status.DAMAGED}
+def test_every_document_has_its_status(reports: dict[str, Report]) -> None:
+    others = {name: reports[name].status for name in MADE if reports[name].status is not Status.OK}
+    assert others == {"needs-password": Status.ENCRYPTED, "damaged": Status.DAMAGED}
+    assert {report.status for report in reports.values()} == {Status.OK, Status.ENCRYPTED, Status.DAMAGED}
     for report in reports.values():
         assert report.status is not Status.OK or (report.pages and report.content and report.pdf_version)
         assert report.linearized is not None
 
 
 def test_what_documents_say_of_themselves(reports: dict[str, Report]) -> None:
-    topology = reports["GeoTopo-komprimiert"]
-    assert (topology.pages, topology.title, topology.author) == (117, "Geometrie und Topologie", "Martin Thoma")
+    topology = reports["long"]
+    assert (topology.pages, topology.title, topology.author) == (LONG, TITLE, AUTHOR)
     assert (topology.created, topology.modified) == ("2016-12-31T18:43:23+01:00", "2023-06-23T06:39:33+00:00")
     assert (topology.pdf_version, topology.encrypted, topology.linearized) == ("1.5", False, True)
-    writer = reports["002-trivial-libre-office-writer"]
-    assert (writer.language, writer.creator, writer.tagged) == ("en-US", "Writer", False)
-    assert writer.text
-    assert "Lorem ipsum" in writer.text
-    assert reports["libre-office-link"].links == ["https://martin-thoma.com/"]
-    locked = reports["libreoffice-writer-password"]
+    assert (reports["tagged"].language, reports["tagged"].tagged) == ("en-US", True)
+    assert reports["arabic-title"].title == "حبيبي"
+    assert reports["new-version"].pdf_version == "2.0"
+    text = reports["text"]
+    assert text.creator == "anonymous"
+    assert text.text
+    assert "Lorem ipsum" in text.text
+    assert reports["link"].links == ["https://example.org/more.pdf"]
+    assert (reports["readable-by-all"].encrypted, reports["readable-by-all"].pages) == (True, 1)
+    locked = reports["needs-password"]
     assert (locked.encrypted, locked.pages, locked.reason) == (True, None, "needs a password")
 
 
 def test_scans_are_told_from_text(reports: dict[str, Report]) -> None:
-    scanned = {name for name, report in reports.items() if report.content is Content.SCANNED}
-    assert {"cmyk-image", "grayscale-image", "imagemagick-images", "imagemagick-lzw"} <= scanned
-    assert reports["pdflatex-image"].content is reports["multicolumn"].content is Content.TEXT
+    scanned = {name for name in MADE if reports[name].content is Content.SCANNED}
+    assert scanned == {name for name in MADE if name.startswith("scan-")}
+    assert reports["inline-image"].content is reports["several-pages"].content is Content.TEXT
+    assert reports["blank"].content is Content.NONE
 
 
 def test_thumbnails_are_small_pngs(reports: dict[str, Report]) -> None:
