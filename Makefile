@@ -22,7 +22,7 @@ PYTEST = $(VENV)/bin/pytest -p no:cacheprovider
 # Messages for each way in `make conformance`.
 MANY ?= 1000
 
-.PHONY: help crawl test conformance kafka faults bench throughput recall lock clean debian
+.PHONY: help crawl test conformance kafka faults bench throughput recall revision lock clean debian
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -56,6 +56,9 @@ throughput: $(VENV)/.requirements-test.txt debian ## measure the gateway beside 
 
 recall: $(VENV)/.requirements.txt ## measure what is found beside wget and the stock Scrapy stack
 	@$(VENV)/bin/python -m bench.recall $(value ARGS)
+
+revision: $(VENV)/.requirements.txt ## write a migration for what changed in records/schema.py: make revision NAME="add captures.language"
+	@$(VENV)/bin/python -m pdfspider.records.migrations "$$NAME"
 
 lock: | $(VENV)/bin/pip ## resolve the versions in the requirements files anew, from pyproject.toml
 	@$(PIP) install uv

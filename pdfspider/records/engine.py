@@ -12,7 +12,8 @@ from sqlalchemy import URL, create_engine, event, insert, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
 from pdfspider.exceptions import ConfigurationError
-from pdfspider.records.schema import meta, metadata
+from pdfspider.records.migration import ensure_tables, is_empty, revision_of
+from pdfspider.records.schema import REVISION, meta
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -76,30 +77,59 @@ def _tune_sqlite(engine: Engine, *, writes: bool) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def prepare(engine: Engine, patience: float) -> str:
-    """Makes what is missing, and returns the database's id. Raises ConfigurationError.
+def prepare(engine: Engine, patience: float, *, migrate: bool | None = None) -> str:
+    """Create the tables or migrate older ones, and return the database's id. Raises ConfigurationError.
 
-    Any number of processes may do so at once; SQLite refuses to change its journal mode meanwhile, without waiting.
+    Older tables are migrated where ``migrate`` says so; by default in SQLite, and not in PostgreSQL, where other
+    machines may be at work. Any number of processes may do so at once; SQLite refuses to change its journal mode
+    meanwhile, without waiting.
     """
+    migrate = engine.dialect.name == "sqlite" if migrate is None else migrate
     deadline = time.monotonic() + patience
     while True:
         try:
-            return _prepare(engine)
+            return _prepare(engine, migrate=migrate)
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             if not is_locked(error) or time.monotonic() > deadline:
                 raise ConfigurationError(f"Cannot use the database {shown(engine.url)}: {said(error)}") from None
             time.sleep(0.02)
 
 
-def _prepare(engine: Engine) -> str:
+def _prepare(engine: Engine, *, migrate: bool) -> str:
     if engine.dialect.name == "sqlite":
         Path(engine.url.database or "").parent.mkdir(parents=True, exist_ok=True)
         _use_wal(engine)
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA_LOCK})
-        metadata.create_all(connection)
+        ensure_tables(connection, migrate=migrate)
         return _database_id(connection)
+
+
+def require_tables(url: URL, patience: float) -> None:
+    """Migrate older tables before they are read, where ``prepare`` would. Raises ConfigurationError.
+
+    A database without tables stays so: it is somebody else's.
+    """
+    reader = connect(url, patience=patience, writes=False)
+    try:
+        with reader.connect() as connection:
+            is_current = revision_of(connection) == REVISION or is_empty(connection)
+    except SQLAlchemyError as error:
+        raise ConfigurationError(f"Cannot use the database {shown(url)}: {said(error)}") from None
+    finally:
+        reader.dispose()
+    if not is_current:
+        migrate_tables(url, patience, migrate=None)
+
+
+def migrate_tables(url: URL, patience: float, *, migrate: bool | None = True) -> None:
+    """Create the tables of a database, or migrate them, as ``prepare`` does. Raises ConfigurationError."""
+    engine = connect(url, patience=patience, writes=True)
+    try:
+        prepare(engine, patience, migrate=migrate)
+    finally:
+        engine.dispose()
 
 
 def _use_wal(engine: Engine) -> None:

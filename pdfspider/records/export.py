@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Boolean, Double, Integer
 
 from pdfspider.exceptions import ConfigurationError, InvalidInput
-from pdfspider.records.engine import connect, read_url, shown
+from pdfspider.records.engine import connect, read_url, require_tables, shown
 from pdfspider.records.reader import export_query, pages
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def _existing(database_url: str) -> Iterator[Engine]:
     url = read_url(database_url)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
         raise ConfigurationError(f"There is no database at {shown(url)}")
+    require_tables(url, PATIENCE)
     engine = connect(url, patience=PATIENCE, writes=False)
     try:
         yield engine

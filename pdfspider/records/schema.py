@@ -1,8 +1,26 @@
-"""The tables: captures and documents, what is inside these, who owns one in a run, and the database's own id."""
+"""The tables: captures and documents, what is inside these, who owns one in a run, and the database's own id.
+
+A change needs a migration: ``records/migrations`` says how.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
+
+REVISION = "0001"
+"""The version of these tables: the newest revision in ``migrations/versions``."""
 
 metadata = MetaData()
 
@@ -91,3 +109,11 @@ inspections = Table(
 )
 
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+
+alembic_version = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""One row with the version of the tables, as Alembic has it; therefore no part of ``metadata``."""

@@ -94,6 +94,7 @@ def test_it_lists_its_targets(project: Path) -> None:
         "bench",
         "throughput",
         "recall",
+        "revision",
         "lock",
         "clean",
     )
