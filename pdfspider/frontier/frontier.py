@@ -287,11 +287,9 @@ class Frontier(View):
         return claimed[::-1]
 
     async def reject(self, raw: bytes, reason: bytes) -> None:
-        """Sets a claimed start URL aside with the reason."""
-        async with self.redis.pipeline(transaction=True) as pipe:
-            pipe.lpush(f"{self.start_urls}:rejected", reason)
-            pipe.lrem(self.taking, 1, raw)
-            await pipe.execute()
+        """Set a claimed start URL aside with the reason; where that is refused, it stays claimed."""
+        await self.redis.lpush(f"{self.start_urls}:rejected", reason)
+        await self.redis.lrem(self.taking, 1, raw)
 
     # Inside
 

@@ -16,6 +16,7 @@ from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.connection import connect, is_away
 from pdfspider.frontier.notes import make_group
 from pdfspider.frontier.waiting import something_waits
+from pdfspider.gateway.redis_scripts import MOVE, SET_ASIDE
 from pdfspider.gateway.transport import Delivery, Transport, TransportError
 from pdfspider.tasks import end_with
 
@@ -30,30 +31,6 @@ WAIT = 5.0
 AT_ONCE = 200
 SILENT = 60_000
 """Milliseconds after which what another gateway has taken and not acknowledged is taken over."""
-MOVE = """
-local function pop(key)
-  local kind = redis.call('TYPE', key).ok
-  if kind == 'set' then return redis.call('SPOP', key) end
-  if kind == 'zset' then return redis.call('ZPOPMAX', key)[1] end
-  return redis.call(ARGV[2] == 'LEFT' and 'LPOP' or 'RPOP', key)
-end
-local moved = 0
-for _, key in ipairs({KEYS[1], KEYS[2]}) do
-  local kind = redis.call('TYPE', key).ok
-  if not (kind == 'list' or kind == 'set' or kind == 'zset' or kind == 'none') then
-    return redis.error_reply('WRONGTYPE ' .. key .. ' is a ' .. kind .. ', not a list, a set or a sorted set')
-  end
-  while moved < tonumber(ARGV[1]) do
-    local message = pop(key)
-    if not message then break end
-    redis.call('XADD', KEYS[3], '*', 'message', message)
-    moved = moved + 1
-  end
-end
-return moved
-"""
-"""The entries of a list, a set or a sorted set become those of the stream: there each has an id, and stays until it is
-acknowledged."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,6 +79,9 @@ class RedisTransport(Transport):
         self._silent = 0  # at first what others have taken is taken over at once: they may all be dead
         self._look_at = 0.0
         self._trouble = Outage(f"{self.name} cannot be used: waiting for it", f"{self.name} can be used again")
+        self._kept = Outage(
+            f"Rejects of {self.name} cannot be set aside: they stay", f"Rejects of {self.name} are set aside"
+        )
 
     def _read_keep(self) -> int | None:
         keep = self.address.options.get("keep") or "0"
@@ -148,15 +128,13 @@ class RedisTransport(Transport):
             raise TransportError(str(error)) from error
 
     async def set_aside(self, entry: str, rejected: bytes) -> None:
-        """Raises TransportError."""
+        """Move an entry of the stream to the rejects. Raises TransportError; the entry then stays."""
         try:
-            async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.lpush(self.address.options["rejects"], rejected)
-                pipe.xack(self._stream, GROUP, entry)
-                pipe.xdel(self._stream, entry)
-                await pipe.execute()
+            await self._redis.eval(SET_ASIDE, 2, self.address.options["rejects"], self._stream, rejected, GROUP, entry)
         except RedisError as error:
+            self._kept.begin(error)
             raise TransportError(str(error)) from error
+        self._kept.end()
 
     async def close(self) -> None:
         if not self._shared:

@@ -46,6 +46,31 @@ async def test_a_key_of_another_type_is_refused_and_left_alone(rig: Rig) -> None
     assert await worker.claim_start_urls(0.01) == [b"0"]
 
 
+async def test_what_cannot_be_set_aside_stays_claimed(rig: Rig) -> None:
+    await rig.redis.lpush(KEY, b"no sense")
+    worker = rig.worker().frontier
+    (claimed,) = await worker.claim_start_urls(1)
+    await rig.redis.set(f"{KEY}:rejected", "no list")
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        await worker.reject(claimed, b"the reason")
+    assert await worker.claim_start_urls(0.01) == [claimed]
+
+
+@pytest.mark.parametrize("kind", ["list", "set", "zset"])
+async def test_what_cannot_be_claimed_stays(rig: Rig, kind: str) -> None:
+    fill = {"list": rig.redis.lpush, "set": rig.redis.sadd, "zset": lambda key, raw: rig.redis.zadd(key, {raw: 1})}
+    worker = rig.worker().frontier
+    await worker.lease(0, 0)
+    await fill[kind](KEY, b"0")
+    await rig.redis.execute_command("ACL", "SETUSER", "default", "-lpush")
+    try:
+        with pytest.raises(ResponseError, match=r"lpush|permissions|run this command"):
+            await worker.claim_start_urls(0.01)
+    finally:
+        await rig.redis.execute_command("ACL", "SETUSER", "default", "+lpush")
+    assert await worker.claim_start_urls(0.01) == [b"0"]
+
+
 async def test_nothing_is_claimed_where_nothing_is(rig: Rig) -> None:
     assert await rig.worker().frontier.claim_start_urls(0.01) == []
 

@@ -7,16 +7,25 @@
 local worker, most = unpack(cmsgpack.unpack(ARGV[2]))
 local taking, unclaimed = P .. 'taking:' .. worker, P .. 'unclaimed'
 
+-- Each moves some entries of a key to the claim, where they stand before they leave the key.
 local take = {
-  none = function() return {} end,
-  list = function(wanted) return call('RPOP', KEYS[1], wanted) end,
-  set = function(wanted) return call('SPOP', KEYS[1], wanted) end,
-  zset = function(wanted)
-    local members = {}
-    for i, value in ipairs(call('ZPOPMAX', KEYS[1], wanted)) do
-      if i % 2 == 1 then members[#members + 1] = value end
+  none = function() end,
+  list = function(key, wanted)
+    local found = call('LRANGE', key, -wanted, -1)
+    for i = #found, 1, -1 do call('LPUSH', taking, found[i]) end
+    if #found > 0 then call('RPOP', key, #found) end
+  end,
+  set = function(key, wanted)
+    for _, raw in ipairs(call('SRANDMEMBER', key, wanted)) do
+      call('LPUSH', taking, raw)
+      call('SREM', key, raw)
     end
-    return members
+  end,
+  zset = function(key, wanted)
+    for _, raw in ipairs(call('ZREVRANGE', key, 0, wanted - 1)) do
+      call('LPUSH', taking, raw)
+      call('ZREM', key, raw)
+    end
   end,
 }
 
@@ -26,11 +35,10 @@ if not take[kind] then
 end
 local room = most - call('LLEN', taking)
 if room > 0 then
-  local again = call('RPOP', unclaimed, room) or {}
-  for i = #again, 1, -1 do call('RPUSH', taking, again[i]) end
+  local again = call('LRANGE', unclaimed, -room, -1)
+  for _, raw in ipairs(again) do call('RPUSH', taking, raw) end
+  if #again > 0 then call('RPOP', unclaimed, #again) end
   room = room - #again
 end
-if room > 0 then
-  for _, raw in ipairs(take[kind](room)) do call('LPUSH', taking, raw) end
-end
+if room > 0 then take[kind](KEYS[1], room) end
 return call('LRANGE', taking, -most, -1)

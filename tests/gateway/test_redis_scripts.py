@@ -1,0 +1,111 @@
+"""Messages that cannot be moved stay where they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import redis
+from redis.exceptions import ResponseError
+
+from pdfspider.gateway.redis_scripts import MOVE, SET_ASIDE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STREAM, LIST, MOVING, REJECTS = "pdf_tasks:stream", "pdf_tasks", "pdf_tasks:moving", "pdf_tasks:rejected"
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+def fill(client: redis.Redis, kind: str) -> None:
+    client.lpush(MOVING, "m")
+    if kind == "list":
+        client.lpush(LIST, "a", "b")
+    elif kind == "set":
+        client.sadd(LIST, "a", "b")
+    else:
+        client.zadd(LIST, {"a": 2, "b": 1})
+
+
+def held(client: redis.Redis, kind: str) -> set[bytes]:
+    read = {"list": client.lrange, "set": lambda key, *_: client.smembers(key), "zset": client.zrange}[kind]
+    streamed = client.xrange(STREAM) if client.type(STREAM) == b"stream" else []
+    messages = [fields[b"message"] for _, fields in streamed]
+    messages += [*client.lrange(MOVING, 0, -1), *read(LIST, 0, -1)]
+    assert len(set(messages)) == len(messages)
+    return set(messages)
+
+
+def move(client: redis.Redis, side: str = "RIGHT") -> Any:
+    return client.eval(MOVE, 3, MOVING, LIST, STREAM, 200, side)
+
+
+REFUSED = {
+    "xadd": "-xadd",
+    "xdel": "-xdel",
+    "removing": "-rpop -lpop -srem -zrem",
+    "type": "",
+    "memory": "",
+}
+
+
+@pytest.mark.parametrize("kind", ["list", "set", "zset"])
+@pytest.mark.parametrize("refused", REFUSED)
+def test_what_cannot_be_moved_stays(client: redis.Redis, redis_url: str, kind: str, refused: str) -> None:
+    fill(client, kind)
+    if refused == "type":
+        client.set(STREAM, "no stream")
+    client.execute_command("ACL", "SETUSER", "master", "on", ">p", "~*", "&*", "+@all", *REFUSED[refused].split())
+    if refused == "memory":
+        client.config_set("maxmemory", 1)
+    with redis.Redis.from_url(redis_url, username="master", password="p") as master:
+        for _ in range(3):
+            try:
+                move(master)
+            except ResponseError:
+                assert refused != "memory"  # no more memory is needed: what leaves one key enters the other
+            assert held(client, kind) == {b"m", b"a", b"b"}
+    client.config_set("maxmemory", 0)
+    if refused == "type":
+        client.delete(STREAM)
+    move(client)
+    assert next(fields[b"message"] for _, fields in client.xrange(STREAM)) == b"m"
+    assert client.xlen(STREAM) == 3
+    assert not client.exists(LIST, MOVING)
+
+
+def test_the_order_of_a_list_and_of_scores_is_kept(client: redis.Redis) -> None:
+    client.rpush(LIST, *range(5))
+    assert move(client, "LEFT") == 5
+    client.rpush(LIST, *range(5))
+    move(client)
+    client.zadd(LIST, {"low": 1, "high": 2})
+    move(client)
+    messages = [fields[b"message"].decode() for _, fields in client.xrange(STREAM)]
+    assert messages == [*"0123443210", "high", "low"]
+
+
+@pytest.mark.parametrize("refused", ["lpush", "xack", "xdel", ""])
+def test_what_cannot_be_set_aside_stays(client: redis.Redis, redis_url: str, refused: str) -> None:
+    entry = client.xadd(STREAM, {"message": "no sense"})
+    client.xgroup_create(STREAM, "gateway", id="0")
+    client.xreadgroup("gateway", "one", {STREAM: ">"})
+    client.execute_command("ACL", "SETUSER", "master", "on", ">p", "~*", "&*", "+@all", f"-{refused or 'debug'}")
+    if not refused:
+        client.set(REJECTS, "no list")
+    arguments = (2, REJECTS, STREAM, "letter", "gateway", entry)
+    with redis.Redis.from_url(redis_url, username="master", password="p") as master, pytest.raises(ResponseError):
+        master.eval(SET_ASIDE, *arguments)
+    assert client.xpending(STREAM, "gateway")["pending"] == 1
+    assert client.xlen(STREAM) == 1
+    if not refused:
+        client.delete(REJECTS)
+    assert client.llen(REJECTS) == 0
+    client.eval(SET_ASIDE, *arguments)
+    assert client.lrange(REJECTS, 0, -1) == [b"letter"]
+    assert not client.xlen(STREAM)
