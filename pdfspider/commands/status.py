@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
@@ -15,6 +17,7 @@ from pdfspider.commands._base import OnFrontier, say
 from pdfspider.crawl.wording import CLASSES, MEANINGS, counted, said_size
 from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.jobs import COUNTERS, job_name
+from pdfspider.frontier.transports import read_states
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.frontier import Frontier
 
 WIDE = 160
-NOTHING: dict[str, Any] = {"jobs": {}, "hosts": {"waiting": 0, "breakers_open": 0}, "workers": {}}
+NOTHING: dict[str, Any] = {"jobs": {}, "hosts": {"waiting": 0, "breakers_open": 0}, "workers": {}, "transports": []}
 
 
 class Command(OnFrontier, ScrapyCommand):
@@ -56,6 +59,7 @@ class Command(OnFrontier, ScrapyCommand):
                 if name not in status["jobs"]:
                     raise JobNotFound(f"there is no job {name!r}")
                 status["jobs"] = {name: status["jobs"][name]}
+            status["transports"] = [asdict(state) for state in await read_states(frontier.redis)]
             if opts.json:
                 say(json.dumps(status))
             else:
@@ -72,6 +76,8 @@ def _show(status: dict[str, Any], *, classes: bool) -> None:
         for job in status["jobs"].values():
             if job["classes"]:
                 console.print(_classes(job))
+    if status["transports"]:
+        console.print(_transports(status["transports"]))
     leases = sum(worker["leases"] for worker in status["workers"].values())
     failing = status["hosts"]["breakers_open"]
     hosts = f"{counted(status['hosts']['waiting'], 'host')} waiting" + (f", {failing} failing" if failing else "")
@@ -79,6 +85,19 @@ def _show(status: dict[str, Any], *, classes: bool) -> None:
         f" {counted(len(status['jobs']), 'job')}, {hosts}, "
         f"{counted(len(status['workers']), 'worker')} with {counted(leases, 'lease')}"
     )
+
+
+def _transports(states: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, padding=(0, 1), pad_edge=True)
+    for name in ("transport", "gateway", "state"):
+        table.add_column(name, no_wrap=True)
+    for name in ("received", "published"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("last error", overflow="fold")
+    for state in states:
+        numbers = (f"{state[name]:,}" for name in ("received", "published"))
+        table.add_row(state["transport"], state["gateway"], state["state"], *numbers, escape(state["error"]))
+    return table
 
 
 def _jobs(jobs: dict[str, dict[str, Any]]) -> Table:

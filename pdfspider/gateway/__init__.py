@@ -10,10 +10,10 @@ To add a transport, say ``example``:
 
 1. ``gateway/example.py`` with a subclass of ``Transport`` and one of ``Delivery`` (``transport.py`` says what each
    method promises; ``redis.py`` is the shortest one). ``options`` names what it takes from the query of its URL.
-   ``listen`` takes its ports, if it has any. ``serve`` hands deliveries to ``self.desk.accept(self.name, delivery)``,
-   and connects again by itself. ``publish`` raises TransportError while it cannot; it is then called again, with the
-   same id; TooLargeError where a smaller result would be taken. Where ``tells`` is true, ``tell`` does likewise with
-   each document.
+   ``listen`` takes its ports, if it has any. ``serve`` hands deliveries to ``self.desk.accept(self.name, delivery)``;
+   it is called again after a failure, and tells ``self.health`` when it works. ``publish`` raises TransportError
+   while it cannot; it is then called again, with the same id; TooLargeError where a smaller result would be taken.
+   Where ``tells`` is true, ``tell`` does likewise with each document.
    A transport that is asked about jobs has ``self.desk.status``, ``watch``, ``result``, ``jobs``, ``control``.
 2. A line in ``SCHEMES`` below, with the extra of pyproject.toml that its client library comes in; the library is
    imported by that module alone.

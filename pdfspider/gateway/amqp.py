@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Self
@@ -25,7 +25,7 @@ from pdfspider.gateway.tags import Tags
 from pdfspider.gateway.transport import Delivery, TooLargeError, Transport, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
@@ -35,11 +35,26 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WAIT = 0.5
-TIMEOUT = 30.0
+TIMEOUT, CLOSING = 30.0, 5.0
 MOST_PREFETCHED = 65535
 PERSISTENT = 2
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # it is said here, once, what does not work
 FAILURES = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError)
+BARE = (Exception, RuntimeError)
+"""What aiormq raises itself where a connection was lost meanwhile."""
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Turn what aiormq raises into TransportError."""
+    try:
+        yield
+    except FAILURES as error:
+        raise TransportError(f"{type(error).__name__}: {error}") from error
+    except Exception as error:
+        if type(error) not in BARE:
+            raise
+        raise TransportError(f"the connection was lost: {error}") from error
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,32 +74,34 @@ class AmqpDelivery(Delivery):
         for channel, tags in channels.items():
             last, others = tags.settle(delivery.tag for delivery, _ in settled if delivery.channel is channel)
             try:
-                if last:
-                    await channel.basic_ack(last, multiple=True, wait=False)
-                for tag in others:
-                    await channel.basic_ack(tag, wait=False)
-            except FAILURES as error:
+                with failures():
+                    if last:
+                        await channel.basic_ack(last, multiple=True, wait=False)
+                    for tag in others:
+                        await channel.basic_ack(tag, wait=False)
+            except TransportError as error:
                 logger.debug("Messages will come again: %s", error)
 
     async def settle(self) -> None:
         """Acknowledges this one alone. Raises TransportError."""
-        try:
+        with failures():
             await self.channel.basic_ack(self.tag, wait=False)
-            self.tags.settle([self.tag])
-        except FAILURES as error:
-            raise TransportError(str(error)) from error
+        self.tags.settle([self.tag])
 
     async def reject(self, reason: str) -> None:
         try:
-            await self.transport.set_aside(self, reason)
+            with failures():
+                await self.transport.set_aside(self, reason)
             await self.settle()
-        except (*FAILURES, TransportError) as error:
+        except TransportError as error:
+            self.transport.kept.begin(error)
             await self.again()
-            raise TransportError(str(error)) from error
+            raise
+        self.transport.kept.end()
 
     async def again(self) -> None:
         await asyncio.sleep(WAIT)
-        with suppress(*FAILURES):
+        with suppress(TransportError), failures():
             await self.channel.basic_nack(self.tag)
             self.tags.settle([self.tag])
 
@@ -114,16 +131,18 @@ class AmqpTransport(Transport):
         self._out: AbstractChannel | None = None
         self._opening = asyncio.Lock()
         self.tags = Tags()
-        self._trouble = Outage(f"{self.name} cannot be used: waiting for it", f"{self.name} can be used again")
+        self.kept = Outage(
+            f"Rejects of {self.name} cannot be set aside: they stay", f"Rejects of {self.name} are set aside"
+        )
 
     async def serve(self) -> None:
-        while True:
-            try:
+        """From connecting until the connection, the channel or the consumer ends."""
+        try:
+            with failures():
                 await self._session()
-            except FAILURES as error:
-                self._trouble.begin(f"{type(error).__name__}: {error}")
+        except Exception:
             await self.close()
-            await asyncio.sleep(WAIT)
+            raise
 
     async def publish(self, result: Result) -> None:
         properties = Basic.Properties(
@@ -132,13 +151,12 @@ class AmqpTransport(Transport):
             message_id=result.id,
             correlation_id=result.reply.get("correlation_id"),
         )
-        try:
+        with failures():
             if reply_to := result.reply.get("reply_to"):
                 with suppress(PublishError):  # nobody waits for it there any more
-                    return await self._publish(reply_to, result.body, properties)
+                    await self._publish(reply_to, result.body, properties)
+                    return
             await self._publish(self.address.options["results"], result.body, properties)
-        except FAILURES as error:
-            raise TransportError(f"{type(error).__name__}: {error}") from error
 
     @property
     def tells(self) -> bool:
@@ -148,10 +166,8 @@ class AmqpTransport(Transport):
         properties = Basic.Properties(
             content_type="application/json", delivery_mode=PERSISTENT, message_id=event.id, headers={"job": event.job}
         )
-        try:
+        with failures():
             await self._publish(self.address.options["events"], event.body, properties)
-        except FAILURES as error:
-            raise TransportError(f"{type(error).__name__}: {error}") from error
 
     async def set_aside(self, delivery: AmqpDelivery, reason: str) -> None:
         """Publishes what does not parse to the rejects queue. Raises what aiormq does."""
@@ -172,10 +188,6 @@ class AmqpTransport(Transport):
             if f"message size {len(body)} " in str(error):
                 raise TooLargeError(str(error)) from error
             raise
-        except Exception as error:
-            if type(error) is Exception:  # so aiormq calls it where the connection is lost in the midst of a message
-                raise ConnectionError("the connection was lost") from error
-            raise
 
     async def _outgoing(self) -> AbstractChannel:
         """The channel for what is published; a new one where the broker has closed it."""
@@ -189,17 +201,17 @@ class AmqpTransport(Transport):
     async def close(self) -> None:
         connection, self._connection, self._out = self._connection, None, None
         if connection:
-            with suppress(*FAILURES):
-                await connection.close()
+            with suppress(TransportError, TimeoutError), failures():
+                async with asyncio.timeout(CLOSING):
+                    await connection.close()
 
     async def _session(self) -> None:
-        """From connecting until the connection, the channel or the consumer ends."""
-        self._connection = connection = await aiormq.connect(self.address.url)
-        for kind in ("results", "rejects", *(("events",) if self.tells else ())):
-            await self._find(connection, kind)
-        self._out = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        async with asyncio.timeout(TIMEOUT):
+            self._connection = connection = await aiormq.connect(self.address.url)
+            for kind in ("results", "rejects", *(("events",) if self.tells else ())):
+                await self._find(connection, kind)
+            self._out = await connection.channel(publisher_confirms=True, on_return_raises=True)
         await self._find(connection, "tasks")
-        self._trouble.end()
         await self._consume(await connection.channel())
 
     async def _find(self, connection: AbstractConnection, kind: str) -> None:
@@ -211,7 +223,7 @@ class AmqpTransport(Transport):
                 await channel.queue_declare(queue, durable=declare == "durable")
                 await channel.close()
             elif kind == "tasks":
-                self._trouble.begin(f"there is no queue {queue}")
+                self.health.begin(f"there is no queue {queue}")
                 await asyncio.sleep(WAIT)
             else:
                 return  # whoever publishes to it waits for it
@@ -220,14 +232,19 @@ class AmqpTransport(Transport):
         self.tags, cancelled = Tags(), asyncio.Event()
         channel.on_consumer_cancel_callbacks.add(lambda _: cancelled.set())
         await channel.basic_qos(prefetch_count=min(self.desk.config.gateway.unacknowledged, MOST_PREFETCHED))
-        await channel.basic_consume(self.address.options["tasks"], self._received)
+        await channel.basic_consume(self.address.options["tasks"], self._on_message)
+        self.health.end()
         ends = [asyncio.ensure_future(channel.closing), asyncio.create_task(cancelled.wait())]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for end in ends:
                 end.cancel()
-        self._trouble.begin("the consumer was ended")
+        raise TransportError("the consumer was ended")
+
+    async def _on_message(self, message: DeliveredMessage) -> None:
+        with self.one_message():
+            await self._received(message)
 
     async def _received(self, message: DeliveredMessage) -> None:
         properties = message.header.properties

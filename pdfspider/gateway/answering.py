@@ -33,7 +33,7 @@ class Answering:
         self, redis: Redis, transport: Transport, results: ResultMaker, telling: Telling | None = None
     ) -> None:
         self._owed = Owed(redis, transport.name)
-        self._transport, self._results, self._telling = transport, results, telling
+        self.transport, self._results, self._telling = transport, results, telling
         self._cut = Outage(f"Results are cut where they are too large for {transport.name}", "")
         self._publish = Publishing("Results", transport.name)
         self._under_way: dict[bytes, asyncio.Task[None]] = {}
@@ -73,7 +73,9 @@ class Answering:
         while True:
             result = result_of(limit)
             try:
-                return await self._transport.publish(result)
+                await self.transport.publish(result)
+                self.transport.health.published += 1
+                return
             except TooLargeError as error:
                 half = len(result.body) // 2
                 if limit and half >= limit:

@@ -11,11 +11,10 @@ from aiormq.exceptions import ChannelClosed, PublishError
 from celery.states import FAILURE, REVOKED, SUCCESS
 from pamqp.commands import Basic
 
-from pdfspider.gateway.amqp import FAILURES, PERSISTENT, AmqpDelivery, AmqpTransport
+from pdfspider.gateway.amqp import PERSISTENT, AmqpDelivery, AmqpTransport, failures
 from pdfspider.gateway.celery import take
 from pdfspider.gateway.celery_control import EXCHANGE, REVOCATION, Revocations
 from pdfspider.gateway.celery_tasks import JSON, Backend, TaskMessage, failure
-from pdfspider.gateway.transport import TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,10 +117,9 @@ class CeleryOverAmqp(AmqpTransport):
         properties = Basic.Properties(
             content_type=JSON, content_encoding="utf-8", correlation_id=task, delivery_mode=PERSISTENT
         )
-        try:
-            await self._publish(reply["oid"], json.dumps(body).encode(), properties)
-        except PublishError:
-            return False  # nobody waits for it there
-        except FAILURES as error:
-            raise TransportError(f"{type(error).__name__}: {error}") from error
+        with failures():
+            try:
+                await self._publish(reply["oid"], json.dumps(body).encode(), properties)
+            except PublishError:
+                return False  # nobody waits for it there
         return True

@@ -11,6 +11,7 @@ from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.durability import Durability
 from pdfspider.gateway.bounds import bounded
 from pdfspider.gateway.due import DueOnly
+from pdfspider.gateway.health import Health
 from pdfspider.gateway.settling import Settling
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Desk:
 
     def __init__(self, config: Config, frontier: Frontier, results: ResultMaker, records: Database) -> None:
         self.config, self.frontier = config, frontier
+        self._health: dict[str, Health] = {}
         self.telling: set[str] = set()
         """Transports that tell their masters of each document."""
         self._results = results
@@ -39,8 +41,15 @@ class Desk:
         self.durable = Durability(frontier.redis, own)
         self._settling: dict[str, Settling] = {}
 
+    def health(self, transport: str) -> Health:
+        """Return the state of a transport; it is made at the first call."""
+        if transport not in self._health:
+            self._health[transport] = Health(transport)
+        return self._health[transport]
+
     async def accept(self, transport: str, delivery: Delivery) -> None:
         """Takes a delivery over; waits while there are too many, here or in the frontier."""
+        self.health(transport).received += 1
         await self._settling_of(transport).accept(delivery)
 
     def has_room(self, transport: str) -> bool:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import secrets
 import signal
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from redis.exceptions import RedisError
 
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.durability import Durability
+from pdfspider.frontier.transports import EXPIRES, forget_states, read_states, write_states
 from pdfspider.gateway import transports
 from pdfspider.gateway.answering import Answering
 from pdfspider.gateway.desk import Desk
 from pdfspider.gateway.results import ResultMaker
+from pdfspider.gateway.supervising import Supervisor
 from pdfspider.gateway.telling import Telling
 from pdfspider.records import Database
 from pdfspider.tasks import end
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+TOLD_EVERY = 1.0
 NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
@@ -43,9 +51,16 @@ async def serve(config: Config, frontier: Frontier) -> None:
         await _serve(served, desk, _answering(frontier.redis, served, results))
     finally:
         for transport in served:
-            await transport.close()
+            await _close(transport)
         results.close()
         await records.close()
+
+
+async def _close(transport: Transport) -> None:
+    try:
+        await transport.close()
+    except Exception:
+        logger.exception("%s could not be closed", transport.name)
 
 
 def _transports(config: Config, desk: Desk) -> list[Transport]:
@@ -83,14 +98,41 @@ async def _serve(served: list[Transport], desk: Desk, answerings: list[Answering
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stopped.set)
-    serving = [asyncio.create_task(transport.serve()) for transport in served]
-    answering = [asyncio.create_task(answers.run()) for answers in answerings]
-    stop = asyncio.create_task(stopped.wait())
+    serving = [asyncio.create_task(_supervised(transport).run()) for transport in served]
+    answering = [asyncio.create_task(_supervised_publishing(work).run()) for work in answerings]
+    telling = asyncio.create_task(_tell_states(desk.frontier.redis, served))
     logger.info("Serving %s", ", ".join(f"{transport.name} ({transport.address.shown})" for transport in served))
-    done, _ = await asyncio.wait([stop, *serving, *answering], return_when=asyncio.FIRST_COMPLETED)
+    await stopped.wait()
     await end(serving)
     await desk.close(desk.config.grace)
-    await end(answering)
-    stop.cancel()
-    for task in done:
-        task.result()  # raises what ended it
+    await end([*answering, telling])
+
+
+def _supervised(transport: Transport) -> Supervisor:
+    async def serve() -> None:
+        if transport.listens:
+            transport.health.end()
+        await transport.serve()
+
+    return Supervisor(transport.name, serve, transport.health)
+
+
+def _supervised_publishing(work: Answering | Telling) -> Supervisor:
+    return Supervisor(f"Publishing by {work.transport.name}", work.run, work.transport.health, whole=False)
+
+
+async def _tell_states(redis: Redis, served: list[Transport]) -> None:
+    """Keep the states of the transports in the frontier, until cancelled."""
+    gateway, told, at = secrets.token_hex(4), [], 0.0
+    try:
+        while True:
+            states = [transport.health.read(gateway) for transport in served]
+            if states != told or time.monotonic() > at + EXPIRES / 3:
+                with suppress(RedisError):  # whoever needs Redis says so
+                    await read_states(redis)  # which forgets those that are gone
+                    await write_states(redis, states)
+                    told, at = states, time.monotonic()
+            await asyncio.sleep(TOLD_EVERY)
+    finally:
+        with suppress(RedisError):
+            await forget_states(redis, gateway)

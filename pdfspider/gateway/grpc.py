@@ -34,6 +34,7 @@ class GrpcTransport(Transport):
     Without ``GATEWAY_TOKEN`` only loopback addresses may be listened on. With it, health and reflection stay open.
     """
 
+    listens = True
     options = {"cert": "", "key": ""}  # noqa: RUF012 - declared by Transport
 
     def __init__(self, url: str, desk: Desk) -> None:

@@ -39,6 +39,7 @@ class HttpTransport(Transport):
     ``events=webhook`` documents are posted, as they are found; whoever watches a job may have them in any case.
     """
 
+    listens = True
     options = {"cert": "", "key": "", "events": ("no", "webhook")}  # noqa: RUF012 - declared by Transport
 
     def __init__(self, url: str, desk: Desk) -> None:

@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from confluent_kafka import KafkaException
 
-from pdfspider.crawl.outage import Outage
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.gateway.bounds import set_aside
 from pdfspider.gateway.kafka_consumer import TaskConsumer
@@ -75,7 +74,6 @@ class KafkaTransport(Transport):
         self._properties = self._read()
         self._consumer: TaskConsumer | None = None
         self._producer: ResultProducer | None = None
-        self._trouble = Outage(f"{self.name} cannot be used: waiting for it", f"{self.name} can be used again")
 
     async def listen(self) -> None:
         """Makes the clients, which connect by themselves."""
@@ -83,7 +81,7 @@ class KafkaTransport(Transport):
         try:
             self._producer = ResultProducer(self._properties)
             properties = {"group.id": options["group"], **self._properties}
-            self._consumer = TaskConsumer(options["tasks"], properties, limit, self._trouble)
+            self._consumer = TaskConsumer(options["tasks"], properties, limit, self.health)
         except (KafkaException, ValueError) as error:
             raise ConfigurationError(f"{self.address.shown} in GATEWAY_URLS cannot be Kafka: {error}") from error
 

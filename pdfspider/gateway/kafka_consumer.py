@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from pdfspider.gateway.positions import Positions
 
 if TYPE_CHECKING:
-    from pdfspider.crawl.outage import Outage
+    from pdfspider.gateway.health import Health
 
 WAIT = 0.5
 POLL = 0.1
@@ -36,7 +36,7 @@ class TaskConsumer:
     Raises KafkaException and ValueError.
     """
 
-    def __init__(self, topic: str, properties: dict[str, Any], limit: int, trouble: Outage) -> None:
+    def __init__(self, topic: str, properties: dict[str, Any], limit: int, health: Health) -> None:
         loop = asyncio.get_running_loop()
         told = {
             "error_cb": lambda error: loop.call_soon_threadsafe(self._failed, error),
@@ -44,7 +44,7 @@ class TaskConsumer:
         }
         self.positions = Positions()
         self.inbox: asyncio.Queue[Any] = asyncio.Queue()
-        self._topic, self._limit, self._trouble = topic, limit, trouble
+        self._topic, self._limit, self._health = topic, limit, health
         self._paused = False
         self._consumer: Any = Consumer({**CONSUMER, **properties, **told}, logger=logger)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-in")
@@ -59,8 +59,8 @@ class TaskConsumer:
                     self._failed(error)
                 else:
                     self.inbox.put_nowait(message)
-            if self._trouble.lasts and await loop.run_in_executor(self._thread, self._is_well):
-                self._trouble.end()
+            if self._health.state != "up" and await loop.run_in_executor(self._thread, self._is_well):
+                self._health.end()
 
     async def close(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._leave)
@@ -68,7 +68,7 @@ class TaskConsumer:
 
     def _failed(self, error: Any) -> None:
         if error.name() != "_TRANSPORT":  # one connection of many, which is made again
-            self._trouble.begin(error.str())
+            self._health.begin(error.str())
 
     # In the consumer's thread
 

@@ -78,7 +78,6 @@ class RedisTransport(Transport):
         self._consumer = secrets.token_hex(4)
         self._silent = 0  # at first what others have taken is taken over at once: they may all be dead
         self._look_at = 0.0
-        self._trouble = Outage(f"{self.name} cannot be used: waiting for it", f"{self.name} can be used again")
         self._kept = Outage(
             f"Rejects of {self.name} cannot be set aside: they stay", f"Rejects of {self.name} are set aside"
         )
@@ -146,10 +145,11 @@ class RedisTransport(Transport):
         while True:
             try:
                 await self._attempt(work)
-                self._trouble.end()
+                self.health.end()
                 refused.end()
             except RedisError as error:
-                (self._trouble if is_away(error) else refused).begin(error)
+                self.health.note(error)
+                (self.health if is_away(error) else refused).begin(error)
                 await asyncio.sleep(1)
 
     async def _attempt(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -171,7 +171,8 @@ class RedisTransport(Transport):
 
     async def _take(self) -> None:
         for entry, fields in await self._take_over() or await self._read():
-            await self._received(entry.decode(), b"" if fields is None else fields.get(b"message", b""))
+            with self.one_message():
+                await self._received(entry.decode(), b"" if fields is None else fields.get(b"message", b""))
 
     async def _received(self, entry: str, body: bytes) -> None:
         await self.desk.accept(self.name, RedisDelivery(body=body, id=entry, transport=self, entry=entry))

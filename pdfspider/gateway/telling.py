@@ -32,7 +32,7 @@ class Telling:
 
     def __init__(self, redis: Redis, transport: Transport, results: ResultMaker) -> None:
         self._redis, self._found = redis, Found(redis, transport.name)
-        self._transport, self._results = transport, results
+        self.transport, self._results = transport, results
         self._publish = Publishing("Documents", transport.name)
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
@@ -66,9 +66,9 @@ class Telling:
 
     async def _tell(self, job: str, run: int, fingerprints: Sequence[bytes]) -> None:
         events = await self._results.events(job, run, fingerprints)
-        task = await only_task(self._redis, self._transport.name, run)
+        task = await only_task(self._redis, self.transport.name, run)
         whose = {"task_id": json.loads(task[1])["task_id"] if task else None}
-        calls = [self._transport.tell(_event({**whose, **event})) for event in events.values()]
+        calls = [self.transport.tell(_event({**whose, **event})) for event in events.values()]
         answers = await asyncio.gather(*calls, return_exceptions=True)
         errors = {fp: error for fp, error in zip(events, answers, strict=True) if error}
         if told := [fp for fp in fingerprints if fp not in errors]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from redis.exceptions import RedisError
 
 from pdfspider.exceptions import ConfigurationError, PdfSpiderError
 from pdfspider.frontier.connection import url_without_password
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pdfspider.gateway.desk import Desk
 
@@ -151,10 +154,13 @@ class Transport(ABC):
     """
 
     options: ClassVar[dict[str, str | tuple[str, ...]]] = {}
+    listens: ClassVar[bool] = False
+    """Whether masters connect to it: it is up while ``serve`` runs. Others tell ``health`` themselves."""
 
     def __init__(self, url: str, desk: Desk) -> None:
         self.address = Address(url, self.options)
         self.desk = desk
+        self.health = desk.health(self.address.name)
 
     @property
     def name(self) -> str:
@@ -164,13 +170,24 @@ class Transport(ABC):
     async def listen(self) -> None:  # noqa: B027
         """Called once, before ``serve``: takes the ports that it listens on. Raises ConfigurationError."""
 
+    @contextmanager
+    def one_message(self) -> Iterator[None]:
+        """Keep an unexpected failure over one message from all others: it is logged, and the message comes again."""
+        try:
+            yield
+        except (PdfSpiderError, RedisError, OSError):
+            raise
+        except Exception as error:
+            self.health.note(f"{type(error).__name__}: {error}")
+            logger.exception("A message by %s could not be looked at", self.name)
+
     @abstractmethod
     async def serve(self) -> None:
-        """Takes messages, for ever, and hands each to ``self.desk.accept(self.name, delivery)``.
+        """Take messages, for ever, and hand each to ``self.desk.accept(self.name, delivery)``.
 
         ``accept`` returns as soon as the delivery is in the gateway's hands, and waits while there are too many of
-        them. Where a connection is lost, this connects again, however long that takes. Ends by being cancelled.
-        Raises ConfigurationError for what will not pass.
+        them. Whatever this raises, it is called again after a pause: TransportError where the broker cannot be used.
+        Ends by being cancelled, and leaves the connection open then, for what is to be acknowledged.
         """
 
     @abstractmethod

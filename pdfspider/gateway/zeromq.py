@@ -51,6 +51,7 @@ class ZeroMqTransport(Transport):
     without, only loopback addresses may be listened on.
     """
 
+    listens = True
     options = {  # noqa: RUF012 - declared by Transport
         "push": "",
         "results": "",

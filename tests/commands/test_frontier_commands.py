@@ -35,7 +35,7 @@ def ours(scrapy: Scrapy, redis_url: str) -> Ours:
 
 def status(ours: Ours, job: str) -> dict[str, Any]:
     found = json.loads(ours("status", "--json"))
-    assert found.keys() == {"jobs", "hosts", "workers"}
+    assert found.keys() == {"jobs", "hosts", "workers", "transports"}
     return dict(found["jobs"][job])
 
 
@@ -118,7 +118,12 @@ def test_the_frontier_is_audited(ours: Ours, redis_url: str) -> None:
 
 def test_without_a_frontier_nothing_is_made(scrapy: Scrapy, data: Path) -> None:
     empty, job, shown = scrapy("status", "--json"), scrapy("pause", "j"), scrapy("status")
-    assert json.loads(empty.stdout) == {"jobs": {}, "hosts": {"waiting": 0, "breakers_open": 0}, "workers": {}}
+    assert json.loads(empty.stdout) == {
+        "jobs": {},
+        "hosts": {"waiting": 0, "breakers_open": 0},
+        "workers": {},
+        "transports": [],
+    }
     for done in (job, shown):
         assert (done.returncode, done.stderr) == (
             1,

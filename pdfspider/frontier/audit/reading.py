@@ -26,9 +26,9 @@ T = TypeVar("T")
 HOST = "[0-9a-f]{16}"
 TYPES = {
     "hash": rf"meta|jobs|job:\d+|seen:\d+:\d+|host:{HOST}|worker:[^:]+(:calls)?|robots:[0-9a-f]{{40}}|pages:\d+"
-    r"|(tasks|answered):\d+:[\w.-]+",
+    r"|transports|(tasks|answered):\d+:[\w.-]+",
     "set": rf"chores|unanswered|untold:\d+:[\w.-]+|job:\d+:(hosts|parked)|host:{HOST}:flight",
-    "zset": rf"hosts|workers|solo|finished|breakers|q:{HOST}:\d+|host:{HOST}:jobs",
+    "zset": rf"offsets|hosts|workers|solo|finished|breakers|q:{HOST}:\d+|host:{HOST}:jobs",
     "list": r"garbage|unclaimed|taking:[^:]+",
     "stream": r"events|(owed|found):[\w.-]+|log:\d+",
 }

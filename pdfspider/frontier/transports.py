@@ -1,0 +1,72 @@
+"""The state of every gateway's transports, as the frontier keeps it for whoever asks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from pdfspider.frontier.scripts import PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from redis.asyncio import Redis
+
+KEY = f"{PREFIX}transports"
+EXPIRES = 30.0
+"""Seconds after which a gateway that has not written its states counts as gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransportState:
+    """One transport of one gateway."""
+
+    gateway: str
+    """An id that each gateway process makes up."""
+    transport: str
+    state: str
+    """"starting", "up" or "down"."""
+    since: float
+    """Time of the last change of ``state``, in seconds since 1970."""
+    error: str
+    """The last error, also where the transport is up again; empty if there was none."""
+    received: int
+    """Messages that were taken from masters since the gateway was started."""
+    published: int
+    """Results that were published since then."""
+
+
+async def write_states(redis: Redis, states: Iterable[TransportState]) -> None:
+    """Keep the states of one gateway for ``EXPIRES`` seconds. Raises RedisError."""
+    client: Any = redis
+    seconds, _ = await client.time()
+    fields = {f"{one.gateway}:{one.transport}": json.dumps({**asdict(one), "seen": seconds}) for one in states}
+    if fields:
+        await client.hset(KEY, mapping=fields)
+
+
+async def read_states(redis: Redis) -> list[TransportState]:
+    """Return the states of all gateways that run, by gateway and transport; forget those that are gone.
+
+    Raises RedisError.
+    """
+    client: Any = redis
+    (seconds, _), fields = await client.time(), await client.hgetall(KEY)
+    found, gone = [], []
+    for field, raw in sorted(fields.items()):
+        known = json.loads(raw)
+        if known.pop("seen") < seconds - EXPIRES:
+            gone.append(field)
+        else:
+            found.append(TransportState(**known))
+    if gone:
+        await client.hdel(KEY, *gone)
+    return found
+
+
+async def forget_states(redis: Redis, gateway: str) -> None:
+    """Remove the states of a gateway that ends. Raises RedisError."""
+    client: Any = redis
+    if fields := [field for field in await client.hkeys(KEY) if field.startswith(f"{gateway}:".encode())]:
+        await client.hdel(KEY, *fields)
