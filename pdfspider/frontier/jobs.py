@@ -58,15 +58,19 @@ OPTIONS = tuple(field.name for field in fields(JobOptions))
 _values = attrgetter(*OPTIONS)
 
 
+KEY_LENGTH = 16
+
+
 class Task(NamedTuple):
     """A master's message that is to be answered when the run of its job has ended."""
 
     transport: str
     """The name of the one that it came by."""
     key: str
-    """The same for the same message: a redelivered one is one task."""
+    """Who is answered: its first ``KEY_LENGTH`` digits are the same for the same message, redelivered or sent again.
+    Where each of its senders is answered, more digits tell these."""
     record: bytes
-    """What the answer needs."""
+    """What the answer needs: an object of JSON whose last key is "reply", and says where to."""
     once: bool
     """Whether its job is its own: once a run of that name has taken it in, it is not taken in again."""
     events: bool = False

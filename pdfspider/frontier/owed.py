@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 TASKS_PER_STEP = 100
+SETTLE_TASK = """
+if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[1], ARGV[1]) end
+"""
 
 
 class Ended(NamedTuple):
@@ -42,9 +45,9 @@ class Owed:
         async for key, record in self._redis.hscan_iter(self._tasks(run), count=TASKS_PER_STEP):
             yield key, record
 
-    async def settle_task(self, run: int, key: bytes) -> None:
-        """One message has been answered."""
-        await self._redis.hdel(self._tasks(run), key)
+    async def settle_task(self, run: int, key: bytes, record: bytes) -> None:
+        """One message has been answered as its record says; if that is another one by now, it is answered again."""
+        await self._redis.eval(SETTLE_TASK, 1, self._tasks(run), key, record)
 
     async def settle(self, ended: Ended) -> None:
         """All messages that waited for the end of this run have been answered."""

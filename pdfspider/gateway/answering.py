@@ -64,7 +64,7 @@ class Answering:
         async for key, record in self._owed.tasks(ended.run):
             described = described or await self._results.describe(ended.job, ended.run, ended.state)
             await self._answer(partial(result_for, ended, described, key, record))
-            await self._owed.settle_task(ended.run, key)
+            await self._owed.settle_task(ended.run, key, record)
         await self._owed.settle(ended)
 
     async def _answer(self, result_of: Callable[[int], Result]) -> None:

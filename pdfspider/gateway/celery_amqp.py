@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class AmqpTask(AmqpDelivery):
+    each_is_answered = True
     transport: CeleryOverAmqp
     message: DeliveredMessage
 

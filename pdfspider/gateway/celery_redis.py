@@ -28,6 +28,7 @@ PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
 
 @dataclass(slots=True, kw_only=True)
 class RedisTask(RedisDelivery):
+    each_is_answered = True
     transport: CeleryOverRedis
     envelope: bytes
 

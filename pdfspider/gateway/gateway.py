@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from pdfspider.config import Config
     from pdfspider.frontier.frontier import Frontier
+    from pdfspider.frontier.transports import TransportState
     from pdfspider.gateway.transport import Transport
 
 logger = logging.getLogger(__name__)
@@ -123,7 +124,8 @@ def _supervised_publishing(work: Answering | Telling) -> Supervisor:
 
 async def _tell_states(redis: Redis, served: list[Transport]) -> None:
     """Keep the states of the transports in the frontier, until cancelled."""
-    gateway, told, at = secrets.token_hex(4), [], 0.0
+    gateway, at = secrets.token_hex(4), 0.0
+    told: list[TransportState] = []
     try:
         while True:
             states = [transport.health.read(gateway) for transport in served]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -12,7 +12,7 @@ from pdfspider.crawl.intake import JobName, Terms, pack_meta, read
 from pdfspider.crawl.submission import Asked, options, seed
 from pdfspider.discovery.addresses import PUBLIC, refuse_private
 from pdfspider.exceptions import InvalidInput
-from pdfspider.frontier.jobs import Submission, Task
+from pdfspider.frontier.jobs import KEY_LENGTH, Submission, Task
 
 if TYPE_CHECKING:
     from pdfspider.config import Config
@@ -62,7 +62,7 @@ def understand(delivery: Delivery, transport: str, config: Config, *, events: bo
     for entry in entries:
         refuse_private(entry.host, targets)
     task = _task(delivery, transport, message, events=events)
-    name = message.job or f"{entries[0].host.strip('[]').replace(':', '-')[:40]}-{task.key}"
+    name = message.job or f"{entries[0].host.strip('[]').replace(':', '-')[:40]}-{task.key[:KEY_LENGTH]}"
     ends = name != DEFAULT
     asked = Asked(max_documents=message.max_documents, targets=targets, due=int(message.due))
     given = options(config, entries if ends else (), **asked)
@@ -93,17 +93,35 @@ def _entries(message: Message, depth: int) -> list[Entry]:
 
 
 def _task(delivery: Delivery, transport: str, message: Message, *, events: bool) -> Task:
-    identity = f"{transport}\0{delivery.id}\0".encode() + delivery.body
+    """Who has to be told what. The record is compact, and ``reply`` its last key: submit.lua relies on that."""
     record = {
         "task_id": message.task_id,
         "meta": message.meta,
         "urls": message.all_urls(),
         "reply": delivery.reply,
     }
+    named = message.task_id is not None or bool(delivery.id)
+    sender = _digest(delivery.reply) if delivery.reply and (delivery.each_is_answered or not named) else ""
     return Task(
         transport=transport,
-        key=blake2b(identity, digest_size=8).hexdigest(),
+        key=_digest([transport, *_identity(delivery, message)]) + sender,
         record=_compact(record).encode(),
-        once=message.job is None and bool(delivery.id or message.task_id is not None),
+        once=message.job is None and named,
         events=events,
     )
+
+
+def _identity(delivery: Delivery, message: Message) -> tuple[str, Any]:
+    """Return what a message is known by: the master's id for it, else the broker's, else what it says."""
+    if message.task_id is not None:
+        return "task_id", message.task_id
+    if delivery.id:
+        return "id", delivery.id
+    said = message.model_dump(mode="json", exclude_defaults=True, exclude={"url", "urls"})
+    return "message", {**said, "urls": message.all_urls()}
+
+
+def _digest(value: Any) -> str:
+    """Return ``KEY_LENGTH`` digits for a value, whatever the order of its keys."""
+    canonical = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return blake2b(canonical.encode(errors="surrogatepass"), digest_size=KEY_LENGTH // 2).hexdigest()

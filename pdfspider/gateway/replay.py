@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import RedisError
 
 from pdfspider.exceptions import InvalidInput
+from pdfspider.frontier.jobs import KEY_LENGTH
 from pdfspider.frontier.owed import only_task
 from pdfspider.frontier.scripts import PREFIX
 from pdfspider.gateway.transport import TransportError
@@ -65,7 +66,7 @@ class Replay:
         for kind in ("answered", "tasks"):
             if task := await only_task(self._redis, self._transport, run, kind):
                 own = json.loads(task[1])
-                return {"id": f"{run}-{task[0].decode()}", **{name: own[name] for name in OWN}}
+                return {"id": f"{run}-{task[0][:KEY_LENGTH].decode()}", **{name: own[name] for name in OWN}}
         return {}
 
     def _key(self, run: str) -> str:

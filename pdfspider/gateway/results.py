@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pdfspider.crawl.wording import FOUND
+from pdfspider.frontier.jobs import KEY_LENGTH
 from pdfspider.gateway.bounds import bounded, encode
 from pdfspider.gateway.transport import Result
 from pdfspider.items import Outcome
@@ -86,7 +87,7 @@ def result_for(ended: Ended, described: dict[str, Any], key: bytes, record: byte
     """The answer to one message, of so many bytes at most, if it can; ``task_id`` and ``meta`` are the master's own."""
     task = json.loads(record)
     reply = task.pop("reply")
-    identity = f"{ended.run}-{key.decode()}"
+    identity = f"{ended.run}-{key[:KEY_LENGTH].decode()}"
     whole = {"id": identity, **task, **described}
     body = encode(whole)
     if limit and len(body) > limit:

@@ -50,6 +50,7 @@ redis.call('PERSIST', KEYS[1])
 
 @dataclass(slots=True, kw_only=True)
 class RqDelivery(RedisDelivery):
+    each_is_answered = True
     transport: RqTransport
     job: str
 

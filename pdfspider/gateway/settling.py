@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from redis.exceptions import RedisError
 
 from pdfspider.exceptions import InvalidInput
+from pdfspider.frontier.jobs import KEY_LENGTH
 from pdfspider.frontier.owed import unanswered
 from pdfspider.gateway.messages import understand
 from pdfspider.gateway.submitting import MOST_TOGETHER, Submitting, Understood, until_redis_can
@@ -159,4 +160,6 @@ class Settling:
 
 
 def _receipt(submission: Submission, submitted: Submitted) -> Receipt:
-    return Receipt(submission.job, submitted.run, submission.task.key if submission.task else "", submitted.added)
+    return Receipt(
+        submission.job, submitted.run, submission.task.key[:KEY_LENGTH] if submission.task else "", submitted.added
+    )

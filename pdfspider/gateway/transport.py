@@ -54,11 +54,14 @@ class Delivery(ABC):
     delivers again. All may raise TransportError: likewise.
     """
 
+    each_is_answered: ClassVar[bool] = False
+    """Whether every delivery has an answer of its own, also where several are one message by their ``task_id``."""
     body: bytes
     id: str = ""
-    """What tells this message from every other one, and is the same when it is delivered again; empty if nothing does.
+    """The broker's or the master's id of this message, the same when it is delivered again; empty if it has none.
 
-    With an id (or a ``task_id`` in the body) a message that is delivered again changes nothing.
+    A ``task_id`` in the body goes before it. With one of both, a message that comes again changes nothing but where its
+    answer goes.
     """
     reply: dict[str, Any] = field(default_factory=dict)
     """What the transport needs to send the result; JSON. It is kept in the frontier and comes back in the Result."""

@@ -15,6 +15,7 @@ from pdfspider import settings as defaults
 from pdfspider.config import Config
 from pdfspider.discovery.addresses import is_allowed
 from pdfspider.exceptions import InvalidInput
+from pdfspider.frontier.jobs import KEY_LENGTH
 from pdfspider.gateway.messages import understand
 from pdfspider.gateway.transport import Delivery, Receipt
 
@@ -22,12 +23,26 @@ if TYPE_CHECKING:
     from pdfspider.frontier.jobs import Submission
 
 URL = "http://example.org/a.html"
+CONFIG = Config.from_settings(Settings({name: getattr(defaults, name) for name in dir(defaults) if name.isupper()}))
 
 
 class Given(Delivery):
     async def ack(self, receipt: Receipt) -> None: ...
 
     async def reject(self, reason: str) -> None: ...
+
+
+class Call(Given):
+    each_is_answered = True
+
+
+def sent(message: Any, *, identity: str = "", reply: str = "", kind: type[Delivery] = Given) -> Any:
+    """What the frontier is told of a message, by the transport "test"."""
+    body = message if isinstance(message, bytes) else json.dumps(message).encode()
+    delivery = kind(body=body, id=identity, reply={"reply_to": reply} if reply else {})
+    submission = understand(delivery, "test", CONFIG)
+    assert submission.task
+    return submission
 
 
 def read(message: Any, identity: str = "", **settings: Any) -> Submission:
@@ -69,6 +84,41 @@ def test_a_message_that_is_delivered_again_is_the_same_job() -> None:
     assert other.job != once.job
     assert read({"url": URL, "task_id": "x"}) == read({"url": URL, "task_id": "x"})
     assert read({"url": URL, "task_id": "x"}).job != read({"url": URL, "task_id": "y"}).job
+
+
+@pytest.mark.parametrize("kind", [Given, Call])
+def test_a_task_id_goes_before_the_brokers_id_and_the_order_of_keys(kind: type[Delivery]) -> None:
+    first = sent({"url": URL, "task_id": "a", "depth": 2}, identity="1", kind=kind)
+    for message in ({"depth": 2, "task_id": "a", "url": URL}, f' {{"task_id":"a","url":"{URL}"}}'.encode()):
+        again = sent(message, identity="2", kind=kind)
+        assert (again.job, again.task.key, again.task.once) == (first.job, first.task.key, True)
+    for other in ("b", 1):
+        assert sent({"url": URL, "task_id": other}, identity="1", kind=kind).job != first.job
+    assert sent({"url": URL, "task_id": "1"}).job != sent({"url": URL, "task_id": 1}).job
+
+
+def test_a_message_without_ids_is_known_by_what_it_says() -> None:
+    plain = sent(URL.encode())
+    assert sent({"url": URL}).task.key == sent({"urls": [URL], "depth": None}).task.key == plain.task.key
+    assert not plain.task.once
+    assert sent({"url": URL, "depth": 2}).task.key != plain.task.key
+
+
+def test_who_is_answered() -> None:
+    """The newest address of a message that has an id; every sender of one that has none, and of each task."""
+    named = [sent({"url": URL, "task_id": 1}, reply=reply) for reply in ("a", "b")]
+    assert named[0].task.key == named[1].task.key
+    for message, kind in (({"url": URL}, Given), ({"url": URL, "task_id": 1}, Call)):
+        one, other = (sent(message, reply=reply, kind=kind) for reply in ("a", "b"))
+        assert one.job == other.job
+        assert one.task.key != other.task.key
+        assert one.task.key[:KEY_LENGTH] == other.task.key[:KEY_LENGTH]
+
+
+def test_the_address_is_the_end_of_a_record() -> None:
+    message = {"url": URL, "meta": {"reply": {"reply": '","reply":'}}}
+    *_, reply = sent(message, reply='x","reply":{').task.record.rpartition(b',"reply":')
+    assert json.loads(reply[:-1]) == {"reply_to": 'x","reply":{'}
 
 
 def test_the_job_that_never_ends_owes_nothing() -> None:

@@ -61,7 +61,7 @@ async def test_a_message_is_answered_once_its_run_has_ended(frontier: Frontier) 
     assert [task async for task in owed.tasks(ended.run)] == [(b"key", b"record")]
     assert not await take(owed)  # this one has it
     assert await take(Owed(frontier.redis, "way")) == [ended]  # another one may have died
-    await owed.settle_task(ended.run, b"key")
+    await owed.settle_task(ended.run, b"key", b"record")
     await owed.settle(ended)
     assert not await take(Owed(frontier.redis, "way"))
     assert await unanswered(frontier.redis) == 0
@@ -78,12 +78,37 @@ async def test_a_message_that_comes_again_changes_nothing_and_is_answered_again(
     (ended,) = await take(owed)
     assert (await submit(frontier, OWN)).run == first.run
     assert not await take(owed)  # it is owed already
-    await owed.settle_task(ended.run, b"key")
+    await owed.settle_task(ended.run, b"key", b"record")
     await owed.settle(ended)
     assert (await submit(frontier, OWN)).run == first.run
     (repeated,) = await take(owed)
     assert repeated.run == first.run
     assert [task async for task in owed.tasks(ended.run)] == [(b"key", b"record")]
+
+
+def addressed(reply: str, meta: str = "first") -> Task:
+    return Task("way", "key", f'{{"meta":"{meta}","reply":{{"reply_to":"{reply}"}}}}'.encode(), once=True)
+
+
+async def test_a_message_that_is_sent_again_is_answered_at_its_newest_address(frontier: Frontier) -> None:
+    """While its job runs, while it is being answered, and when it has been; all else stays as it was."""
+    owed = Owed(frontier.redis, "way")
+    run = (await submit(frontier, addressed("old"))).run
+    await submit(frontier, addressed("new", "other"))
+    await end(frontier)
+    (ended,) = await take(owed)
+    assert [task async for task in owed.tasks(run)] == [(b"key", addressed("new").record)]
+    await submit(frontier, addressed("newer"))  # after the answer to "new" was sent
+    await owed.settle_task(run, b"key", addressed("new").record)
+    await owed.settle(ended)
+    (again,) = await take(owed)
+    assert again.run == run
+    assert [task async for task in owed.tasks(run)] == [(b"key", addressed("newer").record)]
+    await owed.settle_task(run, b"key", addressed("newer").record)
+    await owed.settle(again)
+    await submit(frontier, addressed("newest"))
+    assert [late.run for late in await take(owed)] == [run]
+    assert [task async for task in owed.tasks(run)] == [(b"key", addressed("newest").record)]
 
 
 async def test_what_was_handed_in_by_half_is_completed(frontier: Frontier) -> None:

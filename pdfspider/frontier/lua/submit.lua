@@ -103,10 +103,21 @@ local function revive_links(job)
   return #again
 end
 
--- Answers whether the task was not waiting for its answer already.
+-- The answer goes where the newest message says; all else stays as the first one said it. A record is an object of
+-- JSON whose last key is "reply".
+local function newest_reply(known, record)
+  local own, reply = string.match(known, '^(.*),"reply":'), string.match(record, '^.*(,"reply":.*)$')
+  return own and reply and own .. reply or known
+end
+
+-- Answers whether the task was not waiting for its answer already, and whether its answer goes elsewhere now.
 local function await_answer(run)
   local transport, key, record = unpack(task, 1, 3)
-  if call('HSETNX', P .. 'tasks:' .. run .. ':' .. transport, key, record) == 0 then return false end
+  local name = P .. 'tasks:' .. run .. ':' .. transport
+  local known = call('HGET', name, key)
+  if known then record = newest_reply(known, record) end
+  if known ~= record then call('HSET', name, key, record) end
+  if known then return false, known ~= record end
   call('SADD', P .. 'unanswered', run .. ':' .. transport)
   return true
 end
@@ -137,10 +148,9 @@ local function known_run(run)
   local state, sealed = unpack(run and call('HMGET', P .. 'job:' .. run, 'state', 'sealed') or {})
   local ended = state == 'finished' or state == 'cancelled'
   if not (state and (sealed == '1' or ended or state == 'cancelling')) then return nil end
-  if await_answer(run) then
-    add_master({run = run})
-    if ended then owe_answer(run, task[1], name, state) end
-  end
+  local new, moved = await_answer(run)
+  if new then add_master({run = run}) end
+  if ended and (new or moved) then owe_answer(run, task[1], name, state) end
   return run
 end
 
