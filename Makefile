@@ -96,6 +96,8 @@ DEBIAN := redis-server:/usr/bin/redis-server \
 	rabbitmq-server:/usr/lib/rabbitmq/bin/rabbitmq-server \
 	debian-policy:/usr/share/doc/debian-policy/README.html \
 	faketime:/usr/bin/faketime \
+	chromium:/usr/bin/chromium \
+	nginx-light:/usr/sbin/nginx \
 	maint-guide:/usr/share/doc/maint-guide/html/index.en.html \
 	debian-reference-en:/usr/share/debian-reference/index.en.html
 missing = $(if $(wildcard $(lastword $(1))),,$(firstword $(1)))

@@ -99,6 +99,11 @@ def _gateway(settings: BaseSettings) -> GatewayConfig:
         result_size=number("GATEWAY_RESULT_MAX_SIZE"),
         networks=_networks(settings),
         token=settings["GATEWAY_TOKEN"] or "",
+        tls_terminated=as_switch(settings, "GATEWAY_TLS_TERMINATED"),
+        connections=number("GATEWAY_CONNECTIONS"),
+        connections_per_address=number("GATEWAY_CONNECTIONS_PER_ADDRESS"),
+        client_timeout=as_number(settings, "GATEWAY_CLIENT_TIMEOUT"),
+        keep_alive=as_number(settings, "GATEWAY_KEEP_ALIVE"),
         webhook=settings["GATEWAY_WEBHOOK"] or "",
         webhook_secret=settings["GATEWAY_WEBHOOK_SECRET"] or "",
     )

@@ -174,6 +174,18 @@ GATEWAY_NETWORKS: list[str] = []
 # What HTTP requests and gRPC calls have to show ("Authorization: Bearer …"); needed where they come from elsewhere than
 # loopback addresses.
 GATEWAY_TOKEN = None
+# Whether a proxy in front of the gateway has the TLS, so that http:// and grpc:// with a token may be listened on
+# beyond loopback addresses.
+GATEWAY_TLS_TERMINATED = False
+# Connections of HTTP and of gRPC, and of HTTP from one address; those above are closed; 0: no limit.
+GATEWAY_CONNECTIONS = 512
+GATEWAY_CONNECTIONS_PER_ADDRESS = 128
+# Seconds in which an HTTP client must have sent a request's headers, its body, and the next request on the same
+# connection, must read on, and for the handshakes of TLS and gRPC; 0: no limit.
+GATEWAY_CLIENT_TIMEOUT = 30
+# Seconds after which a quiet stream has a sign of life, so that no proxy cuts it: a comment in server-sent events, a
+# ping of gRPC, a heartbeat of ZeroMQ; 0: none.
+GATEWAY_KEEP_ALIVE = 15
 # A URL to which results of jobs that came by HTTP are posted, and the key of their signature (HMAC-SHA256).
 GATEWAY_WEBHOOK = None
 GATEWAY_WEBHOOK_SECRET = None

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import time
+from codecs import BOM_UTF8
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
@@ -78,10 +79,15 @@ class Parsed(NamedTuple):
         return self.message.job, pack_meta(self.message.meta), self.message.seal, self.message.due
 
 
+def without_mark(raw: bytes) -> bytes:
+    """Return a text without a byte order mark and blanks in front."""
+    return raw.lstrip().removeprefix(BOM_UTF8).lstrip()
+
+
 def read(raw: bytes, model: type[Model]) -> Model:
     """The message that a JSON object, or the text of a plain URL, stands for. Raises InvalidInput."""
     try:
-        text = raw.decode("utf-8").strip()
+        text = without_mark(raw).decode("utf-8").strip()
         return model.model_validate_json(text) if text.startswith("{") else model.model_validate({"url": text})
     except UnicodeDecodeError as error:
         raise InvalidInput(f"not UTF-8: {error.reason} at byte {error.start}") from None

@@ -61,19 +61,27 @@ class Log:
     def __init__(self, redis: Redis, run: int) -> None:
         self._redis: Any = redis
         self._key = f"{PREFIX}log:{run}"
-        self._last = b"0-0"
+        self.last = "0-0"
+        """The entry that was read last."""
 
     async def skip(self) -> None:
-        """Goes to its end."""
+        """Go to its end."""
         for entry, _ in await self._redis.xrevrange(self._key, count=1):
-            self._last = entry
+            self.last = entry.decode()
 
-    async def next(self, count: int) -> list[bytes]:
-        """Fingerprints of documents; empty where there are no more for now."""
-        entries = await self._redis.xrange(self._key, min=b"(" + self._last, count=count)
+    async def resume(self, entry: str) -> bool:
+        """Go to an entry; return whether it is there still, so that all behind it are."""
+        if not entry or not await self._redis.xrange(self._key, min=entry, max=entry, count=1):
+            return False
+        self.last = entry
+        return True
+
+    async def next(self, count: int) -> dict[str, bytes]:
+        """Return entries and fingerprints of documents; empty where there are no more for now."""
+        entries = await self._redis.xrange(self._key, min=f"({self.last}", count=count)
         if entries:
-            self._last = entries[-1][0]
-        return [fields[b"fp"] for _, fields in entries]
+            self.last = entries[-1][0].decode()
+        return {entry.decode(): fields[b"fp"] for entry, fields in entries}
 
 
 def _note(entry: bytes, fields: dict[bytes, bytes]) -> Note:

@@ -24,5 +24,13 @@ class GatewayConfig:
     networks: tuple[str, ...] = ()
     """Networks that are not public and may be asked all the same."""
     token: str = ""
+    tls_terminated: bool = False
+    """A proxy in front has the TLS: plain http:// and grpc:// may listen on more than loopback addresses."""
+    connections: int = 512
+    connections_per_address: int = 128
+    client_timeout: float = 30.0
+    """Seconds for a client's handshake, headers, body, and its next request."""
+    keep_alive: float = 15.0
+    """Seconds after which a quiet connection has a sign of life."""
     webhook: str = ""
     webhook_secret: str = ""

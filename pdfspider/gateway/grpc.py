@@ -13,25 +13,32 @@ from grpc_reflection.v1alpha import reflection
 
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.gateway import masters_pb2, masters_pb2_grpc
+from pdfspider.gateway.exposure import check_exposure
 from pdfspider.gateway.grpc_calls import Masters
-from pdfspider.gateway.loopback import is_loopback
 from pdfspider.gateway.replay import Replay
 from pdfspider.gateway.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from pdfspider.gateway.config import GatewayConfig
     from pdfspider.gateway.desk import Desk
     from pdfspider.gateway.transport import Result
 
 PORT = 50051
+MOST_STREAMS = 1000
+"""Of one connection, at a time."""
+MOST_METADATA = 16 << 10
+SHORTEST_PING = 5000
+"""Milliseconds."""
 SERVICE = masters_pb2.DESCRIPTOR.services_by_name["Masters"].full_name
 
 
 class GrpcTransport(Transport):
     """``grpc://HOST:PORT`` to listen on; ``grpcs`` with the files ``cert`` and ``key``.
 
-    Without ``GATEWAY_TOKEN`` only loopback addresses may be listened on. With it, health and reflection stay open.
+    Without ``GATEWAY_TOKEN`` only loopback addresses may be listened on; with it others if there is TLS, and health and
+    reflection stay open.
     """
 
     listens = True
@@ -39,8 +46,8 @@ class GrpcTransport(Transport):
 
     def __init__(self, url: str, desk: Desk) -> None:
         super().__init__(url, desk)
-        if not (desk.config.gateway.token or is_loopback(self.address.host)):
-            raise ConfigurationError(f"to listen on {self.address.host} GATEWAY_TOKEN is needed")
+        self._has_tls = self.address.url.startswith("grpcs:")
+        check_exposure(self.address, desk.config.gateway, tls=self._has_tls)
         self._replay = Replay(desk, self.name)
         self._masters = Masters(desk, self.name, self._replay)
         self._health = health.aio.HealthServicer()
@@ -50,7 +57,7 @@ class GrpcTransport(Transport):
         gateway = self.desk.config.gateway
         self._server = grpc.aio.server(
             interceptors=[Guard(gateway.token)] if gateway.token else [],
-            options=[("grpc.max_receive_message_length", gateway.message_size or -1), ("grpc.so_reuseport", 0)],
+            options=options(gateway),
             maximum_concurrent_rpcs=gateway.unacknowledged,
         )
         masters_pb2_grpc.add_MastersServicer_to_server(self._masters, self._server)
@@ -79,7 +86,7 @@ class GrpcTransport(Transport):
         host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
         address = f"{host}:{self.address.port or PORT}"
         try:
-            if self.address.url.startswith("grpcs:"):
+            if self._has_tls:
                 self._server.add_secure_port(address, self._credentials())
             else:
                 self._server.add_insecure_port(address)
@@ -92,6 +99,27 @@ class GrpcTransport(Transport):
             return grpc.ssl_server_credentials([(Path(key).read_bytes(), Path(cert).read_bytes())])
         except OSError as error:
             raise ConfigurationError(f"grpcs:// in GATEWAY_URLS needs ?cert=FILE&key=FILE: {error}") from error
+
+
+def options(gateway: GatewayConfig) -> list[tuple[str, int]]:
+    """Return the channel arguments of a server: bounds for clients, and signs of life on quiet connections."""
+    keep_alive, timeout = int(gateway.keep_alive * 1000), int(gateway.client_timeout * 1000)
+    found = [
+        ("grpc.max_receive_message_length", gateway.message_size or -1),
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_concurrent_streams", MOST_STREAMS),
+        ("grpc.absolute_max_metadata_size", MOST_METADATA),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # A client may ping as often as this server does, with room for what comes early.
+        ("grpc.http2.min_ping_interval_without_data_ms", keep_alive // 3 or SHORTEST_PING),
+    ]
+    if keep_alive:
+        found += [("grpc.keepalive_time_ms", keep_alive), ("grpc.keepalive_timeout_ms", max(keep_alive, 1000))]
+    if timeout:
+        found += [("grpc.server_handshake_timeout_ms", timeout), ("grpc.max_connection_idle_ms", 10 * timeout)]
+    if gateway.connections:
+        found.append(("grpc.max_allowed_incoming_connections", gateway.connections))
+    return found
 
 
 class Guard(grpc.aio.ServerInterceptor):

@@ -89,7 +89,7 @@ class Masters(masters_pb2_grpc.MastersServicer):
         async with _errors(context):
             run = run_of(question.result_id) if question.result_id else 0
             job = await self._job(question)
-            async for name, told in watch(self._desk, job, documents=question.documents, run=run):
+            async for name, told, _ in watch(self._desk, job, documents=question.documents, run=run):
                 yield as_proto.document(told) if name == "document" else as_proto.status_event(job, told)
             result = await (self._published(question.result_id) if run else self._desk.result(job))
             yield masters_pb2.Event(result=as_proto.result(result))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 from typing import TYPE_CHECKING
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from pdfspider.exceptions import ConfigurationError
+from pdfspider.gateway.exposure import check_exposure
 from pdfspider.gateway.http_calls import Calls
-from pdfspider.gateway.loopback import is_loopback
+from pdfspider.gateway.http_server import Limits, Listener
 from pdfspider.gateway.replay import Replay
 from pdfspider.gateway.transport import Transport
 from pdfspider.gateway.webhook import Webhook
@@ -24,19 +23,12 @@ if TYPE_CHECKING:
 PORT = 8080
 
 
-def _is_worth_saying(record: logging.LogRecord) -> bool:
-    """Not what came that is no HTTP: it was answered with 400."""
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
-
-
-logging.getLogger("aiohttp.server").addFilter(_is_worth_saying)
-
-
 class HttpTransport(Transport):
     """``http://HOST:PORT`` to listen on; ``https`` with the files ``cert`` and ``key``.
 
-    ``GET /openapi.json`` describes it. Without ``GATEWAY_TOKEN`` only loopback addresses may be listened on. With
-    ``events=webhook`` documents are posted, as they are found; whoever watches a job may have them in any case.
+    ``GET /openapi.json`` describes it. Without ``GATEWAY_TOKEN`` only loopback addresses may be listened on, with it
+    others if there is TLS. With ``events=webhook`` documents are posted, as they are found; whoever watches a job may
+    have them in any case.
     """
 
     listens = True
@@ -45,20 +37,25 @@ class HttpTransport(Transport):
     def __init__(self, url: str, desk: Desk) -> None:
         super().__init__(url, desk)
         gateway = desk.config.gateway
-        if not (gateway.token or is_loopback(self.address.host)):
-            raise ConfigurationError(f"to listen on {self.address.host} GATEWAY_TOKEN is needed")
+        self._has_tls = self.address.url.startswith("https:")
+        check_exposure(self.address, gateway, tls=self._has_tls)
         self._replay = Replay(desk, self.name)
         self._webhook = Webhook(gateway.webhook, gateway.webhook_secret)
         self._calls = Calls(desk, self.name, self._replay)
         self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
 
     async def listen(self) -> None:
         tls = self._tls()
+        gateway = self.desk.config.gateway
         app = self._calls.application()
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=False, shutdown_timeout=1)
         await self._runner.setup()
+        assert self._runner.server is not None
+        limits = Limits(gateway.connections, gateway.connections_per_address, gateway.client_timeout)
+        self._listener = Listener(self._runner.server, limits, tls)
         try:
-            await web.TCPSite(self._runner, self.address.host, self.address.port or PORT, ssl_context=tls).start()
+            await self._listener.start(self.address.host, self.address.port or PORT)
         except OSError as error:
             raise ConfigurationError(f"cannot listen on {self.address.shown}: {error}") from error
 
@@ -82,13 +79,15 @@ class HttpTransport(Transport):
         await self._webhook.post("document", event.id, event.body)
 
     async def close(self) -> None:
+        if self._listener:
+            await self._listener.close()
         self._calls.close()
         if self._runner:
             await self._runner.cleanup()
         await self._webhook.close()
 
     def _tls(self) -> ssl.SSLContext | None:
-        if not self.address.url.startswith("https:"):
+        if not self._has_tls:
             return None
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         try:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
+import logging
 from contextlib import suppress
 from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from redis.exceptions import RedisError
 
-from pdfspider.exceptions import InvalidInput, JobNotFound, RecordsError
-from pdfspider.gateway.loopback import is_loopback
+from pdfspider.exceptions import InvalidInput
+from pdfspider.gateway.http_events import EventStreams
+from pdfspider.gateway.http_guard import PROTECTION, Guard
+from pdfspider.gateway.http_idempotency import IdempotencyKeys, idempotency_key
+from pdfspider.gateway.http_problems import EXPECTED, problem, problem_of
 from pdfspider.gateway.openapi import describe
 from pdfspider.gateway.transport import Delivery, Receipt
-from pdfspider.gateway.watching import watch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pdfspider.gateway.replay import Replay
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+logger = logging.getLogger(__name__)
 
 PATIENCE = 10.0
 """Seconds for which a request waits until there is room for its message."""
@@ -60,11 +63,13 @@ class Calls:
     def __init__(self, desk: Desk, transport: str, replay: Replay) -> None:
         self._desk, self._transport, self._replay = desk, transport, replay
         self._gateway = desk.config.gateway
-        self._watching: set[asyncio.Task[Any]] = set()
+        self._guard = Guard(self._gateway.token)
+        self._keys = IdempotencyKeys(desk.frontier.redis, transport, desk.config.retention)
+        self._streams = EventStreams(desk, self._describe)
         self.takes = True
 
     def application(self) -> web.Application:
-        app = web.Application(middlewares=[self._guard], client_max_size=self._gateway.message_size or 1 << 40)
+        app = web.Application(middlewares=[self._answer], client_max_size=self._gateway.message_size or 1 << 40)
         app.add_routes(
             [
                 web.get("/openapi.json", self._openapi),
@@ -72,40 +77,26 @@ class Calls:
                 web.get("/jobs", self._jobs),
                 web.get("/jobs/{job}", self._job),
                 web.get("/jobs/{job}/result", self._result),
-                web.get("/jobs/{job}/events", self._events),
+                web.get("/jobs/{job}/events", self._streams.serve),
                 *(web.post(f"/jobs/{{job}}/{action}", self._control) for action in ACTIONS),
             ]
         )
+        app.on_response_prepare.append(_protect)
         return app
 
     def close(self) -> None:
-        for task in self._watching:
-            task.cancel()
+        self._streams.close()
 
     @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            self._authorise(request)
+            self._guard.check(request)
             return await handler(request)
-        except web.HTTPException as error:
-            return _error(error.status, error.reason, allow=error.headers.get("Allow"))
-        except InvalidInput as error:
-            return _error(400, str(error))
-        except JobNotFound as error:
-            return _error(404, str(error))
-        except (RedisError, RecordsError) as error:
-            return _error(503, str(error))
-
-    def _authorise(self, request: web.Request) -> None:
-        """Without a token whoever can connect is trusted, but not what a browser there was led to ask."""
-        if token := self._gateway.token:
-            given = request.headers.get("Authorization", "")
-            if request.path != "/openapi.json" and not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
-                raise web.HTTPUnauthorized(reason="GATEWAY_TOKEN is needed")
-        elif not is_loopback((request.url.host or "").strip("[]")):
-            raise web.HTTPForbidden(reason="not a loopback address in the Host header")
-        if request.method == "POST" and request.can_read_body and request.content_type != "application/json":
-            raise web.HTTPUnsupportedMediaType(reason="expected application/json")
+        except EXPECTED as error:
+            return problem_of(error)
+        except Exception:
+            logger.exception("%s %s could not be answered", request.method, request.path)
+            return problem(500, "an error of the gateway, which is in its log")
 
     async def _openapi(self, _: web.Request) -> web.Response:
         return web.json_response(describe(with_token=bool(self._gateway.token)))
@@ -113,17 +104,35 @@ class Calls:
     async def _submit(self, request: web.Request) -> web.Response:
         if not self.takes:
             raise web.HTTPServiceUnavailable(reason="the gateway is about to end")
-        key = request.headers.get("Idempotency-Key")
-        body = await request.read()
+        key = idempotency_key(request)
+        body = await self._read(request)
+        is_new = bool(key) and await self._keys.claim(key, body)
+        try:
+            receipt = await self._hand_in(body, key)
+        except InvalidInput:
+            if is_new:
+                await self._keys.forget(key)
+            raise
+        told = {"job": receipt.job, "run": receipt.run, "result_id": receipt.result_id, "added": receipt.added}
+        return web.json_response(told, status=202, headers={"Location": f"/jobs/{receipt.job}"})
+
+    async def _read(self, request: web.Request) -> bytes:
+        """Return the body. Raises web.HTTPRequestTimeout."""
+        try:
+            async with asyncio.timeout(self._gateway.client_timeout or None):
+                return await request.read()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout(reason="the body did not come in time") from None
+
+    async def _hand_in(self, body: bytes, key: str) -> Receipt:
+        """Raises InvalidInput, and web.HTTPServiceUnavailable."""
         delivery = HttpDelivery(body=body, id=key or ("" if _has_task_id(body) else token_hex(16)))
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._desk.accept(self._transport, delivery)
         except TimeoutError:
             raise web.HTTPServiceUnavailable(reason="there is no room for more jobs now") from None
-        receipt = await delivery.receipt
-        told = {"job": receipt.job, "run": receipt.run, "result_id": receipt.result_id, "added": receipt.added}
-        return web.json_response(told, status=202, headers={"Location": f"/jobs/{receipt.job}"})
+        return await delivery.receipt
 
     async def _jobs(self, request: web.Request) -> web.Response:
         limit = request.query.get("limit", str(LISTED))
@@ -142,40 +151,15 @@ class Calls:
         job, action = request.match_info["job"], request.path.rpartition("/")[2]
         return web.json_response({"job": job, "state": await self._desk.control(job, action)})
 
-    async def _events(self, request: web.Request) -> web.StreamResponse:
-        """``status`` whenever it has changed, ``document`` for each that was found if asked for; last, ``result``."""
-        job, documents = request.match_info["job"], request.query.get("documents", "false")
-        if documents not in ("true", "false"):
-            raise InvalidInput("documents must be true or false")
-        await self._desk.status(job)  # says at once whether there is such a job
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
-        await response.prepare(request)
-        task = asyncio.current_task()
-        assert task is not None
-        self._watching.add(task)
-        try:
-            async for name, told in watch(self._desk, job, documents=documents == "true"):
-                await response.write(_event(name, told))
-            await response.write(_event("result", await self._describe(job)))
-        except (ConnectionError, JobNotFound):
-            pass  # the client has gone, or the job
-        finally:
-            self._watching.discard(task)
-        return response
-
     async def _describe(self, job: str) -> dict[str, Any]:
         """The result of a job; with what its message said of its own, if it came by one."""
         result = await self._desk.result(job)
         return {**NO_TASK, **await self._replay.only_task(result["run"]), **result}
 
 
-def _event(name: str, data: dict[str, Any]) -> bytes:
-    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False, default=str)}\n\n".encode()
-
-
-def _error(status: int, reason: str, *, allow: str | None = None) -> web.Response:
-    headers = {"Retry-After": "5"} if status == 503 else {"Allow": allow} if allow else {}
-    return web.json_response({"error": reason}, status=status, headers=headers)
+async def _protect(_: web.Request, response: web.StreamResponse) -> None:
+    for name, value in PROTECTION.items():
+        response.headers.setdefault(name, value)
 
 
 def _has_task_id(body: bytes) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from pdfspider.crawl.intake import JobName, Terms, pack_meta, read
+from pdfspider.crawl.intake import JobName, Terms, pack_meta, read, without_mark
 from pdfspider.crawl.submission import Asked, options, seed
 from pdfspider.discovery.addresses import PUBLIC, refuse_private
 from pdfspider.exceptions import InvalidInput
@@ -71,10 +71,11 @@ def understand(delivery: Delivery, transport: str, config: Config, *, events: bo
 
 def _unquoted(body: bytes) -> bytes:
     """The text of a JSON string: some clients quote what they send."""
-    if not body.lstrip().startswith(b'"'):
+    text = without_mark(body)
+    if not text.startswith(b'"'):
         return body
     try:
-        return str(json.loads(body)).encode()
+        return str(json.loads(text)).encode()
     except (ValueError, RecursionError):
         return body
 

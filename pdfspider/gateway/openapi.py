@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pdfspider
+from pdfspider.gateway.http_idempotency import PATTERN as KEY
 from pdfspider.gateway.messages import Message
 from pdfspider.items import Outcome
 
@@ -20,10 +21,11 @@ EXAMPLE: Schema = {"url": "https://example.org/", "depth": 1, "task_id": "mine"}
 EVENT: Schema = {
     "type": "object",
     "properties": {
+        "id": TEXT,
         "event": {"enum": ["status", "document", "result"]},
         "data": {"type": "string", "contentMediaType": "application/json"},
     },
-    "required": ["event", "data"],
+    "required": ["id", "event", "data"],
 }
 OF_JOB = ("status", "result", "pause", "resume", "cancel")
 JOB: Schema = {
@@ -46,32 +48,46 @@ def describe(*, with_token: bool) -> Schema:
 
 
 def _paths() -> Schema:
-    submit = _operation("Hand in a job, or a part of one", 202, "Accepted", 400, 413, 415)
+    submit = _operation("Hand in a job, or a part of one", 202, "Accepted", 400, 408, 413, 415, 422)
     submit["responses"]["202"]["links"] = {name: _link(name) for name in OF_JOB}
     submit["requestBody"] = {"required": True, "content": _json("Message", example=EXAMPLE)}
     submit["parameters"] = [
-        {"name": "Idempotency-Key", "in": "header", "schema": TEXT, "description": "The same: the same message"}
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "schema": {"type": "string", "pattern": KEY},
+            "description": "The same again: the same message, which changes nothing. With another body: 422",
+        }
     ]
     jobs = _operation("Some jobs and their status", 200, "Jobs", 400)
     limit = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
     jobs["parameters"] = [{"name": "limit", "in": "query", "schema": limit}]
     told = "Its status whenever that has changed, documents as they are found, and at its end the result"
     events = _of_job("events", told, "Status")
-    events["parameters"] = [JOB, {"name": "documents", "in": "query", "schema": {"type": "boolean", "default": False}}]
+    events["parameters"] = [
+        JOB,
+        {"name": "documents", "in": "query", "schema": {"type": "boolean", "default": False}},
+        {"name": "Last-Event-ID", "in": "header", "schema": TEXT, "description": "Go on behind this event"},
+    ]
+    events["responses"]["204"] = {"description": "The event was the last one"}
     events["responses"]["200"]["content"] = {"text/event-stream": {"schema": EVENT}}
     return {
         "/jobs": {"post": submit, "get": jobs},
         "/jobs/{job}": {"get": _of_job("status", "The status of a job", "Status")},
         "/jobs/{job}/result": {"get": _of_job("result", "What became of a job until now", "Result")},
         "/jobs/{job}/events": {"get": events},
-        "/jobs/{job}/pause": {"post": _of_job("pause", "Take a job out of the turns", "State")},
-        "/jobs/{job}/resume": {"post": _of_job("resume", "Bring it back", "State")},
-        "/jobs/{job}/cancel": {"post": _of_job("cancel", "Drop what was not fetched yet", "State")},
+        "/jobs/{job}/pause": {"post": _control("pause", "Take a job out of the turns")},
+        "/jobs/{job}/resume": {"post": _control("resume", "Bring it back")},
+        "/jobs/{job}/cancel": {"post": _control("cancel", "Drop what was not fetched yet")},
     }
 
 
-def _of_job(name: str, summary: str, schema: str) -> Schema:
-    return {"operationId": name, **_operation(summary, 200, schema, 400, 404), "parameters": [JOB]}
+def _of_job(name: str, summary: str, schema: str, *errors: int) -> Schema:
+    return {"operationId": name, **_operation(summary, 200, schema, 400, 404, *errors), "parameters": [JOB]}
+
+
+def _control(name: str, summary: str) -> Schema:
+    return _of_job(name, summary, "State", 415)
 
 
 def _link(name: str) -> Schema:
@@ -79,7 +95,7 @@ def _link(name: str) -> Schema:
 
 
 def _operation(summary: str, status: int, schema: str, *errors: int) -> Schema:
-    failed = {"description": "The reason", "content": _json("Error")}
+    failed = {"description": "The reason", "content": _json("Problem", "application/problem+json")}
     responses = {str(error): failed for error in (*errors, 401, 403, 503)}
     return {
         "summary": summary,
@@ -87,8 +103,8 @@ def _operation(summary: str, status: int, schema: str, *errors: int) -> Schema:
     }
 
 
-def _json(schema: str, **more: Any) -> Schema:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}, **more}}
+def _json(schema: str, media: str = "application/json", **more: Any) -> Schema:
+    return {media: {"schema": {"$ref": f"#/components/schemas/{schema}"}, **more}}
 
 
 def _schemas() -> Schema:
@@ -128,7 +144,7 @@ def _schemas() -> Schema:
         "Jobs": _object({"jobs": {"type": "object", "additionalProperties": _object(status)}}),
         "State": _object({"job": TEXT, "state": {"enum": STATES}}),
         "Result": _object(result),
-        "Error": _object({"error": TEXT}),
+        "Problem": _object({"type": TEXT, "title": TEXT, "status": COUNT, "detail": TEXT, "error": TEXT}),
     }
 
 

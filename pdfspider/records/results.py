@@ -83,7 +83,7 @@ def _read(engine: Engine, job: str, run: int, failed: Collection[str], limit: in
         return RunResult(
             _rows(connection, _documents(job, run).order_by(captures.c.finished).limit(limit)),
             _rows(connection, _failures(job, run, failed).limit(limit)),
-            dict(connection.execute(_classes(job, run)).tuples().all()),
+            dict(connection.execute(_classes(job, run)).all()),
         )
 
 

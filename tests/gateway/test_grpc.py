@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import sys
@@ -15,9 +16,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from pdfspider.gateway import masters_pb2
+from pdfspider.gateway.grpc import GrpcTransport
 from pdfspider.gateway.masters_pb2 import Message, Question
 from pdfspider.gateway.masters_pb2_grpc import MastersStub
-from tests.support import ROOT, free_port
+from tests.gateway.inprocess import desk_on, listening
+from tests.support import PATIENCE, ROOT, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,6 +95,41 @@ def test_tls(gateway: Start, tmp_path: Path) -> None:
         call = MastersStub(channel).Status
         assert refusal(lambda: call(Question(job="none")))[0] is grpc.StatusCode.NOT_FOUND
     running.stop()
+
+
+async def test_clients_may_ping_twice_as_often_as_every_fifteen_seconds(redis_url: str, tmp_path: Path) -> None:
+    """Here all is 20 times as fast."""
+    address = f"127.0.0.1:{free_port()}"
+    pings = [("grpc.keepalive_time_ms", 500), ("grpc.http2.max_pings_without_data", 0)]
+    async with (
+        desk_on(redis_url, tmp_path, GATEWAY_KEEP_ALIVE=0.75) as desk,
+        listening(GrpcTransport(f"grpc://{address}", desk)),
+        grpc.aio.insecure_channel(address, pings) as channel,
+    ):
+        masters = MastersStub(channel)
+        await masters.Submit(Message(urls=["http://127.0.0.1:9/"], job="quiet", seal=False), wait_for_ready=True)
+        watching = masters.Watch(Question(job="quiet"))
+        assert (await watching.read()).status.state == "running"
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(reading := asyncio.ensure_future(watching.read())), 4)
+        await desk.control("quiet", "pause")
+        assert (await asyncio.wait_for(reading, PATIENCE)).status.state == "paused"
+
+
+async def test_half_calls_are_ended(redis_url: str, tmp_path: Path) -> None:
+    """One that says nothing, and one that stops within its headers."""
+    port = free_port()
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+    async with (
+        desk_on(redis_url, tmp_path, GATEWAY_CLIENT_TIMEOUT=0.3) as desk,
+        listening(GrpcTransport(f"grpc://127.0.0.1:{port}", desk)),
+        asyncio.timeout(PATIENCE),
+    ):
+        for half in b"", preface[:20], preface, preface + b"\0\0\x40\1\0\0\0\0\1":
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(half)
+            await reader.read()
+            writer.close()
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 JSON = {"Content-Type": "application/json"}
 
 
+def parsed(stream: bytes) -> list[dict[str, str]]:
+    """The fields of each server-sent event; comments are left out."""
+    events = [event for event in stream.decode().split("\n\n") if event and not event.startswith(":")]
+    return [dict(line.split(": ", 1) for line in event.split("\n")) for event in events]
+
+
 class Client:
     def __init__(self, start: Start, **settings: Any) -> None:
         self.url = f"http://127.0.0.1:{free_port()}"
@@ -44,8 +50,7 @@ class Client:
     def watch(self, path: str) -> list[tuple[str, Any]]:
         """Names and data of the events, until the stream ends."""
         with urllib.request.urlopen(f"{self.url}{path}", timeout=60) as stream:
-            events = [event.split("\n") for event in stream.read().decode().split("\n\n") if event]
-        return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in events]
+            return [(event["event"], json.loads(event["data"])) for event in parsed(stream.read())]
 
 
 def test_jobs_as_resources(gateway: Start, site: Server) -> None:
@@ -256,7 +261,7 @@ def test_the_openapi_document_says_what_there_is(gateway: Start, site: Server) -
         "Status": client.ask(f"/jobs/{job}")[1],
         "Result": client.ask(f"/jobs/{job}/result")[1],
         "Jobs": client.ask("/jobs")[1],
-        "Error": client.ask("/jobs/nobody")[1],
+        "Problem": client.ask("/jobs/nobody")[1],
     }
     for name, answer in answers.items():
         assert set(answer) == set(schemas[name]["required"]), name

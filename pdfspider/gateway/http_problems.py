@@ -1,0 +1,52 @@
+"""Errors of the HTTP transport, as RFC 9457 (problem details) describes them."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from redis.exceptions import RedisError
+
+from pdfspider.exceptions import InvalidInput, JobNotFound, RecordsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RETRY_AFTER = "5"
+"""Seconds."""
+BROKEN = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
+"""What reading a body raises that does not end, or is not encoded as its headers say."""
+EXPECTED = (web.HTTPException, InvalidInput, JobNotFound, RedisError, RecordsError, UnicodeError, *BROKEN)
+
+
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return a response in ``application/problem+json``; ``error`` is the same as ``detail``."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "error": detail,
+    }
+    return web.json_response(body, status=status, headers=headers, content_type="application/problem+json")
+
+
+def problem_of(error: Exception) -> web.Response:
+    """Return what is answered for one of the errors ``EXPECTED``."""
+    if isinstance(error, web.HTTPException):
+        allow = error.headers.get("Allow")
+        extra = {"Allow": allow} if allow else {"Retry-After": RETRY_AFTER} if error.status == 503 else {}
+        if error.status == 401:
+            extra["WWW-Authenticate"] = "Bearer"
+        return problem(error.status, error.reason, extra)
+    if isinstance(error, JobNotFound):
+        return problem(404, str(error))
+    if isinstance(error, (RedisError, RecordsError)):
+        return problem(503, str(error), {"Retry-After": RETRY_AFTER})
+    if isinstance(error, BROKEN):
+        response = problem(400, "the body is incomplete, or not encoded as Content-Encoding says")
+        response.force_close()
+        return response
+    return problem(400, str(error) if isinstance(error, InvalidInput) else "not UTF-8")
