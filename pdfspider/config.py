@@ -140,6 +140,7 @@ class Config:
     discovery: Discovery = read(_discovery)
     sitemaps: bool = switch("PDF_SITEMAPS")
     document_limit: int = whole("DOWNLOAD_MAXSIZE")
+    staging_limit: int = whole("PDF_STAGING_MAX_SIZE")
     page_limit: int = whole("PDF_PAGE_MAX_SIZE", least=1024)
     max_inflation: int = whole("PDF_MAX_INFLATION", least=1)
     verify_uploads: bool = switch("PDF_VERIFY_UPLOADS")

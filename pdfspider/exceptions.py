@@ -9,6 +9,7 @@
     │   ├── JobNotFound
     │   └── LeaseLost           the lease has ended or is about to; its work must be dropped
     └── RecordsError            the database refused a call
+        └── RecordsUnavailable  the database cannot be used now
 
 The message of an error without arguments is its docstring.
 """
@@ -53,3 +54,7 @@ class LeaseLost(FrontierError):
 
 class RecordsError(PdfSpiderError):
     """The database refused a call."""
+
+
+class RecordsUnavailable(RecordsError):
+    """The database cannot be used now: it is locked, full or gone."""

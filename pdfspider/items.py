@@ -63,6 +63,7 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled", "x"
     POISON = "poison", "P", True
     STORE_ERROR = "store-error", "F", True
+    PIPELINE_ERROR = "pipeline-error", "E", True
     INTERNAL_ERROR = "internal-error", "I", True
 
 
@@ -126,5 +127,9 @@ class Capture:
     links: list[Any] = field(default_factory=list)
     """What was found, as the frontier takes it."""
     staged: Any = None
-    """The document, until it is in the store."""
+    """The document, until it is in the store. Its file is removed at the end of the lease."""
+    stored: bool = False
+    """Whether the document is in the store."""
+    recorded: bool = False
+    """Whether the database has the row."""
     lease: Any = None

@@ -46,7 +46,9 @@ CONCURRENT_REQUESTS = 32
 # Pages deeper than this are not followed; 0: no limit. The spider argument "depth" overrides it.
 DEPTH_LIMIT = 0
 # Bytes of one document; 0: no limit.
-DOWNLOAD_MAXSIZE = 0
+DOWNLOAD_MAXSIZE = 2 * 1024**3
+# Bytes of all documents that this worker has on their way to the store; 0: no limit. One document goes on in any case.
+PDF_STAGING_MAX_SIZE = 8 * 1024**3
 # Bytes of one page; what lies behind them is not read.
 PDF_PAGE_MAX_SIZE = 10 * 1024 * 1024
 # A compressed body may grow to this many times the bytes received (and 16 MiB in any case).

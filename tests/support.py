@@ -13,11 +13,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pytest
 import redis
 
 from pdfspider.frontier.audit import audit
@@ -265,6 +267,21 @@ def gaps(times: Iterable[float]) -> Iterator[float]:
     """The seconds between one and the next."""
     ordered = sorted(times)
     return (later - earlier for earlier, later in pairwise(ordered))
+
+
+@contextmanager
+def disk_of(directory: Path, mebibytes: int) -> Iterator[Path]:
+    """Give a file system of its own at ``directory``; skip the test where that may not be made."""
+    directory.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(directory)]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = f"no file system of one's own: {done.stderr.strip()}"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", "-l", str(directory)], check=True)
 
 
 def _text(value: Any) -> str:

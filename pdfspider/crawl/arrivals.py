@@ -53,6 +53,7 @@ class Arrival:
         return {"Range": f"bytes={self.file.size}-", "If-Range": validator} if validator else None
 
     def begin_anew(self, file: StagedFile) -> None:
+        self.file.abandon()
         self.file, self.total = file, None
 
     def is_continued_by(self, received: CIMultiDictProxy[str]) -> bool:

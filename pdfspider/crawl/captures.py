@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdfspider.crawl.budgets import bound_links
 from pdfspider.crawl.detours import fresh_link
-from pdfspider.crawl.errors import error_of, is_give_back, outcome_of, status_outcome
+from pdfspider.crawl.errors import GiveBack, error_of, is_give_back, outcome_of, status_outcome
 from pdfspider.crawl.following import redirected, to_follow
 from pdfspider.crawl.obstacles import obstacle
 from pdfspider.crawl.retries import retry_after, shown
@@ -40,6 +40,7 @@ class Released:
     """What a visit becomes that had to be given back: not an ending."""
 
     lease: Lease
+    delay: float = 0.0
 
 
 def capture_response(worker: Worker, response: StagedResponse) -> Capture:
@@ -58,7 +59,7 @@ def capture_failure(worker: Worker, failure: Failure) -> Capture | Released:
     """The capture of a fetch that raised."""
     meta, error = failure.request.meta, error_of(failure)  # type: ignore[attr-defined]
     if is_give_back(error):
-        return Released(meta["lease"])
+        return Released(meta["lease"], error.delay if isinstance(error, GiveBack) else 0.0)
     capture = _begin(worker, meta)
     capture.outcome, capture.reason = outcome_of(error)
     capture.lease.shown = shown(capture.outcome, None)

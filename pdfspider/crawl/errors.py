@@ -23,7 +23,11 @@ class FetchError(PdfSpiderError):
 
 
 class GiveBack(PdfSpiderError):
-    """The lease goes back to the frontier: nothing is wrong with the URL."""
+    """The lease goes back to the frontier, for ``delay`` seconds: nothing is wrong with the URL."""
+
+    def __init__(self, reason: str, delay: float = 0.0) -> None:
+        super().__init__(reason)
+        self.delay = delay
 
 
 def outcome_of(error: BaseException) -> tuple[Outcome, str]:

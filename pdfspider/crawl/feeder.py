@@ -42,6 +42,7 @@ class Feeder:
         self._tasks: list[asyncio.Task[None]] = []
         self._given_up = -1.0  # what valid_until was when the leases were last given up
         self._serving: set[asyncio.Task[None]] = set()
+        self._on_trial = False  # whether a URL was asked for that shows if the store is back
         self._reconcile_at = 0.0
 
     async def start(self) -> None:
@@ -100,17 +101,25 @@ class Feeder:
             await self._give_up_leases()
         await self._reconcile()
         held = len(self._worker.held)
-        wanted = 2 * self._worker.config.concurrency - held
-        if self._worker.draining:
-            wanted = 1 if held == 0 else 0
-        if self._worker.full.lasts:
-            wanted = 0
-        grant = await self._worker.frontier.lease(wanted, held, self._worker.watched)
+        if self._worker.storage.is_closed:
+            await self._release_buffer()
+        grant = await self._worker.frontier.lease(self._wanted(held), held, self._worker.watched)
         self._worker.draining = grant.drain
         self._worker.held.update(grant.leases)
         await self._requests.look_back(grant.leases)
         self._hand_over([request for lease in grant.leases if (request := await self._accept(lease))])
         return grant
+
+    def _wanted(self, held: int) -> int:
+        """Return how many URLs to lease beside those that are held."""
+        worker, storage = self._worker, self._worker.storage
+        if storage.is_away and storage.on_trial and self._on_trial and not held:
+            storage.note_success()
+        if worker.full.lasts or worker.unrecorded.lasts or storage.is_closed:
+            return 0
+        self._on_trial = storage.is_away
+        alone = worker.draining or storage.is_away
+        return int(not held) if alone else 2 * worker.config.concurrency - held
 
     async def _reconcile(self) -> None:
         """Once in a lease period."""

@@ -154,9 +154,9 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
                     if error.outcome is not Outcome.CONNECTION_ERROR:
                         raise
         except BaseException:
-            await asyncio.shield(cut.arrival.file.discard())
+            cut.arrival.file.abandon()
             raise
-        await cut.arrival.file.discard()
+        cut.arrival.file.abandon()
         return cut.arrival.response(cut.flaw)
 
     async def _ask(

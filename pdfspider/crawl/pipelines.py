@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from scrapy.exceptions import NotConfigured
@@ -11,9 +13,9 @@ from scrapy.pipelines.files import FilesPipeline, FSFilesStore
 from scrapy.utils.defer import ensure_awaitable
 
 from pdfspider.batching import Batcher
-from pdfspider.crawl.uploads import verify_upload
+from pdfspider.crawl.uploads import check_bucket, store_error, verify_upload
 from pdfspider.crawl.worker import Worker
-from pdfspider.documents.errors import StoreError
+from pdfspider.documents.errors import StagingError, StoreError
 from pdfspider.documents.store import Staged, document_path, keep_all
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.items import Capture
@@ -21,11 +23,11 @@ from pdfspider.items import Capture
 if TYPE_CHECKING:
     from concurrent.futures import Executor
     from os import PathLike
-    from pathlib import Path
 
     from scrapy.crawler import Crawler
 
     from pdfspider.documents.staging import Finished
+    from pdfspider.frontier.leases import Lease
 
 
 class DirectoryStore(FSFilesStore):
@@ -75,40 +77,50 @@ class PdfFilesPipeline(FilesPipeline):
         cls._update_stores(crawler.settings)
         store = Worker.of(crawler).config.files_store
         try:
-            return cls(store, crawler=crawler)
+            pipeline = cls(store, crawler=crawler)
+            check_bucket(pipeline.store)
+            return pipeline
         except KeyError as error:
             schemes = ", ".join(f"{scheme}://" for scheme in cls.STORE_SCHEMES if scheme)
             raise ConfigurationError(f"FILES_STORE={store}: there is no store for {error} ({schemes})") from None
         except ValueError:
             raise ConfigurationError(f"FILES_STORE={store} is not complete: it ends in BUCKET/PREFIX/") from None
-        except (NotConfigured, ImportError, OSError) as error:
+        except (NotConfigured, ImportError, OSError, StoreError) as error:
             raise ConfigurationError(f"FILES_STORE={store} cannot be used: {error}") from None
 
     async def process_item(self, item: Any, spider: Any = None) -> Any:
+        """Raises StoreError or FetchError where the document cannot be stored, GiveBack where nothing can."""
         if isinstance(item, Capture) and item.staged:
-            await self._persist(item.staged)
+            await self._persist(item.staged, item.lease)
             self.inc_stats("downloaded")
-            item.staged = None
+            item.staged, item.stored = None, True
         return item
 
-    async def _persist(self, document: Finished) -> None:
+    async def _persist(self, document: Finished, lease: Lease) -> None:
+        worker = Worker.of(self.crawler)
+        if not isinstance(self.store, DirectoryStore):
+            await worker.storage.upload(partial(self._upload, document), lease)
+            return
         try:
-            if isinstance(self.store, DirectoryStore):
-                await self.store.keep(document, Worker.of(self.crawler).staging.executor)
-            else:
-                await self._upload(document)
-        except Exception:
-            await asyncio.to_thread(document.path.unlink, missing_ok=True)
-            raise
+            await self.store.keep(document, worker.staging.executor)
+        except StoreError as error:
+            size = 0 if document.content is None else document.size
+            raise await worker.storage.judge(error, size, lease) from error
 
     async def _upload(self, document: Finished) -> None:
-        opened: Any = _Upload(document.path) if document.content is None else io.BytesIO(document.content)
-        with opened as content:
-            await ensure_awaitable(self.store.persist_file(document_path(document.sha256), content, self.spiderinfo))
-        if Worker.of(self.crawler).config.verify_uploads:
-            await verify_upload(self.store, document, self.spiderinfo)
-        if document.content is None:
-            await asyncio.to_thread(document.path.unlink)
+        """Raises StoreError."""
+        path = document_path(document.sha256)
+        try:
+            opened: Any = _Upload(document.path) if document.content is None else io.BytesIO(document.content)
+        except OSError as error:
+            raise StagingError(document.path, error) from error
+        try:
+            with opened as content:
+                await ensure_awaitable(self.store.persist_file(path, content, self.spiderinfo))
+            if Worker.of(self.crawler).config.verify_uploads:
+                await verify_upload(self.store, document, self.spiderinfo)
+        except Exception as error:
+            raise store_error(error, Path(path)) from error
 
 
 class RecordsPipeline:
@@ -122,6 +134,7 @@ class RecordsPipeline:
         return cls(crawler)
 
     async def process_item(self, item: Any) -> Any:
+        """Raises RecordsError for a row that the database refuses, GiveBack where the worker ends meanwhile."""
         if isinstance(item, Capture):
-            item.outcome = await self._worker.records.write(item)
+            await self._worker.record(item)
         return item

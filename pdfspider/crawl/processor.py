@@ -9,20 +9,33 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import RedisError
 from scrapy.exceptions import DropItem
 from scrapy.pipelines import ItemPipelineManager
+from scrapy.utils.defer import ensure_awaitable
 
 from pdfspider.batching import UNSENDABLE
 from pdfspider.crawl.captures import Released
-from pdfspider.crawl.errors import GiveBack
+from pdfspider.crawl.components import complete_pipelines
+from pdfspider.crawl.errors import FetchError, GiveBack
 from pdfspider.crawl.retries import counts, retry_delay
 from pdfspider.crawl.worker import Worker
-from pdfspider.exceptions import LeaseLost, RecordsError
+from pdfspider.documents.errors import StoreError
+from pdfspider.exceptions import LeaseLost, PdfSpiderError, RecordsError
 from pdfspider.frontier.leases import Ending
 from pdfspider.items import Capture, Outcome
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
+    from scrapy.settings import Settings
+
+    from pdfspider.frontier.leases import Lease
 
 logger = logging.getLogger(__name__)
+
+FETCHED = (Outcome.DOCUMENT, Outcome.DUPLICATE)
+NOT_MODIFIED = 304
+
+
+class PipelineError(PdfSpiderError):
+    """An item pipeline did not do its part."""
 
 
 class Processor(ItemPipelineManager):
@@ -36,10 +49,15 @@ class Processor(ItemPipelineManager):
         methods = self.methods["process_item"]
         self._only_coroutines = all(map(iscoroutinefunction, methods)) and not self._mw_methods_requiring_spider
 
+    @classmethod
+    def _get_mwlist_from_settings(cls, settings: Settings) -> list[Any]:
+        """Return the pipelines in their order, ours among them. Raises ConfigurationError."""
+        return complete_pipelines({**(settings["ITEM_PIPELINES_BASE"] or {}), **(settings["ITEM_PIPELINES"] or {})})
+
     async def process_item_async(self, item: Any) -> Any:
+        """Bring an item to its end. Then raises what a pipeline raised, for the signals that Scrapy sends."""
         if isinstance(item, Released):
-            await self._worker.release(item.lease)
-            self._count("released")
+            await self._release(item.lease, item.delay)
         elif isinstance(item, Capture):
             await self._end(item)
         else:
@@ -59,50 +77,87 @@ class Processor(ItemPipelineManager):
         self._count(f"retry/{capture.outcome.value}")
         return True
 
+    async def _release(self, lease: Lease, delay: float) -> None:
+        await self._worker.release(lease, delay=delay)
+        self._count("released")
+
     async def _keep(self, capture: Capture) -> None:
         try:
             await self._worker.budgets.admit(capture)
-            await self._pass_on(capture)
+            capture = await self._pass_on(capture)
         except DropItem as error:
             await self._drop(capture, error)
-        except GiveBack:
-            await self._worker.release(capture.lease)
-            self._count("released")
+            raise
+        except GiveBack as error:
+            await self._release(capture.lease, error.delay)
         except RecordsError as error:
             await self._wait_for_records(capture, error)
-        except Exception as error:
+        except (StoreError, FetchError) as error:
             await self._fail(capture, error)
+        except Exception as error:
+            await self._blame(capture, f"{type(error).__name__}: {error}")
+            raise
         else:
             await self._commit(capture)
 
-    async def _pass_on(self, item: Any) -> None:
-        """Through the pipelines: Scrapy looks closely at each one's answer, for those of an older kind."""
-        if self._only_coroutines:
-            for method in self.methods["process_item"]:
-                item = await method(item)  # type: ignore[misc]
-        else:
-            await super().process_item_async(item)
+    async def _pass_on(self, capture: Capture) -> Capture:
+        """Pass a capture through the pipelines and return it, or the copy that they made of it.
 
-    async def _fail(self, capture: Capture, error: Exception) -> None:
-        logger.error("Cannot keep %s: %s", capture.url, error, exc_info=error)
-        failed = capture.outcome is Outcome.STORE_ERROR
-        capture.outcome, capture.reason, capture.staged = Outcome.STORE_ERROR, str(error), None
-        if failed:
-            await self._record(capture)
-        else:
-            await self._end(capture)
+        Raises what they raise, and PipelineError where it was not stored and recorded in the end.
+        """
+        item: Any = capture
+        for method in self.methods["process_item"]:
+            assert method is not None
+            if self._only_coroutines:
+                item = await method(item)
+            elif method in self._mw_methods_requiring_spider:
+                item = await ensure_awaitable(method(item, self._spider))
+            else:
+                item = await ensure_awaitable(method(item))
+            if item is not capture:
+                if not (isinstance(item, Capture) and item.token == capture.token):
+                    return self._check(capture, f"{method.__qualname__} returned {type(item).__name__}, not the item")
+                capture = item
+        return self._check(capture, "no item pipeline recorded it")
+
+    def _check(self, capture: Capture, fault: str) -> Capture:
+        """Return a capture that was recorded and, if it is a document that was fetched, stored."""
+        if not capture.recorded or (is_fetched(capture) and not capture.stored):
+            raise PipelineError(fault if not capture.recorded else "no item pipeline stored it")
+        return capture
+
+    async def _fail(self, capture: Capture, error: StoreError | FetchError) -> None:
+        """The document cannot be stored, by its own fault."""
+        logger.error("Cannot store %s: %s", capture.url, error)
+        outcome = error.outcome if isinstance(error, FetchError) else Outcome.STORE_ERROR
+        capture.outcome, capture.reason, capture.staged = outcome, str(error), None
+        await self._end(capture)
+
+    async def _blame(self, capture: Capture, reason: str) -> None:
+        """A pipeline failed, and would again: the URL is not fetched again for that."""
+        self._leave_document(capture)
+        capture.outcome, capture.reason = Outcome.PIPELINE_ERROR, reason
+        await self._record(capture)
 
     async def _drop(self, capture: Capture, error: DropItem) -> None:
         """A pipeline may keep a document out of the store, but no ending out of the records."""
-        if capture.staged:
+        if self._leave_document(capture):
             capture.outcome, capture.reason = Outcome.OTHER, f"a pipeline dropped it: {error}"
-            capture.sha256 = capture.staged = None
         await self._record(capture)
+
+    def _leave_document(self, capture: Capture) -> bool:
+        """Take a document that is not in the store out of the record; return whether there was one."""
+        left = is_fetched(capture) and not capture.stored
+        if left:
+            capture.sha256 = capture.staged = None
+        return left
 
     async def _record(self, capture: Capture) -> None:
         """Ends a capture past the pipelines, one of which stands in its way."""
         try:
-            capture.outcome = await self._worker.records.write(capture)
+            await self._worker.record(capture)
+        except GiveBack as error:
+            await self._release(capture.lease, error.delay)
         except RecordsError as error:
             await self._wait_for_records(capture, error)
         else:
@@ -147,3 +202,9 @@ class Processor(ItemPipelineManager):
 
     def _count(self, stat: str) -> None:
         self._stats.inc_value(f"pdfspider/{stat}")
+
+
+def is_fetched(capture: Capture) -> bool:
+    """Return whether a capture stands for a document that was fetched in this visit."""
+    fetched = capture.outcome in FETCHED or (capture.outcome is Outcome.UNCHANGED and capture.status != NOT_MODIFIED)
+    return fetched or capture.staged is not None

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import aiohttp
 
 from pdfspider.crawl.arrivals import Arrival, Cut
 from pdfspider.crawl.bodies import GZIP, Arriving, Begun, Decoded, decoded
-from pdfspider.crawl.errors import FetchError
+from pdfspider.crawl.errors import FetchError, GiveBack
 from pdfspider.crawl.ranges import declared_length, part_of, strong_validator
 from pdfspider.crawl.responses import StagedResponse
 from pdfspider.discovery.lists import is_list
 from pdfspider.discovery.rules import says_pdf
-from pdfspider.documents.errors import StagingError
+from pdfspider.documents.errors import StagingBusy, StagingError
 from pdfspider.documents.head import HEAD_SIZE, Kind, sniff
 from pdfspider.documents.tail import judge
 from pdfspider.items import Outcome
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from pdfspider.crawl.bodies import Chunks
     from pdfspider.crawl.worker import Worker
+    from pdfspider.exceptions import PdfSpiderError
 
 
 class Opening(NamedTuple):
@@ -54,7 +55,9 @@ class Reader:
         whole = request.meta.get("whole")
         if opening.kind is Kind.PDF and response.status < 300 and not whole:
             total = None if opening.encoded else _total(response)
-            file, received = self._worker.staging.new(), response.headers
+            if self._worker.storage.is_closed:
+                raise GiveBack("the document store takes no documents")
+            file, received = self._worker.staging.new(request.meta["lease"]), response.headers
             arrival = Arrival(url, response.status, received, request, file, total, opening.encoded, in_parts)
             return await self._read_document(response, arrival, Begun(opening.body, opening.chunks))
         limit = whole or (self._config.page_limit if opening.kind is Kind.HTML else HEAD_SIZE)
@@ -106,6 +109,7 @@ class Reader:
             response.close()
             return arrival.response("a part came that was not asked for")
         self._check_size(arrival.total or 0)
+        self._worker.storage.check_size(arrival.total or 0)
         taken = await self._receive(arrival, chunks)
         _spare_connection(response)
         return taken
@@ -118,8 +122,7 @@ class Reader:
             return taken
         if response.status == 416 and arrival.is_ended_by(response.headers):
             return await self._finish(arrival)
-        await arrival.file.discard()
-        arrival.begin_anew(self._worker.staging.new())
+        arrival.begin_anew(self._worker.staging.new(arrival.request.meta["lease"]))
         if response.status in (206, 416):
             raise Cut(arrival, "the document has changed")
         changed = strong_validator(response.headers) != strong_validator(arrival.received)
@@ -146,11 +149,21 @@ class Reader:
             return await self._finish(arrival)
         except Cut:
             raise
+        except StagingBusy as error:
+            raise GiveBack(str(error), delay=self._config.retry_delay) from error
         except StagingError as error:
-            raise FetchError(Outcome.STORE_ERROR, str(error)) from error
+            raise await self._judge(error, arrival) from error
         except BaseException:
-            await asyncio.shield(file.discard())
+            file.abandon()
             raise
+
+    async def _judge(self, error: StagingError, arrival: Arrival) -> PdfSpiderError:
+        """Return what to raise for a document that could not be staged, once its file is gone."""
+        with suppress(StagingError):
+            await arrival.file.discard()
+        size, lease = max(arrival.file.size, arrival.total or 0), arrival.request.meta["lease"]
+        found = await self._worker.storage.judge(error, size, lease)
+        return FetchError(Outcome.STORE_ERROR, str(error)) if found is error else found
 
     def _check_size(self, size: int) -> None:
         limit = self._config.document_limit
@@ -160,7 +173,7 @@ class Reader:
     async def _cut(self, arrival: Arrival, flaw: str) -> StagedResponse:
         if self._config.resumes and arrival.range_headers():
             raise Cut(arrival, flaw)
-        await arrival.file.discard()
+        arrival.file.abandon()
         return arrival.response(flaw)
 
     async def _finish(self, arrival: Arrival) -> StagedResponse:
@@ -169,7 +182,7 @@ class Reader:
         if arrival.total is not None and finished.size > arrival.total:
             flaw = f"{finished.size} bytes came instead of {arrival.total}"
         if flaw:
-            await arrival.file.discard()
+            arrival.file.abandon()
         return arrival.response(flaw, None if flaw else finished)
 
 

@@ -80,7 +80,7 @@ class Scheduler(BaseScheduler):
         return True
 
     def next_request(self) -> Request | None:
-        if not self._ready:
+        if not self._ready or self._worker.storage.is_closed:
             return None
         request = self._ready.popleft()
         request.meta["lease"].begun = True

@@ -35,4 +35,4 @@ class CompleteScraper(Scraper):
     async def complete(self, request: Request) -> None:
         lease = request.meta["lease"]
         if lease.begun and lease in self._worker.held:
-            await self.itemproc.process_item_async(capture_missing(self._worker, request.meta))
+            await self.start_itemproc_async(capture_missing(self._worker, request.meta), response=None)

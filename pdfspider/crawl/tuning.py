@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 from scrapy.logformatter import LogFormatter
 from scrapy.statscollectors import MemoryStatsCollector
 
+from pdfspider.items import Capture
+
 if TYPE_CHECKING:
+    from scrapy import Spider
     from scrapy.settings import BaseSettings
 
 
@@ -27,6 +30,18 @@ class Formatter(LogFormatter):
 
     def crawled(self, *args: Any, **kwargs: Any) -> Any:
         return super().crawled(*args, **kwargs) if logging.root.isEnabledFor(logging.DEBUG) else None
+
+    def dropped(self, item: Any, exception: BaseException, response: Any, spider: Spider) -> Any:
+        """Return Scrapy's message, with the URL of a capture in place of all of it."""
+        return super().dropped(_shown(item), exception, response, spider)
+
+    def item_error(self, item: Any, exception: BaseException, response: Any, spider: Spider) -> Any:
+        """Return Scrapy's message, with the URL of a capture in place of all of it."""
+        return super().item_error(_shown(item), exception, response, spider)
+
+
+def _shown(item: Any) -> Any:
+    return item.url if isinstance(item, Capture) else item
 
 
 LOADED = 200_000

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydispatch import dispatcher
 from scrapy import Request, signals
+from scrapy.exceptions import DropItem
 from scrapy.extensions.corestats import CoreStats
 from scrapy.http import Response
 from scrapy.utils.log import logformatter_adapter
@@ -132,9 +133,27 @@ class Visits:
         slot.itemproc_size += 1
         try:
             item = await self._scraper.itemproc.process_item_async(item)
+        except Exception as error:
+            self._note_failure(error, item, result)
+            return
         finally:
             slot.itemproc_size -= 1
         self._tell(signals.item_scraped, "item_scraped_count", item=item, response=result)
+
+    def _note_failure(self, error: Exception, item: Any, result: Any) -> None:
+        """Log and signal what a pipeline raised, as Scrapy does."""
+        spider: Any = self._crawler.spider
+        if isinstance(error, DropItem):
+            entry = self._logformatter.dropped(item, error, result, spider)
+            details: dict[str, Any] = {"exception": error}
+        else:
+            entry = self._logformatter.item_error(item, error, result, spider)
+            details = {"failure": Failure()}  # type: ignore[no-untyped-call]
+        if entry:
+            shown = None if isinstance(error, DropItem) else error
+            logging.getLogger("scrapy.core.scraper").log(*logformatter_adapter(entry), exc_info=shown)
+        signal = signals.item_dropped if isinstance(error, DropItem) else signals.item_error
+        self._signals.send_catch_log(signal, item=item, response=result, spider=spider, **details)
 
     def _tell(self, signal: object, stat: str, **named: Any) -> None:
         if self._stats:

@@ -50,6 +50,7 @@ MEANINGS = {
     Outcome.CANCELLED: "the job was cancelled",
     Outcome.POISON: "every worker that fetched it died",
     Outcome.STORE_ERROR: "the document cannot be stored",
+    Outcome.PIPELINE_ERROR: "an item pipeline failed: see the log",
     Outcome.INTERNAL_ERROR: "a defect in pdfspider: see the log",
 }
 

@@ -8,6 +8,7 @@ import os
 import secrets
 import socket
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -19,10 +20,13 @@ from pdfspider.crawl.due import LeftOut
 from pdfspider.crawl.flights import Flights
 from pdfspider.crawl.outage import Outage
 from pdfspider.crawl.robots import Robots
+from pdfspider.crawl.storage import Storage
 from pdfspider.crawl.wording import refusal
+from pdfspider.documents.disk import capacity
 from pdfspider.documents.staging import Staging
 from pdfspider.documents.store import store_id
 from pdfspider.embedded import EmbeddedRedis
+from pdfspider.exceptions import RecordsUnavailable
 from pdfspider.frontier.connection import check, connect, is_away, is_out_of_memory
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.records import Database
@@ -35,9 +39,12 @@ if TYPE_CHECKING:
 
     from pdfspider.crawl.inspections import Inspections
     from pdfspider.frontier.leases import Lease
+    from pdfspider.items import Capture
 
 logger = logging.getLogger(__name__)
 
+RECORDS_PAUSE = 1.0
+"""Seconds between two tries of a row that the database does not take."""
 FULL = 0.9
 """The part of Redis's memory at which leasing stops, so that there is room for what is out to end."""
 
@@ -74,6 +81,7 @@ class Worker:
         self.robots = Robots(self)
         self.budgets = Budgets(self)
         self.left_out = LeftOut(self)
+        self.storage = Storage(self)
         self.held: set[Lease] = set()
         """The leases that this worker has, from the grant to the end."""
         self.wake = asyncio.Event()
@@ -83,6 +91,9 @@ class Worker:
         self.lost = Outage("Redis cannot be used: waiting for it", "Redis can be used again")
         self.full = Outage(
             "Redis is out of memory: no URL is leased until there is room", "There is room in Redis again"
+        )
+        self.unrecorded = Outage(
+            "The database cannot be used: no URL is leased until it can", "The database can be used again"
         )
         self.refused = Outage("Redis refuses to lease URLs: waiting until it does", "URLs are leased again")
         self._background: set[asyncio.Task[None]] = set()
@@ -146,8 +157,9 @@ class Worker:
             self.full.end()
 
     def settled(self, lease: Lease) -> None:
-        """A lease has ended, in whatever way."""
+        """A lease has ended, in whatever way: nothing that was staged for it is needed any more."""
         self.held.discard(lease)
+        self.staging.end(lease)
         self.wake.set()
 
     async def release(self, lease: Lease, *, delay: float = 0.0, counted: bool = False) -> None:
@@ -158,6 +170,22 @@ class Worker:
             logger.warning("A lease is left to expire: %s", error)
         finally:
             self.settled(lease)
+
+    async def record(self, capture: Capture) -> None:
+        """Write a capture's row, once the database takes it. Raises RecordsError for a row that it refuses, and
+        GiveBack where the worker ends meanwhile.
+        """
+        while True:
+            try:
+                await self.records.write(capture)
+            except RecordsUnavailable as error:
+                self.unrecorded.begin(error)
+            else:
+                capture.recorded = True
+                self.unrecorded.end()
+                return
+            with self.flights.flying(capture.lease):
+                await asyncio.sleep(RECORDS_PAUSE)
 
     async def _open_redis(self) -> None:
         url, alone = self.config.redis_url, False
@@ -179,8 +207,10 @@ class Worker:
 
     async def _open_store(self) -> None:
         root = self.config.staging_root
-        self.staging = await asyncio.to_thread(Staging, root, self.name)
+        limit, patience = self.config.staging_limit, self.config.idle_timeout
+        self.staging = await asyncio.to_thread(partial(Staging, root, self.name, limit=limit, patience=patience))
         self._opened.append("staging")
+        self.storage.capacity = await asyncio.to_thread(capacity, root)
         directory = self.config.store_directory
         identity = await asyncio.to_thread(store_id, directory) if directory else self.config.files_store
         await self.frontier.check_identity("store", identity, f"the document store {self.config.files_store}")
@@ -206,6 +236,7 @@ class Worker:
         await self.records.close()
 
     async def _close_staging(self) -> None:
+        await self.storage.close()
         await self.staging.close()
 
 

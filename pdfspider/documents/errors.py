@@ -18,9 +18,14 @@ class StoreError(PdfSpiderError):
 
     def __init__(self, path: Path, reason: OSError | str) -> None:
         self.path = path
+        self.errno = None if isinstance(reason, str) else reason.errno
         self.reason = reason if isinstance(reason, str) else reason.strerror or str(reason)
         super().__init__(f"cannot write {path}: {self.reason}")
 
 
 class StagingError(StoreError):
     """A document could not be staged."""
+
+
+class StagingBusy(StagingError):
+    """Other documents take up all the room that staging may have."""

@@ -1,7 +1,7 @@
 """Where documents are written while they arrive: ``.staging/<worker>`` inside the store.
 
 No disk is touched on the event loop and no file stays open between two writes, so that nothing leaks wherever
-a task ends.
+a task ends. Each file belongs to an owner, a visit's lease: ``Staging.end`` removes whatever that still has here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from pdfspider.documents.errors import StagingError
+from pdfspider.documents.errors import StagingBusy, StagingError
 from pdfspider.documents.head import HEAD_SIZE
 from pdfspider.documents.store import make_directory, open_new
 from pdfspider.documents.tail import TAIL_SIZE
@@ -55,20 +55,79 @@ class Finished(NamedTuple):
 class Staging:
     """One worker's staging directory, and the threads that write to it.
 
+    ``limit`` bounds the bytes of all its files together (0: no limit). A file that finds no room waits up to
+    ``patience`` seconds. The oldest file that is still written never waits, so that one document always goes on.
     Raises ConfigurationError where the directory cannot be made or written.
     """
 
-    def __init__(self, root: Path, worker: str) -> None:
+    def __init__(self, root: Path, worker: str, *, limit: int = 0, patience: float = 30.0) -> None:
         if worker in {"", ".", ".."} or Path(worker).name != worker:
             raise ConfigurationError(f"{worker!r} cannot name a staging directory")
         self.directory = root / STAGING / worker
         make_directory(self.directory)
         self.executor = ThreadPoolExecutor(THREADS, "staging")
+        self.used = 0
+        """Bytes of all files here."""
+        self.closed = False
+        self._limit, self._patience = limit, patience
+        self._files: dict[object, list[StagedFile]] = {}
+        self._writing: dict[StagedFile, None] = {}
+        self._freed = asyncio.Event()
         token = secrets.token_hex(4)
         self._names = (f"{token}-{number}" for number in itertools.count())
 
-    def new(self) -> StagedFile:
-        return StagedFile(self.directory / next(self._names), self.executor)
+    def new(self, owner: object = None) -> StagedFile:
+        """Return a file that is removed when ``end`` is called for its owner, or when it is discarded."""
+        return StagedFile(self, self.directory / next(self._names), owner)
+
+    def in_memory(self, content: bytes) -> Finished:
+        """Return a document that is in memory as a whole."""
+        path, sha256 = self.directory / next(self._names), hashlib.sha256(content).hexdigest()
+        return Finished(path, sha256, len(content), content[:HEAD_SIZE], content[-TAIL_SIZE:], content)
+
+    def end(self, owner: object) -> None:
+        """Begin to remove the files that an owner still has here."""
+        for file in self._files.pop(owner, ()):
+            file.abandon()
+
+    def has_others(self, owner: object) -> bool:
+        """Return whether anybody else has files here."""
+        return any(other is not owner for other in self._files)
+
+    async def reserve(self, file: StagedFile, size: int) -> None:
+        """Count ``size`` bytes of a file, as soon as there is room for them. Raises StagingBusy."""
+        if file not in self._writing:
+            self._writing[file] = None
+            self._files.setdefault(file.owner, []).append(file)
+        deadline = time.monotonic() + self._patience
+        while not self._has_room(file, size):
+            self._freed.clear()
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    await self._freed.wait()
+            except TimeoutError:
+                raise StagingBusy(file.path, f"other documents take up {self._limit} bytes of staging") from None
+        file.on_disk += size
+        self.used += size
+
+    def _has_room(self, file: StagedFile, size: int) -> bool:
+        return not self._limit or self.used + size <= self._limit or file is next(iter(self._writing))
+
+    def written(self, file: StagedFile) -> None:
+        """Note that a file does not grow any more."""
+        self._writing.pop(file, None)
+        self._freed.set()
+
+    def removed(self, file: StagedFile) -> None:
+        """Note that a file is gone."""
+        self.used -= file.on_disk
+        file.on_disk = 0
+        files = self._files.get(file.owner, [])
+        if file in files:
+            files.remove(file)
+            if not files:
+                del self._files[file.owner]
+        self.written(file)
 
     def stale(self, live_workers: Collection[str], age: float = 60.0) -> list[Path]:
         """The directories of workers that are not live, untouched for ``age`` seconds: a worker that has started
@@ -91,6 +150,7 @@ class Staging:
 
     def remove(self) -> None:
         """Wait for what is being written, then remove the worker's own directory with its leftovers."""
+        self.closed = True
         self.executor.shutdown()
         self.clear(self.directory)
 
@@ -100,7 +160,7 @@ class Staging:
 
 
 class StagedFile:
-    """A document on its way to the disk. Ends with ``finish`` or ``discard``.
+    """A document on its way to the disk. Ends with ``finish`` or ``discard``, and in any case with its owner.
 
     After a write that raised or was cancelled only ``discard`` makes sense: all else raises StagingError.
     """
@@ -108,15 +168,16 @@ class StagedFile:
     _hash: hashlib._Hash
     """Of what was written."""
 
-    def __init__(self, path: Path, executor: ThreadPoolExecutor) -> None:
+    def __init__(self, staging: Staging, path: Path, owner: object) -> None:
         self.path = path
-        self.size = 0
-        self._executor = executor
+        self.owner = self if owner is None else owner
+        self.size = self.on_disk = 0
+        self._staging = staging
         self._parts: list[bytes] = []
         self._held = 0
         self._head = self._tail = b""
         self._lock = threading.Lock()
-        self._begun = self._given_up = self._discarded = False
+        self._begun = self._given_up = self._ended = self._discarded = False
 
     @property
     def head(self) -> bytes:
@@ -143,6 +204,7 @@ class StagedFile:
         if not self._begun:
             return self._in_memory()
         await self._flush()
+        self._staging.written(self)
         return Finished(self.path, self._hash.hexdigest(), self.size, self._head, self._tail)
 
     def _in_memory(self) -> Finished:
@@ -164,21 +226,39 @@ class StagedFile:
 
     async def discard(self) -> None:
         """Remove the file, at any time and any number of times. Raises StagingError."""
-        self._given_up = True
+        if removal := self.abandon():
+            await asyncio.shield(removal)
+
+    def abandon(self) -> asyncio.Future[None] | None:
+        """Begin to remove the file, if there is one."""
+        self._given_up = self._ended = True
         self._parts = []
-        if self._begun:
-            await asyncio.shield(self._run(self._remove))
+        if not self._begun or self._staging.closed:
+            self._staging.removed(self)
+            return None
+        removal = self._run(self._remove)
+        removal.add_done_callback(self._note_removal)
+        return removal
+
+    def _note_removal(self, removal: asyncio.Future[None]) -> None:
+        if not removal.cancelled():
+            removal.exception()
+        self._staging.removed(self)
 
     async def _flush(self) -> None:
         if self._given_up:
             raise StagingError(self.path, "it was given up after an earlier error")
-        batch, first, self._begun = self._take(), not self._begun, True
         self._given_up = True
+        await self._staging.reserve(self, self._held)
+        if self._ended:
+            self._staging.removed(self)
+            raise StagingError(self.path, "its visit has ended")
+        batch, first, self._begun = self._take(), not self._begun, True
         await self._run(self._append, batch, first)
         self._given_up = False
 
     def _run(self, function: Callable[..., T], *args: object) -> asyncio.Future[T]:
-        return asyncio.get_running_loop().run_in_executor(self._executor, function, *args)
+        return asyncio.get_running_loop().run_in_executor(self._staging.executor, function, *args)
 
     def _append(self, batch: bytes, first: bool) -> None:
         if first:

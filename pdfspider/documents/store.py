@@ -83,6 +83,9 @@ def _attempt(document: Staged, changed: dict[str, None]) -> bool | StoreError:
     try:
         return _place(document, changed)
     except OSError as error:
+        if document.content is not None:
+            with suppress(OSError):
+                os.unlink(document.path)
         return StoreError(Path(document.target), error)
 
 
@@ -144,9 +147,6 @@ def _write(path: str, content: bytes) -> None:
         rest = memoryview(content)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
-    except OSError:
-        os.unlink(path)
-        raise
     finally:
         os.close(descriptor)
 

@@ -74,7 +74,8 @@ class Database:
         """Writes the capture, unless a newer token has; returns its outcome class, which is also set on the capture.
 
         ``document`` and ``duplicate`` are decided here, by who owns the document in this run. Once it has returned,
-        the row is on disk. Raises RecordsError when the row is refused or the database cannot be used.
+        the row is on disk. Raises RecordsError when the row is refused, RecordsUnavailable when the database cannot be
+        used now.
         """
         if self._closed:
             raise RecordsError("The database is closed")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import bindparam, select, tuple_
 from sqlalchemy.exc import DBAPIError
 
-from pdfspider.exceptions import RecordsError
+from pdfspider.exceptions import RecordsError, RecordsUnavailable
 from pdfspider.items import Outcome
 from pdfspider.records.engine import is_passing, said
 from pdfspider.records.inserting import ManyRows
@@ -72,7 +72,7 @@ class Writer:
         try:
             self._answer(answers, rows, time.monotonic() + self._patience)
         except RecordsError as error:
-            answers += [RecordsError(str(error)) for _ in rows[len(answers) :]]
+            answers += [type(error)(str(error)) for _ in rows[len(answers) :]]
         return answers
 
     def _answer(self, answers: list[Result], rows: Sequence[Row], deadline: float) -> None:
@@ -81,7 +81,7 @@ class Writer:
             answers += self._write_patiently(rows, deadline)
         except Exception as error:  # drivers raise errors of their own for values that do not fit
             if is_passing(error):
-                raise RecordsError(f"The database cannot be used now: {said(error)}") from None
+                raise RecordsUnavailable(f"The database cannot be used now: {said(error)}") from None
             if len(rows) == 1:
                 answers.append(RecordsError(f"The database refused a capture: {said(error)}"))
                 return

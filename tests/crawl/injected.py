@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from scrapy import signals
 from scrapy.exceptions import DropItem, IgnoreRequest
 from scrapy.http import HtmlResponse, Response
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from scrapy import Request
+    from scrapy.crawler import Crawler
 
 HANDLER = "pdfspider.crawl.handler"
 
@@ -44,6 +47,29 @@ class StoppedAtOnce:
 
     def __init__(self) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+class ItemLog:
+    """An extension: writes the item signals."""
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        log = cls()
+        for name in ("item_scraped", "item_dropped", "item_error"):
+            crawler.signals.connect(getattr(log, name), getattr(signals, name))
+        return log
+
+    def item_scraped(self, item: Any) -> None:
+        self._note("item_scraped", item)
+
+    def item_dropped(self, item: Any) -> None:
+        self._note("item_dropped", item)
+
+    def item_error(self, item: Any) -> None:
+        self._note("item_error", item)
+
+    def _note(self, signal: str, item: Any) -> None:
+        logging.getLogger(__name__).error("%s %s", signal, item.url)
 
 
 class Unlucky(Exception):
@@ -173,6 +199,40 @@ class Unsendable:
         if isinstance(item, Capture) and fails(item.url, self):
             item.links.append(item.lease.entry.child(url="http://a.test/\ud800"))
         return item
+
+
+class Forgetting:
+    """An item pipeline that forgets to return the item."""
+
+    def process_item(self, item: Any) -> Any:
+        return None if isinstance(item, Capture) and fails(item.url, self) else item
+
+
+class Replacing:
+    """An item pipeline that returns another item."""
+
+    def process_item(self, item: Any) -> Any:
+        return {"url": item.url} if isinstance(item, Capture) and fails(item.url, self) else item
+
+
+class Copying:
+    """An item pipeline that returns a copy."""
+
+    def process_item(self, item: Any) -> Any:
+        return dataclasses.replace(item) if isinstance(item, Capture) and fails(item.url, self) else item
+
+
+class Clearing:
+    """An item pipeline that takes the document out of the item."""
+
+    def process_item(self, item: Any) -> Any:
+        if isinstance(item, Capture) and fails(item.url, self):
+            item.staged = None
+        return item
+
+
+class LateForgetting(Forgetting):
+    """An item pipeline."""
 
 
 class LateRaisingItem(RaisingItem):

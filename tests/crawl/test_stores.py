@@ -62,11 +62,8 @@ def test_documents_go_to_s3(fleet: Fleet, server: Server, s3: tuple[str, dict[st
     client.close()
 
 
-def test_an_s3_that_refuses_is_a_class(fleet: Fleet, server: Server, s3: tuple[str, dict[str, str]]) -> None:
-    fleet.crawl(server.site.document_url(0), FILES_STORE="s3://no-such-bucket/", RETRY_TIMES=1, **s3[1])
-    (row,) = fleet.rows()
-    assert (row["outcome"], row["attempt"]) == ("store-error", 2)
-    assert row["reason"]
+def test_a_bucket_that_is_not_there(fleet: Fleet, s3: tuple[str, dict[str, str]]) -> None:
+    refused(fleet.start("http://127.0.0.1/", FILES_STORE="s3://no-such-bucket/", **s3[1]), "no such bucket")
 
 
 def test_records_go_to_postgresql(fleet: Fleet, postgresql: str) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import itertools
 import os
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +18,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pdfspider.documents.errors import StagingError
+from pdfspider.documents.disk import Room, capacity, probe
+from pdfspider.documents.errors import StagingBusy, StagingError, StoreError
 from pdfspider.documents.head import HEAD_SIZE
 from pdfspider.documents.staging import BATCH_SIZE, STAGING, Finished, Staging
 from pdfspider.documents.store import Staged, document_path, keep_all
 from pdfspider.documents.tail import TAIL_SIZE
 from pdfspider.exceptions import ConfigurationError
+from tests.support import disk_of
 
 from .corpus import NAMES, document
 
@@ -142,6 +146,79 @@ async def test_a_small_document_stays_in_memory(staging: Staging) -> None:
     assert left(staging) == [large.path]
 
 
+async def settled(staging: Staging) -> None:
+    """Wait for removals."""
+    async with asyncio.timeout(60):
+        while staging.used:
+            await asyncio.sleep(0.001)
+
+
+async def test_what_an_owner_has_is_removed_with_it(staging: Staging) -> None:
+    mine, others = object(), object()
+    finished, begun, other = staging.new(mine), staging.new(mine), staging.new(others)
+    for file in (finished, begun, other):
+        await file.write(bytes(BATCH_SIZE))
+    await finished.finish()
+    assert staging.used == 3 * BATCH_SIZE
+    staging.end(mine)
+    staging.end(mine)
+    async with asyncio.timeout(60):
+        while staging.used > BATCH_SIZE:
+            await asyncio.sleep(0.001)
+    assert left(staging) == [other.path]
+    assert not staging.has_others(others)
+    with pytest.raises(StagingError):
+        await begun.write(bytes(BATCH_SIZE))
+    staging.end(others)
+    await settled(staging)
+    assert left(staging) == []
+
+
+async def test_a_write_goes_on_in_the_oldest_document_alone_where_there_is_no_room(tmp_path: Path) -> None:
+    staging = Staging(tmp_path, "w", limit=2 * BATCH_SIZE, patience=60)
+    oldest, younger = staging.new(), staging.new()
+    await oldest.write(bytes(BATCH_SIZE))
+    await younger.write(bytes(BATCH_SIZE))
+    waiting = asyncio.create_task(younger.write(bytes(BATCH_SIZE)))
+    for _ in range(5):
+        await oldest.write(bytes(BATCH_SIZE))
+    assert not waiting.done()
+    await oldest.finish()
+    await waiting  # it is the oldest that is still written
+    assert staging.used == 8 * BATCH_SIZE
+    await oldest.discard()
+    await younger.discard()
+    assert staging.used == 0
+    await staging.close()
+
+
+async def test_a_write_waits_until_there_is_room(tmp_path: Path) -> None:
+    staging = Staging(tmp_path, "w", limit=3 * BATCH_SIZE, patience=60)
+    oldest, kept, younger = (staging.new() for _ in range(3))
+    for file in (oldest, kept, younger):
+        await file.write(bytes(BATCH_SIZE))
+    await kept.finish()
+    waiting = asyncio.create_task(younger.write(bytes(BATCH_SIZE)))
+    await oldest.write(b"")
+    assert not waiting.done()
+    staging.end(kept)
+    await waiting
+    await staging.close()
+
+
+async def test_a_write_that_finds_no_room_for_long_is_given_up(tmp_path: Path) -> None:
+    staging = Staging(tmp_path, "w", limit=BATCH_SIZE, patience=0.01)
+    oldest, younger = staging.new(), staging.new()
+    await oldest.write(bytes(BATCH_SIZE))
+    with pytest.raises(StagingBusy):
+        await younger.write(bytes(BATCH_SIZE))
+    await younger.discard()
+    await oldest.write(bytes(BATCH_SIZE))
+    await oldest.discard()
+    assert staging.used == 0
+    await staging.close()
+
+
 async def test_discard(staging: Staging) -> None:
     before = descriptors()
     for size in (0, 10, BATCH_SIZE, 3 * BATCH_SIZE):
@@ -190,13 +267,40 @@ async def test_a_file_that_vanished_is_not_begun_anew(staging: Staging) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]
-    if os.geteuid() or subprocess.run(mount, check=False, stderr=subprocess.DEVNULL).returncode:
-        pytest.skip("may not mount")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
+    with disk_of(tmp_path / "disk", 2) as disk:
+        yield disk
+
+
+async def test_what_a_disk_has_room_for(small_disk: Path) -> None:
+    assert probe(small_disk) is Room.ENOUGH
+    assert probe(small_disk, 1_500_000) is Room.ENOUGH
+    assert probe(small_disk, 2_500_000) is Room.LESS
+    (small_disk / "ballast").write_bytes(bytes(1_000_000))
+    assert probe(small_disk, 1_500_000) is Room.LESS
+    with suppress(OSError):
+        (small_disk / "more").write_bytes(bytes(2_000_000))
+    assert probe(small_disk) is Room.NONE
+    (small_disk / "more").unlink()
+    assert probe(small_disk) is Room.ENOUGH
+    assert sorted(path.name for path in small_disk.iterdir()) == ["ballast"]
+    assert capacity(small_disk) == 2 * 1024 * 1024
+
+
+def test_a_disk_that_is_not_there_takes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert probe(tmp_path / "file" / "directory") is Room.NONE
+
+
+async def test_a_small_document_that_finds_no_room_leaves_nothing(small_disk: Path) -> None:
+    staging = Staging(small_disk, "w")
+    done = await stage(staging, [bytes(700_000)])
+    with suppress(OSError):
+        (small_disk / "ballast").write_bytes(bytes(3_000_000))
+    (result,) = keep_all([Staged(str(done.path), done.content, str(small_disk / document_path(done.sha256)))])
+    assert isinstance(result, StoreError)
+    assert result.errno == errno.ENOSPC
+    assert left(staging) == []
+    await staging.close()
 
 
 async def test_a_full_disk(small_disk: Path) -> None:

@@ -26,6 +26,10 @@ class Faulty(BaseHTTPRequestHandler):
     server: FaultyS3
     protocol_version = "HTTP/1.1"
 
+    def parse_request(self) -> bool:
+        """Answer nobody while the S3 is away."""
+        return not self.server.away and super().parse_request()
+
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         fault = self.server.next_fault() if body else None
@@ -72,6 +76,7 @@ class FaultyS3(ThreadingHTTPServer):
         self.upstream = upstream
         self.faults: list[str] = []
         self.met: list[str] = []
+        self.away = False
         self._lock = threading.Lock()
 
     @property
