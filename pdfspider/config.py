@@ -97,7 +97,7 @@ def _gateway(settings: BaseSettings) -> GatewayConfig:
         open_jobs=number("GATEWAY_OPEN_JOBS"),
         listed=number("GATEWAY_RESULT_ENTRIES"),
         result_size=number("GATEWAY_RESULT_MAX_SIZE"),
-        networks=_networks(settings),
+        networks=_networks(settings, "GATEWAY_NETWORKS"),
         token=settings["GATEWAY_TOKEN"] or "",
         tls_terminated=as_switch(settings, "GATEWAY_TLS_TERMINATED"),
         connections=number("GATEWAY_CONNECTIONS"),
@@ -109,14 +109,13 @@ def _gateway(settings: BaseSettings) -> GatewayConfig:
     )
 
 
-def _networks(settings: BaseSettings) -> tuple[str, ...]:
-    networks = as_words(settings, "GATEWAY_NETWORKS")
-    for network in networks:
-        try:
-            ip_network(network)
-        except ValueError as error:
-            raise ConfigurationError(f"GATEWAY_NETWORKS: {error}") from None
-    return networks
+def _networks(settings: BaseSettings, name: str) -> tuple[str, ...]:
+    """Return the networks of a setting, in their usual spelling and order."""
+    try:
+        networks = {ip_network(network) for network in as_words(settings, name)}
+    except ValueError as error:
+        raise ConfigurationError(f"{name}: {error}") from None
+    return tuple(sorted(map(str, networks)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +144,8 @@ class Config:
     max_inflation: int = whole("PDF_MAX_INFLATION", least=1)
     verify_uploads: bool = switch("PDF_VERIFY_UPLOADS")
     connect_timeout: float = number("PDF_CONNECT_TIMEOUT", least=0.01)
+    allowed_networks: str = read(lambda settings: " ".join(_networks(settings, "PDF_ALLOWED_NETWORKS")))
+    resolve_for_proxy: bool = switch("PDF_RESOLVE_FOR_PROXY")
     idle_timeout: float = number("PDF_IDLE_TIMEOUT", least=0.01)
     minimum_rate: float = number("PDF_MINIMUM_RATE")
     max_redirects: int = whole("REDIRECT_MAX_TIMES")

@@ -81,6 +81,13 @@ PDF_TECHNIQUES_OFF: list[str] = []
 # What is known about single sites: {"example.org": [["pattern", "replacement"], "package.module.function"]}.
 PDF_SITE_RULES: dict[str, list[object]] = {}
 
+# Which addresses may be reached: public ones, and the private block of a URL that you hand in yourself.
+
+# Networks that are not public and may be reached too by what is handed in under this setting, such as 10.1.0.0/16.
+PDF_ALLOWED_NETWORKS: list[str] = []
+# Whether names are resolved and judged here too before a proxy is asked, which otherwise has to judge them itself.
+PDF_RESOLVE_FOR_PROXY = False
+
 # When a fetch is given up. There is no limit on the total time: a large document may take hours.
 
 # Seconds to resolve and connect.

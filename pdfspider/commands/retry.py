@@ -11,6 +11,7 @@ from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import OnFrontier, require_database, say
 from pdfspider.crawl.submission import options
+from pdfspider.crawl.targets import reach_of_operator
 from pdfspider.crawl.wording import CLASSES, FOUND, counted
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.discovery.scope import Scope
@@ -71,10 +72,12 @@ class Command(OnFrontier, ScrapyCommand):
             records = await Database.open(config.database_url)
             try:
                 async for name, failures in _by_job(records, job, outcome):
-                    entries = [_entry(failure, depth, opts.scope) for failure in failures]
+                    entries = [_entry(failure, depth, opts.scope, config.allowed_networks) for failure in failures]
                     asked = await _options(frontier, config, name)
                     seal = asked is not None and name != "default"
-                    submitted = await frontier.submit(name, entries, options=asked, seal=seal, revive=revive)
+                    submitted = await frontier.submit(
+                        name, entries, options=asked, seal=seal, revive=revive, networks=config.allowed_networks
+                    )
                     if submitted.added:
                         again[name] += submitted.added
             finally:
@@ -111,7 +114,7 @@ async def _by_job(records: Database, job: str | None, outcome: Outcome | None) -
         yield name, group
 
 
-def _entry(failure: Failure, depth: int, scope: str) -> Entry:
+def _entry(failure: Failure, depth: int, scope: str, networks: str) -> Entry:
     url, found_on = failure.url, failure.found_on
     return Entry(
         url=url,
@@ -124,6 +127,7 @@ def _entry(failure: Failure, depth: int, scope: str) -> Entry:
         leaf=found_on is not None and not Scope.of_seeds(scope, [found_on]).contains(url),
         technique=failure.technique,
         found_on=found_on,
+        reach=reach_of_operator(host_of(url), networks),
     )
 
 

@@ -65,7 +65,8 @@ class Command(OnFrontier, ScrapyCommand):
             asked = options(config, () if name == DEFAULT else seeds, **asked_by(params))
             seal = name != DEFAULT and not opts.open
             taken = await _those_due(config, frontier, name, seeds) if params.due else seeds
-            submitted = await frontier.submit(name, taken, options=asked, seal=seal)
+            networks = config.allowed_networks
+            submitted = await frontier.submit(name, taken, options=asked, seal=seal, networks=networks)
             left = f"; {len(seeds) - len(taken):,} left out, not due again yet" if len(taken) < len(seeds) else ""
             say(f"job {name}: {counted(len(taken), 'URL')} handed in, {submitted.added:,} of them new{left}")
             if not [worker async for worker in frontier.workers()]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from pdfspider.crawl.errors import FetchError, GiveBack
-from pdfspider.discovery.addresses import is_allowed
+from pdfspider.discovery.addresses import OWN, PUBLIC, is_allowed, own_block
 from pdfspider.frontier.leases import LATEST_START
+from pdfspider.frontier.reach import block_of, with_block
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ logger = logging.getLogger("pdfspider.crawl.handler")
 
 class Departure:
     """One request for a lease. ``permit`` waits until a further request may start; ``report`` tells the frontier of a
-    start that it waits for; ``patience`` is how many seconds the head of the answer may take; ``targets`` are those of
-    the job.
+    start that it waits for; ``patience`` is how many seconds the head of the answer may take; ``networks`` are those
+    that the lease may reach besides, None where a proxy is asked, which is the operator's.
     """
 
     current: ContextVar[Departure] = ContextVar("departure")
@@ -40,11 +41,12 @@ class Departure:
         permit: Callable[[Lease], Awaitable[None]],
         report: Callable[[Lease], None],
         patience: float,
-        targets: str = "",
+        networks: str | None = "",
     ) -> None:
-        self.patience, self.targets = patience, targets
+        self.patience = patience
         self.refused = ""
-        """Why there was no connection to an address, if the job may not ask it."""
+        """Why there was no connection to an address, if the lease may not reach it."""
+        self._networks = networks
         self._lease, self._permit, self._report = lease, permit, report
         self._gone = False
 
@@ -60,11 +62,22 @@ class Departure:
         if self._lease.report:
             self._report(self._lease)
 
+    def may_reach(self, address: str) -> bool:
+        """Return whether the lease may reach an address, and note why there is no connection if not."""
+        if self._networks is None or is_allowed(address, block_of(self._lease.reach), self._networks):
+            return True
+        self.refused = f"{address} is not a public address"
+        return False
+
     def look_at(self, connection: Connection) -> None:
-        """A connection that was kept may be one of another job's. Raises FetchError."""
+        """Look at the address of a connection: one that was kept may be another job's. Raises FetchError."""
         peer = connection.transport and connection.transport.get_extra_info("peername")
-        if peer and not is_allowed(peer[0], self.targets):
-            raise FetchError(Outcome.OUT_OF_SCOPE, f"{peer[0]} is not a public address")
+        if peer and not self.may_reach(peer[0]):
+            raise FetchError(Outcome.OUT_OF_SCOPE, self.refused)
+        self.refused = ""  # another address of the same name
+        if block_of(self._lease.reach) == OWN:
+            own = own_block(peer[0]) if peer and self._networks is not None else PUBLIC
+            self._lease.settle_reach(with_block(self._lease.reach, own))
 
     def answered(self) -> None:
         assert self._lease.started_at is not None
@@ -76,8 +89,7 @@ class LeavingRequest(aiohttp.ClientRequest):
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         departure = Departure.current.get()
-        if departure.targets:
-            departure.look_at(conn)
+        departure.look_at(conn)
         await departure.leave(self.url)
         return await super().send(conn)
 

@@ -91,6 +91,7 @@ def _child(parent: Entry, link: Link, scope: Scope, found_on: str) -> Entry:
         leaf=link.document and not scope.contains(link.url),
         technique=link.technique,
         found_on=found_on,
+        reach=parent.reach,
     )
     return _listed(parent, entry, scope) if link.technique in LISTED else entry
 

@@ -24,10 +24,11 @@ from pdfspider.crawl.errors import FetchError
 from pdfspider.crawl.ranges import Tries
 from pdfspider.crawl.reading import Reader
 from pdfspider.crawl.redirects import REDIRECTS, RedirectChain
-from pdfspider.crawl.targets import open_socket
+from pdfspider.crawl.targets import look_behind_proxy, open_socket
 from pdfspider.crawl.worker import Worker
 from pdfspider.discovery.urls import host_of, origin_of
 from pdfspider.exceptions import LeaseLost
+from pdfspider.frontier.reach import networks_of
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
         chain = RedirectChain(request.url, self._config.max_redirects - before, cookies, within)
         while chain.follow(response):
             job: Job = request.meta["job"]
-            if job.robots and (verdict := await self._worker.robots.verdict(chain.url, job.targets)):
+            if job.robots and (verdict := await self._worker.robots.verdict(chain.url, lease.reach)):
                 raise FetchError(*verdict)
             await self._permit(lease)
             response = await self._fetch(request, chain.url, lease, cookies.header(chain.url))
@@ -163,8 +164,11 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
         self, request: Request, url: str, lease: Lease, headers: dict[str, str] | None, rest: Arrival | None
     ) -> StagedResponse:
         """One request. Raises FetchError, and Cut where it is worth while to go on."""
-        targets = "" if "proxy" in request.meta else request.meta["job"].targets  # a proxy resolves names itself
-        departure = Departure(lease, self._permit, self._report, self._config.idle_timeout, targets)
+        networks = await self._worker.frontier.networks(networks_of(lease.reach)) if networks_of(lease.reach) else ""
+        if "proxy" in request.meta:
+            await look_behind_proxy(host_of(url), lease, networks, resolve=self._config.resolve_for_proxy)
+        through = None if "proxy" in request.meta else networks
+        departure = Departure(lease, self._permit, self._report, self._config.idle_timeout, through)
         Departure.current.set(departure)
         try:
             async with self._session.request(

@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from codecs import BOM_UTF8
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
@@ -16,6 +17,7 @@ from redis.exceptions import RedisError, ResponseError
 from pdfspider.crawl.due import those_due
 from pdfspider.crawl.outage import Outage
 from pdfspider.crawl.submission import options, seed
+from pdfspider.crawl.targets import reach_of_operator
 from pdfspider.crawl.wording import refusal
 from pdfspider.exceptions import InvalidInput, RecordsError
 from pdfspider.frontier.connection import may_pass
@@ -107,12 +109,14 @@ def pack_meta(meta: dict[str, Any] | None) -> bytes:
     return packed
 
 
-def parse(raw: bytes, depth: int) -> Parsed:
-    """Reads one start URL; ``depth`` is the default. Raises InvalidInput."""
+def parse(raw: bytes, depth: int, networks: str = "") -> Parsed:
+    """Read one start URL; ``depth`` is the default, ``networks`` are those that are allowed. Raises InvalidInput."""
     message = read(raw, Message)
     pack_meta(message.meta)
     limit = depth if message.depth is None else message.depth
-    return Parsed(raw, message, seed(message.url, depth=limit, scope=message.scope, priority=message.priority))
+    reach = partial(reach_of_operator, networks=networks)
+    entry = seed(message.url, depth=limit, scope=message.scope, priority=message.priority, reach=reach)
+    return Parsed(raw, message, entry)
 
 
 def letter(raw: bytes, reason: str) -> bytes:
@@ -166,7 +170,7 @@ class Intake:
 
     async def _parse(self, raw: bytes) -> Parsed | None:
         try:
-            return parse(raw, self._worker.config.depth)
+            return parse(raw, self._worker.config.depth, self._worker.config.allowed_networks)
         except InvalidInput as error:
             logger.warning("A start URL was rejected: %s: %.200r", error, raw)
             await self._attempt(self._worker.frontier.reject(raw, letter(raw, str(error))), otherwise=None)
@@ -197,5 +201,6 @@ class Intake:
             options=asked,
             seal=seal and job != DEFAULT,
             claimed=[parsed.raw for parsed in group],
+            networks=config.allowed_networks,
         )
         return True

@@ -73,5 +73,5 @@ class RequestMaker:
             outcome = OUTCOMES_BY_CODE[lease.verdict]
             return outcome, VERDICTS.get(outcome, outcome.value)
         assert lease.entry is not None
-        denied = await self._worker.robots.verdict(lease.entry.url, job.targets) if job.robots else None
+        denied = await self._worker.robots.verdict(lease.entry.url, lease.reach) if job.robots else None
         return denied or await self._worker.budgets.verdict(lease)

@@ -63,28 +63,28 @@ class Robots:
         self._agent = worker.config.user_agent
         self._rules: OrderedDict[str, Rules] = OrderedDict()
 
-    async def verdict(self, url: str, targets: str) -> tuple[Outcome, str] | None:
-        """The class and reason of a URL that may not be fetched, by a job of these targets; None for one that may."""
-        return (await self._rules_of(origin_of(url), targets)).verdict(url, self._agent)
+    async def verdict(self, url: str, reach: int) -> tuple[Outcome, str] | None:
+        """Return the class and reason of a URL of this reach that may not be fetched; None for one that may."""
+        return (await self._rules_of(origin_of(url), reach)).verdict(url, self._agent)
 
     def sitemaps(self, url: str) -> list[str]:
         """The sitemaps that the robots.txt names by which ``url`` was judged."""
         rules = self._rules.get(origin_of(url))
         return list(rules.parsed.sitemaps) if rules and rules.parsed else []
 
-    async def _rules_of(self, origin: str, targets: str) -> Rules:
+    async def _rules_of(self, origin: str, reach: int) -> Rules:
         rules = self._rules.get(origin)
         if rules is None or rules.expires < time.monotonic():
-            rules = self._rules[origin] = await self._load(origin, targets)
+            rules = self._rules[origin] = await self._load(origin, reach)
             self._rules.move_to_end(origin)
             if len(self._rules) > LOCAL_LIMIT:
                 self._rules.popitem(last=False)
         return rules
 
-    async def _load(self, origin: str, targets: str) -> Rules:
-        record = await self._worker.frontier.robots(sha1(origin.encode()).hexdigest())
+    async def _load(self, origin: str, reach: int) -> Rules:
+        record = await self._worker.frontier.robots(sha1(origin.encode()).hexdigest(), reach)
         failure = OUTCOMES_BY_CODE[record.failure] if record and record.failure else None
-        if record is None or (failure is Outcome.OUT_OF_SCOPE and record.body != targets.encode()):
+        if record is None:
             raise GiveBack(f"the robots.txt of {origin} has to be fetched again")
         ttl = 0.0 if failure else LOCAL_TTL
         return Rules(_parse(record.body) if record.body and not failure else None, failure, time.monotonic() + ttl)
@@ -97,7 +97,7 @@ class Robots:
             logger.debug("The lease on the robots.txt of %s was lost", lease.origin)
 
     async def _fetch(self, crawler: Crawler, lease: Lease) -> None:
-        job = Job(name="", run=0, robots=False, anchors="", targets=lease.targets)
+        job = Job(name="", run=0, robots=False, anchors="")
         meta = {"lease": lease, "job": job, "whole": BODY_LIMIT}
         request = Request(f"{lease.origin}/robots.txt", meta=meta, dont_filter=True)
         try:
@@ -123,7 +123,7 @@ class Robots:
             return
         assert failure is not None
         if failure is Outcome.OUT_OF_SCOPE:
-            await frontier.commit_robots(lease, body=lease.targets.encode(), ttl=LOCAL_TTL, failure=failure.code)
+            await frontier.commit_robots(lease, ttl=LOCAL_TTL, failure=failure.code)
             return
         # One that cannot be reached forbids everything (RFC 9309, 2.3.1.4). The host's URLs fail with it, and when they
         # are tried again it is asked for again.

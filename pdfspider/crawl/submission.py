@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from pdfspider.crawl.due import those_due
+from pdfspider.crawl.targets import reach_of_operator
 from pdfspider.discovery.urls import fingerprint, host_of, normalise
 from pdfspider.exceptions import ConfigurationError, InvalidInput
 from pdfspider.frontier.entries import DEEPEST, Entry
 from pdfspider.frontier.jobs import JobOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pdfspider.config import Config
     from pdfspider.crawl.params import Params
@@ -29,12 +31,21 @@ class Asked(TypedDict, total=False):
     max_pages: int
     max_documents: int
     meta: bytes
-    targets: str
     due: int
 
 
-def seed(url: str, *, depth: int = 0, scope: str = "host", priority: int = 0) -> Entry:
-    """A seed that is to be followed ``depth`` links deep (0: without limit). Raises InvalidInput."""
+def seed(
+    url: str,
+    *,
+    depth: int = 0,
+    scope: str = "host",
+    priority: int = 0,
+    reach: Callable[[str], int] = reach_of_operator,
+) -> Entry:
+    """Return a seed that is to be followed ``depth`` links deep (0: without limit). Raises InvalidInput.
+
+    ``reach`` gives what a seed on a host may reach, which is what the operator's may where nothing is said.
+    """
     url = normalise(url)
     if depth > DEEPEST:
         raise InvalidInput(f"{depth} is no depth: it must be at most {DEEPEST}")
@@ -46,6 +57,7 @@ def seed(url: str, *, depth: int = 0, scope: str = "host", priority: int = 0) ->
         scope=scope,
         priority=priority,
         technique="seed",
+        reach=reach(host_of(url)),
     )
 
 
@@ -85,10 +97,11 @@ def read_urls(params: Params) -> list[str]:
 def read_seeds(params: Params, config: Config, priority: int = 0) -> list[Entry]:
     """The seeds that the arguments name. Raises InvalidInput with a line for each URL that makes no sense."""
     depth = config.depth if params.depth is None else params.depth
+    reach = partial(reach_of_operator, networks=config.allowed_networks)
     seeds, bad = [], []
     for url in read_urls(params):
         try:
-            seeds.append(seed(url, depth=depth, scope=params.scope, priority=priority))
+            seeds.append(seed(url, depth=depth, scope=params.scope, priority=priority, reach=reach))
         except InvalidInput as error:
             bad.append(str(error))
     if bad:
@@ -111,7 +124,9 @@ async def open_job(worker: Worker, params: Params) -> None:
         job = options(worker.config, seeds, **asked_by(params))
         if params.due:
             seeds = await those_due(worker.config, worker.frontier, worker.records, worker.job, seeds)
-        submitted = await worker.frontier.submit(worker.job, seeds, options=job, seal=worker.job != "default")
+        submitted = await worker.frontier.submit(
+            worker.job, seeds, options=job, seal=worker.job != "default", networks=worker.config.allowed_networks
+        )
         worker.watched = submitted.run
     elif params.job:
         worker.job, worker.watched = params.job, await worker.frontier.run_of(params.job)

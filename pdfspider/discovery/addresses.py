@@ -1,41 +1,141 @@
-"""Addresses that a master may not have asked: those that are not public."""
+"""Which addresses may be reached: those that are public, and those that the operator allows.
+
+The tables are our own, so that every version of Python judges alike. They follow IANA's registries of special-purpose
+addresses (iana.org/assignments/iana-ipv4-special-registry, iana-ipv6-special-registry) and of the IPv6 address space.
+Where a registry calls a network globally reachable that only protocols use, it is left out of what is public.
+"""
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from pdfspider.discovery.hosts import is_address
 from pdfspider.exceptions import InvalidInput
 
-PUBLIC = "public"
-NAT64 = ip_network("64:ff9b::/96")
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+PUBLIC = 0
+"""The block of those who may reach public addresses only."""
+OWN = 1
+"""The block of an operator's seed whose name is not resolved yet: whichever of BLOCKS its address is in."""
+BLOCKS: dict[int, Network] = dict(
+    enumerate(
+        map(
+            ip_network,
+            (
+                "127.0.0.0/8",
+                "::1/128",
+                "10.0.0.0/8",
+                "172.16.0.0/12",
+                "192.168.0.0/16",
+                "100.64.0.0/10",
+                "198.18.0.0/15",
+                "fc00::/7",
+                "fec0::/10",
+            ),
+        ),
+        OWN + 1,
+    )
+)
+"""The private blocks by their numbers, which stand in queue entries: new ones are added at the end, 14 at most."""
+
+RESERVED = tuple(
+    map(
+        ip_network,
+        (
+            "169.254.0.0/16",  # link-local, RFC 3927; the metadata services of most clouds
+            "fe80::/10",  # link-local, RFC 4291
+            "168.63.129.16/32",  # Azure's services of a virtual machine's host; public by all registries
+            "100.100.100.200/32",  # Alibaba Cloud's metadata
+            "192.0.0.192/32",  # Oracle Cloud's metadata, as it was
+            "fd00:ec2::/32",  # AWS's metadata and resolver
+            "fd20:ce::254/128",  # Google Cloud's metadata
+        ),
+    )
+)
+"""Belongs to no block: it is reached only where a network inside of these is named."""
+
+_NOT_PUBLIC = tuple(
+    map(
+        ip_network,
+        (
+            "0.0.0.0/8",  # this network, RFC 791
+            "10.0.0.0/8",  # private use, RFC 1918
+            "100.64.0.0/10",  # shared by carriers, RFC 6598
+            "127.0.0.0/8",  # loopback, RFC 1122
+            "169.254.0.0/16",  # link-local, RFC 3927
+            "172.16.0.0/12",  # private use, RFC 1918
+            "192.0.0.0/24",  # protocol assignments, RFC 6890
+            "192.0.2.0/24",  # documentation, RFC 5737
+            "192.88.99.0/24",  # relays of 6to4, deprecated, RFC 7526
+            "192.168.0.0/16",  # private use, RFC 1918
+            "198.18.0.0/15",  # benchmarks, RFC 2544
+            "198.51.100.0/24",  # documentation, RFC 5737
+            "203.0.113.0/24",  # documentation, RFC 5737
+            "224.0.0.0/4",  # multicast, RFC 5771
+            "240.0.0.0/4",  # reserved, RFC 1112, and broadcast
+            # Of IPv6 only 2000::/3 is global unicast; in it:
+            "2001::/23",  # protocol assignments, RFC 2928: Teredo, benchmarks, ORCHID, anycast of protocols
+            "2001:db8::/32",  # documentation, RFC 3849
+            "3fff::/20",  # documentation, RFC 9637
+        ),
+    )
+)
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_MAPPED = IPv6Network("::ffff:0:0/96")
+_NAT64 = IPv6Network("64:ff9b::/96")
+_SIX_TO_FOUR = IPv6Network("2002::/16")
 
 
-def is_allowed(address: str, targets: str) -> bool:
-    """Whether ``targets``, as a job has them, allow this address: all where they are empty, else public ones and those
-    in the networks that they name.
-    """
-    ip = _inner(ip_address(address.partition("%")[0]))
-    public = not targets or (ip.is_global and not ip.is_multicast)
-    return public or any(ip in ip_network(network) for network in targets.split() if network != PUBLIC)
+@lru_cache(maxsize=65_536)
+def is_allowed(address: str, block: int = PUBLIC, networks: str = "") -> bool:
+    """Return whether an address may be reached by what has this block, and these networks besides."""
+    ip = _judged(address)
+    named = [network for network in map(ip_network, networks.split()) if ip in network]
+    if reserved := [network for network in RESERVED if ip in network]:
+        return any(network.subnet_of(around) for network in named for around in reserved)  # type: ignore[arg-type]
+    own = number_of_block(ip)
+    return bool(named) or _is_public(ip) or (own != PUBLIC and block in {OWN, own})
 
 
-def refuse_private(host: str, targets: str) -> None:
-    """Raises InvalidInput for a host that is known by its name alone not to be allowed."""
+def own_block(address: str) -> int:
+    """Return the number of the private block that an address is in; PUBLIC where there is none."""
+    return number_of_block(_judged(address))
+
+
+def number_of_block(ip: Address) -> int:
+    if any(ip in network for network in RESERVED):
+        return PUBLIC
+    return next((number for number, network in BLOCKS.items() if ip in network), PUBLIC)
+
+
+def literal_address(host: str) -> str:
+    """Return the address that a normal host is known to stand for by its spelling; "" where it has to be resolved."""
     if host == "localhost" or host.endswith(".localhost"):
-        address = "127.0.0.1"
-    elif is_address(host):
-        address = host.strip("[]")
-    else:
-        return  # whoever resolves the name judges the address
-    if not is_allowed(address, targets):
+        return "127.0.0.1"
+    return host.strip("[]") if is_address(host) else ""
+
+
+def refuse_private(host: str, block: int = PUBLIC, networks: str = "") -> None:
+    """Raise InvalidInput for a host that is known by its spelling not to be allowed."""
+    address = literal_address(host)
+    if address and not is_allowed(address, block, networks):
         raise InvalidInput(f"{host} is not a public address")
 
 
-def _inner(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address that an IPv6 address stands for, if it does."""
+def _judged(address: str) -> Address:
+    """The address itself, or the IPv4 address that an IPv6 address stands for."""
+    ip = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv4Address):
         return ip
-    if ip in NAT64:
+    if ip in _MAPPED or ip in _NAT64:
         return IPv4Address(int(ip) & 0xFFFFFFFF)
-    return ip.ipv4_mapped or ip.sixtofour or ip
+    return IPv4Address(int(ip) >> 80 & 0xFFFFFFFF) if ip in _SIX_TO_FOUR else ip
+
+
+def _is_public(ip: Address) -> bool:
+    if isinstance(ip, IPv6Address) and ip not in _GLOBAL_UNICAST:
+        return False
+    return not any(ip in network for network in _NOT_PUBLIC)

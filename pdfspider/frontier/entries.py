@@ -15,6 +15,9 @@ SCOPES = ("host", "domain", "any")
 DEEPEST = 10**12
 """No depth is larger, so that each can be packed."""
 
+REACH_AT = 4
+"""The bit at which the reach begins among the flags of a payload; lease.lua knows it too."""
+
 _packer = msgpack.Packer(use_bin_type=False)
 
 HostCookies = tuple[str, tuple[tuple[str, str], ...]]
@@ -52,6 +55,8 @@ class Entry(NamedTuple):
     """Those that were set on the way, where redirects led here from another origin."""
     sought: str = ""
     """The document, as its URL is without a signature, for which this page is visited again."""
+    reach: int = 0
+    """What may be reached besides public addresses, by it and all that it leads to (see ``frontier/reach.py``)."""
 
     def pack(self) -> bytes:
         """The payload: a msgpack array whose tail is left out where it holds defaults."""
@@ -59,7 +64,7 @@ class Entry(NamedTuple):
         values: list[Any] = [
             self.url,
             self.depth,
-            SCOPES.index(self.scope) | self.leaf << 2 | self.document << 3,
+            SCOPES.index(self.scope) | self.leaf << 2 | self.document << 3 | self.reach << REACH_AT,
             self.max_depth,
             self.priority,
             self.technique or "",
@@ -95,6 +100,7 @@ class Entry(NamedTuple):
             hops=tuple(Hop(*hop) for hop in hops),
             cookies=tuple((host, tuple(map(tuple, pairs))) for host, pairs in cookies) if cookies else (),
             sought=sought,
+            reach=flags >> REACH_AT,
         )
 
     def link(self) -> list[Any]:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import RedisError, ResponseError
 
 from pdfspider.batching import Batcher
-from pdfspider.exceptions import ForeignStoreError, JobNotFound, LeaseLost
+from pdfspider.exceptions import ForeignStoreError, FrontierError, JobNotFound, LeaseLost
 from pdfspider.frontier.connection import may_pass
 from pdfspider.frontier.gates import Gates
 from pdfspider.frontier.jobs import JobOptions, job_name
 from pdfspider.frontier.known import Known
 from pdfspider.frontier.leases import Ending, Grant, Lease, ago
+from pdfspider.frontier.reach import networks_number
 from pdfspider.frontier.scripts import PREFIX, Scripts
 from pdfspider.frontier.view import View
 from pdfspider.frontier.waiting import something_waits
@@ -100,13 +101,16 @@ class Frontier(View):
         revive: Mapping[str, str] | None = None,
         claimed: Sequence[bytes] = (),
         task: Task | None = None,
+        networks: str = "",
     ) -> Submitted:
         """Admits URLs to a job; those that it knows already change nothing.
 
         A job that is opened without ``options`` takes over those of its run before, or the defaults. ``revive`` maps
         class codes to "done" or "dead": URLs that ended in these are queued again. ``claimed`` are the raw start URLs
-        that this call settles; ``task`` is the master's message that the URLs came by.
+        that this call settles; ``task`` is the master's message that the URLs came by; ``networks`` is the list that
+        the reach of the entries has the number of.
         """
+        await self._keep_networks({networks})
         fields = (options or JobOptions()).fields()
         given = options is not None
         added = revived = 0
@@ -127,13 +131,23 @@ class Frontier(View):
     async def submit_all(self, submissions: Sequence[Submission]) -> list[Submitted | RedisError]:
         """Many small submits in one call, each for itself: what came of it, or with what it was refused."""
         if len(submissions) == 1 and len(submissions[0].entries) > LINKS_PER_CALL:
-            only = submissions[0]
-            return [await self.submit(only.job, only.entries, options=only.options, seal=only.seal, task=only.task)]
+            one = submissions[0]
+            await self._keep_networks({one.networks})
+            return [await self.submit(one.job, one.entries, options=one.options, seal=one.seal, task=one.task)]
+        await self._keep_networks({submission.networks for submission in submissions})
         answers = await self._scripts("submit", *(submission.request() for submission in submissions))
         return [
             _refusal(answer) if isinstance(answer, bytes) else Submitted(int(answer[0]), answer[1], answer[2])
             for answer in answers
         ]
+
+    async def _keep_networks(self, lists: set[str]) -> None:
+        """Keep lists of networks under their numbers. Raises FrontierError where two have the same one."""
+        for networks in lists - {""}:
+            number = networks_number(networks)
+            await self.redis.hsetnx(f"{PREFIX}networks", number, networks)
+            if (await self.redis.hget(f"{PREFIX}networks", number)).decode() != networks:
+                raise FrontierError(f"another list of networks has the number of this: {networks}")
 
     async def control(self, name: str, action: str) -> str:
         """Does "pause", "resume", "cancel", "seal" or "log" to a job; returns its state. Raises JobNotFound."""

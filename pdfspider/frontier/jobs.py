@@ -38,9 +38,6 @@ class JobOptions:
     """Hosts that are in scope besides the host of the page itself."""
     meta: bytes = b""
     """The master's own note; comes back byte for byte."""
-    targets: str = ""
-    """"public", and networks besides, as in ``public 10.0.0.0/8``: what addresses may be asked. Empty: all."""
-
     due: int = 0
     """Whether hosts that are not due yet are left out."""
 
@@ -87,6 +84,8 @@ class Submission:
     seal: bool
     task: Task | None
     """None: the job never ends, so there will be no answer."""
+    networks: str = ""
+    """Those that the reach of the entries has the number of."""
 
     def request(self) -> tuple[Any, ...]:
         """The form in which the script takes it. Raises InvalidInput."""
@@ -102,16 +101,18 @@ class Job:
     run: int
     robots: bool
     anchors: str
-    targets: str = ""
     due: bool = False
     max_pages: int = 0
 
     @classmethod
     def from_hash(cls, run: int, raw: dict[bytes, bytes]) -> Job:
-        text = {field: raw.get(field.encode(), b"").decode() for field in ("anchors", "targets")}
-        most = int(raw.get(b"max_pages", 0))
         return cls(
-            raw[b"name"].decode(), run, raw.get(b"robots") == b"1", **text, due=raw.get(b"due") == b"1", max_pages=most
+            name=raw[b"name"].decode(),
+            run=run,
+            robots=raw.get(b"robots") == b"1",
+            anchors=raw.get(b"anchors", b"").decode(),
+            due=raw.get(b"due") == b"1",
+            max_pages=int(raw.get(b"max_pages", 0)),
         )
 
 

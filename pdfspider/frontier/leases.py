@@ -41,8 +41,8 @@ class Lease:
     expiries: int
     entry: Entry | None
     origin: str = ""
-    targets: str = ""
-    """What addresses may be asked for a robots.txt: those of the job that it is fetched for."""
+    reach: int = 0
+    """That of the entry; for a robots.txt, that of the URL for which it is fetched."""
     verdict: str = ""
     started_at: float | None = field(default=None)
     """When the last request under this lease was sent; None: never."""
@@ -68,7 +68,7 @@ class Lease:
         """The lease that the script granted, in an answer that came at ``received``."""
         token, run, kind, start_in, report, deliveries, expiries, subject, payload, verdict, resting = values
         kind = LeaseKind(kind.decode())
-        robots = kind is LeaseKind.ROBOTS
+        entry = None if kind is LeaseKind.ROBOTS else Entry.unpack(payload, fingerprint=subject)
         return cls(
             token=token.decode(),
             run=int(run),
@@ -77,12 +77,18 @@ class Lease:
             report=bool(report),
             deliveries=deliveries,
             expiries=expiries,
-            entry=None if robots else Entry.unpack(payload, fingerprint=subject),
-            origin=subject.decode() if robots else "",
-            targets=payload.decode() if robots else "",
+            entry=entry,
+            origin="" if entry else subject.decode(),
+            reach=entry.reach if entry else int(payload),
             verdict=verdict.decode(),
             resting=bool(resting),
         )
+
+    def settle_reach(self, reach: int) -> None:
+        """Replace the reach of a seed by that of the address where it was found; what it leads to inherits this."""
+        self.reach = reach
+        if self.entry:
+            self.entry = self.entry.child(reach=reach)
 
     def sign(self) -> tuple[str, int, int, bool]:
         """What it showed of its host, as the scripts take it."""

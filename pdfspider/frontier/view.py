@@ -19,10 +19,7 @@ JOBS_KNOWN = 1024
 
 @dataclass(frozen=True, slots=True)
 class RobotsRecord:
-    """A host's robots.txt as the fleet knows it; ``failure`` is the class code that its URLs end in, if any.
-
-    That of out-of-scope: it was not asked for, since the targets in ``body`` forbid it.
-    """
+    """A host's robots.txt as the fleet knows it; ``failure`` is the class code that its URLs end in, if any."""
 
     body: bytes
     failure: str
@@ -34,6 +31,7 @@ class View:
     def __init__(self, redis: Redis) -> None:
         self.redis: Any = redis  # its replies are bytes, which redis-py's types leave open
         self._jobs: dict[int, Job] = {}
+        self._networks: dict[int, str] = {}
 
     async def run_of(self, name: str) -> int:
         """The newest run of a job. Raises JobNotFound."""
@@ -87,10 +85,25 @@ class View:
         for name in await self.redis.zrange(f"{PREFIX}workers", 0, -1):
             yield name.decode()
 
-    async def robots(self, origin_key: str) -> RobotsRecord | None:
-        """The robots.txt of an origin (by the SHA-1 of its text), if the fleet knows it."""
-        body, failure = await self.redis.hmget(f"{PREFIX}robots:{origin_key}", "body", "failure")
-        return None if body is None else RobotsRecord(body, (failure or b"").decode())
+    async def robots(self, origin_key: str, reach: int = 0) -> RobotsRecord | None:
+        """Return the robots.txt of an origin (by the SHA-1 of its text), if the fleet knows it.
+
+        One whose address may not be reached is known to URLs of the same reach only.
+        """
+        for key in (f"{PREFIX}robots:{origin_key}", f"{PREFIX}robots:{origin_key}:{reach}"):
+            body, failure = await self.redis.hmget(key, "body", "failure")
+            if body is not None:
+                return RobotsRecord(body, (failure or b"").decode())
+        return None
+
+    async def networks(self, number: int) -> str:
+        """Return the list of networks that has this number; "" where the frontier has none."""
+        if number and number not in self._networks:
+            found = await self.redis.hget(f"{PREFIX}networks", number)
+            if found is None:
+                return ""
+            self._networks[number] = found.decode()
+        return self._networks[number] if number else ""
 
     async def memory(self) -> float:
         """How much of its ``maxmemory`` Redis uses: 1 is all of it; 0 where there is no limit."""

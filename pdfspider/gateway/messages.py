@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -10,9 +11,11 @@ from pydantic import Field, model_validator
 
 from pdfspider.crawl.intake import JobName, Terms, pack_meta, read, without_mark
 from pdfspider.crawl.submission import Asked, options, seed
-from pdfspider.discovery.addresses import PUBLIC, refuse_private
+from pdfspider.crawl.targets import reach_of_master
+from pdfspider.discovery.addresses import refuse_private
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.jobs import KEY_LENGTH, Submission, Task
+from pdfspider.frontier.reach import networks_of
 
 if TYPE_CHECKING:
     from pdfspider.config import Config
@@ -57,16 +60,18 @@ def understand(delivery: Delivery, transport: str, config: Config, *, events: bo
     if gateway.urls_per_message and len(message.all_urls()) > gateway.urls_per_message:
         raise InvalidInput(f"{len(message.all_urls()):,} URLs: at most {gateway.urls_per_message:,} are taken")
     pack_meta(message.meta)
-    entries = _entries(message, gateway.depth if message.depth is None else message.depth)
-    targets = " ".join((PUBLIC, *gateway.networks))
+    networks = " ".join(gateway.networks)
+    reach = reach_of_master(networks)
+    entries = _entries(message, gateway.depth if message.depth is None else message.depth, reach)
     for entry in entries:
-        refuse_private(entry.host, targets)
+        refuse_private(entry.host, networks=networks)
     task = _task(delivery, transport, message, events=events)
     name = message.job or f"{entries[0].host.strip('[]').replace(':', '-')[:40]}-{task.key[:KEY_LENGTH]}"
     ends = name != DEFAULT
-    asked = Asked(max_documents=message.max_documents, targets=targets, due=int(message.due))
+    asked = Asked(max_documents=message.max_documents, due=int(message.due))
     given = options(config, entries if ends else (), **asked)
-    return Submission(name, entries, given, message.seal and ends, task if ends else None)
+    kept = networks if networks_of(reach) else ""
+    return Submission(name, entries, given, message.seal and ends, task if ends else None, kept)
 
 
 def _unquoted(body: bytes) -> bytes:
@@ -80,11 +85,12 @@ def _unquoted(body: bytes) -> bytes:
         return body
 
 
-def _entries(message: Message, depth: int) -> list[Entry]:
+def _entries(message: Message, depth: int, reach: int) -> list[Entry]:
     entries, bad = [], []
+    of_message = partial(seed, depth=depth, scope=message.scope, priority=message.priority, reach=lambda _: reach)
     for url in message.all_urls():
         try:
-            entries.append(seed(url, depth=depth, scope=message.scope, priority=message.priority))
+            entries.append(of_message(url))
         except InvalidInput as error:
             bad.append(str(error))
     if bad:

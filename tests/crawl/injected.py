@@ -6,12 +6,18 @@ import dataclasses
 import logging
 import os
 import signal
+import socket
+import sys
+from ipaddress import ip_network
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from aiohttp import ThreadedResolver
 from scrapy import signals
 from scrapy.exceptions import DropItem, IgnoreRequest
 from scrapy.http import HtmlResponse, Response
 
+from pdfspider.discovery import addresses
 from pdfspider.items import Capture
 from pdfspider.spiders.pdfs import PdfSpider
 
@@ -259,3 +265,47 @@ class UnluckySpider(PdfSpider):
         if "/failed/" in failure.request.url:
             raise Unlucky
         yield from super().failed(failure)
+
+
+class Names:
+    """An extension: resolves the names of the setting NAMES, and writes every address that is connected to into the
+    file CONNECT_LOG.
+    """
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Names:
+        names = crawler.settings.getdict("NAMES")
+        if path := crawler.settings.get("CONNECT_LOG"):
+            log = Path(path).open("a", buffering=1)  # noqa: SIM115 - until the process ends
+            sys.addaudithook(lambda event, args: _note_connect(log, event, args))
+        resolve = ThreadedResolver.resolve
+
+        async def resolved(self: Any, host: str, port: int = 0, family: Any = socket.AF_INET) -> Any:
+            if host not in names:
+                return await resolve(self, host, port, family)
+            return [_resolved(host, address, port) for address in names[host]]
+
+        ThreadedResolver.resolve = resolved  # type: ignore[method-assign]
+        return cls()
+
+
+def _note_connect(log: Any, event: str, args: tuple[Any, ...]) -> None:
+    if event == "socket.connect" and isinstance(args[1], tuple):
+        log.write(f"{args[1][0]}\n")
+
+
+def _resolved(host: str, address: str, port: int) -> dict[str, Any]:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    return {"hostname": host, "host": address, "port": port, "family": family, "proto": 0, "flags": numeric}
+
+
+class PublicLoopback:
+    """An extension: half of 127.0.0.0/8 is public, and the other half (from 127.0.0.128 on) private."""
+
+    def __init__(self) -> None:
+        private = ip_network("127.0.0.128/25")
+        addresses.BLOCKS[addresses.own_block("127.0.0.1")] = private
+        whole = ip_network("127.0.0.0/8")
+        addresses._NOT_PUBLIC = tuple(private if network == whole else network for network in addresses._NOT_PUBLIC)
+        addresses.is_allowed.cache_clear()

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from redis.exceptions import ResponseError
 
-from pdfspider.exceptions import InvalidInput
+from pdfspider.exceptions import FrontierError, InvalidInput, JobNotFound
+from pdfspider.frontier.entries import Entry
 from pdfspider.frontier.jobs import JobOptions
+from pdfspider.frontier.reach import block_of, networks_of, reach_with
 from pdfspider.items import Hop, Outcome
 from tests.frontier.audit import audit
 from tests.frontier.rig import FREE, entry, pages
@@ -129,3 +131,33 @@ async def test_a_commit_with_one_malformed_part_changes_nothing(rig: Rig) -> Non
             await worker.frontier._scripts("commit", "w1", "call", good, bad)
     status = await rig.status("j")
     assert (status["leased"], status["queued"], status["done"]) == (2, 0, 0)
+
+
+async def test_lists_of_networks_are_kept_once_under_the_number_that_entries_have(rig: Rig) -> None:
+    networks = "10.1.0.0/16 fd12::/16"
+    reach = reach_with(3, networks)
+    for name in ("j", "k"):
+        await rig.submit(name, entry(f"http://a.test/{name}", reach=reach), networks=networks)
+    assert await rig.redis.hlen("{pdfs}:networks") == 1
+    worker = rig.worker()
+    for lease in await worker.lease(9):
+        assert (lease.reach, block_of(lease.reach)) == (reach, 3)
+        assert await worker.frontier.networks(networks_of(lease.reach)) == networks
+    assert await worker.frontier.networks(networks_of(reach) + 1) == ""
+
+
+async def test_two_lists_of_networks_never_share_a_number(rig: Rig) -> None:
+    await rig.redis.hset("{pdfs}:networks", str(networks_of(reach_with(0, "10.0.0.0/8"))), "0.0.0.0/0")
+    with pytest.raises(FrontierError, match="another list of networks"):
+        await rig.submit("j", entry("http://a.test/", reach=reach_with(0, "10.0.0.0/8")), networks="10.0.0.0/8")
+    with pytest.raises(JobNotFound):
+        await rig.status("j")
+
+
+def test_what_may_be_reached_costs_no_byte_of_a_payload() -> None:
+    plain = entry("http://a.test/x", depth=2, scope="any", document=True)
+    assert len(plain.child(reach=7).pack()) == len(plain.pack())
+    assert len(plain.child(reach=reach_with(0, "10.0.0.0/8")).pack()) <= len(plain.pack()) + 4
+    for reach in (0, 1, 15, reach_with(5, "10.0.0.0/8")):
+        kept = plain.child(reach=reach)
+        assert Entry.unpack(kept.pack(), kept.fingerprint, kept.host) == kept

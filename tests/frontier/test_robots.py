@@ -143,3 +143,36 @@ async def test_robots_are_not_kept_longer_than_the_crawl_delay_of_an_idle_host(r
     await rig.sleep(5.1, worker)
     await worker.work()
     assert await rig.redis.ttl(f"{{pdfs}}:host:{host_id('a.test')}") >= 86_390
+
+
+async def test_robots_that_may_not_be_reached_are_known_to_urls_of_that_reach_only(rig: Rig) -> None:
+    """Jobs of different reach take turns at a host, and neither keeps the other from its end."""
+    for name, reach in (("j", 0), ("k", 2), ("l", 3)):
+        await rig.submit(name, entry(f"http://a.test/{name}", reach=reach), options=POLITE)
+    worker, robots = rig.worker(), []
+    ended: dict[str, str | None] = {}
+    for _ in range(20):
+        for lease in await worker.lease():
+            if lease.kind is LeaseKind.URL:
+                assert lease.entry
+                assert lease.reach == lease.entry.reach
+                known = await worker.frontier.robots(key_of("http://a.test"), lease.reach)
+                ended[lease.entry.url[-1]] = known and known.failure
+                await worker.commit(lease)
+            else:
+                robots.append(lease.reach)
+                await worker.commit_robots(lease, failure="" if lease.reach == 3 else "S", body=b"rules")
+        if len(ended) == 3:
+            break
+    assert len(robots) == len(set(robots)) <= 3
+    assert ended["l"] == ""
+    assert set(ended.values()) <= {"", "S"}
+
+
+async def test_robots_that_were_fetched_are_known_to_urls_of_every_reach(rig: Rig) -> None:
+    await rig.submit("j", entry("http://a.test/1", reach=2), entry("http://a.test/2"), options=POLITE)
+    worker = rig.worker()
+    robots = await worker.one()
+    assert (robots.kind, robots.reach) == (LeaseKind.ROBOTS, 2)
+    await worker.commit_robots(robots, body=b"rules")
+    assert {lease.kind for lease in await worker.lease(9)} == {LeaseKind.URL}

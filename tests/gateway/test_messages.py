@@ -13,9 +13,10 @@ from scrapy.settings import Settings
 
 from pdfspider import settings as defaults
 from pdfspider.config import Config
-from pdfspider.discovery.addresses import is_allowed
+from pdfspider.discovery.addresses import PUBLIC, own_block
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.jobs import KEY_LENGTH
+from pdfspider.frontier.reach import reach_with
 from pdfspider.gateway.messages import understand
 from pdfspider.gateway.transport import Delivery, Receipt
 
@@ -166,17 +167,24 @@ def test_what_makes_no_sense_is_refused_with_its_reason(message: str, reason: st
 
 
 def test_networks_can_be_allowed() -> None:
-    assert read(b"http://10.1.2.3/", GATEWAY_NETWORKS=["10.1.0.0/16"]).options.targets == "public 10.1.0.0/16"
+    submission = read(b"http://10.1.2.3/", GATEWAY_NETWORKS=["fd12::/16", "10.1.0.0/16"])
+    assert submission.networks == "10.1.0.0/16 fd12::/16"
+    assert submission.entries[0].reach == reach_with(PUBLIC, submission.networks)
     with pytest.raises(InvalidInput, match="not a public address"):
         read(b"http://10.2.2.3/", GATEWAY_NETWORKS=["10.1.0.0/16"])
 
 
-@pytest.mark.parametrize(
-    "address", ["0.0.0.0", "100.64.0.1", "224.0.0.1", "fe80::1%eth0", "fc00::1", "64:ff9b::7f00:1", "2002:7f00:1::"]
-)
-def test_addresses_that_are_not_public(address: str) -> None:
-    assert not is_allowed(address, "public")
-    assert is_allowed(address, "")
+def test_a_message_reaches_public_addresses_and_no_more() -> None:
+    """Neither what the operator allows his own URLs, nor the block of a seed that is private itself."""
+    submission = read(b"http://example.org/", PDF_ALLOWED_NETWORKS=["10.0.0.0/8"])
+    assert (submission.networks, submission.entries[0].reach) == ("", 0)
+    with pytest.raises(InvalidInput, match="not a public address"):
+        read(b"http://10.1.2.3/", PDF_ALLOWED_NETWORKS=["10.0.0.0/8"])
+
+
+def test_a_single_private_block_needs_no_list() -> None:
+    submission = read(b"http://127.0.0.1/", GATEWAY_NETWORKS=["127.0.0.0/8"])
+    assert (submission.networks, submission.entries[0].reach) == ("", own_block("127.0.0.1"))
 
 
 JSON = st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.dictionaries(st.text(), inner))

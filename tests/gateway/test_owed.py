@@ -129,13 +129,6 @@ async def test_parts_of_a_job_are_all_answered_and_a_later_one_is_a_new_run(fron
     assert (await submit(frontier, SHARED)).run > first.run
 
 
-async def test_a_run_that_may_not_ask_all_addresses_stays_so(frontier: Frontier) -> None:
-    run = (await frontier.submit("job", [], options=JobOptions())).run
-    for targets, kept in (("public", b"public"), ("", b"public"), ("public 10.0.0.0/8", b"public 10.0.0.0/8")):
-        await frontier.submit("job", [], options=JobOptions(targets=targets))
-        assert await frontier.redis.hget(f"{{pdfs}}:job:{run}", "targets") == kept
-
-
 async def test_each_transport_has_its_own(frontier: Frontier) -> None:
     await submit(frontier, OWN)
     await submit(frontier, Task("else", "key", b"x", once=False))

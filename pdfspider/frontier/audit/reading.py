@@ -25,8 +25,8 @@ T = TypeVar("T")
 
 HOST = "[0-9a-f]{16}"
 TYPES = {
-    "hash": rf"meta|jobs|job:\d+|seen:\d+:\d+|host:{HOST}|worker:[^:]+(:calls)?|robots:[0-9a-f]{{40}}|pages:\d+"
-    r"|transports|(tasks|answered):\d+:[\w.-]+",
+    "hash": rf"meta|jobs|networks|job:\d+|seen:\d+:\d+|host:{HOST}|worker:[^:]+(:calls)?|robots:[0-9a-f]{{40}}(:\d+)?"
+    r"|pages:\d+|transports|(tasks|answered):\d+:[\w.-]+",
     "set": rf"chores|unanswered|untold:\d+:[\w.-]+|job:\d+:(hosts|parked)|host:{HOST}:flight",
     "zset": rf"offsets|hosts|workers|solo|finished|breakers|q:{HOST}:\d+|host:{HOST}:jobs",
     "list": r"garbage|unclaimed|taking:[^:]+",

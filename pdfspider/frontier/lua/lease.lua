@@ -7,7 +7,7 @@
 -- Answer: {epoch, ms until a call may be granted something (-1: unknown), drain, state of the watched run, stands, lease, …}
 --   stands  0: what the worker held has been given up or is about to be; it gets nothing before it has dropped that
 --   lease   {token, run, kind (u|r|v), start in ms, report, deliveries, expiries, fp or origin, payload, verdict, resting}
---           payload  of r: the targets of the job
+--           payload  of r: the reach of the URL for which it is fetched
 --           report: tell the frontier at once when the fetch has started; else the end of the lease tells it
 --           resting: the host asked to be left alone when it was asked last, and its back-off still grows
 --           u: fetch the URL; r: fetch the origin's robots.txt; v: record the verdict without a fetch
@@ -30,7 +30,7 @@ local function grant(lease, start_in, report, verdict, resting)
   call('HSET', leases_key, token, cmsgpack.pack(lease))
   local m = lease.member or ''
   granted[#granted + 1] = {token, lease.run, lease.kind, start_in, report and 1 or 0, string.byte(m, 11) or 0,
-    string.byte(m, 12) or 0, lease.origin or string.sub(m, 1, 8), lease.targets or string.sub(m, HEADER + 1), verdict or '',
+    string.byte(m, 12) or 0, lease.origin or string.sub(m, 1, 8), lease.reach or string.sub(m, HEADER + 1), verdict or '',
     resting and 1 or 0}
   return token
 end
@@ -59,26 +59,23 @@ local function start_at(hid, host, lease)
   return token
 end
 
--- Whether a robots.txt is known to a run. One that was not asked for, since a job's targets forbid it, is so only to
--- jobs of the same targets.
-local function is_known_to(job, robots)
-  local failure = call('HGET', robots, 'failure')
-  if failure ~= 'S' then return failure end
-  return call('HGET', robots, 'body') == (call('HGET', P .. 'job:' .. job.run, 'targets') or '')
-end
+-- What a member's URL may reach, out of the flags of its payload (see frontier/entries.py).
+local function reach_of(flags) return str(math.floor(flags / 16)) end
 
--- The origin of a member's URL where its robots.txt has to be fetched first.
+-- The origin of a member's URL where its robots.txt has to be fetched first, and what the URL may reach. A robots.txt
+-- that may not be reached is known to URLs of the same reach only.
 local function unknown_robots(job, member)
   if job.robots == 0 then return nil end
-  local url = cmsgpack.unpack(string.sub(member, HEADER + 1))[1]
-  local origin = string.match(url, '^%a+://[^/?#]+')
-  if not origin or is_known_to(job, P .. 'robots:' .. redis.sha1hex(origin)) then return nil end
-  return origin
+  local fields = cmsgpack.unpack(string.sub(member, HEADER + 1))
+  local origin, reach = string.match(fields[1], '^%a+://[^/?#]+'), reach_of(fields[3])
+  if not origin then return nil end
+  local key = P .. 'robots:' .. redis.sha1hex(origin)
+  if call('EXISTS', key) == 1 or call('EXISTS', key .. ':' .. reach) == 1 then return nil end
+  return origin, reach
 end
 
-local function lease_robots(job, hid, host, origin)
-  local targets = call('HGET', P .. 'job:' .. job.run, 'targets') or ''
-  local token = start_at(hid, host, {kind = 'r', run = '0', hid = hid, origin = origin, targets = targets})
+local function lease_robots(hid, host, origin, reach)
+  local token = start_at(hid, host, {kind = 'r', run = '0', hid = hid, origin = origin, reach = reach})
   call('HSET', P .. 'host:' .. hid, 'robots', token)
 end
 
@@ -170,9 +167,9 @@ local function try_run(hid, host, run)
     grant(lease, 0, false, verdict)
     return true
   end
-  local origin = unknown_robots(job, member)
+  local origin, reach = unknown_robots(job, member)
   if origin then
-    lease_robots(job, hid, host, origin)
+    lease_robots(hid, host, origin, reach)
   elseif string.byte(member, 12) >= ALONE_AFTER then
     set_apart(job, hid, key, member, score)
     return now

@@ -11,6 +11,7 @@ local lease = take_lease(worker, token)
 if not lease then return 'fenced' end
 local origin = redis.sha1hex(lease.origin)
 local key, host_key = P .. 'robots:' .. origin, P .. 'host:' .. lease.hid
+if failure == 'S' then key = key .. ':' .. lease.reach end
 call('HDEL', P .. 'worker:' .. worker, token)
 call('HSET', key, 'body', body, 'failure', failure)
 call('PEXPIRE', key, math.min(ttl, HOST_KEPT))

@@ -13,7 +13,7 @@
 --           whether the transport tells of each document
 -- Answer: {run, added, revived} for each request, in order, or the text of the error that it led to
 
-local OPTIONS = {'delay', 'cap', 'robots', 'max_pages', 'max_documents', 'retention', 'anchors', 'meta', 'targets', 'due'}
+local OPTIONS = {'delay', 'cap', 'robots', 'max_pages', 'max_documents', 'retention', 'anchors', 'meta', 'due'}
 local name, options, given, seal, links, revive, claim, task
 
 local function check_request(request)
@@ -37,10 +37,9 @@ local function set_options(run)
   if #gone > 0 then call('HDEL', P .. 'job:' .. run, unpack(gone)) end
 end
 
--- Further submits to an open run add hosts to the scope's anchors and leave the master's note as it is. A run that may
--- not ask all addresses stays so.
+-- Further submits to an open run add hosts to the scope's anchors and leave the master's note as it is.
 local function change_options(run)
-  local anchors, meta, targets = unpack(call('HMGET', P .. 'job:' .. run, 'anchors', 'meta', 'targets'))
+  local anchors, meta = unpack(call('HMGET', P .. 'job:' .. run, 'anchors', 'meta'))
   local merged, n = anchors or '', select(2, string.gsub(anchors or '', '%S+', ''))
   for host in string.gmatch(options.anchors or '', '%S+') do
     if n < 64 and not string.find(' ' .. merged .. ' ', ' ' .. host .. ' ', 1, true) then
@@ -49,7 +48,6 @@ local function change_options(run)
   end
   options.anchors = merged
   if meta and meta ~= '' then options.meta = meta end
-  options.targets = options.targets or targets or nil
   set_options(run)
 end
 

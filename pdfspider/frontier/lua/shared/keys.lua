@@ -30,7 +30,9 @@
 --   breakers                 ZSET  hosts whose breaker is not closed, by the time (ms) at which they are forgotten
 --   finished                 ZSET  finished runs by the time (ms) at which their keys go
 --   garbage                  LIST  seen buckets to remove: RUN, number of buckets
---   robots:ORIGIN            HASH  a robots.txt: body or failure; S: not asked for, as the targets in body forbid it; expires
+--   robots:ORIGIN            HASH  a robots.txt: body or failure; expires
+--   robots:ORIGIN:REACH      HASH  the same where URLs of that reach may not ask for it; expires
+--   networks                 HASH  number -> the networks that an operator allowed: one list for each setting that was used
 --   pages:RUN                HASH  host -> pages that the run has taken of it, while workers count them; expires
 --   events                   STREAM one entry per finished run
 --   tasks:RUN:TRANSPORT      HASH  the masters' messages that wait for the run's end: key -> what the answer needs
