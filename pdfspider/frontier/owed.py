@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pdfspider.frontier.notes import GROUP, Notes
 from pdfspider.frontier.scripts import PREFIX
+from pdfspider.frontier.undelivered import Undelivered, keep_undelivered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -48,6 +49,14 @@ class Owed:
     async def settle_task(self, run: int, key: bytes, record: bytes) -> None:
         """One message has been answered as its record says; if that is another one by now, it is answered again."""
         await self._redis.eval(SETTLE_TASK, 1, self._tasks(run), key, record)
+
+    async def give_up(self, ended: Ended, key: bytes, record: bytes, reason: str) -> None:
+        """The answer to one message is refused for good: keep what it takes to send it again."""
+        result = Undelivered("", self._transport, ended.run, ended.job, ended.state, key, record, reason)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            keep_undelivered(pipe, result)
+            pipe.eval(SETTLE_TASK, 1, self._tasks(ended.run), key, record)
+            await pipe.execute()
 
     async def settle(self, ended: Ended) -> None:
         """All messages that waited for the end of this run have been answered."""

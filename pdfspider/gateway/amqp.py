@@ -7,7 +7,7 @@ import logging
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import aiormq
 from aiormq.exceptions import (
@@ -143,6 +143,11 @@ class AmqpTransport(Transport):
         except Exception:
             await self.close()
             raise
+
+    has_destinations = True
+
+    def destination(self, reply: dict[str, Any]) -> str:
+        return str(reply.get("reply_to") or "")
 
     async def publish(self, result: Result) -> None:
         properties = Basic.Properties(

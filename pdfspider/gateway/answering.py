@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
+from redis.exceptions import RedisError
+
 from pdfspider.crawl.outage import Outage
+from pdfspider.exceptions import RecordsError
 from pdfspider.frontier.owed import Owed
-from pdfspider.gateway.publishing import Publishing, take
+from pdfspider.gateway.destinations import Destinations
+from pdfspider.gateway.publishing import Postponed, take
 from pdfspider.gateway.results import result_for
-from pdfspider.gateway.transport import TooLargeError
+from pdfspider.gateway.round import Round
+from pdfspider.gateway.transport import RejectedError, TooLargeError
+from pdfspider.tasks import end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,16 +26,26 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from pdfspider.frontier.owed import Ended
+    from pdfspider.gateway.destinations import Destination
     from pdfspider.gateway.results import ResultMaker
     from pdfspider.gateway.telling import Telling
     from pdfspider.gateway.transport import Result, Transport
 
+logger = logging.getLogger(__name__)
+
 AT_ONCE = 32
+MOST_UNDER_WAY = 1000
+"""Runs that are being answered, or wait for a destination; those on top wait in the frontier."""
 WAIT = 5.0
+PAUSE = 1.0
 
 
 class Answering:
-    """Publishes the results of one transport: before each is marked as delivered, and until it is."""
+    """Publishes the results of one transport: before each is marked as delivered, and until it is.
+
+    A destination that fails keeps its own results waiting only, and a result that is refused itself only. What is
+    refused for good is kept with the frontier's undelivered results.
+    """
 
     def __init__(
         self, redis: Redis, transport: Transport, results: ResultMaker, telling: Telling | None = None
@@ -35,47 +53,109 @@ class Answering:
         self._owed = Owed(redis, transport.name)
         self.transport, self._results, self._telling = transport, results, telling
         self._cut = Outage(f"Results are cut where they are too large for {transport.name}", "")
-        self._publish = Publishing("Results", transport.name)
+        self._trouble = Outage(f"Results for {transport.name} cannot be made: they wait", "Results are made again")
+        self._destinations = Destinations("Results", transport.name)
+        self._postponed = Postponed()
         self._under_way: dict[bytes, asyncio.Task[None]] = {}
+        self._waiting: dict[bytes, None] = {}
+        """Those under way that wait for a destination, in the order in which they began to."""
+
+        self._stirred = asyncio.Event()
+        """One of them has ended, or waits."""
 
     async def run(self) -> None:
-        """Until cancelled. Results that cannot be published keep no others waiting, unless there are ``AT_ONCE``."""
+        """Until cancelled."""
         async with asyncio.TaskGroup() as answers:
             while True:
-                if len(self._under_way) == AT_ONCE:
-                    await asyncio.wait(self._under_way.values(), return_when=asyncio.FIRST_COMPLETED)
+                await self._make_room()
                 for ended in await take(self._next):
-                    if ended.id not in self._under_way:  # or it is this gateway's own, begun long ago
+                    # Or it is this gateway's own, begun long ago.
+                    if ended.id not in self._under_way and self._postponed.is_due(ended.id):
                         self._under_way[ended.id] = answers.create_task(self._answer_all(ended))
 
     async def _next(self) -> list[Ended]:
-        return await self._owed.next(max(AT_ONCE - len(self._under_way), 1), WAIT)
+        return await self._owed.next(min(AT_ONCE, MOST_UNDER_WAY - len(self._under_way)), WAIT)
+
+    async def _make_room(self) -> None:
+        """Leave the last that wait to the frontier, which gives them again a minute later, in favour of others."""
+        while len(self._under_way) >= MOST_UNDER_WAY:
+            if self.transport.has_destinations and self._waiting:
+                last = list(self._waiting)[-AT_ONCE:]
+                await end([self._under_way[identity] for identity in last])
+            else:
+                self._stirred.clear()
+                await self._stirred.wait()
 
     async def _answer_all(self, ended: Ended) -> None:
         try:
-            await self._publish(partial(self._try, ended), ended.job)
+            await self._go_on(ended)
+        except Exception:  # it is owed still, and keeps nothing else waiting
+            logger.exception("Results of job %s cannot be published by %s", ended.job, self.transport.name)
         finally:
-            del self._under_way[ended.id]
+            self._waiting.pop(ended.id, None)
+            self._under_way.pop(ended.id, None)
+            self._stirred.set()
 
-    async def _try(self, ended: Ended) -> None:
-        if self._telling:
-            await self._telling.finish(ended.job, ended.run)
+    async def _go_on(self, ended: Ended) -> None:
+        """In rounds, until all are answered, or what is left has to be postponed."""
+        permitted: Destination | None = None
+        while True:
+            try:
+                left = await self._round(ended, permitted)
+                if not (left.closed or left.refused):
+                    await self._owed.settle(ended)
+            except (RecordsError, RedisError) as error:
+                self._trouble.begin(error)
+                await asyncio.sleep(PAUSE)
+                continue
+            self._trouble.end()
+            if left.closed:
+                self._waiting[ended.id] = None
+                self._stirred.set()
+                permitted = await left.turn()
+                self._waiting.pop(ended.id, None)
+            elif left.refused:
+                self.transport.health.note(left.refused)
+                if not await self._postponed.wait(ended.id):
+                    return
+            else:
+                self._postponed.forget(ended.id)
+                return
+
+    async def _round(self, ended: Ended, permitted: Destination | None) -> Round:
+        """Answer all messages whose destination is open, or is the one that may be tried. Return what is left."""
+        this = Round(permitted)
+        if self._telling and not await this.send(
+            self._destinations[""], partial(self._telling.finish, ended.job, ended.run)
+        ):
+            return this
         described = None
         async for key, record in self._owed.tasks(ended.run):
-            described = described or await self._results.describe(ended.job, ended.run, ended.state)
-            await self._answer(partial(result_for, ended, described, key, record))
-            await self._owed.settle_task(ended.run, key, record)
-        await self._owed.settle(ended)
+            destination = self._destinations[self.transport.destination(json.loads(record)["reply"])]
+            if this.may_try(destination):
+                described = described or await self._results.describe(ended.job, ended.run, ended.state)
+                result_of = partial(result_for, ended, described, key, record)
+                await this.send(destination, partial(self._answer, ended, key, record, result_of))
+        return this
 
-    async def _answer(self, result_of: Callable[[int], Result]) -> None:
-        """Publishes the result, or one of half the size where that is too large, as far as it can be made smaller."""
+    async def _answer(self, ended: Ended, key: bytes, record: bytes, result_of: Callable[[int], Result]) -> None:
+        try:
+            await self._publish(result_of)
+        except (RejectedError, TooLargeError) as error:
+            logger.warning("A result of job %s is kept as undelivered by %s: %s", ended.job, self.transport.name, error)
+            self.transport.health.note(error)
+            await self._owed.give_up(ended, key, record, str(error))
+        else:
+            self.transport.health.published += 1
+            await self._owed.settle_task(ended.run, key, record)
+
+    async def _publish(self, result_of: Callable[[int], Result]) -> None:
+        """Publish the result, or one of half the size where that is too large, as far as it can be made smaller."""
         limit = self._results.limit
         while True:
             result = result_of(limit)
             try:
-                await self.transport.publish(result)
-                self.transport.health.published += 1
-                return
+                return await self.transport.publish(result)
             except TooLargeError as error:
                 half = len(result.body) // 2
                 if limit and half >= limit:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pdfspider.embedded.syncing import sync
 from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.durability import Durability
+from pdfspider.frontier.transports import read_states
 from pdfspider.gateway.bounds import bounded
 from pdfspider.gateway.due import DueOnly
 from pdfspider.gateway.health import Health
@@ -75,6 +77,10 @@ class Desk:
                 break
             found[name] = status
         return found
+
+    async def transports(self) -> list[dict[str, Any]]:
+        """Return the state of every transport of all gateways. Raises RedisError."""
+        return [asdict(state) for state in await read_states(self.frontier.redis)]
 
     async def status(self, job: str) -> dict[str, Any]:
         """As ``scrapy status --json`` has it. Raises JobNotFound and InvalidInput."""

@@ -75,6 +75,7 @@ class Calls:
                 web.get("/openapi.json", self._openapi),
                 web.post("/jobs", self._submit),
                 web.get("/jobs", self._jobs),
+                web.get("/transports", self._transports),
                 web.get("/jobs/{job}", self._job),
                 web.get("/jobs/{job}/result", self._result),
                 web.get("/jobs/{job}/events", self._streams.serve),
@@ -139,6 +140,9 @@ class Calls:
         if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= MOST_LISTED):
             raise InvalidInput(f"limit must be between 1 and {MOST_LISTED}")
         return web.json_response({"jobs": await self._desk.jobs(int(limit))})
+
+    async def _transports(self, _: web.Request) -> web.Response:
+        return web.json_response({"transports": await self._desk.transports()})
 
     async def _job(self, request: web.Request) -> web.Response:
         job = request.match_info["job"]

@@ -73,6 +73,7 @@ def _paths() -> Schema:
     events["responses"]["200"]["content"] = {"text/event-stream": {"schema": EVENT}}
     return {
         "/jobs": {"post": submit, "get": jobs},
+        "/transports": {"get": _operation("The transports of all gateways, and how each is", 200, "Transports")},
         "/jobs/{job}": {"get": _of_job("status", "The status of a job", "Status")},
         "/jobs/{job}/result": {"get": _of_job("result", "What became of a job until now", "Result")},
         "/jobs/{job}/events": {"get": events},
@@ -137,8 +138,12 @@ def _schemas() -> Schema:
         "classes": CLASSES,
         "truncated": {"type": "boolean"},
     }
+    transport = dict.fromkeys(("gateway", "transport", "error"), TEXT)
+    transport |= {"state": {"enum": ["starting", "up", "down"]}, "since": {"type": "number"}}
+    transport |= {"received": COUNT, "published": COUNT}
     return {
         "Message": message,
+        "Transports": _object({"transports": {"type": "array", "items": _object(transport)}}),
         "Accepted": _object({"job": TEXT, "run": COUNT, "result_id": TEXT, "added": COUNT}),
         "Status": _object({"job": TEXT, **status}),
         "Jobs": _object({"jobs": {"type": "object", "additionalProperties": _object(status)}}),

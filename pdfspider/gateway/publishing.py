@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
-
-from pdfspider.crawl.outage import Outage
-from pdfspider.exceptions import RecordsError
-from pdfspider.gateway.transport import TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -20,7 +17,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
+FIRST_PAUSE, SHORT_PAUSE, LONGEST_PAUSE = 0.25, 8.0, 900.0
+REMEMBERED = 10_000
 
 
 async def take(take_next: Callable[[], Awaitable[Sequence[T]]]) -> Sequence[T]:
@@ -33,40 +31,31 @@ async def take(take_next: Callable[[], Awaitable[Sequence[T]]]) -> Sequence[T]:
         return ()
 
 
-class Publishing:
-    """Publishes until that succeeds; ``what`` is published, by the transport called ``name``."""
+class Postponed:
+    """What was refused itself, and when each is tried again: ever later, in a quarter of an hour at most.
 
-    def __init__(self, what: str, name: str) -> None:
-        self._what, self._name = what, name
-        self._failing = 0
-        self._trouble = Outage(f"{what} cannot be published by {name}: they wait", f"{name} takes {what.lower()} again")
+    Those whose pause is short are waited for; the frontier gives the others again each minute.
+    """
 
-    async def __call__(self, attempt: Callable[[], Awaitable[None]], job: str) -> None:
-        if await self._is_done(attempt, job):
-            return
-        self._failing += 1
-        try:
-            await self._go_on(attempt, job)
-        finally:
-            self._failing -= 1
-        if not self._failing:
-            self._trouble.end()
+    def __init__(self) -> None:
+        self._known: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
+        """Pause and time of the next try."""
 
-    async def _go_on(self, attempt: Callable[[], Awaitable[None]], job: str) -> None:
-        pause = FIRST_PAUSE
-        while True:
-            await asyncio.sleep(pause)
-            if await self._is_done(attempt, job):
-                return
-            pause = min(2 * pause, LONGEST_PAUSE)
+    def is_due(self, identity: bytes) -> bool:
+        _, at = self._known.get(identity, (0.0, 0.0))
+        return asyncio.get_running_loop().time() >= at
 
-    async def _is_done(self, attempt: Callable[[], Awaitable[None]], job: str) -> bool:
-        """Whether there is no use in another attempt."""
-        try:
-            await attempt()
-        except (TransportError, RecordsError, RedisError) as error:
-            self._trouble.begin(error)
+    async def wait(self, identity: bytes) -> bool:
+        """Note that this was refused once more. Return whether it is to be tried again now, after a short pause."""
+        pause, _ = self._known.pop(identity, (0.0, 0.0))
+        pause = min(2 * pause, LONGEST_PAUSE) or FIRST_PAUSE
+        self._known[identity] = pause, asyncio.get_running_loop().time() + pause
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        if pause > SHORT_PAUSE:
             return False
-        except Exception:  # it is owed still, and keeps nothing else waiting
-            logger.exception("%s of job %s cannot be published by %s", self._what, job, self._name)
+        await asyncio.sleep(pause)
         return True
+
+    def forget(self, identity: bytes) -> None:
+        self._known.pop(identity, None)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import defaultdict
+import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+from redis.exceptions import RedisError
+
+from pdfspider.crawl.outage import Outage
+from pdfspider.exceptions import RecordsError
 from pdfspider.frontier.found import Found
 from pdfspider.frontier.owed import only_task
-from pdfspider.gateway.publishing import Publishing, take
-from pdfspider.gateway.transport import Event
+from pdfspider.gateway.destinations import Destinations
+from pdfspider.gateway.publishing import Postponed, take
+from pdfspider.gateway.transport import Event, RefusedError, RejectedError, TooLargeError, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from redis.asyncio import Redis
 
@@ -23,28 +28,89 @@ if TYPE_CHECKING:
     from pdfspider.gateway.results import ResultMaker
     from pdfspider.gateway.transport import Transport
 
+logger = logging.getLogger(__name__)
+
 AT_ONCE = 100
+MOST_PENDING = 1000
+"""Notes of one run that wait here; those on top wait in the frontier."""
+MOST_RUNS = 100
 WAIT = 5.0
+PAUSE = 1.0
 
 
 class Telling:
-    """Publishes the events of one transport: before each is marked as told, and until it is."""
+    """Publishes the events of one transport: before each is marked as told, and until it is.
+
+    A run whose events are refused keeps those of no other waiting. An event that is refused for good is dropped: the
+    document is in the result.
+    """
 
     def __init__(self, redis: Redis, transport: Transport, results: ResultMaker) -> None:
         self._redis, self._found = redis, Found(redis, transport.name)
         self.transport, self._results = transport, results
-        self._publish = Publishing("Documents", transport.name)
+        self._destinations = Destinations("Documents", transport.name)
+        self._trouble = Outage(f"Documents for {transport.name} cannot be read: they wait", "Documents are read again")
+        self._postponed = Postponed()
+        self._pending: dict[int, list[Note]] = {}
+        self._under_way: set[asyncio.Task[None]] = set()
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            runs = defaultdict(list)
-            for note in await take(lambda: self._found.next(AT_ONCE, WAIT)):
-                runs[note.run].append(note)
-            async with asyncio.TaskGroup() as telling:
-                for notes in runs.values():
-                    telling.create_task(self._publish(partial(self._try, notes), notes[0].job))
+        async with asyncio.TaskGroup() as telling:
+            while True:
+                if len(self._under_way) >= MOST_RUNS:
+                    await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+                for note in await take(lambda: self._found.next(AT_ONCE, WAIT)):
+                    if self._add(note):
+                        task = telling.create_task(self._tell_run(note.job, note.run))
+                        self._under_way.add(task)
+                        task.add_done_callback(self._under_way.discard)
+
+    def _add(self, note: Note) -> bool:
+        """Return whether nobody tells of this run by now."""
+        if not self._postponed.is_due(_name(note.run)):
+            return False
+        if notes := self._pending.get(note.run):
+            notes += [note] if len(notes) < MOST_PENDING else []
+            return False
+        self._pending[note.run] = [note]
+        return True
+
+    async def _tell_run(self, job: str, run: int) -> None:
+        notes = self._pending[run]
+        try:
+            while notes:
+                some = notes[:AT_ONCE]
+                if await self._is_told(run, partial(self._try, some)):
+                    del notes[: len(some)]
+                elif not self._postponed.is_due(_name(run)):
+                    return
+        except Exception:  # they are noted still, and keep nothing else waiting
+            logger.exception("Documents of job %s cannot be published by %s", job, self.transport.name)
+        finally:
+            del self._pending[run]
+
+    async def _is_told(self, run: int, attempt: Callable[[], Awaitable[None]]) -> bool:
+        """Make one attempt, and wait if that fails; no longer than is useful."""
+        destination = self._destinations[""]
+        if permitted := destination.is_closed:
+            await destination.turn()
+        try:
+            await destination.send(attempt, permitted=permitted)
+        except RefusedError as error:
+            self.transport.health.note(error)
+            await self._postponed.wait(_name(run))
+        except TransportError:
+            return False
+        except (RecordsError, RedisError) as error:
+            self._trouble.begin(error)
+            await asyncio.sleep(PAUSE)
+        else:
+            self._trouble.end()
+            self._postponed.forget(_name(run))
+            return True
+        return False
 
     async def finish(self, job: str, run: int) -> None:
         """What was found in a run and is not told yet. Raises TransportError, RecordsError and RedisError."""
@@ -71,10 +137,18 @@ class Telling:
         calls = [self.transport.tell(_event({**whose, **event})) for event in events.values()]
         answers = await asyncio.gather(*calls, return_exceptions=True)
         errors = {fp: error for fp, error in zip(events, answers, strict=True) if error}
+        for fingerprint, error in list(errors.items()):
+            if isinstance(error, (RejectedError, TooLargeError)):
+                logger.warning("A document of job %s is told to nobody by %s: %s", job, self.transport.name, error)
+                self.transport.health.note(errors.pop(fingerprint))
         if told := [fp for fp in fingerprints if fp not in errors]:
             await self._found.told(run, told)
         for error in errors.values():
             raise error
+
+
+def _name(run: int) -> bytes:
+    return str(run).encode()
 
 
 def _event(told: dict[str, Any]) -> Event:

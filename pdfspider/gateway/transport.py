@@ -30,6 +30,14 @@ class TooLargeError(TransportError):
     """It is too large for a broker or a master, who would not take it later either."""
 
 
+class RefusedError(TransportError):
+    """One result or event is refused for now; others may be taken."""
+
+
+class RejectedError(TransportError):
+    """One result or event is refused for good."""
+
+
 class Receipt(NamedTuple):
     """An accepted message: it is in the frontier, on disk."""
 
@@ -197,9 +205,20 @@ class Transport(ABC):
     async def publish(self, result: Result) -> None:
         """Returns once whoever keeps the result for the master has confirmed it; may be called while not connected.
 
-        Raises TransportError where that is not possible now: it is called again, with the same id; TooLargeError where
-        only a smaller result is possible: that is the next.
+        Raises TransportError where the destination takes nothing now: it is called again, with the same id, as it is
+        after RefusedError, where only this result is not taken; RejectedError where it will not be either: the result
+        is kept as undelivered; TooLargeError where only a smaller one is possible: that is the next.
         """
+
+    has_destinations: ClassVar[bool] = False
+    """Whether ``destination`` tells several from each other."""
+
+    def destination(self, reply: dict[str, Any]) -> str:
+        """Return where the result for a delivery's ``reply`` goes; empty: where all do that have no other.
+
+        While one destination fails, only its own results wait.
+        """
+        return ""
 
     @property
     def tells(self) -> bool:

@@ -7,10 +7,23 @@ import hmac
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from pdfspider.gateway.transport import TooLargeError, TransportError
+from pdfspider.gateway.transport import RefusedError, RejectedError, TooLargeError, TransportError
 
 TOO_LARGE = 413
+AWAY = frozenset({429, 502, 503, 504})
+"""The webhook takes nothing now; every other status is about what was posted."""
+FOR_GOOD = frozenset({400, 402, 405, 406, 410, 411, 412, 414, 415, 416, 417, 418, 422, 424, 431, 451, 501, 505})
+"""What will not be taken later either. Not among them is what somebody may mend: 401, 403, 404, 500, a redirect."""
 TIMEOUT = ClientTimeout(total=30)
+
+
+def _error(status: int) -> TransportError:
+    said = f"the webhook answered {status}"
+    if status == TOO_LARGE:
+        return TooLargeError(said)
+    if status in AWAY:
+        return TransportError(said)
+    return RejectedError(said) if status in FOR_GOOD else RefusedError(said)
 
 
 class Webhook:
@@ -34,10 +47,8 @@ class Webhook:
         request = self._client.post(self._url, data=body, headers=headers, allow_redirects=False)
         try:
             async with request as response:
-                if response.status == TOO_LARGE:
-                    raise TooLargeError(f"the webhook answered {response.status}")
                 if not 200 <= response.status < 300:
-                    raise TransportError(f"the webhook answered {response.status}")
+                    raise _error(response.status)
         except (ClientError, TimeoutError, OSError) as error:
             raise TransportError(f"{type(error).__name__}: {error}") from error
 

@@ -105,6 +105,24 @@ def test_failures_are_tried_again_and_exported(ours: Ours, site: Server, data: P
         assert {row["job"] for row in csv.DictReader(rows)} == {"j"}
 
 
+def test_results_that_were_refused_are_listed_and_published_again(ours: Ours, redis_url: str) -> None:
+    fields = {"run": 7, "job": "j", "state": "finished", "key": "k", "record": '{"task_id": 1}', "reason": "410"}
+    with redis.Redis.from_url(redis_url) as client:
+        for name in "http", "amqp":
+            client.sadd("{pdfs}:undelivered", name)
+            client.xadd(f"{{pdfs}}:undelivered:{name}", fields)
+        said = ours("undelivered")
+        assert "amqp  job j  410" in said
+        assert said.endswith("2 results undelivered\n")
+        assert json.loads(ours("undelivered", "http", "--json"))["task_id"] == 1
+        assert ours("undelivered", "--job", "other", "--again") == "0 results will be published again\n"
+        assert "1 result will be published again" in ours("undelivered", "http", "--again")
+        ((_, owed),) = client.xrange("{pdfs}:owed:http")
+        assert owed == {b"run": b"7", b"job": b"j", b"state": b"finished"}
+        assert client.hgetall("{pdfs}:tasks:7:http") == {b"k": b'{"task_id": 1}'}
+    assert ours("undelivered").endswith("1 result undelivered\n")
+
+
 def test_the_frontier_is_audited(ours: Ours, redis_url: str) -> None:
     ours("submit", "http://127.0.0.1:1/a", "http://127.0.0.1:1/b", "--job", "j")
     assert ours("audit") == "1 run, 2 URLs, 1 host, 0 leases checked, no findings\n"

@@ -261,12 +261,17 @@ def test_the_openapi_document_says_what_there_is(gateway: Start, site: Server) -
         "Status": client.ask(f"/jobs/{job}")[1],
         "Result": client.ask(f"/jobs/{job}/result")[1],
         "Jobs": client.ask("/jobs")[1],
+        "Transports": client.ask("/transports")[1],
         "Problem": client.ask("/jobs/nobody")[1],
     }
     for name, answer in answers.items():
         assert set(answer) == set(schemas[name]["required"]), name
+    (state,) = until(lambda: [one for one in client.ask("/transports")[1]["transports"] if one["state"] == "up"])
+    assert state["transport"] == "http"
+    assert set(state) == set(schemas["Transports"]["properties"]["transports"]["items"]["required"])
     assert set(document["paths"]) == {
         "/jobs",
+        "/transports",
         "/jobs/{job}",
         *(f"/jobs/{{job}}/{part}" for part in ("result", "events", "pause", "resume", "cancel")),
     }

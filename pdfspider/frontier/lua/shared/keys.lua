@@ -38,6 +38,9 @@
 --   tasks:RUN:TRANSPORT      HASH  the masters' messages that wait for the run's end: key -> what the answer needs
 --   unanswered               SET   RUN:TRANSPORT of these
 --   owed:TRANSPORT           STREAM one entry per run that has ended and is to be answered; gone when that is done
+--   undelivered              SET   transports that have, or have had,
+--   undelivered:TRANSPORT    STREAM results that a destination has refused for good; the newest 10,000 are kept
+--   idempotency:TRANSPORT:…  STRING digest of the body that an Idempotency-Key stands for; expires
 --   untold:RUN:TRANSPORT     SET   fingerprints of the documents that masters are still to be told of; expires with the run
 --   found:TRANSPORT          STREAM one entry for each of these, to be read at once; expires
 --   log:RUN                  STREAM the documents of a run that is watched; expires

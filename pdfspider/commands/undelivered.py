@@ -1,0 +1,76 @@
+"""``scrapy undelivered``: results that masters have refused."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+
+from pdfspider.commands._base import OnFrontier, say
+from pdfspider.crawl.wording import counted
+from pdfspider.frontier.undelivered import Undelivered, send_again, undelivered
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pdfspider.commands._base import Work
+    from pdfspider.config import Config
+    from pdfspider.frontier.frontier import Frontier
+
+
+class Command(OnFrontier, ScrapyCommand):
+    def syntax(self) -> str:
+        return "[options] [TRANSPORT]"
+
+    def short_desc(self) -> str:
+        return "List results that masters have refused, or send them again"
+
+    def long_desc(self) -> str:
+        return (
+            "Lists the results that a webhook or a broker has refused for good, of one of the gateway's transports or "
+            "of all. With --again they are published once more, with the same ids."
+        )
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        parser.add_argument("--again", action="store_true", help="have them published once more")
+        parser.add_argument("--job", metavar="NAME", help="only those of this job")
+        parser.add_argument("--json", action="store_true", help="print one JSON object for each")
+
+    def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:
+        if len(args) > 1:
+            raise UsageError("expected at most one transport")
+        transport = args[0] if args else None
+
+        async def work(frontier: Frontier) -> None:
+            number = 0
+            async for result in undelivered(frontier.redis, transport):
+                if opts.job in (None, result.job):
+                    number += 1
+                    say(json.dumps(_fields(result)) if opts.json else _line(result))
+                    if opts.again:
+                        await send_again(frontier.redis, result)
+            if not opts.json:
+                say(f"{counted(number, 'result')} {'will be published again' if opts.again else 'undelivered'}")
+
+        return work
+
+
+def _fields(result: Undelivered) -> dict[str, Any]:
+    task = json.loads(result.record)
+    return {
+        "transport": result.transport,
+        "job": result.job,
+        "run": result.run,
+        "task_id": task["task_id"],
+        "reason": result.reason,
+        "time": result.time,
+    }
+
+
+def _line(result: Undelivered) -> str:
+    at = datetime.fromtimestamp(result.time, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    return f"{at}  {result.transport}  job {result.job}  {result.reason}"

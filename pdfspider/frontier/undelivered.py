@@ -1,0 +1,86 @@
+"""Results that a destination has refused for good: the newest of each transport are kept, and can be sent again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pdfspider.frontier.scripts import PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from redis.asyncio import Redis
+
+KEPT = 10_000
+"""Of each transport, about."""
+AT_ONCE = 100
+TRANSPORTS = f"{PREFIX}undelivered"
+
+
+class Undelivered(NamedTuple):
+    """The result for one message; ``entry`` is its own, ``record`` the message's."""
+
+    entry: str
+    transport: str
+    run: int
+    job: str
+    state: str
+    key: bytes
+    record: bytes
+    reason: str
+
+    @property
+    def time(self) -> float:
+        """Seconds since 1970 at which it was given up."""
+        return int(self.entry.partition("-")[0]) / 1000
+
+
+def keep_undelivered(pipe: Any, result: Undelivered) -> None:
+    """Have a pipeline keep a result, whose entry is then made."""
+    fields = result._asdict()
+    for name in ("entry", "transport"):
+        del fields[name]
+    pipe.sadd(TRANSPORTS, result.transport)
+    pipe.xadd(_stream(result.transport), fields, maxlen=KEPT, approximate=True)
+
+
+async def undelivered(redis: Redis, transport: str | None = None) -> AsyncIterator[Undelivered]:
+    """Yield the results that one transport, or all, could not deliver by now, the oldest first. Raises RedisError."""
+    client: Any = redis
+    names = [transport] if transport else sorted(name.decode() for name in await client.smembers(TRANSPORTS))
+    for name in names:
+        newest = await client.xrevrange(_stream(name), count=1)
+        first = "-"
+        while newest and (entries := await client.xrange(_stream(name), first, newest[0][0], AT_ONCE)):
+            for entry, fields in entries:
+                yield _read(entry.decode(), name, fields)
+            first = f"({entries[-1][0].decode()}"
+
+
+async def send_again(redis: Redis, result: Undelivered) -> None:
+    """Have a result published once more. Raises RedisError."""
+    client: Any = redis
+    async with client.pipeline(transaction=True) as pipe:
+        pipe.hset(f"{PREFIX}tasks:{result.run}:{result.transport}", result.key, result.record)
+        pipe.sadd(f"{PREFIX}unanswered", f"{result.run}:{result.transport}")
+        owed = {"run": result.run, "job": result.job, "state": result.state}
+        pipe.xadd(f"{PREFIX}owed:{result.transport}", owed)
+        pipe.xdel(_stream(result.transport), result.entry)
+        await pipe.execute()
+
+
+def _stream(transport: str) -> str:
+    return f"{TRANSPORTS}:{transport}"
+
+
+def _read(entry: str, transport: str, fields: dict[bytes, bytes]) -> Undelivered:
+    return Undelivered(
+        entry,
+        transport,
+        int(fields[b"run"]),
+        fields[b"job"].decode(),
+        fields[b"state"].decode(),
+        fields[b"key"],
+        fields[b"record"],
+        fields[b"reason"].decode(),
+    )

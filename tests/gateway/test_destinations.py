@@ -1,0 +1,350 @@
+"""Results and events whose destination fails, or refuses them, on a clock that jumps to the next thing to do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+
+from pdfspider.frontier.connection import connect
+from pdfspider.frontier.found import Note
+from pdfspider.frontier.frontier import Frontier
+from pdfspider.frontier.notes import SILENT
+from pdfspider.frontier.owed import Ended, Owed, unanswered
+from pdfspider.frontier.undelivered import send_again, undelivered
+from pdfspider.gateway import answering as module
+from pdfspider.gateway.answering import Answering
+from pdfspider.gateway.health import Health
+from pdfspider.gateway.telling import Telling
+from pdfspider.gateway.transport import Event, RefusedError, RejectedError, Result, TooLargeError, TransportError
+from pdfspider.gateway.webhook import Webhook
+from pdfspider.tasks import end
+from tests.gateway.test_owed import OWN, submit, take
+from tests.gateway.test_owed import end as end_job
+from tests.support import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+
+HOUR = 3600.0
+
+
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """Instead of waiting it puts its clock forward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ahead = 0.0
+        select = self._selector.select
+
+        def jump(timeout: float | None = None) -> Any:
+            found = select(0)
+            if not found and timeout:
+                self._ahead += timeout
+            return found
+
+        self._selector.select = jump
+
+    def time(self) -> float:
+        return super().time() + self._ahead
+
+
+def on_jumping_clock(test: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        runner.run(test)
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+class FakeOwed:
+    """Runs with one message each, as the frontier gives them: again when they were not settled for a minute."""
+
+    def __init__(self) -> None:
+        self.messages: dict[int, dict[bytes, bytes]] = {}
+        self._given: dict[int, float] = {}
+        self.given_up: list[int] = []
+
+    def add(self, *replies: str) -> None:
+        run = len(self.messages) + 1
+        records = {
+            str(n).encode() * 16: json.dumps({"task_id": run, "reply": {"reply_to": reply}}).encode()
+            for n, reply in enumerate(replies)
+        }
+        self.messages[run] = records
+        self._given[run] = 0.0
+
+    async def next(self, count: int, timeout: float) -> list[Ended]:
+        due = [run for run, at in self._given.items() if at == 0 or at < now() - SILENT / 1000][:count]
+        if not due:
+            await asyncio.sleep(timeout)
+        self._given |= dict.fromkeys(due, now())
+        return [Ended(str(run).encode(), run, f"job-{run}", "finished") for run in due]
+
+    async def tasks(self, run: int) -> AsyncIterator[tuple[bytes, bytes]]:
+        for key, record in list(self.messages[run].items()):
+            yield key, record
+
+    async def settle_task(self, run: int, key: bytes, _: bytes) -> None:
+        del self.messages[run][key]
+
+    async def give_up(self, ended: Ended, key: bytes, record: bytes, _: str) -> None:
+        self.given_up.append(ended.run)
+        await self.settle_task(ended.run, key, record)
+
+    async def settle(self, ended: Ended) -> None:
+        assert not self.messages[ended.run]
+        del self._given[ended.run]
+
+    @property
+    def left(self) -> int:
+        return len(self._given)
+
+
+class FakeTransport:
+    name, tells = "fake", False
+
+    def __init__(self, take: Callable[[str, str], Exception | None], *, has_destinations: bool = False) -> None:
+        self._take = take
+        self.has_destinations = has_destinations
+        self.health = Health(self.name)
+        self.tried: Counter[str] = Counter()
+        self.published: dict[str, list[tuple[float, str]]] = defaultdict(list)
+
+    def destination(self, reply: dict[str, Any]) -> str:
+        return reply["reply_to"] if self.has_destinations else ""
+
+    async def publish(self, result: Result) -> None:
+        await self._send(result.reply["reply_to"], result.job)
+
+    async def tell(self, event: Event) -> None:
+        await self._send(event.job, event.id)
+
+    async def _send(self, to: str, what: str) -> None:
+        await asyncio.sleep(0.01)
+        self.tried[to] += 1
+        if error := self._take(to, what):
+            raise error
+        self.published[to].append((now(), what))
+
+
+class FakeResults:
+    limit = 0
+
+    async def describe(self, job: str, run: int, state: str) -> dict[str, Any]:
+        return {"job": job, "run": run, "state": state}
+
+    async def events(self, job: str, run: int, fingerprints: list[bytes]) -> dict[bytes, dict[str, Any]]:
+        return {each: {"id": f"{run}-{each.hex()}", "job": job} for each in fingerprints}
+
+
+async def publish(owed: FakeOwed, transport: FakeTransport, seconds: float) -> None:
+    """For so long, or until nothing is left."""
+    answers = Answering.__new__(Answering)
+    Answering.__init__(answers, None, transport, FakeResults())  # type: ignore[arg-type]
+    answers._owed = owed  # type: ignore[assignment]
+    work = asyncio.create_task(answers.run())
+    try:
+        async with asyncio.timeout(seconds):
+            while owed.left:
+                await asyncio.sleep(0.1)
+                assert not work.done()
+    except TimeoutError:
+        pass
+    finally:
+        await end([work])
+
+
+def test_an_outage_of_an_hour_loses_nothing_and_costs_little() -> None:
+    async def test() -> None:
+        began = now()
+        owed = FakeOwed()
+        transport = FakeTransport(lambda *_: TransportError("503") if now() < began + HOUR else None)
+        for _ in range(3 * module.MOST_UNDER_WAY):
+            owed.add("webhook")
+        await publish(owed, transport, 2 * HOUR)
+        assert owed.left == 0
+        assert not owed.given_up
+        jobs = [job for _, job in transport.published["webhook"]]
+        assert sorted(jobs) == sorted({f"job-{run}" for run in owed.messages})
+        assert transport.tried["webhook"] - len(jobs) < 500
+        assert max(at for at, _ in transport.published["webhook"]) < began + HOUR + 600
+
+    on_jumping_clock(test())
+
+
+@pytest.mark.parametrize("most", [20, 1000])
+def test_a_stuck_destination_keeps_only_its_own_results_waiting(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(module, "MOST_UNDER_WAY", most)
+
+    async def test() -> None:
+        began = now()
+        owed = FakeOwed()
+        transport = FakeTransport(
+            lambda to, _: TransportError("blocked") if to == "stuck" and now() < began + HOUR else None,
+            has_destinations=True,
+        )
+        for _ in range(100):
+            owed.add("stuck")
+        for _ in range(100):
+            owed.add("stuck", "well")  # two masters of one job
+            owed.add("well")
+        await publish(owed, transport, 300)
+        assert len(transport.published["well"]) == 200
+        assert max(at for at, _ in transport.published["well"]) < began + 120
+        assert transport.tried["stuck"] < 150
+        assert not transport.published["stuck"]
+        await publish(owed, transport, 2 * HOUR)
+        assert len(transport.published["stuck"]) == 200
+
+    on_jumping_clock(test())
+
+
+def test_what_is_refused_keeps_nothing_else_waiting() -> None:
+    """Refused for now, until somebody mends it; for good; and too large."""
+
+    async def test() -> None:
+        began = now()
+        owed = FakeOwed()
+
+        def taken(_: str, job: str) -> Exception | None:
+            number = int(job.removeprefix("job-"))
+            if number <= 100:
+                return RejectedError("410")
+            if number <= 200:
+                return TooLargeError("413") if number <= 110 else RefusedError("500") if now() < began + HOUR else None
+            return None
+
+        transport = FakeTransport(taken)
+        for _ in range(300):
+            owed.add("webhook")
+        await publish(owed, transport, 30)
+        assert len([at for at, _ in transport.published["webhook"] if at < began + 5]) == 100
+        assert sorted(owed.given_up) == list(range(1, 111))
+        assert owed.left == 90
+        await publish(owed, transport, 2 * HOUR)
+        assert owed.left == 0
+        assert len(transport.published["webhook"]) == 190
+        assert transport.tried["webhook"] < 300 + 90 * 40
+
+    on_jumping_clock(test())
+
+
+class FakeFound:
+    def __init__(self) -> None:
+        self.notes = [Note(b"%d" % n, n % 50, f"job-{n % 50}", b"%08d" % n) for n in range(1000)]
+        self.untold_left = {(note.run, note.fingerprint) for note in self.notes}
+        self._given: dict[bytes, float] = {}
+
+    async def next(self, count: int, timeout: float) -> list[Note]:
+        due = [note for note in self.notes if self._given.get(note.id, -100) < now() - 60][:count]
+        if not due:
+            await asyncio.sleep(timeout)
+        self._given |= {note.id: now() for note in due}
+        return due
+
+    async def untold(self, run: int, fingerprints: list[bytes]) -> list[bytes]:
+        return [each for each in fingerprints if (run, each) in self.untold_left]
+
+    async def told(self, run: int, fingerprints: list[bytes]) -> None:
+        self.untold_left -= {(run, each) for each in fingerprints}
+
+    async def settle(self, notes: list[Note]) -> None:
+        self.notes = [note for note in self.notes if note not in notes]
+
+
+def test_events_that_are_refused_keep_none_of_other_jobs_waiting() -> None:
+    async def no_task(*_: Any) -> None:
+        return None
+
+    async def test() -> None:
+        began = now()
+
+        def taken(job: str, _: str) -> Exception | None:
+            number = int(job.removeprefix("job-"))
+            if number < 20:
+                return RefusedError("500") if now() < began + HOUR else None
+            return RejectedError("410") if number < 40 else None
+
+        transport = FakeTransport(taken)
+        telling = Telling(None, transport, FakeResults())  # type: ignore[arg-type]
+        telling._found = found = FakeFound()  # type: ignore[assignment]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("pdfspider.gateway.telling.only_task", no_task)
+            work = asyncio.create_task(telling.run())
+            await asyncio.sleep(50)
+            assert {run for run, _ in found.untold_left} == set(range(20))
+            assert {note.run for note in found.notes} == set(range(20))
+            assert sum(map(len, transport.published.values())) == 200
+            await asyncio.sleep(2 * HOUR)
+            await end([work])
+        assert not found.untold_left
+        assert not found.notes
+        assert transport.tried["job-0"] < 20 * 60
+
+    on_jumping_clock(test())
+
+
+async def test_what_was_refused_for_good_can_be_sent_again(redis_url: str) -> None:
+    redis = connect(redis_url)
+    frontier = Frontier(redis)
+    await submit(frontier, OWN)
+    await end_job(frontier)
+    owed = Owed(redis, "way")
+    (ended,) = await take(owed)
+    await owed.give_up(ended, b"key", b"record", "410 Gone")
+    await owed.settle(ended)
+    assert await unanswered(redis) == 0
+    assert not [task async for task in owed.tasks(ended.run)]
+    (kept,) = [result async for result in undelivered(redis)]
+    assert (kept.transport, kept.run, kept.job, kept.reason) == ("way", ended.run, "job", "410 Gone")
+    assert not [result async for result in undelivered(redis, "another")]
+    await send_again(redis, kept)
+    assert not [result async for result in undelivered(redis, "way")]
+    (again,) = await take(owed)
+    assert again[1:] == ended[1:]
+    assert [task async for task in owed.tasks(ended.run)] == [(b"key", b"record")]
+    assert await unanswered(redis) == 1
+    await redis.aclose()
+
+
+async def test_what_the_answers_of_a_webhook_mean() -> None:
+    statuses = {
+        204: None,
+        **dict.fromkeys((400, 410, 415, 422), RejectedError),
+        **dict.fromkeys((301, 401, 403, 404, 408, 409, 500), RefusedError),
+        **dict.fromkeys((429, 502, 503, 504), TransportError),
+        413: TooLargeError,
+    }
+    port = free_port()
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(status=int(request.path[1:]))
+
+    app = web.Application()
+    app.add_routes([web.post("/{status}", answer)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        for status, expected in statuses.items():
+            assert await posted(f"http://127.0.0.1:{port}/{status}") is expected, status
+    finally:
+        await runner.cleanup()
+    assert await posted(f"http://127.0.0.1:{port}/204") is TransportError
+
+
+async def posted(url: str) -> type[Exception] | None:
+    webhook = Webhook(url, "")
+    try:
+        await webhook.post("result", "id", b"{}")
+    except TransportError as error:
+        return type(error)
+    finally:
+        await webhook.close()
+    return None
