@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from pdfspider.documents.inspection.inspector import Inspector, Stopped, Unavailable
-from pdfspider.documents.inspection.limits import LEAST_MEMORY, Limits
-from pdfspider.documents.inspection.report import Status
+from pdfspider.documents.inspection.limits import LEAST_MEMORY, MAPPED, Limits
+from pdfspider.documents.inspection.report import Report, Status
 from pdfspider.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 MISBEHAVING = ("-m", "tests.inspection.misbehaving")
 TIMEOUT = 0.5
 
 
+class Deeds(Inspector):
+    """Has documents inspected that say what the process shall do."""
+
+    directory: Path
+
+    def do(self, name: str) -> Report:
+        path = self.directory / f"{name}.pdf"
+        path.write_text(name)
+        return self.inspect(str(path))
+
+
+@pytest.fixture(autouse=True)
+def _directory(tmp_path: Path) -> None:
+    Deeds.directory = tmp_path
+
+
 @pytest.fixture(scope="module")
-def inspector() -> Iterator[Inspector]:
-    inspector = Inspector(Limits(memory=LEAST_MEMORY), MISBEHAVING)
+def inspector() -> Iterator[Deeds]:
+    inspector = Deeds(Limits(memory=LEAST_MEMORY), MISBEHAVING)
     yield inspector
     inspector.close()
 
@@ -44,19 +62,19 @@ def inspector() -> Iterator[Inspector]:
         ("no-end", Status.CRASHED, ""),
     ],
 )
-def test_whatever_happens_is_a_result(inspector: Inspector, name: str, status: Status, reason: str) -> None:
-    report = inspector.inspect(f"{name}.pdf")
+def test_whatever_happens_is_a_result(inspector: Deeds, name: str, status: Status, reason: str) -> None:
+    report = inspector.do(name)
     assert report.status is status
     assert report.reason
     assert reason in report.reason
-    assert report.title == f"{name}.pdf", "what was known before is kept"
-    assert inspector.inspect("fine.pdf").status is Status.OK
+    assert report.title == name, "what was known before is kept"
+    assert inspector.do("fine").status is Status.OK
 
 
 def test_a_death_by_too_much_memory_is_told_from_others() -> None:
     """As far as the process had more in use than the one that started it."""
-    inspector = Inspector(Limits(), MISBEHAVING)
-    report = inspector.inspect("eat-and-abort.pdf")
+    inspector = Deeds(Limits(), MISBEHAVING)
+    report = inspector.do("eat-and-abort")
     inspector.close()
     assert report.status is Status.MEMORY
     assert report.reason
@@ -65,47 +83,52 @@ def test_a_death_by_too_much_memory_is_told_from_others() -> None:
 
 @pytest.mark.parametrize("name", ["hang", "burn"])
 def test_a_hang_is_ended_by_the_clock(name: str) -> None:
-    inspector = Inspector(Limits(timeout=TIMEOUT), MISBEHAVING)
-    report = inspector.inspect(f"{name}.pdf")
+    inspector = Deeds(Limits(timeout=TIMEOUT), MISBEHAVING)
+    report = inspector.do(name)
     inspector.close()
-    assert (report.status, report.title) == (Status.TIMEOUT, f"{name}.pdf")
+    assert (report.status, report.title) == (Status.TIMEOUT, name)
     assert report.reason == "not done within 0.5 s"
     assert report.seconds >= TIMEOUT
 
 
-def test_what_came_before_is_not_held_against_a_document(inspector: Inspector) -> None:
-    assert [inspector.inspect("leak.pdf").status for _ in range(3)] == [Status.OK] * 3
+def test_what_came_before_is_not_held_against_a_document(inspector: Deeds) -> None:
+    assert [inspector.do("leak").status for _ in range(3)] == [Status.OK] * 3
 
 
-def test_what_a_process_must_not_do(inspector: Inspector) -> None:
-    report = inspector.inspect("attempts.pdf")
-    assert report.reason == "write socket fork files, nice 19, core 0"
-    if inspector.isolated:
-        assert report.links == []
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_what_a_process_may_take_of_the_machine(inspector: Deeds) -> None:
+    assert "while a document is inspected" in (inspector.do("connect").reason or "")
+    assert inspector._process
+    lines = Path(f"/proc/{inspector._process.pid}/limits").read_text().splitlines()
+    limits = {line[:26].strip(): line[26:].split()[:2] for line in lines}
+    assert limits["Max core file size"] == limits["Max file size"] == ["0", "0"]
+    assert limits["Max open files"] == ["32", "32"]
+    assert limits["Max address space"] == [str(LEAST_MEMORY), str(LEAST_MEMORY + MAPPED)]
+    assert psutil.Process(inspector._process.pid).nice() == 19
 
 
 def test_a_process_is_replaced_after_so_many_documents() -> None:
-    inspector = Inspector(Limits(documents=2), MISBEHAVING)
+    inspector = Deeds(Limits(documents=2), MISBEHAVING)
     processes = []
     for _ in range(4):
-        assert inspector.inspect("fine.pdf").status is Status.OK
+        assert inspector.do("fine").status is Status.OK
         processes.append(inspector._process)
     assert [process is None for process in processes] == [False, True, False, True]
     inspector.close()
 
 
 def test_closing_ends_what_is_under_way() -> None:
-    inspector = Inspector(Limits(), MISBEHAVING)
-    inspector.inspect("fine.pdf")
+    inspector = Deeds(Limits(), MISBEHAVING)
+    inspector.do("fine")
     closer = threading.Timer(0.1, inspector.close)
     began = time.monotonic()
     closer.start()
     with pytest.raises(Stopped):
-        inspector.inspect("hang.pdf")
+        inspector.do("hang")
     assert time.monotonic() - began < inspector.limits.timeout
     closer.join()
     with pytest.raises(Stopped):
-        inspector.inspect("fine.pdf")
+        inspector.do("fine")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -116,7 +139,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_process_that_cannot_start() -> None:
-    inspector = Inspector(Limits(), ("-c", "raise SystemExit(5)"))
+    inspector = Deeds(Limits(), ("-c", "raise SystemExit(5)"))
     with pytest.raises(ConfigurationError, match="exit code 5"):
-        inspector.inspect("fine.pdf")
+        inspector.do("fine")
     inspector.close()

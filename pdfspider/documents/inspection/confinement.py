@@ -1,4 +1,8 @@
-"""What a process gives up before it opens a document."""
+"""What a process gives up before it opens a document.
+
+Each layer is used where the system has it, and none relies on another: seccomp leaves few system calls, Landlock no
+files but fonts, a network namespace no network, and another user no rights to what the worker owns.
+"""
 
 from __future__ import annotations
 
@@ -11,34 +15,51 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from pdfspider.documents.inspection import landlock, seccomp
+from pdfspider.documents.inspection.limits import MAPPED
+
 if TYPE_CHECKING:
     from pdfspider.documents.inspection.limits import Limits
 
 FILES = 32
 LOWEST_PRIORITY = 19
+FONTS = (
+    "/usr/share/fonts",
+    "/usr/local/share/fonts",
+    "/usr/share/X11/fonts",
+)
+"""Where PDFium looks for fonts that a document does not bring."""
 
-# linux/prctl.h, linux/sched.h
+# linux/prctl.h, linux/sched.h, linux/capability.h
 PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
 PR_SET_NO_NEW_PRIVS = 38
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
+CAPABILITY_VERSION_3 = 0x20080522
+
+NOBODY = 65534
+FIRST_USER, USERS = 61184, 4336
+"""The range that systemd keeps for users that nobody has; each process takes another one of them."""
 
 FORBIDDEN = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.system", "ctypes.dlopen")
 
 
-def confine(limits: Limits) -> bool:
-    """To be called once all is loaded. Whether the kernel keeps the process from the network.
+def confine(limits: Limits) -> list[str]:
+    """Give up all rights that reading takes none of; return the layers that this system does not have.
 
-    Where it does not (a container without user namespaces), Python's sockets are still refused, and PDFium has none.
+    To be called once all is loaded, in a process of one thread.
     """
+    parent = os.getppid()
     os.nice(LOWEST_PRIORITY)
-    isolated = sys.platform == "linux" and _isolate()
-    _limit(resource.RLIMIT_AS, limits.memory)
+    lacking = _confine_by_kernel(parent) if sys.platform == "linux" else ["seccomp", "Landlock", "network namespaces"]
+    _limit(resource.RLIMIT_AS, limits.memory + MAPPED)
+    allow_memory(limits.memory)
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_NOFILE, FILES)
     _limit(resource.RLIMIT_CORE, 0)
     sys.addaudithook(_refuse)
-    return isolated
+    return lacking
 
 
 def allow_cpu(seconds: float) -> None:
@@ -50,17 +71,54 @@ def allow_cpu(seconds: float) -> None:
     )
 
 
+def allow_memory(size: int) -> None:
+    """Set how much address space the process may have, up to what ``confine`` has left."""
+    with suppress(OSError, ValueError):
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (size if hard == resource.RLIM_INFINITY else min(size, hard), hard))
+
+
 def peak() -> int:
     """The most memory in KiB that was resident so far; a new process begins with what its parent had then."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def _isolate() -> bool:
-    """It dies with its parent, gains no rights by running other programs, and sees no network."""
+def _confine_by_kernel(parent: int) -> list[str]:
+    """The order matters: each step needs a right or a system call that a later one gives up."""
     libc = ctypes.CDLL(None)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    return any(libc.unshare(flags) == 0 for flags in (CLONE_NEWNET, CLONE_NEWUSER | CLONE_NEWNET))
+    has_network = any(libc.unshare(flags) == 0 for flags in (CLONE_NEWNET, CLONE_NEWUSER | CLONE_NEWNET))
+    has_landlock = bool(landlock.restrict(FONTS))
+    has_user = os.geteuid() != 0 or _become_nobody()
+    _drop_capabilities(libc)
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of the user would undo it
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+    has_seccomp = seccomp.restrict(may_open=has_landlock)
+    layers = {
+        "seccomp": has_seccomp,
+        "Landlock": has_landlock,
+        "network namespaces": has_network,
+        "a user of its own": has_user,
+    }
+    return [name for name, has in layers.items() if not has]
+
+
+def _become_nobody() -> bool:
+    for user in (FIRST_USER + os.getpid() % USERS, NOBODY):
+        with suppress(OSError):  # a container may have few users, or no right to change
+            os.setgroups([])
+            os.setresgid(user, user, user)
+            os.setresuid(user, user, user)
+            return True
+    return False
+
+
+def _drop_capabilities(libc: ctypes.CDLL) -> None:
+    """Of this process in its own namespaces too."""
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    libc.capset(header, (ctypes.c_uint32 * 6)())
 
 
 def _limit(kind: int, value: int) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 from contextlib import suppress
-from pathlib import Path
+from mmap import ACCESS_COPY, mmap
 from typing import TYPE_CHECKING, Any
 
 from pypdfium2 import PdfDocument, PdfiumError, raw
 
 from pdfspider.documents.inspection import pages
+from pdfspider.documents.inspection.confinement import allow_memory
 from pdfspider.documents.inspection.dates import iso_date
+from pdfspider.documents.inspection.limits import MAPPED
 from pdfspider.documents.inspection.report import Status
 
 if TYPE_CHECKING:
@@ -34,21 +37,29 @@ LONGEST = 4_096
 LOCKED = {raw.FPDF_ERR_PASSWORD: "needs a password", raw.FPDF_ERR_SECURITY: "unknown encryption"}
 
 
-def read(path: str, limits: Limits) -> Iterator[dict[str, Any]]:
-    """What is found, part by part, the cheap and sure first; the last part has the status. Raises OSError.
+def read(descriptor: int, limits: Limits) -> Iterator[dict[str, Any]]:
+    """Yield what is found in an open file, part by part, the cheap and sure first; the last part has the status.
 
-    Each part wakes the asking process, so there are few.
+    Each part wakes the asking process, so there are few. Raises OSError.
     """
-    with Path(path).open("rb") as file:
-        linearized = bool(LINEARIZED.search(file.read(HEAD)))
+    linearized = bool(LINEARIZED.search(os.pread(descriptor, HEAD, 0)))
     try:
-        document = PdfDocument(path)
+        document = PdfDocument(_content(descriptor, limits))
     except PdfiumError as error:
         yield {"linearized": linearized, **_closed(error)}
         return
     with document:
         yield {"linearized": linearized, **_facts(document)}
         yield from _contents(document, limits)
+
+
+def _content(descriptor: int, limits: Limits) -> Any:
+    """Return the file's content as PDFium takes it, without a copy: it has no right to open a file by its name."""
+    size = os.fstat(descriptor).st_size
+    if not 0 < size <= MAPPED:
+        return os.fdopen(descriptor, "rb", closefd=False)
+    allow_memory(limits.memory + size)
+    return (ctypes.c_char * size).from_buffer(mmap(descriptor, size, access=ACCESS_COPY))
 
 
 def _closed(error: PdfiumError) -> dict[str, Any]:

@@ -6,11 +6,13 @@ import json
 import os
 import select
 import signal
+import socket
+import stat
 import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,7 @@ from pdfspider.documents.inspection.report import InvalidAnswer, Report, Status
 from pdfspider.exceptions import ConfigurationError, PdfSpiderError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from resource import struct_rusage
 
     from pdfspider.documents.inspection.limits import Limits
@@ -61,9 +63,10 @@ class Inspector:
 
     def __init__(self, limits: Limits, program: Sequence[str] = PROGRAM) -> None:
         self.limits = limits
-        self.isolated = False
-        """Whether the kernel keeps the present process from the network."""
+        self.lacking: Sequence[str] = ()
+        """The layers of confinement that this system does not have, once a process was started."""
         self._program = program
+        self._requests: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._served = self._peak = 0
         self._rest = b""
@@ -79,10 +82,11 @@ class Inspector:
         with self._working:
             self._make_ready()
             began, fresh = time.monotonic(), self._served == 0
-            report = self._attempt(path, began + self.limits.timeout)
-            if report.status in SHARED_FATE and not fresh:
-                self._make_ready()
-                report = self._attempt(path, began + self.limits.timeout)
+            with _open(path) as descriptor:
+                report = self._attempt(descriptor, began + self.limits.timeout)
+                if report.status in SHARED_FATE and not fresh:
+                    self._make_ready()
+                    report = self._attempt(descriptor, began + self.limits.timeout)
             report.seconds = time.monotonic() - began
             return report
 
@@ -95,11 +99,11 @@ class Inspector:
         with self._working:
             self._end()
 
-    def _attempt(self, path: str, deadline: float) -> Report:
+    def _attempt(self, descriptor: int, deadline: float) -> Report:
         self._served += 1
         self._parts = {}
         try:
-            report = self._ask(path, deadline)
+            report = self._ask(descriptor, deadline)
         except _Ended as ended:
             status, reason = self._explain(ended)
             report = Report.of({**self._parts, "status": status.value, "reason": reason})
@@ -107,13 +111,11 @@ class Inspector:
             self._end()
         return report
 
-    def _ask(self, path: str, deadline: float) -> Report:
+    def _ask(self, descriptor: int, deadline: float) -> Report:
         """Raises _Ended and Unavailable."""
-        assert self._process is not None
-        assert self._process.stdin is not None
+        assert self._requests is not None
         try:
-            self._process.stdin.write(json.dumps(path).encode() + b"\n")
-            self._process.stdin.flush()
+            socket.send_fds(self._requests, [b"d"], [descriptor])
         except OSError:
             raise _Ended from None
         while True:
@@ -166,14 +168,16 @@ class Inspector:
         """Only what it needs to find its modules is handed on of the environment."""
         environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-        self._process = subprocess.Popen(
-            [sys.executable, *self._program, json.dumps(asdict(self.limits))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            process_group=0,  # a Ctrl-C is not meant for it
-        )
+        self._requests, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, *self._program, json.dumps(asdict(self.limits))],
+                stdin=theirs.fileno(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+                process_group=0,  # a Ctrl-C is not meant for it
+            )
         self._served, self._rest = 0, b""
         if self._closed:
             self._end()
@@ -183,7 +187,7 @@ class Inspector:
         except _Ended as ended:
             _, reason = self._explain(ended)
             raise ConfigurationError(f"PDFs cannot be inspected: the process does not start ({reason})") from None
-        self.isolated, self._peak = bool(ready.get("isolated")), int(ready.get("peak", 0))
+        self.lacking, self._peak = tuple(map(str, ready.get("lacking", ()))), int(ready.get("peak", 0))
 
     def _explain(self, ended: _Ended) -> tuple[Status, str]:
         """Ends what is left of the process; how it died decides where nothing else is known."""
@@ -220,8 +224,23 @@ class Inspector:
         process, self._process = self._process, None
         assert process is not None
         process.returncode = os.waitstatus_to_exitcode(status)
-        for pipe in (process.stdin, process.stdout):
+        for end in (self._requests, process.stdout):
             with suppress(OSError):
-                assert pipe is not None
-                pipe.close()
+                assert end is not None
+                end.close()
         return process.returncode
+
+
+@contextmanager
+def _open(path: str) -> Iterator[int]:
+    """Yield the open file, which is all that the process gets of it. Raises Unavailable."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise Unavailable(str(error)) from None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Unavailable(f"{path} is no file")
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pdfspider.documents.inspection.limits import Limits
     from pdfspider.documents.inspection.report import Report
 
+logger = logging.getLogger(__name__)
+
 TURN = 1.0
 """Seconds after which no further document of a group is begun."""
 
@@ -25,6 +28,7 @@ class Pool:
     def __init__(self, processes: int, limits: Limits, program: Sequence[str] = PROGRAM) -> None:
         self._inspectors = [Inspector(limits, program) for _ in range(processes)]
         self._idle = list(self._inspectors)
+        self._lacking: Sequence[str] = ()
         self._threads = ThreadPoolExecutor(processes, thread_name_prefix="inspection")
 
     async def inspect(self, paths: Sequence[str]) -> list[Report | Unavailable]:
@@ -51,8 +55,15 @@ class Pool:
         except Stopped:
             pass
         finally:
+            self._tell(inspector.lacking)
             self._idle.append(inspector)
         return found
+
+    def _tell(self, lacking: Sequence[str]) -> None:
+        """Say once which layers of confinement this system does not have."""
+        if lacking and not self._lacking:
+            logger.warning("PDFs are inspected without %s: this system does not allow it", ", ".join(lacking))
+            self._lacking = lacking
 
 
 def _attempt(inspector: Inspector, path: str) -> Report | Unavailable:

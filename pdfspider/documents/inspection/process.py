@@ -1,13 +1,16 @@
 """The inspecting process: ``python -m pdfspider.documents.inspection.process LIMITS``.
 
-A line of JSON in names a file; lines of JSON out are the parts of what is found, the last of which has a status. The
-first line of all says that the process is ready.
+Standard input is a Unix socket by which each document comes as an open file, with one byte; lines of JSON out are the
+parts of what is found, the last of which has a status. The first line of all says that the process is ready.
 """
 
 from __future__ import annotations
 
+import codecs
+import ctypes
 import json
 import os
+import socket
 import sys
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -19,21 +22,35 @@ from pdfspider.documents.inspection.report import Status
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ENCODINGS = ("ascii", "utf-8", "utf-16-le")
+
 
 def main() -> None:
     limits = Limits(**json.loads(sys.argv[1]))
+    requests = socket.socket(fileno=0)
     with os.fdopen(os.dup(1), "wb") as answers:
         os.dup2(2, 1)  # whatever a library prints is no answer
-        _say(answers, {"isolated": confine(limits), "peak": peak()})
-        for line in sys.stdin.buffer:
-            for part in _inspect(json.loads(line), limits):
-                _say(answers, part)
+        _load()
+        _say(answers, {"lacking": confine(limits), "peak": peak()})
+        while descriptors := socket.recv_fds(requests, 1, 1)[1]:
+            try:
+                for part in _inspect(descriptors[0], limits):
+                    _say(answers, part)
+            finally:
+                os.close(descriptors[0])
 
 
-def _inspect(path: str, limits: Limits) -> Iterator[dict[str, Any]]:
+def _load() -> None:
+    """Have loaded what is loaded at the first use: afterwards no module can be read."""
+    for encoding in ENCODINGS:
+        codecs.lookup(encoding)
+    ctypes.CFUNCTYPE(None)(lambda: None)  # libffi gets a page for callbacks, as none can be made executable later
+
+
+def _inspect(descriptor: int, limits: Limits) -> Iterator[dict[str, Any]]:
     allow_cpu(limits.timeout)
     try:
-        yield from engine.read(path, limits)
+        yield from engine.read(descriptor, limits)
     except MemoryError:
         yield {"status": Status.MEMORY.value, "reason": "Python had no memory left"}
     except OSError as error:
