@@ -120,6 +120,8 @@ class Capture:
     finished: float | None = None
     worker: str = ""
     attempt: int = 1
+    reach: int = 0
+    """What it might reach besides public addresses (see ``frontier/reach.py``), for whoever hands it in again."""
 
     # What travels with the record but is not part of it.
     retry_in: float = 0.0

@@ -11,7 +11,6 @@ from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import OnFrontier, require_database, say
 from pdfspider.crawl.submission import options
-from pdfspider.crawl.targets import reach_of_operator
 from pdfspider.crawl.wording import CLASSES, FOUND, counted
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.discovery.scope import Scope
@@ -72,12 +71,10 @@ class Command(OnFrontier, ScrapyCommand):
             records = await Database.open(config.database_url)
             try:
                 async for name, failures in _by_job(records, job, outcome):
-                    entries = [_entry(failure, depth, opts.scope, config.allowed_networks) for failure in failures]
+                    entries = [_entry(failure, depth, opts.scope) for failure in failures]
                     asked = await _options(frontier, config, name)
                     seal = asked is not None and name != "default"
-                    submitted = await frontier.submit(
-                        name, entries, options=asked, seal=seal, revive=revive, networks=config.allowed_networks
-                    )
+                    submitted = await frontier.submit(name, entries, options=asked, seal=seal, revive=revive)
                     if submitted.added:
                         again[name] += submitted.added
             finally:
@@ -114,7 +111,7 @@ async def _by_job(records: Database, job: str | None, outcome: Outcome | None) -
         yield name, group
 
 
-def _entry(failure: Failure, depth: int, scope: str, networks: str) -> Entry:
+def _entry(failure: Failure, depth: int, scope: str) -> Entry:
     url, found_on = failure.url, failure.found_on
     return Entry(
         url=url,
@@ -127,7 +124,7 @@ def _entry(failure: Failure, depth: int, scope: str, networks: str) -> Entry:
         leaf=found_on is not None and not Scope.of_seeds(scope, [found_on]).contains(url),
         technique=failure.technique,
         found_on=found_on,
-        reach=reach_of_operator(host_of(url), networks),
+        reach=failure.reach or 0,
     )
 
 

@@ -93,6 +93,7 @@ def _begin(worker: Worker, meta: dict[str, Any]) -> Capture:
         finished=now,
         worker=worker.name,
         attempt=lease.attempt,
+        reach=lease.reach,
         lease=lease,
     )
 

@@ -35,6 +35,7 @@ class Failure(NamedTuple):
     found_on: str | None
     technique: str | None
     outcome: Outcome
+    reach: int | None = None
 
 
 def pages(engine: Engine, query: Select[Any]) -> Generator[Sequence[Row[Any]]]:

@@ -56,6 +56,7 @@ def capture_row(capture: Capture) -> Row:
         "worker": clean(capture.worker),
         "attempt": capture.attempt,
         "token": capture.token,
+        "reach": capture.reach,
     }
 
 

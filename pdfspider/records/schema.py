@@ -19,7 +19,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """The version of these tables: the newest revision in ``migrations/versions``."""
 
 metadata = MetaData()
@@ -63,6 +63,7 @@ captures = Table(
     Column("worker", Text, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("token", _Token, nullable=False),
+    Column("reach", Integer),
 )
 Index("captures_job_outcome", captures.c.job, captures.c.outcome)
 _has_sha256 = captures.c.sha256.is_not(None)

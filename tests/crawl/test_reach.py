@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +18,7 @@ from pdfspider.frontier.frontier import Frontier
 from pdfspider.gateway.messages import understand
 from pdfspider.gateway.transport import Delivery, Receipt
 from tests.crawl.hostile import Hostile, hostile, page, redirect, reply
-from tests.support import INJECTED, SETTINGS, until
+from tests.support import INJECTED, ROOT, SETTINGS, free_port, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,3 +164,21 @@ def test_a_metadata_address_that_is_handed_in_ends_in_a_class(fleet: Fleet, site
     fleet.crawl(url, site.url(), **guarded(fleet, {}))
     assert fleet.outcomes() == {url: "out-of-scope", site.url(): "page"}
     assert connected(fleet) == {"127.0.0.1"}
+
+
+def test_what_is_tried_again_may_reach_what_it_might_before(fleet: Fleet, site: Hostile) -> None:
+    """A master's URLs get nothing by an operator's retry, and links of a private seed keep its block."""
+    port = free_port()
+    silent, nowhere = f"http://127.0.0.2:{port}/", f"http://outside.test:{port}/"
+    site.answers |= {"/": page(silent)}
+    fleet.crawl(site.url(), arguments={"scope": "any", "job": "operators"}, **guarded(fleet, {}))
+    hand_in(fleet, {"url": nowhere, "job": "masters"}, ROBOTSTXT_OBEY=False)
+    outside = guarded(fleet, {"outside.test": ["127.0.0.1"]}, public=True)
+    fleet.crawl(arguments={"job": "masters"}, **outside)
+    assert (fleet.row(silent)["outcome"], fleet.row(nowhere)["outcome"]) == ("connection-error", "connection-error")
+    retry = ["retry", "--scope", "any", "-s", f"REDIS_URL={fleet.redis_url}", "-s", f"DATA_DIR={fleet.data}"]
+    subprocess.run([sys.executable, "-m", "scrapy", *retry], cwd=ROOT, check=True, stdin=subprocess.DEVNULL)
+    inside = guarded(fleet, {"outside.test": ["127.0.0.1"]})
+    for job in ("operators", "masters"):
+        fleet.crawl(arguments={"job": job}, **inside)
+    assert (fleet.row(silent)["outcome"], fleet.row(nowhere)["outcome"]) == ("connection-error", "out-of-scope")
