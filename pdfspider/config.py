@@ -34,6 +34,10 @@ def _sqlite_at(path: Path) -> str:
     return f"sqlite:///{quote(str(path), safe='/ :#@+')}"
 
 
+def _embedded_maxmemory(settings: BaseSettings) -> int | None:
+    return None if settings["EMBEDDED_REDIS_MAXMEMORY"] is None else as_whole(settings, "EMBEDDED_REDIS_MAXMEMORY")
+
+
 def _start_urls(settings: BaseSettings) -> str:
     pattern = settings["REDIS_START_URLS_KEY"]
     with suppress(KeyError, TypeError, ValueError):
@@ -126,6 +130,7 @@ class Config:
     files_store: str = read(lambda settings: str(settings["FILES_STORE"] or _data_dir(settings) / "files"))
     database_url: str = read(lambda settings: settings["DATABASE_URL"] or _sqlite_at(_data_dir(settings) / "pdfs.db"))
     redis_url: str | None = read(lambda settings: settings["REDIS_URL"] or None)
+    embedded_maxmemory: int | None = read(_embedded_maxmemory)
     redis_params: dict[str, Any] = read(lambda settings: as_mapping(settings, "REDIS_PARAMS"))
     start_urls: str = read(_start_urls)
     user_agent: str = read(_user_agent)

@@ -25,6 +25,9 @@ FILES_STORE = None
 DATABASE_URL = None
 # The frontier's Redis. Default: an embedded one under DATA_DIR/redis, shared by all workers with the same DATA_DIR.
 REDIS_URL = None
+# Bytes that the embedded one may use; 0: no limit. Default: a quarter of the memory of the machine or container, at
+# least 64 MiB. At 90 % of it no URL is leased any more until there is room.
+EMBEDDED_REDIS_MAXMEMORY = None
 # The list from which URLs are taken in; %(name)s is the spider's name.
 REDIS_START_URLS_KEY = "%(name)s:start_urls"
 

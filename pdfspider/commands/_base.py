@@ -108,7 +108,7 @@ def _redis_url(config: Config) -> Iterator[str]:
     if config.redis_url:
         yield config.redis_url
     else:
-        with EmbeddedRedis(config.data_dir / "redis") as embedded:
+        with EmbeddedRedis(config.data_dir / "redis", config.embedded_maxmemory) as embedded:
             yield embedded.url
 
 

@@ -97,7 +97,8 @@ class Worker:
         )
         self.refused = Outage("Redis refuses to lease URLs: waiting until it does", "URLs are leased again")
         self._background: set[asyncio.Task[None]] = set()
-        self._embedded = None if config.redis_url else EmbeddedRedis(config.data_dir / "redis")
+        directory, maxmemory = config.data_dir / "redis", config.embedded_maxmemory
+        self._embedded = None if config.redis_url else EmbeddedRedis(directory, maxmemory)
         self._opened: list[str] = []
 
     @classmethod

@@ -27,10 +27,14 @@ if TYPE_CHECKING:
 
 
 class EmbeddedRedis:
-    """One process's use of the Redis in `directory` (`DATA_DIR/redis`): the first starts it, the last one stops it."""
+    """One process's use of the Redis in `directory` (`DATA_DIR/redis`): the first starts it, the last one stops it.
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory.absolute()
+    ``maxmemory`` is the number of bytes that it may use, 0: no limit; None: a part of the machine's memory if this
+    process starts it, else what it has.
+    """
+
+    def __init__(self, directory: Path, maxmemory: int | None = None) -> None:
+        self.directory, self.maxmemory = directory.absolute(), maxmemory
         self.alone = False
         """Whether no other user was alive when this one came."""
         self._membership: int | None = None
@@ -73,6 +77,7 @@ class EmbeddedRedis:
         try:
             fcntl.flock(self._membership, fcntl.LOCK_SH | fcntl.LOCK_NB)
             server.ensure_supervisor()  # first: whatever happens to this process, somebody stops Redis
+            server.set_maxmemory(self.maxmemory)
             server.ensure_running()
         except BaseException:
             self._leave()

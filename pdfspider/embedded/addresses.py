@@ -34,11 +34,11 @@ def socket_path(directory: Path) -> Path:
     return link / path.name
 
 
-def ask(path: Path) -> bytes:
-    """The answer to PING; nothing if there is none. A client of redis-py would try ten times over four seconds."""
+def ask(path: Path, command: str = "PING") -> bytes:
+    """Return the answer to a command, empty where there is none. A client of redis-py would try for four seconds."""
     with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(1)
         connection.connect(os.fsencode(path))
-        connection.sendall(b"PING\r\n")
+        connection.sendall(f"{command}\r\n".encode())
         return connection.recv(512)
     return b""

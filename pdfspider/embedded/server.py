@@ -15,6 +15,7 @@ import pdfspider
 from pdfspider.embedded.addresses import ask, socket_path
 from pdfspider.embedded.binaries import choose_binary
 from pdfspider.embedded.locks import STEP, is_held, lock, wait
+from pdfspider.embedded.memory import default_maxmemory
 from pdfspider.exceptions import EmbeddedRedisError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Server:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.log = directory / "redis.log"
+        self._maxmemory = directory / "maxmemory"
         self._pid: int | None = None
 
     def has_users(self) -> bool:
@@ -42,6 +44,15 @@ class Server:
 
     def is_running(self) -> bool:
         return is_held(self.directory / "server.lock")
+
+    def set_maxmemory(self, limit: int | None) -> None:
+        """Set the bytes that the server may use, a running one too. None: what it has, or the default."""
+        if limit is None and self.is_running():
+            return
+        chosen = default_maxmemory() if limit is None else limit
+        self._maxmemory.write_text(str(chosen))
+        if self.is_running():
+            ask(socket_path(self.directory), f"CONFIG SET maxmemory {chosen}")
 
     def ensure_supervisor(self) -> None:
         with suppress(TimeoutError), lock(self.directory / "supervisor.lock") as held, self.log.open("ab") as log:
@@ -97,8 +108,10 @@ class Server:
         binary = choose_binary(self.directory)
         self._pid = None
         (self.directory / "redis.pid").unlink(missing_ok=True)
+        limit = self._maxmemory.read_text() if self._maxmemory.exists() else str(default_maxmemory())
+        command: list[str | Path] = [binary, "--maxmemory", limit, *DIRECTIVES.split(), ""]
         with lock(self.directory / "server.lock") as held:
-            done = _detach([binary, *DIRECTIVES.split(), ""], held, cwd=self.directory, capture_output=True, text=True)
+            done = _detach(command, held, cwd=self.directory, capture_output=True, text=True)
         if done.returncode:
             raise EmbeddedRedisError(f"{binary} did not start: {(done.stderr or done.stdout).strip()}")
 

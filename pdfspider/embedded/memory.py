@@ -1,0 +1,47 @@
+"""How much memory the embedded server may use."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+SHARE = 4
+"""The server gets one part in so many: it doubles for a while when it rewrites its file, and workers need some too."""
+LEAST = 64 * 2**20
+UNKNOWN = 2**30
+"""What a machine has that does not say, in bytes."""
+
+
+def default_maxmemory() -> int:
+    """Return the server's share of the memory of this machine, or of the control group that this process is in."""
+    return max(min([_physical_memory(), *_group_limits(Path("/"))]) // SHARE, LEAST)
+
+
+def _physical_memory() -> int:
+    with suppress(ValueError, OSError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return UNKNOWN * SHARE
+
+
+def _group_limits(root: Path) -> list[int]:
+    """Return the limits in bytes of the control group and those above it; empty where there are none."""
+    limits = []
+    with suppress(OSError):
+        for line in (root / "proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers == "":
+                limits += _limits_above(root / "sys/fs/cgroup", path, "memory.max")
+            elif "memory" in controllers.split(","):
+                limits += _limits_above(root / "sys/fs/cgroup/memory", path, "memory.limit_in_bytes")
+    return limits
+
+
+def _limits_above(mount: Path, path: str, name: str) -> list[int]:
+    """Return the limits of a group and of its parents. In a container the group's own path may not be visible."""
+    group, limits = mount / path.lstrip("/"), []
+    for directory in (group, *group.parents):
+        if directory.is_relative_to(mount):
+            with suppress(OSError, ValueError):
+                limits.append(int((directory / name).read_text()))
+    return limits
