@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from pdfspider.discovery.bounds import Bounds
 from pdfspider.discovery.links import Discovery
 from pdfspider.documents.inspection.limits import LEAST_MEMORY, Limits
 from pdfspider.exceptions import ConfigurationError
@@ -62,7 +63,8 @@ def _retry_codes(settings: BaseSettings) -> frozenset[int]:
 
 
 def _discovery(settings: BaseSettings) -> Discovery:
-    return Discovery(as_words(settings, "PDF_TECHNIQUES_OFF"), as_mapping(settings, "PDF_SITE_RULES"))
+    bounds = Bounds(as_whole(settings, "PDF_LINKS_PER_PAGE"), as_whole(settings, "PDF_LINKS_MAX_SIZE"))
+    return Discovery(as_words(settings, "PDF_TECHNIQUES_OFF"), as_mapping(settings, "PDF_SITE_RULES"), bounds)
 
 
 def _gates(settings: BaseSettings) -> Gates:
@@ -161,6 +163,7 @@ class Config:
     pages_per_pattern: int = whole("PDF_PAGES_PER_PATTERN")
     pages_per_host: int = whole("PDF_PAGES_PER_HOST")
     links_per_page: int = whole("PDF_LINKS_PER_PAGE")
+    links_size: int = whole("PDF_LINKS_MAX_SIZE")
     resumes: int = whole("PDF_RESUME_TIMES")
     polls: int = whole("PDF_POLL_TIMES")
 

@@ -128,6 +128,8 @@ class Capture:
     """Seconds after which the server said that the URL may be asked for again."""
     links: list[Any] = field(default_factory=list)
     """What was found, as the frontier takes it."""
+    left_out: int = 0
+    """Links that were found and are not followed, because there are too many."""
     staged: Any = None
     """The document, until it is in the store. Its file is removed at the end of the lease."""
     stored: bool = False

@@ -68,6 +68,8 @@ PDF_PAGES_PER_PATTERN = 10_000
 PDF_PAGES_PER_HOST = 100_000
 # Links of one page or list that are followed, documents first; 0: no limit.
 PDF_LINKS_PER_PAGE = 50_000
+# Bytes that the links of one page or list take in the frontier, about; those beyond are not followed; 0: no limit.
+PDF_LINKS_MAX_SIZE = 16 * 1024 * 1024
 # Whether a document that an earlier run of the job brought is asked for only if it has changed.
 PDF_ONLY_IF_CHANGED = True
 # Seconds after which a host is due again, where a job is to visit only such: the least, which doubles with each visit

@@ -14,8 +14,11 @@ from pdfspider.exceptions import FrontierError
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pdfspider.config import Config
     from pdfspider.crawl.worker import Worker
+    from pdfspider.frontier.entries import Entry
     from pdfspider.frontier.leases import Lease
     from pdfspider.items import Capture
 
@@ -31,13 +34,41 @@ STEPS = 1000
 """In about so many steps a host's budget is used up: its pages are counted in Redis a step at a time."""
 
 
-def bound_links(capture: Capture, most: int) -> None:
-    """Leaves a page at most so many links, documents first, and says so."""
-    found = len(capture.links)
-    if most and found > most:
-        capture.links = sorted(capture.links, key=lambda entry: not entry.document)[:most]
-        bounded = f"{found} links, of which {most} are followed"
+FEW = 500
+"""Links that are never too large together."""
+LINK_SIZE, HOST_SIZE = 200, 1_500
+"""Bytes that a link and a host take in the frontier beside their URLs, about."""
+
+
+def bound_links(capture: Capture, config: Config) -> None:
+    """Leave a page as many links as the settings admit, documents first, and say so."""
+    entries, most, size = capture.links, config.links_per_page, config.links_size
+    if (most and len(entries) > most) or (size and len(entries) > FEW and _size(entries) > size):
+        kept = sorted(entries, key=lambda entry: not entry.document)[: most or None]
+        capture.links = list(_within(kept, size)) if size else kept
+        capture.left_out += len(entries) - len(capture.links)
+    if capture.left_out:
+        followed = len(capture.links)
+        bounded = f"{followed + capture.left_out} links, of which {followed} are followed"
         capture.reason = f"{capture.reason}; {bounded}" if capture.reason else bounded
+
+
+def _size(entries: list[Entry]) -> int:
+    """Bytes that these take in the frontier, about."""
+    found_on = len(entries[0].found_on or "")
+    hosts = len({entry.host for entry in entries})
+    return sum(len(entry.url) for entry in entries) + len(entries) * (LINK_SIZE + found_on) + hosts * HOST_SIZE
+
+
+def _within(entries: list[Entry], size: int) -> Iterator[Entry]:
+    """Yield the first of these entries, as many as fit."""
+    hosts: set[str] = set()
+    for entry in entries:
+        size -= len(entry.url) + len(entry.found_on or "") + LINK_SIZE + (HOST_SIZE if entry.host not in hosts else 0)
+        if size < 0:
+            return
+        hosts.add(entry.host)
+        yield entry
 
 
 class Budgets:
@@ -45,7 +76,7 @@ class Budgets:
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self._patterns: OrderedDict[tuple[int, str], int] = OrderedDict()
+        self._patterns: OrderedDict[int, int] = OrderedDict()
         self._hosts: OrderedDict[tuple[int, str], tuple[int, int]] = OrderedDict()
 
     async def verdict(self, lease: Lease) -> Verdict | None:
@@ -76,12 +107,12 @@ class Budgets:
     def credit(self, capture: Capture) -> None:
         """A document was found: pages of the pattern that led to it are worth their while."""
         if capture.found_on:
-            key = (capture.run, pattern(capture.found_on))
+            key = hash((capture.run, pattern(capture.found_on)))
             if key in self._patterns:
                 self._patterns[key] -= WORTH
 
     def _admits(self, config: Config, run: int, shape: str) -> bool:
-        key = (run, shape)
+        key = hash((run, shape))  # a URL, and so its pattern, may have thousands of characters
         count = self._patterns.get(key, 0)
         if count >= config.pages_per_pattern:
             return False

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pdfspider.crawl.budgets import bound_links
 from pdfspider.crawl.detours import fresh_link
 from pdfspider.crawl.errors import GiveBack, error_of, is_give_back, outcome_of, status_outcome
-from pdfspider.crawl.following import redirected, to_follow
+from pdfspider.crawl.following import extract, redirected
 from pdfspider.crawl.obstacles import obstacle
 from pdfspider.crawl.retries import retry_after, shown
 from pdfspider.crawl.revisits import compare
@@ -129,8 +129,9 @@ def _judge(worker: Worker, capture: Capture, response: StagedResponse) -> None:
             capture.outcome, capture.reason = Outcome.CONNECTION_ERROR, response.flaw
         elif response.kind is Kind.HTML:
             capture.size = len(response.body)
-            capture.links = to_follow(worker, lease, response)
-            bound_links(capture, worker.config.links_per_page)
+            extracted = extract(worker, lease, response)
+            capture.links, capture.left_out = extracted.entries, extracted.links.left_out
+            bound_links(capture, worker.config)
     if earlier := response.request.meta.get("earlier"):
         compare(capture, earlier)
     if capture.sha256:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from w3lib.encoding import http_content_type_encoding
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pdfspider.crawl.responses import StagedResponse
     from pdfspider.crawl.worker import Worker
+    from pdfspider.discovery.links import PageLinks
     from pdfspider.frontier.jobs import Job
     from pdfspider.frontier.leases import Lease
     from pdfspider.items import Capture, Link
@@ -32,14 +33,32 @@ def scope_around(kind: str, anchors: str, host: str) -> Scope:
     return Scope.of_seeds(kind, [f"http://{name}/" for name in (host, *anchors.split())])
 
 
-def to_follow(worker: Worker, lease: Lease, response: StagedResponse) -> list[Entry]:
-    """The entries of a page's links that the frontier may not know yet."""
+class Extracted(NamedTuple):
+    """What a page leads to: its links, and the entries of those that are followed; ``body`` is what it was found in."""
+
+    body: bytes
+    links: PageLinks
+    entries: list[Entry]
+
+
+def extract(worker: Worker, lease: Lease, response: StagedResponse) -> Extracted:
+    """Return what a page leads to. Takes up to some seconds."""
+    if response.extracted is None or response.extracted.body is not response.body:
+        entry = lease.entry
+        assert entry is not None
+        found = find_links(worker, entry, response)
+        response.extracted = Extracted(response.body, found, to_follow(worker, lease, response, found.links))
+    return response.extracted
+
+
+def to_follow(worker: Worker, lease: Lease, response: StagedResponse, links: list[Link]) -> list[Entry]:
+    """Return the entries of a page's links that the frontier may not know yet."""
     entry, job = lease.entry, response.request.meta["job"]
     assert entry is not None
     if not is_followed(entry):
         stands_in = may_stand_in(entry, worker.config.max_redirects)
-        return behind(entry, links_of(worker, entry, response), response.url) if stands_in else []
-    return children(worker, lease, job, links_of(worker, entry, response), response.url)
+        return behind(entry, links, response.url) if stands_in else []
+    return children(worker, lease, job, links, response.url)
 
 
 def is_followed(entry: Entry) -> bool:
@@ -62,10 +81,10 @@ def children(worker: Worker, lease: Lease, job: Job, links: Iterable[Link], foun
     ]
 
 
-def links_of(worker: Worker, entry: Entry, response: StagedResponse) -> list[Link]:
-    """What the rules find on a page."""
+def find_links(worker: Worker, entry: Entry, response: StagedResponse) -> PageLinks:
+    """Return what the rules find on a page."""
     discovery, kind = worker.config.discovery, response.header("Content-Type")
-    found = discovery.links(
+    found = discovery.find(
         response.body,
         response.url,
         http_content_type_encoding(kind),
@@ -74,7 +93,7 @@ def links_of(worker: Worker, entry: Entry, response: StagedResponse) -> list[Lin
         headers=response.received.getall("Link", ()),
     )
     if entry.technique == "seed" and not entry.max_depth and worker.config.sitemaps:
-        found += discovery.named("robots-sitemap", worker.robots.sitemaps(response.url), response.url)
+        found.links.extend(discovery.named("robots-sitemap", worker.robots.sitemaps(response.url), response.url))
     return found
 
 

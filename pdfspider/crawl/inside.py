@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
     from pdfspider.frontier.entries import Entry
+    from pdfspider.frontier.jobs import Job
 
     Links = list[str]
 
@@ -56,17 +57,22 @@ class InsidePipeline:
         if isinstance(item, Capture) and item.sha256 and item.outcome in HAVING and is_followed(item.lease.entry):
             with self._worker.flights.flying(item.lease):
                 item.links = await self._children(item, item.sha256)
-            bound_links(item, self._worker.config.links_per_page)
+            bound_links(item, self._worker.config)
         return item
 
     async def _children(self, capture: Capture, sha256: str) -> list[Entry]:
         found_on = capture.final_url or capture.url
         uris = await next(self._links_of)(sha256)
-        links = self._worker.config.discovery.named(TECHNIQUE, map(_with_scheme, uris), found_on)
+        if not uris:
+            return []
         try:
             job = await self._worker.frontier.job(capture.run)
         except (RedisError, JobNotFound):
             raise GiveBack("its job is not known") from None
+        return await self._worker.pages.run(self._entries, capture, job, uris, found_on)
+
+    def _entries(self, capture: Capture, job: Job, uris: Links, found_on: str) -> list[Entry]:
+        links = self._worker.config.discovery.named(TECHNIQUE, map(_with_scheme, uris), found_on)
         return children(self._worker, capture.lease, job, links, found_on)
 
     async def _read(self, hashes: list[str]) -> list[Links]:

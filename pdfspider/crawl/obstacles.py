@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pdfspider.crawl.following import links_of
+from pdfspider.crawl.following import extract
 from pdfspider.crawl.ranges import part_of
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.documents.head import Kind
@@ -50,7 +50,8 @@ def _wall(worker: Worker, response: StagedResponse, entry: Entry) -> tuple[Outco
         found = Outcome.CHALLENGE, "a captcha instead of a document"
     else:
         return None
-    return None if any(link.document for link in links_of(worker, entry, response)) else found
+    links = extract(worker, response.request.meta["lease"], response).links.links
+    return None if any(link.document for link in links) else found
 
 
 def is_document_expected(response: StagedResponse, entry: Entry) -> bool:

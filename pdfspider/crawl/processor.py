@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+LEFT_OUT = "pdfspider/links/left_out"
 FETCHED = (Outcome.DOCUMENT, Outcome.DUPLICATE)
 NOT_MODIFIED = 304
 
@@ -185,6 +186,8 @@ class Processor(ItemPipelineManager):
         self._worker.settled(capture.lease)
         self._count(f"outcome/{outcome.value}")
         self._stats.inc_value("pdfspider/bytes", size)
+        if capture.left_out:
+            self._note_left_out(capture)
         if outcome is Outcome.DOCUMENT and capture.sha256:
             for tell in self._worker.when_stored:
                 tell(capture.sha256)
@@ -199,6 +202,11 @@ class Processor(ItemPipelineManager):
         if not capture.sha256:
             capture.outcome = Outcome.INTERNAL_ERROR
         await self._record(capture)
+
+    def _note_left_out(self, capture: Capture) -> None:
+        if LEFT_OUT not in self._stats.get_stats():
+            logger.warning("%s: %s (PDF_LINKS_PER_PAGE, PDF_LINKS_MAX_SIZE)", capture.url, capture.reason)
+        self._stats.inc_value(LEFT_OUT, capture.left_out)
 
     def _count(self, stat: str) -> None:
         self._stats.inc_value(f"pdfspider/{stat}")

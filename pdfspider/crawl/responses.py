@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from scrapy import Request
 
     from pdfspider.crawl.cookies import Cookies
+    from pdfspider.crawl.following import Extracted
     from pdfspider.documents.staging import Finished
     from pdfspider.items import Hop
 
@@ -38,6 +39,8 @@ class StagedResponse(Response):
     )
 
     request: Request
+    extracted: Extracted | None = None
+    """What a page leads to, where that was found out beforehand."""
 
     def __init__(
         self,

@@ -5,11 +5,12 @@ What is overridden is private to Scrapy, whose minor release is pinned.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from scrapy.core.scraper import Scraper
 
 from pdfspider.crawl.captures import capture_missing
+from pdfspider.crawl.pages import is_large_page
 from pdfspider.crawl.worker import Worker
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
     from twisted.python.failure import Failure
+
+    from pdfspider.crawl.responses import StagedResponse
 
 
 class CompleteScraper(Scraper):
@@ -28,6 +31,8 @@ class CompleteScraper(Scraper):
 
     async def _scrape(self, result: Response | Failure, request: Request) -> None:
         try:
+            if is_large_page(result):
+                await self._worker.pages.prepare(self._worker, cast("StagedResponse", result), request)
             await super()._scrape(result, request)
         finally:
             await self.complete(request)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydispatch import dispatcher
 from scrapy import Request, signals
@@ -18,11 +18,15 @@ from scrapy.http import Response
 from scrapy.utils.log import logformatter_adapter
 from twisted.python.failure import Failure
 
+from pdfspider.crawl.pages import is_large_page
 from pdfspider.crawl.scraper import CompleteScraper
+from pdfspider.crawl.worker import Worker
 
 if TYPE_CHECKING:
     from scrapy.core.engine import ExecutionEngine
     from scrapy.crawler import Crawler
+
+    from pdfspider.crawl.responses import StagedResponse
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +48,7 @@ class Visits:
     def __init__(self, crawler: Crawler, engine: ExecutionEngine, scraper: CompleteScraper) -> None:
         self._crawler, self._engine, self._scraper = crawler, engine, scraper
         self._downloader: Any = engine.downloader
+        self._worker = Worker.of(crawler)
         self._signals, self._logformatter = crawler.signals, crawler.logformatter
         self._tasks: set[asyncio.Task[None]] = set()
         self._stats: Any = None
@@ -111,6 +116,8 @@ class Visits:
         size = len(result.body) if isinstance(result, Response) else 0
         slot.active_size += max(size, slot.MIN_RESPONSE_SIZE)
         try:
+            if is_large_page(result):
+                await self._worker.pages.prepare(self._worker, cast("StagedResponse", result), request)
             for item in self._call(result, request):
                 await self._process(item, result)
         except Exception:

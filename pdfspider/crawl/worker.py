@@ -19,6 +19,7 @@ from pdfspider.crawl.budgets import Budgets
 from pdfspider.crawl.due import LeftOut
 from pdfspider.crawl.flights import Flights
 from pdfspider.crawl.outage import Outage
+from pdfspider.crawl.pages import Pages
 from pdfspider.crawl.robots import Robots
 from pdfspider.crawl.storage import Storage
 from pdfspider.crawl.wording import refusal
@@ -78,6 +79,7 @@ class Worker:
         self.inspections: Inspections | None = None
         """What looks inside documents, where this worker does and the store is a directory."""
         self.flights = Flights()
+        self.pages = Pages()
         self.robots = Robots(self)
         self.budgets = Budgets(self)
         self.left_out = LeftOut(self)
@@ -128,6 +130,7 @@ class Worker:
         for part in reversed(self._opened):
             await getattr(self, f"_close_{part}")()
         self._opened.clear()
+        self.pages.close()
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Does something in a task of its own; what the frontier does not answer to is let go."""

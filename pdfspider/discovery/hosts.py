@@ -47,6 +47,11 @@ def _ascii_name(host: str) -> str:
         return host.lower()
     if len(host) > _LONGEST_NAME:
         raise ValueError("the host name is too long")
+    return _international(host)
+
+
+@lru_cache(maxsize=4_096)
+def _international(host: str) -> str:
     try:
         return idna.encode(host, uts46=True).decode("ascii")
     except UnicodeError as error:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from operator import length_hint
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from pdfspider.discovery import elements, scripts  # noqa: F401 - they register their rules
 from pdfspider.discovery.attributes import opened_by
+from pdfspider.discovery.bounds import Bounds, References
 from pdfspider.discovery.decoding import decode
-from pdfspider.discovery.flattening import tree_of
+from pdfspider.discovery.flattening import LARGE, slices, trees_of
 from pdfspider.discovery.headers import linked
 from pdfspider.discovery.lists import SAME_DEPTH, list_reader, unpacked
 from pdfspider.discovery.normal import MAX_LENGTH
@@ -27,14 +29,27 @@ if TYPE_CHECKING:
     Found = Iterator[tuple[str, Reference]]
 
 _SCRIPT = "javascript:"
+_UNBOUNDED = Bounds()
+
+
+class PageLinks(NamedTuple):
+    """The links of a page; ``left_out`` counts what was beyond the bounds on a page."""
+
+    links: list[Link]
+    left_out: int = 0
 
 
 class Discovery:
     """Finds links with every technique that is not switched off, and with the rules for single sites."""
 
-    def __init__(self, off: Iterable[str] = (), site_rules: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        off: Iterable[str] = (),
+        site_rules: Mapping[str, object] | None = None,
+        bounds: Bounds = _UNBOUNDED,
+    ) -> None:
         """Raises ConfigurationError for an unknown technique, and for a rule that cannot be used."""
-        self._off = frozenset(off)
+        self._off, self._bounds = frozenset(off), bounds
         if unknown := self._off - TECHNIQUES:
             names = ", ".join(sorted(TECHNIQUES))
             raise ConfigurationError(f"PDF_TECHNIQUES_OFF: {min(unknown)!r} is no technique; there are {names}")
@@ -53,18 +68,38 @@ class Discovery:
         technique: str | None = None,
         headers: Iterable[str] = (),
     ) -> list[Link]:
-        """The links of what is at ``base_url``, each URL once, without the page itself; those of a tag in their order.
+        """Return the links of what is at ``base_url``, as ``find`` does."""
+        found = self.find(body, base_url, encoding, content_type=content_type, technique=technique, headers=headers)
+        return found.links
+
+    def find(
+        self,
+        body: bytes | str,
+        base_url: str,
+        encoding: str | None = None,
+        *,
+        content_type: str | None = None,
+        technique: str | None = None,
+        headers: Iterable[str] = (),
+    ) -> PageLinks:
+        """Return the links of what is at ``base_url``, each URL once, without the page itself; those of a tag in their
+        order, unless there are more than the bounds admit: then those to documents come first.
 
         ``encoding`` is the charset of the Content-Type header, if it has one; ``technique`` is that by which the page
         itself was found; ``headers`` are the values of its ``Link`` headers. Never raises, whatever the body.
         """
         html, encoding = decode(unpacked(body) if isinstance(body, bytes) else body, encoding)
         known = list_reader(html, content_type, technique)
+        listed, references = References(self._bounds), References(self._bounds)
         if known is None:
-            found = self._of_page(html, base_url, encoding, headers, begins=technique == "seed")
-            return _once(found, base_url)
-        listed = self._resolved((one for one in known.read(html) if one[0] not in self._off), base_url, encoding)
-        return _once((*listed, *self._of_page(known.html(html), base_url, encoding, headers)), base_url)
+            found = self._of_page(references, html, base_url, encoding, headers, begins=technique == "seed")
+            return PageLinks(_once(found, base_url), references.left_out)
+        for name, reference in known.read(html):
+            if name not in self._off:
+                listed.append(name, reference)
+        found = self._of_page(references, known.html(html), base_url, encoding, headers)
+        links = _once((*self._taken(listed, base_url, encoding), *found), base_url)
+        return PageLinks(links, listed.left_out + references.left_out)
 
     def named(self, technique: str, uris: Iterable[str], base_url: str) -> list[Link]:
         """The links of what names these URIs and is no page: the document at ``base_url``, the robots.txt above it."""
@@ -73,12 +108,33 @@ class Discovery:
         return _once(self._resolved(((technique, Reference(uri)) for uri in uris), base_url, "utf-8"), base_url)
 
     def _of_page(
-        self, html: str, base_url: str, encoding: str, headers: Iterable[str], *, begins: bool = False
+        self,
+        references: References,
+        html: str,
+        base_url: str,
+        encoding: str,
+        headers: Iterable[str],
+        *,
+        begins: bool = False,
     ) -> Iterator[Link]:
         yield from self._resolved(self._around(html, base_url, headers), base_url, encoding)
         if html:
-            tree = tree_of(html)
-            yield from self._resolved(self._within(tree, html, begins=begins), _base(tree, base_url), encoding)
+            base = self._within(references, html, begins=begins)
+            yield from self._taken(references, (base and join(base_url, base)) or base_url, encoding)
+
+    def _taken(self, references: References, base: str, encoding: str) -> Iterator[Link]:
+        """Resolve what was found, as far as the bound on the size of all URLs."""
+        found, most = references.bounded(len(base)), self._bounds.size
+        if not most or len(found) * MAX_LENGTH <= most:
+            yield from self._resolved(found, base, encoding)
+            return
+        remaining, size = iter(found), 0
+        for link in self._resolved(remaining, base, encoding):
+            size += len(link.url)
+            if size > most:
+                references.left_out += 1 + length_hint(remaining)
+                return
+            yield link
 
     def _around(self, html: str, base_url: str, headers: Iterable[str]) -> Found:
         """What a page's own URL, its headers and the rules for its site say."""
@@ -92,25 +148,32 @@ class Discovery:
         if "viewer" not in self._off and (shown := shown_by(base_url)):
             yield "viewer", shown.reference
 
-    def _within(self, tree: LexborHTMLParser, html: str, *, begins: bool) -> list[tuple[str, Reference]]:
-        found: list[tuple[str, Reference]] = []
-        for tag, rules in self._rules.items():  # a CSS selector costs 60 µs for each tree
-            if not (named := tree.tags(tag)):
-                continue
-            for technique, find in rules:
-                if technique == "feed" and not begins:  # a blog has one for the comments on each of its pages
+    def _within(self, references: References, html: str, *, begins: bool) -> str | None:
+        """Take what a page refers to; returns the base that it names: the first that has an address."""
+        base, large = None, len(html) > LARGE
+        for tree in trees_of(html, self._bounds.elements, references.cut):
+            base = _base(tree) if base is None else base
+            for tag, rules in self._rules.items():  # a CSS selector costs 60 µs for each tree
+                if not (named := tree.tags(tag)):
                     continue
-                found += [(technique, reference) for element in named for reference in find(element)]
-        lowered = html.lower()
-        for technique, marker, find_in in self._text_rules:
-            if marker in lowered:
-                found += [(technique, reference) for reference in find_in(html)]
-        return found
+                for technique, find in rules:
+                    if technique == "feed" and not begins:  # a blog has one for the comments on each of its pages
+                        continue
+                    if large:
+                        references.extend(technique, (one for element in named for one in find(element)))
+                    else:
+                        references.found += [(technique, one) for element in named for one in find(element)]
+        for part in slices(html):
+            lowered = part.lower()
+            for technique, marker, find_in in self._text_rules:
+                if marker in lowered:
+                    references.extend(technique, find_in(part))
+        return base
 
     def _resolved(self, found: Iterable[tuple[str, Reference]], base: str, encoding: str) -> Iterator[Link]:
         rules_of, off = self._sites.of_authority, self._off
         for technique, (href, hinted) in found:
-            if not href:
+            if not href or (len(href) > MAX_LENGTH and not (href := _without_fragment(href))):
                 continue
             url = join(base, href, encoding)
             if url is None or "=" in href:
@@ -128,8 +191,6 @@ class Discovery:
 
     def _carried(self, href: str, base: str, encoding: str) -> tuple[list[Link], bool]:
         """What a URL carries in it, and whether it is of no use itself."""
-        if len(href) > MAX_LENGTH:
-            return [], False
         if href[: len(_SCRIPT)].lower() == _SCRIPT and "event" not in self._off:
             found = opened_by(unquote(href[len(_SCRIPT) :]))
             return list(self._resolved((("event", one) for one in found), base, encoding)), True
@@ -165,8 +226,12 @@ def _once(found: Iterable[Link], base_url: str) -> list[Link]:
     return list(kept.values())
 
 
-def _base(tree: LexborHTMLParser, base_url: str) -> str:
-    """The base that the page names: the first that has an address."""
+def _without_fragment(href: str) -> str:
+    """What is left of a reference that is too long to be a URL; empty where that is too long too."""
+    href = href.partition("#")[0].strip()
+    return href if len(href) <= MAX_LENGTH else ""
+
+
+def _base(tree: LexborHTMLParser) -> str | None:
     found = (element.attributes.get("href") for element in tree.tags("base"))
-    href = next((href for href in found if href is not None), None)
-    return (href and join(base_url, href)) or base_url
+    return next((href for href in found if href is not None), None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import zlib
 from html import unescape
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
@@ -27,7 +28,10 @@ LISTED = SAME_DEPTH | ANYWHERE
 INFLATED = 16 * 1024 * 1024
 LONGEST = 50_000
 """URLs of one list, as many as https://www.sitemaps.org/protocol.html allows."""
+ELEMENTS = 20 * LONGEST
+"""Elements of one list that are looked at."""
 _HEAD = 4_096
+_STEP = 16 * 1024
 _GZIP = b"\x1f\x8b"
 
 _PROLOGUE = r"\s*+(?:(?:<\?[^>]*+>|<!--.*?-->|<!DOCTYPE[^>\[]*+(?:\[[^\]]*+\]\s*+)?>)\s*+)*+"
@@ -41,6 +45,7 @@ _TAG = re.compile(
 ).finditer
 _ATTRIBUTE = re.compile(r"""([\w:.-]{1,40}+)\s{0,9}=\s{0,9}(?:"([^"]*+)"|'([^']*+)')""").findall
 _ADDRESS = re.compile(r"https?://\S", re.IGNORECASE).match
+_LINES = re.compile(r"^[ \t]*+(https?://\S++)", re.IGNORECASE | re.MULTILINE).finditer
 _LINE = re.compile(r"\ufeff?(?:[ \t]*+(?:#[^\n]*+)?\r?\n)*+[ \t]*+https?://\S", re.IGNORECASE).match
 _PLAIN_TYPES = ("text/plain", "text/uri-list", "text/csv", "")
 
@@ -53,13 +58,22 @@ class ListReader(NamedTuple):
 
 
 def unpacked(body: bytes, limit: int = INFLATED) -> bytes:
-    """``body`` without its gzip, at most ``limit`` bytes of it, as far as it can be undone."""
+    """``body`` without its gzip, all members of it and at most ``limit`` bytes, as far as it can be undone."""
     if not body.startswith(_GZIP):
         return body
-    try:
-        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, limit)
-    except zlib.error:
-        return b""
+    inflate, parts = zlib.decompressobj(zlib.MAX_WBITS | 16), list[bytes]()
+    for start in range(0, len(body), _STEP):
+        data = body[start : start + _STEP]
+        while data and limit > 0:
+            try:
+                parts.append(inflate.decompress(data, limit))
+            except zlib.error:
+                return b"".join(parts)
+            limit -= len(parts[-1])
+            data = inflate.unused_data
+            if inflate.eof:
+                inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    return b"".join(parts)
 
 
 def is_list(head: bytes, content_type: str | None, technique: str | None) -> bool:
@@ -124,15 +138,14 @@ def _records(text: str) -> Found:
 
 
 def _lines(text: str) -> Found:
-    for line in text.splitlines()[:LONGEST]:
-        if _ADDRESS(line.strip()):
-            yield "text-list", Reference(line.strip().partition(" ")[0])
+    for match in islice(_LINES(text), LONGEST):
+        yield "text-list", Reference(match[1])
 
 
 def _elements(text: str) -> Iterator[tuple[str, str, str, str]]:
     """Prefix, name, attributes and text of each element, as far as the bound on their number."""
     found = 0
-    for match in _TAG(text):
+    for match in islice(_TAG(text), ELEMENTS):
         if match[2] is None:
             continue
         value = match[4] if match[4] is not None else unescape(match[5])

@@ -41,7 +41,7 @@ def maze(url: str) -> str | None:
     return None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def pattern(url: str) -> str:
     """What a normalised ``url`` has in common with others of its host that differ by their query, and by the parts of
     their path that have a number in them, as ids have.

@@ -1,0 +1,122 @@
+"""Bounds on what one page may refer to, kept before any of it is resolved."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from pdfspider.discovery.rules import says_pdf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pdfspider.discovery.rules import Reference
+
+    Found = tuple[str, Reference]
+
+BATCH = 8_192
+"""References that are taken from a rule at once."""
+INTERNATIONAL_HOSTS = 1_000
+"""Different host names of one page that have to be converted to ASCII, which takes up to a millisecond each."""
+ELEMENTS = 250_000
+ELEMENTS_PER_LINK = 5
+"""Elements of a large page that are looked at: so many for each link that may be followed, or ``ELEMENTS``."""
+
+_AUTHORITY = re.compile(r"\s*+(?:[A-Za-z][A-Za-z0-9+.-]*+:)?+[/\\]{2,}+([^/\\?#]*+)").match
+
+
+class Bounds(NamedTuple):
+    """How many links of one page are followed, and how many bytes their URLs have together; 0: no limit."""
+
+    links: int = 0
+    size: int = 0
+
+    @property
+    def elements(self) -> int | None:
+        return max(self.links * ELEMENTS_PER_LINK, ELEMENTS) if self.links else None
+
+
+class References:
+    """What a page refers to, with the technique that found it, in order.
+
+    Where there is more than the bounds admit, each reference is kept once, those to documents before all others, and
+    ``left_out`` counts the rest.
+    """
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.found: list[Found] = []
+        self.left_out = 0
+        self._bounds = bounds
+        self._most = 2 * bounds.links or 1_000_000
+
+    def append(self, technique: str, reference: Reference) -> None:
+        self.found.append((technique, reference))
+        if len(self.found) > self._most:
+            self._condense()
+
+    def cut(self) -> None:
+        """Note that a page has more elements than are looked at."""
+        self.left_out += 1
+
+    def extend(self, technique: str, references: Iterable[Reference]) -> None:
+        """Take what a rule finds, a batch at a time."""
+        remaining = iter(references)
+        while batch := [(technique, reference) for reference in islice(remaining, BATCH)]:
+            self.found += batch
+            if len(self.found) > self._most:
+                self._condense()
+
+    def bounded(self, prefix: int) -> list[Found]:
+        """Return what is kept; ``prefix`` is the length of what each relative URL may get in front of it."""
+        links, size = self._bounds
+        if links and len(self.found) > links:
+            self._condense()
+        if size and len(self.found) * prefix + sum(len(one[1].href or "") for one in self.found) > size:
+            self.found.sort(key=lambda found: not _is_document(found))
+        if len(self.found) > INTERNATIONAL_HOSTS:
+            self._bound_hosts()
+        return self.found
+
+    def _condense(self) -> None:
+        kept: dict[str, Found] = {}
+        for found in self.found:
+            key = _key(found[1].href)
+            if key and (key not in kept or (found[1].document and not kept[key][1].document)):
+                kept[key] = found
+        self.found = list(kept.values())
+        most = self._bounds.links
+        if most and len(self.found) > most:
+            self.left_out += len(self.found) - most
+            self.found = sorted(self.found, key=lambda found: not _is_document(found))[:most]
+
+    def _bound_hosts(self) -> None:
+        hosts: set[str] = set()
+        kept = []
+        for found in self.found:
+            href = found[1].href or ""
+            if (not href.isascii() or "%" in href) and (host := _international_host(href)):
+                if len(hosts) >= INTERNATIONAL_HOSTS and host not in hosts:
+                    continue
+                hosts.add(host)
+            kept.append(found)
+        self.left_out += len(self.found) - len(kept)
+        self.found = kept
+
+
+def _key(href: str | None) -> str:
+    """What two references have in common that lead to the same URL; empty for one that leads nowhere."""
+    if not href or "=" in href:
+        return href or ""
+    return href.partition("#")[0]
+
+
+def _is_document(found: Found) -> bool:
+    _, (href, document) = found
+    return document or says_pdf(href or "")
+
+
+def _international_host(href: str) -> str | None:
+    authority = _AUTHORITY(href)
+    host = authority[1] if authority else ""
+    return None if host.isascii() and "%" not in host else host

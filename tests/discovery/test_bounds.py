@@ -1,0 +1,116 @@
+"""What a page may cost, whatever is in it."""
+
+from __future__ import annotations
+
+import gzip
+import time
+
+import pytest
+
+from pdfspider.discovery.bounds import INTERNATIONAL_HOSTS, Bounds
+from pdfspider.discovery.links import Discovery, PageLinks, links
+from pdfspider.discovery.lists import unpacked
+from tests.hostile.pages import PAGES, filled, numbered
+
+MIB = 1 << 20
+URL = "http://evil.test/"
+BOUNDS = Bounds(links=2_000, size=4 * MIB)
+DISCOVERY = Discovery(bounds=BOUNDS)
+CPU = 30.0
+"""Seconds; each takes less than three on an idle machine, and took minutes or gigabytes without bounds."""
+PADDING = "<p>" + "text " * 20_000
+
+
+def found_on(name: str, bounds: Bounds = BOUNDS) -> PageLinks:
+    page = PAGES[name]
+    return Discovery(bounds=bounds).find(page.body(), URL, content_type=page.content_type, technique="seed")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "many-attributes-in-a-small-page",
+        "nested-formatting",
+        "long-international-hosts",
+        "named-pdf-everywhere",
+        "empty-lines",
+        "quoted-files",
+    ],
+)
+def test_no_page_takes_more_than_some_seconds(name: str) -> None:
+    began = time.process_time()
+    found = found_on(name)
+    assert time.process_time() - began < CPU
+    assert len(found.links) <= BOUNDS.links
+
+
+def test_links_are_bounded_by_number_before_they_are_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    joined = []
+    monkeypatch.setattr("pdfspider.discovery.links.join", lambda base, href, *_: joined.append(href) or f"{URL}{href}")
+    page = filled(numbered("<a href=@>"), size=2 * MIB)
+    found = DISCOVERY.find(page, URL)
+    assert len(found.links) == BOUNDS.links
+    assert len(joined) < BOUNDS.links + 10
+    assert found.left_out > 100_000
+
+
+def test_links_are_bounded_by_the_size_of_their_urls() -> None:
+    found = found_on("long-base", Bounds(50_000, 4 * MIB))
+    assert 3 * MIB < sum(len(link.url) for link in found.links) <= 4 * MIB
+    assert len(found.links) + found.left_out == 50_000
+
+
+def test_links_to_documents_come_first_where_there_are_too_many() -> None:
+    page = filled(numbered("<a href=/@>"), size=200_000) + b"<a href=/last.pdf><a href=/x type=application/pdf>"
+    found = DISCOVERY.find(page, URL)
+    assert [link.url for link in found.links[:2]] == [f"{URL}last.pdf", f"{URL}x"]
+
+
+def test_what_is_there_many_times_is_one_link() -> None:
+    page = b"<a href=/same>" * 10_000 + b"<a href=/same#part>" * 10_000 + b"<a href=/other>"
+    found = DISCOVERY.find(page, URL)
+    assert [link.url for link in found.links] == [f"{URL}same", f"{URL}other"]
+    assert found.left_out == 0
+
+
+def test_international_hosts_are_bounded_and_no_others() -> None:
+    hosts = filled(numbered("<a href=http://é@.test/><a href=http://h@.test/>"), size=150_000)
+    found = Discovery(bounds=Bounds(50_000)).find(hosts, URL)
+    international = [link for link in found.links if "//xn--" in link.url]
+    assert len(international) == INTERNATIONAL_HOSTS
+    assert len(found.links) - len(international) == len(international) + found.left_out
+
+
+def test_a_large_ordinary_page_gives_all_its_links() -> None:
+    found = found_on("ordinary", Bounds(50_000, 16 * MIB))
+    assert len(found.links) == PAGES["ordinary"].body().count(b"<a ")
+    assert found.left_out == 0
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<a title='Home > About' href=/1>x</a>", ["/1"]),
+        ('<a title="5" screen" href="/1">x</a><a href="/2">', ["/1", "/2"]),
+        ("<a\nhref=/1\n>x</a><A HREF='/2'>", ["/1", "/2"]),
+        ("<script>pdfUrl = '/1'", ["/1"]),
+        ("<!-- <a href=/0> --><a href=/1>", ["/1"]),
+    ],
+)
+def test_a_large_page_is_read_as_a_small_one_is(html: str, expected: list[str]) -> None:
+    urls = [f"http://evil.test{path}" for path in expected]
+    assert [link.url for link in links(html, URL)] == urls
+    assert [link.url for link in links(PADDING + html, URL)] == urls
+
+
+@pytest.mark.parametrize("inner", ["<span>PDF</span>", "<b><i>Download</i> PDF</b>", "<img alt='PDF' src=/i.png>"])
+def test_what_a_link_on_a_large_page_offers_is_seen(inner: str) -> None:
+    (found,) = links(f"{PADDING}<a href=/get?id=7>{inner}</a>", URL)
+    assert found.document
+
+
+def test_a_packed_list_has_all_its_members() -> None:
+    packed = b"".join(map(gzip.compress, (b"one ", b"", b"two")))
+    assert unpacked(packed) == b"one two"
+    assert unpacked(packed + b"junk") == b"one two"
+    assert unpacked(gzip.compress(bytes(MIB)) * 9, MIB * 2) == bytes(MIB * 2)
