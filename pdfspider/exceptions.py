@@ -8,7 +8,8 @@
     ├── FrontierError           the frontier refused a call
     │   ├── JobNotFound
     │   └── LeaseLost           the lease has ended or is about to; its work must be dropped
-    └── RecordsError            the database refused a call
+    ├── RecordsError            the database refused a call
+    └── ClientError             pdfspider.client: a gateway cannot be reached, or has refused a request
         └── RecordsUnavailable  the database cannot be used now
 
 The message of an error without arguments is its docstring.
@@ -58,3 +59,12 @@ class RecordsError(PdfSpiderError):
 
 class RecordsUnavailable(RecordsError):
     """The database cannot be used now: it is locked, full or gone."""
+
+
+class ClientError(PdfSpiderError):
+    """A gateway cannot be reached, or has refused a request."""
+
+    def __init__(self, message: str | None = None, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        """HTTP's; None where nothing was answered."""

@@ -48,7 +48,10 @@ class Command(OnFrontier, ScrapyCommand):
 
         from pdfspider.gateway.gateway import serve  # noqa: PLC0415 - every command loads this module
 
+        settings = self.settings
+        assert settings is not None
+
         async def work(frontier: Frontier) -> None:
-            await serve(config, frontier)
+            await serve(config, frontier, settings)
 
         return work

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pdfspider.crawl.inspections import InPlace
 from pdfspider.embedded.syncing import sync
 from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.durability import Durability
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from pdfspider.config import Config
+    from pdfspider.crawl.inspections import Copies
     from pdfspider.frontier.frontier import Frontier
     from pdfspider.gateway.results import ResultMaker
     from pdfspider.gateway.transport import Delivery
@@ -38,6 +40,8 @@ class Desk:
         self.telling: set[str] = set()
         """Transports that tell their masters of each document."""
         self._results = results
+        self.copies: Copies | None = None if config.store_directory is None else InPlace(config.store_directory)
+        """Documents, as far as they can be read back."""
         self.due = DueOnly(config, frontier, records)
         own = None if config.redis_url else partial(sync, config.data_dir / "redis")
         self.durable = Durability(frontier.redis, own)

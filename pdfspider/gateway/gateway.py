@@ -27,6 +27,7 @@ from pdfspider.tasks import end
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
+    from scrapy.settings import BaseSettings
 
     from pdfspider.config import Config
     from pdfspider.frontier.frontier import Frontier
@@ -39,11 +40,18 @@ TOLD_EVERY = 1.0
 NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
-async def serve(config: Config, frontier: Frontier) -> None:
-    """Serves the masters on ``GATEWAY_URLS`` until SIGTERM or SIGINT. Raises ConfigurationError."""
+async def serve(config: Config, frontier: Frontier, settings: BaseSettings) -> None:
+    """Serve the masters on ``GATEWAY_URLS`` until SIGTERM or SIGINT. Raises ConfigurationError.
+
+    The settings have the keys of an object store.
+    """
     records = await _prepare(config, frontier)
     results = ResultMaker(config)
     desk = Desk(config, frontier, results, records)
+    if config.files_store.startswith("s3://"):
+        from pdfspider.crawl.downloads import S3Copies  # noqa: PLC0415 - Scrapy's pipelines take long to load
+
+        desk.copies = S3Copies(config.files_store, settings)
     served: list[Transport] = []
     try:
         served += _transports(config, desk)

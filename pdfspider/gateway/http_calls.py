@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from pdfspider.exceptions import InvalidInput
+from pdfspider.gateway.http_documents import Documents
 from pdfspider.gateway.http_events import EventStreams
 from pdfspider.gateway.http_guard import PROTECTION, Guard
 from pdfspider.gateway.http_idempotency import IdempotencyKeys, idempotency_key
@@ -76,6 +77,7 @@ class Calls:
                 web.post("/jobs", self._submit),
                 web.get("/jobs", self._jobs),
                 web.get("/transports", self._transports),
+                web.get("/documents/{sha256}", Documents(self._desk.copies).serve),
                 web.get("/jobs/{job}", self._job),
                 web.get("/jobs/{job}/result", self._result),
                 web.get("/jobs/{job}/events", self._streams.serve),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pdfspider
+from pdfspider.gateway.http_documents import SHA256
 from pdfspider.gateway.http_idempotency import PATTERN as KEY
 from pdfspider.gateway.messages import Message
 from pdfspider.items import Outcome
@@ -71,9 +72,15 @@ def _paths() -> Schema:
     ]
     events["responses"]["204"] = {"description": "The event was the last one"}
     events["responses"]["200"]["content"] = {"text/event-stream": {"schema": EVENT}}
+    document = {"operationId": "document", **_operation("The bytes of a document", 200, "Document", 400, 404)}
+    document["parameters"] = [
+        {"name": "sha256", "in": "path", "required": True, "schema": {"type": "string", "pattern": SHA256}}
+    ]
+    document["responses"]["200"]["content"] = {"application/pdf": {}}
     return {
         "/jobs": {"post": submit, "get": jobs},
         "/transports": {"get": _operation("The transports of all gateways, and how each is", 200, "Transports")},
+        "/documents/{sha256}": {"get": document},
         "/jobs/{job}": {"get": _of_job("status", "The status of a job", "Status")},
         "/jobs/{job}/result": {"get": _of_job("result", "What became of a job until now", "Result")},
         "/jobs/{job}/events": {"get": events},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -67,3 +68,20 @@ def test_an_example_runs(way: str, gateway: Start, site: Server, tmp_path: Path)
     finally:
         if master:
             master.close()
+
+
+def test_the_readmes_example_runs(gateway: Start, site: Server, tmp_path: Path) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    port = free_port()
+    running = gateway(f"http://127.0.0.1:{port}")
+    code = code.replace("https://example.org/", site.url).replace("8080", str(port))
+    command = [sys.executable, "-c", code]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert site.site.document_url(0) in done.stdout
+    assert "finished" in done.stdout
+    assert list(tmp_path.glob("*.pdf"))
+    running.stop()

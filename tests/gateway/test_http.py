@@ -272,6 +272,7 @@ def test_the_openapi_document_says_what_there_is(gateway: Start, site: Server) -
     assert set(document["paths"]) == {
         "/jobs",
         "/transports",
+        "/documents/{sha256}",
         "/jobs/{job}",
         *(f"/jobs/{{job}}/{part}" for part in ("result", "events", "pause", "resume", "cancel")),
     }

@@ -114,7 +114,12 @@ async def test_no_page_of_another_origin_changes_or_reads_anything(serve: Serve,
                 assert (await raw(port, request(method, path, of(path), dict(same), f"evil.example:{port}")))[0] == 403
         assert await states(port, **mine) == {"open": "running"}
 
-        own = [{}, {"Origin": f"http://{here}", "Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}]
+        own = [
+            {},
+            {"Content-Type": "application/octet-stream"},
+            {"Origin": f"http://{here}", "Sec-Fetch-Site": "same-origin"},
+            {"Sec-Fetch-Site": "none"},
+        ]
         for headers in own:
             answer = await raw(port, request("POST", "/jobs/open/pause", b"", {**mine, **headers}, here))
             assert answer[0] == 200

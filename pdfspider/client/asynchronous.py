@@ -1,0 +1,149 @@
+"""The client for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self
+from urllib.parse import urlsplit
+
+from pdfspider.client import models
+from pdfspider.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+
+    from pdfspider.client.models import Document, Result, Status
+
+    Events = AsyncGenerator[tuple[str, dict[str, Any]], None]
+
+
+class Transport(Protocol):
+    """A way to talk with a gateway. Every method raises ClientError."""
+
+    async def submit(self, message: dict[str, Any], key: str) -> dict[str, Any]:
+        """Hand in a message, once for each ``key``. Return what is known of its job."""
+        ...
+
+    def events(self, receipt: Mapping[str, Any], *, documents: bool) -> Events:
+        """Yield the names and data of events; the last one is ``result``."""
+        ...
+
+    async def status(self, job: str) -> dict[str, Any]: ...
+
+    async def control(self, job: str, action: str) -> None: ...
+
+    def read(self, document: Document) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of a document, some at a time."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class AsyncClient:
+    """Hands in work to the gateway at ``http://``, ``https://``, ``redis://``, ``rediss://`` or ``unix://``.
+
+    A Redis URL has the same options as in GATEWAY_URLS: ``tasks``, ``results``, ``events``, ``rejects``. ``timeout``
+    are the seconds for which a gateway that does not answer is tried again.
+    """
+
+    def __init__(self, url: str, *, token: str | None = None, timeout: float = 30.0) -> None:
+        self._transport = _transport(url, token, timeout)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    async def submit(self, *urls: str, **fields: Any) -> AsyncJob:
+        """Hand in URLs as a job, or as a part of the job that is called ``job``.
+
+        ``fields`` are those of a message: job, depth, scope, priority, max_documents, meta, task_id, seal, due. Raises
+        ClientError for what makes no sense, and where the gateway cannot be reached.
+        """
+        key = uuid.uuid4().hex
+        message = {"urls": list(urls), **fields}
+        return AsyncJob(self._transport, await self._transport.submit(message, key))
+
+    def job(self, name: str) -> AsyncJob:
+        """Return a job that was handed in before, by its name."""
+        return AsyncJob(self._transport, {"job": name})
+
+    async def read(self, document: Document) -> bytes:
+        """Return a document's bytes."""
+        async with aclosing(self.chunks(document)) as chunks:
+            return b"".join([chunk async for chunk in chunks])
+
+    async def save(self, document: Document, path: str | Path) -> None:
+        """Write a document to a file."""
+        with Path(path).open("wb") as file:  # noqa: ASYNC230 - as fast as memory, for most
+            async with aclosing(self.chunks(document)) as chunks:
+                async for chunk in chunks:
+                    await asyncio.to_thread(file.write, chunk)
+
+    def chunks(self, document: Document) -> AsyncGenerator[bytes, None]:
+        """Yield a document's bytes, some at a time."""
+        return self._transport.read(document)
+
+
+class AsyncJob:
+    """A job that was handed in."""
+
+    def __init__(self, transport: Transport, receipt: Mapping[str, Any]) -> None:
+        self._transport, self._receipt = transport, receipt
+
+    @property
+    def name(self) -> str:
+        """The job's name; empty where the gateway has not told it yet, as over Redis."""
+        return str(self._receipt.get("job") or "")
+
+    async def status(self) -> Status:
+        return models.status(await self._transport.status(self.name))
+
+    async def wait(self, timeout: float | None = None) -> Result:
+        """Return the result when the job has ended. Raises TimeoutError, after so many seconds, and ClientError."""
+        async with asyncio.timeout(timeout), aclosing(self._events(documents=False)) as events:
+            async for name, data in events:
+                if name == "result":
+                    return models.result(data)
+        raise ClientError("the job has ended without a result")
+
+    async def documents(self) -> AsyncIterator[Document]:
+        """Yield each document once, as it is found, until the job has ended."""
+        known = set()
+        async with aclosing(self._events(documents=True)) as events:
+            async for name, data in events:
+                if name == "document" and data["id"] not in known:
+                    known.add(data["id"])
+                    yield models.document(data)
+
+    async def pause(self) -> None:
+        await self._transport.control(self.name, "pause")
+
+    async def resume(self) -> None:
+        await self._transport.control(self.name, "resume")
+
+    async def cancel(self) -> None:
+        await self._transport.control(self.name, "cancel")
+
+    def _events(self, *, documents: bool) -> Events:
+        return self._transport.events(self._receipt, documents=documents)
+
+
+def _transport(url: str, token: str | None, timeout: float) -> Transport:
+    scheme = urlsplit(url).scheme
+    if scheme in ("http", "https"):
+        from pdfspider.client.http import HttpTransport  # noqa: PLC0415 - only what is used is loaded
+
+        return HttpTransport(url, token, timeout)
+    if scheme in ("redis", "rediss", "unix"):
+        from pdfspider.client.redis import RedisTransport  # noqa: PLC0415 - likewise
+
+        return RedisTransport(url, timeout)
+    raise ClientError(f"{url!r} is not a gateway: expected http, https, redis, rediss or unix")

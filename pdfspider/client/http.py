@@ -1,0 +1,134 @@
+"""A gateway over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import ClientConnectionError, ClientPayloadError, ClientResponse, ClientSession, ClientTimeout
+
+from pdfspider.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from typing import TypeVar
+
+    from pdfspider.client.models import Document
+
+    T = TypeVar("T")
+
+PAUSE = 0.5
+CHUNK = 1 << 16
+LONGEST_EVENT = 1 << 26
+QUIET = 60.0
+"""Seconds: a stream has a sign of life more often."""
+AWAY = (ClientConnectionError, ClientPayloadError, TimeoutError)
+
+
+class HttpTransport:
+    """Sends a request again while the gateway is away, for ``timeout`` seconds: all can be repeated."""
+
+    def __init__(self, url: str, token: str | None, timeout: float) -> None:
+        self._url, self._timeout = url.rstrip("/"), timeout
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._session: ClientSession | None = None
+
+    async def submit(self, message: dict[str, Any], key: str) -> dict[str, Any]:
+        return await self._ask("POST", "/jobs", json=message, headers={"Idempotency-Key": key})
+
+    async def status(self, job: str) -> dict[str, Any]:
+        return await self._ask("GET", f"/jobs/{job}")
+
+    async def control(self, job: str, action: str) -> None:
+        await self._ask("POST", f"/jobs/{job}/{action}")
+
+    async def events(
+        self, receipt: Mapping[str, Any], *, documents: bool
+    ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
+        """Connect again behind the last event when the connection is lost."""
+        job, last = receipt["job"], ""
+        path = f"/jobs/{job}/events?documents={'true' if documents else 'false'}"
+        while True:
+            response = await self._again(partial(self._open, "GET", path, headers={"Last-Event-ID": last}))
+            try:
+                async for event in _parse(response):
+                    last = event.get("id", last)
+                    yield event["event"], json.loads(event["data"])
+                    if event["event"] == "result":
+                        return
+            except AWAY:
+                pass
+            finally:
+                response.close()
+            await asyncio.sleep(PAUSE)
+
+    async def read(self, document: Document) -> AsyncGenerator[bytes, None]:
+        response = await self._again(lambda: self._open("GET", f"/documents/{document.sha256}"))
+        try:
+            async for chunk in response.content.iter_chunked(CHUNK):
+                yield chunk
+        except AWAY as error:
+            raise ClientError(f"the document {document.sha256} ended early: {error}") from error
+        finally:
+            response.close()
+
+    async def close(self) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def _ask(self, method: str, path: str, **given: Any) -> dict[str, Any]:
+        async def ask() -> dict[str, Any]:
+            response = await self._open(method, path, **given)
+            async with response:
+                return dict(await response.json())
+
+        return await self._again(ask)
+
+    async def _open(self, method: str, path: str, **given: Any) -> ClientResponse:
+        """Raises ClientError for an answer that is none of success; ConnectionError where it may be later."""
+        if self._session is None:
+            timeout = ClientTimeout(total=None, sock_connect=self._timeout, sock_read=max(self._timeout, QUIET))
+            self._session = ClientSession(headers=self._headers, timeout=timeout, read_bufsize=CHUNK)
+        response = await self._session.request(method, f"{self._url}{path}", **given)
+        if response.ok:
+            return response
+        async with response:
+            reason = await _reason(response)
+        if response.status in (429, 502, 503, 504):
+            raise ClientConnectionError(reason)
+        raise ClientError(reason, status=response.status)
+
+    async def _again(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Raises ClientError after the time limit."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._timeout
+        while True:
+            try:
+                return await call()
+            except AWAY as error:
+                if loop.time() + PAUSE > end:
+                    raise ClientError(f"{self._url} cannot be reached: {error}") from error
+            await asyncio.sleep(PAUSE)
+
+
+async def _reason(response: ClientResponse) -> str:
+    try:
+        return str((await response.json(content_type=None))["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"the gateway answered {response.status}"
+
+
+async def _parse(response: ClientResponse) -> AsyncGenerator[dict[str, str], None]:
+    """Yield the fields of each server-sent event."""
+    fields: dict[str, str] = {}
+    while line := await response.content.readline(max_line_length=LONGEST_EVENT):
+        name, _, value = line.decode().rstrip("\r\n").partition(":")
+        if name:
+            fields[name] = value.removeprefix(" ")
+        elif "event" in fields:
+            yield fields
+            fields = {}
+        else:
+            fields = {}

@@ -1,0 +1,128 @@
+"""A gateway over Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from pdfspider.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from pdfspider.client.models import Document
+
+OPTIONS = {"tasks": "pdf_tasks", "results": "pdfs:results", "events": "", "rejects": "pdf_tasks:rejected"}
+BLOCK = 1000
+"""Milliseconds for which a stream is waited for before rejects are looked at."""
+AT_ONCE = 100
+CHUNK = 1 << 16
+PAUSE = 0.5
+
+
+class RedisTransport:
+    """Finds the results of a message by its ``task_id``, which it makes up where there is none."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        parts = urlsplit(url)
+        query = dict(parse_qsl(parts.query))
+        self._names = {name: query.pop(name, default) for name, default in OPTIONS.items()}
+        query.pop("items", None)
+        query.pop("keep", None)
+        plain = parts._replace(query=urlencode(query), fragment="").geturl()
+        self._redis: Any = Redis.from_url(plain, socket_connect_timeout=timeout)
+        self._timeout = timeout
+
+    async def submit(self, message: dict[str, Any], key: str) -> dict[str, Any]:
+        """A message that is sent again after a lost answer is the same by its ``task_id``."""
+        message = {"task_id": key, **message}
+        since = {name: await self._newest(name) for name in ("results", "events") if self._names[name]}
+        body = json.dumps(message)
+        await self._again(lambda: self._redis.xadd(f"{self._names['tasks']}:stream", {"message": body}))
+        return {"job": message.get("job"), "task_id": message["task_id"], "body": body, "since": since}
+
+    async def events(
+        self, receipt: Mapping[str, Any], *, documents: bool
+    ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
+        """Without a stream of events, documents are those of the result."""
+        if "since" not in receipt:
+            raise ClientError("over Redis only what this client has handed in can be waited for")
+        since = {self._names[name]: last for name, last in receipt["since"].items()}
+        result = None
+        told = 0
+        while result is None or (documents and self._names["events"] and told):
+            block = BLOCK if result is None else None
+            told = 0
+            for stream, data in await self._read(since, block):
+                if data.get("task_id") != receipt["task_id"]:
+                    continue
+                if stream == self._names["events"]:
+                    told += 1
+                    yield "document", data
+                else:
+                    result, told = data, 1
+            if result is None:
+                await self._check_rejects(receipt["body"])
+        if not self._names["events"]:
+            for document in result["documents"]:
+                yield "document", {"id": document["url"], **document}
+        yield "result", result
+
+    async def status(self, job: str) -> dict[str, Any]:
+        raise ClientError(f"over Redis the status of job {job} cannot be asked for: use HTTP")
+
+    async def control(self, job: str, action: str) -> None:
+        raise ClientError(f"over Redis there is no way to {action} job {job}: use HTTP")
+
+    async def read(self, document: Document) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of a document whose store is a directory of this machine."""
+        if not document.stored or "://" in document.stored:
+            raise ClientError(f"{document.stored} cannot be read here: use HTTP")
+        try:
+            with await asyncio.to_thread(Path(document.stored).open, "rb") as file:
+                while chunk := await asyncio.to_thread(file.read, CHUNK):
+                    yield chunk
+        except OSError as error:
+            raise ClientError(f"{document.stored} cannot be read here: {error}") from error
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def _newest(self, name: str) -> str:
+        entries = await self._again(lambda: self._redis.xrevrange(self._names[name], count=1))
+        return entries[0][0].decode() if entries else "0-0"
+
+    async def _read(self, since: dict[str, str], block: int | None) -> deque[tuple[str, dict[str, Any]]]:
+        """Return what has come in these streams, and move ``since`` on."""
+        found: deque[tuple[str, dict[str, Any]]] = deque()
+        for stream, entries in await self._again(lambda: self._redis.xread(since, count=AT_ONCE, block=block)) or ():
+            name = stream.decode()
+            for entry, fields in entries:
+                since[name] = entry.decode()
+                found.append((name, json.loads(fields.get(b"result") or fields[b"document"])))
+        return found
+
+    async def _check_rejects(self, body: str) -> None:
+        for raw in await self._again(lambda: self._redis.lrange(self._names["rejects"], 0, AT_ONCE - 1)):
+            letter = json.loads(raw)
+            if letter.get("message") == body:
+                raise ClientError(letter["reason"], status=400)
+
+    async def _again(self, call: Any) -> Any:
+        """Call again while Redis is away. Raises ClientError after the time limit."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._timeout
+        while True:
+            try:
+                return await call()
+            except (RedisError, OSError) as error:
+                if loop.time() + PAUSE > end:
+                    raise ClientError(f"Redis cannot be used: {error}") from error
+            await asyncio.sleep(PAUSE)
