@@ -22,10 +22,10 @@ PYTEST = $(VENV)/bin/pytest -p no:cacheprovider
 # Messages for each way in `make conformance`.
 MANY ?= 1000
 
-.PHONY: help crawl test conformance kafka faults bench throughput recall revision lock clean debian
+.PHONY: help crawl test conformance kafka faults bench throughput recall revision lock audit-dependencies clean debian
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
 
 crawl: $(VENV)/.requirements.txt ## bring back the PDFs of a site: make crawl URL=https://… [ARGS="-a depth=2"]
 	@exec $(VENV)/bin/scrapy crawl pdfs -a urls="$$URL" $(value ARGS)
@@ -60,23 +60,31 @@ recall: $(VENV)/.requirements.txt ## measure what is found beside wget and the s
 revision: $(VENV)/.requirements.txt ## write a migration for what changed in records/schema.py: make revision NAME="add captures.language"
 	@$(VENV)/bin/python -m pdfspider.records.migrations "$$NAME"
 
-lock: | $(VENV)/bin/pip ## resolve the versions in the requirements files anew, from pyproject.toml
-	@$(PIP) install uv
-	@$(RESOLVE) --extra test --output-file requirements-test.txt
-	@$(RESOLVE) --constraint requirements-test.txt --output-file requirements.txt
+lock: $(VENV)/.requirements-tools.txt ## bring the requirements files in line with pyproject.toml [UPGRADE=1: with the newest versions]
+	@$(RESOLVE) pyproject.toml --extra test --output-file requirements-test.txt
+	@$(RESOLVE) pyproject.toml --constraint requirements-test.txt --output-file requirements.txt
+	@$(RESOLVE) --constraint requirements-test.txt --group tools --output-file requirements-tools.txt
+
+audit-dependencies: $(VENV)/.requirements-tools.txt ## ask which of the locked versions have known vulnerabilities
+	@found=$$($(VENV)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+		--requirement requirements-test.txt 2>$(VENV)/audit.log); code=$$?; \
+	if test $$code != 0 -a -z "$$found"; then \
+		echo >&2 "Nothing was checked, for the database of vulnerabilities does not answer: see $(VENV)/audit.log"; exit 2; \
+	fi; \
+	echo "$${found:-No known vulnerabilities}"; exit $$code
 
 clean: ## remove what was made here, except what was crawled
 	@rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
-RESOLVE = $(VENV)/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
-	--no-emit-index-url --no-emit-find-links --annotation-style line \
-	--custom-compile-command "make lock"
+# Versions stay as they are where they are allowed. --universal: for Linux and macOS, Python 3.11 and later.
+RESOLVE = $(VENV)/bin/uv pip compile --quiet $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 # What was last installed is marked in .venv, so that it is installed again only when its file changes.
 $(VENV)/.%: % | $(VENV)/bin/pip
 	@echo "Installing $< …"
-	@$(PIP) install --requirement $<
+	@$(PIP) install --require-hashes --requirement $<
 	@touch $@
 
 $(VENV)/bin/pip:

@@ -22,13 +22,15 @@ pathlib.Path("called.json").write_text(json.dumps(sys.argv[1:]))
 sys.exit(len(sys.argv) > 5)
 """
 
+MARKERS = (".venv/.requirements.txt", ".venv/.requirements-tools.txt")
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "Makefile", tmp_path)
     programs = tmp_path / ".venv" / "bin"
     programs.mkdir(parents=True)
-    for path in ("requirements.txt", ".venv/bin/pip", ".venv/.requirements.txt"):
+    for path in ("requirements.txt", "requirements-tools.txt", ".venv/bin/pip", *MARKERS):
         (tmp_path / path).touch()
     (programs / "scrapy").write_text(STAND_IN)
     (programs / "scrapy").chmod(0o755)
@@ -96,6 +98,25 @@ def test_it_lists_its_targets(project: Path) -> None:
         "recall",
         "revision",
         "lock",
+        "audit-dependencies",
         "clean",
     )
     assert [line.split()[:2] for line in make(project).stdout.splitlines()] == [["make", name] for name in names]
+
+
+@pytest.mark.parametrize(
+    ("audit", "code", "output", "error"),
+    [
+        ("echo >&2 'No known vulnerabilities found'", 0, "No known vulnerabilities\n", ""),
+        ("echo 'idna 3.0 CVE-1'; echo >&2 Found; exit 1", 2, "idna 3.0 CVE-1\n", ""),
+        ("echo >&2 'Traceback: Name or service not known'; exit 1", 2, "", "Nothing was checked"),
+    ],
+)
+def test_an_audit_without_an_answer_is_none(project: Path, audit: str, code: int, output: str, error: str) -> None:
+    program = project / ".venv/bin/pip-audit"
+    program.write_text(f"#!/bin/sh\n{audit}\n")
+    program.chmod(0o755)
+    done = make(project, "audit-dependencies")
+    assert (done.returncode, done.stdout) == (code, output)
+    assert error in done.stderr
+    assert "Traceback" not in done.stderr

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
+LOCKS = ["requirements.txt", "requirements-test.txt", "requirements-tools.txt"]
+
 
 def named(requirements: list[str]) -> dict[str, Requirement]:
     return {requirement.name.lower(): requirement for requirement in map(Requirement, requirements)}
@@ -66,9 +68,19 @@ def test_a_crawl_runs_on_what_was_tested() -> None:
     assert locked("requirements.txt").items() <= locked("requirements-test.txt").items()
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-test.txt"])
+@pytest.mark.parametrize("file", LOCKS)
 def test_the_lock_names_no_place(file: str) -> None:
-    assert not re.search(r"://|--|@|\bfile:|(^|\s)/", (ROOT / file).read_text())
+    pins = (ROOT / file).read_text().replace("--hash=sha256:", "")
+    assert not re.search(r"://|--|@|\bfile:|(^|\s)/", pins)
+
+
+@pytest.mark.parametrize("file", LOCKS)
+def test_the_lock_takes_nothing_but_what_was_locked(file: str) -> None:
+    """Each version comes with the hashes of its files, without which pip installs none of them."""
+    pins = re.split(r"(?m)^(?=\w)", re.sub("#.*", "", (ROOT / file).read_text()))[1:]
+    assert len(pins) == len(re.findall(r"(?m)^[\w.-]+(?:\[[\w,]+\])?==", (ROOT / file).read_text()))
+    assert [pin for pin in pins if not re.search(r"--hash=sha256:[0-9a-f]{64}\b", pin)] == [], "run `make lock`"
+    assert "install --require-hashes" in (ROOT / "Makefile").read_text()
 
 
 def test_a_wheel_holds_the_whole_package(tmp_path: Path) -> None:
