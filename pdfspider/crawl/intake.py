@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import time
 from codecs import BOM_UTF8
 from functools import partial
 from itertools import groupby
@@ -16,6 +15,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from pdfspider.crawl.due import those_due
 from pdfspider.crawl.outage import Outage
+from pdfspider.crawl.rejected import REASON_LENGTH, Rejected
 from pdfspider.crawl.submission import options, seed
 from pdfspider.crawl.targets import reach_of_operator
 from pdfspider.crawl.wording import refusal
@@ -119,12 +119,6 @@ def parse(raw: bytes, depth: int, networks: str = "") -> Parsed:
     return Parsed(raw, message, entry)
 
 
-def letter(raw: bytes, reason: str) -> bytes:
-    """What stands in the list of rejected messages."""
-    rejected = {"message": raw.decode("utf-8", "replace"), "reason": reason, "time": time.time()}
-    return json.dumps(rejected, ensure_ascii=False).encode()
-
-
 class Intake:
     """Claims start URLs, submits them, and sets aside what does not parse."""
 
@@ -173,7 +167,8 @@ class Intake:
             return parse(raw, self._worker.config.depth, self._worker.config.allowed_networks)
         except InvalidInput as error:
             logger.warning("A start URL was rejected: %s: %.200r", error, raw)
-            await self._attempt(self._worker.frontier.reject(raw, letter(raw, str(error))), otherwise=None)
+            rejected = Rejected(message=raw, reason=str(error)[:REASON_LENGTH])
+            await self._attempt(self._worker.frontier.reject(raw, rejected.dump()), otherwise=None)
             return None
 
     async def _take(self, target: tuple[str, bytes, bool, bool], group: list[Parsed]) -> None:

@@ -4,106 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import aiormq
-from aiormq.exceptions import (
-    AMQPError,
-    ChannelInvalidStateError,
-    ChannelNotFoundEntity,
-    ChannelPreconditionFailed,
-    PublishError,
-)
+from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed, PublishError
 from pamqp.commands import Basic
 
 from pdfspider.crawl.outage import Outage
+from pdfspider.crawl.rejected import REASON_LENGTH
+from pdfspider.gateway.amqp_delivery import PERSISTENT, WAIT, AmqpDelivery
+from pdfspider.gateway.amqp_errors import failures
+from pdfspider.gateway.amqp_rejects import refusal
+from pdfspider.gateway.amqp_rejects import set_aside as rejects_of
+from pdfspider.gateway.amqp_streams import HEADER, StreamOffset, offset_of
 from pdfspider.gateway.bounds import set_aside
 from pdfspider.gateway.tags import Tags
-from pdfspider.gateway.transport import Delivery, TooLargeError, Transport, TransportError
+from pdfspider.gateway.transport import TooLargeError, Transport, TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import AsyncGenerator, Iterable
 
     from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
     from pdfspider.gateway.desk import Desk
-    from pdfspider.gateway.transport import Event, Receipt, Result
+    from pdfspider.gateway.rejects import SetAside
+    from pdfspider.gateway.transport import Event, Result
 
 logger = logging.getLogger(__name__)
 
-WAIT = 0.5
 TIMEOUT, CLOSING = 30.0, 5.0
 MOST_PREFETCHED = 65535
-PERSISTENT = 2
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # it is said here, once, what does not work
-FAILURES = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError)
-BARE = (Exception, RuntimeError)
-"""What aiormq raises itself where a connection was lost meanwhile."""
-
-
-@contextmanager
-def failures() -> Iterator[None]:
-    """Turn what aiormq raises into TransportError."""
-    try:
-        yield
-    except FAILURES as error:
-        raise TransportError(f"{type(error).__name__}: {error}") from error
-    except Exception as error:
-        if type(error) not in BARE:
-            raise
-        raise TransportError(f"the connection was lost: {error}") from error
-
-
-@dataclass(slots=True, kw_only=True)
-class AmqpDelivery(Delivery):
-    transport: AmqpTransport
-    channel: AbstractChannel
-    tags: Tags
-    """Those of the channel."""
-    tag: int
-
-    async def ack(self, receipt: Receipt) -> None:
-        await self.ack_all([(self, receipt)])
-
-    @classmethod
-    async def ack_all(cls, settled: Sequence[tuple[Self, Receipt]]) -> None:
-        channels = {delivery.channel: delivery.tags for delivery, _ in settled}
-        for channel, tags in channels.items():
-            last, others = tags.settle(delivery.tag for delivery, _ in settled if delivery.channel is channel)
-            try:
-                with failures():
-                    if last:
-                        await channel.basic_ack(last, multiple=True, wait=False)
-                    for tag in others:
-                        await channel.basic_ack(tag, wait=False)
-            except TransportError as error:
-                logger.debug("Messages will come again: %s", error)
-
-    async def settle(self) -> None:
-        """Acknowledges this one alone. Raises TransportError."""
-        with failures():
-            await self.channel.basic_ack(self.tag, wait=False)
-        self.tags.settle([self.tag])
-
-    async def reject(self, reason: str) -> None:
-        try:
-            with failures():
-                await self.transport.set_aside(self, reason)
-            await self.settle()
-        except TransportError as error:
-            self.transport.kept.begin(error)
-            await self.again()
-            raise
-        self.transport.kept.end()
-
-    async def again(self) -> None:
-        await asyncio.sleep(WAIT)
-        with suppress(TransportError), failures():
-            await self.channel.basic_nack(self.tag)
-            self.tags.settle([self.tag])
 
 
 class AmqpTransport(Transport):
@@ -131,6 +64,7 @@ class AmqpTransport(Transport):
         self._out: AbstractChannel | None = None
         self._opening = asyncio.Lock()
         self.tags = Tags()
+        self._offset = StreamOffset(desk.frontier.redis, self.name, self.address.options["tasks"])
         self.kept = Outage(
             f"Rejects of {self.name} cannot be set aside: they stay", f"Rejects of {self.name} are set aside"
         )
@@ -175,12 +109,33 @@ class AmqpTransport(Transport):
             await self._publish(self.address.options["events"], event.body, properties)
 
     async def set_aside(self, delivery: AmqpDelivery, reason: str) -> None:
-        """Publishes what does not parse to the rejects queue. Raises what aiormq does."""
+        """Publishes what does not parse to the rejects queue, and tells its master. Raises what aiormq does."""
+        await self._refuse(delivery, reason)
         properties = Basic.Properties(
-            content_type="application/json", delivery_mode=PERSISTENT, headers={"reason": reason[:1000]}
+            content_type="application/json", delivery_mode=PERSISTENT, headers={"reason": reason[:REASON_LENGTH]}
         )
         send = partial(self._publish, self.address.options["rejects"], properties=properties)
-        await set_aside(send, delivery.body, reason)
+        await set_aside(send, delivery.rejected(reason))
+
+    async def _refuse(self, delivery: AmqpDelivery, reason: str) -> None:
+        """Tell the master that waits for an answer, if there is one."""
+        if not (reply_to := delivery.reply.get("reply_to")):
+            return
+        properties = Basic.Properties(
+            content_type="application/json",
+            delivery_mode=PERSISTENT,
+            correlation_id=delivery.reply.get("correlation_id"),
+        )
+        with suppress(PublishError):  # nobody waits for it there any more
+            await self._publish(reply_to, refusal(delivery.body, reason), properties)
+
+    def rejects(self) -> AsyncGenerator[SetAside, None]:
+        return rejects_of(self.address.url, self.address.options["rejects"], self.address.options["tasks"])
+
+    async def settle_offsets(self, deliveries: Iterable[AmqpDelivery]) -> None:
+        """Those that came by a stream. Raises TransportError."""
+        if offsets := [delivery.offset for delivery in deliveries if delivery.offset is not None]:
+            await self._offset.settle(offsets)
 
     async def _publish(self, queue: str, body: bytes, properties: Basic.Properties) -> None:
         """Returns when the broker has it in that queue. Raises PublishError where there is no such queue, and
@@ -217,7 +172,7 @@ class AmqpTransport(Transport):
                 await self._find(connection, kind)
             self._out = await connection.channel(publisher_confirms=True, on_return_raises=True)
         await self._find(connection, "tasks")
-        await self._consume(await connection.channel())
+        await self._consume(connection)
 
     async def _find(self, connection: AbstractConnection, kind: str) -> None:
         """Returns when the queue is there: somebody declares it, or this does where it is told to."""
@@ -233,11 +188,9 @@ class AmqpTransport(Transport):
             else:
                 return  # whoever publishes to it waits for it
 
-    async def _consume(self, channel: AbstractChannel) -> None:
-        self.tags, cancelled = Tags(), asyncio.Event()
+    async def _consume(self, connection: AbstractConnection) -> None:
+        channel, cancelled = await self._subscribe(connection), asyncio.Event()
         channel.on_consumer_cancel_callbacks.add(lambda _: cancelled.set())
-        await channel.basic_qos(prefetch_count=min(self.desk.config.gateway.unacknowledged, MOST_PREFETCHED))
-        await channel.basic_consume(self.address.options["tasks"], self._on_message)
         self.health.end()
         ends = [asyncio.ensure_future(channel.closing), asyncio.create_task(cancelled.wait())]
         try:
@@ -247,6 +200,19 @@ class AmqpTransport(Transport):
                 end.cancel()
         raise TransportError("the consumer was ended")
 
+    async def _subscribe(self, connection: AbstractConnection) -> AbstractChannel:
+        """Consume a stream from where it is settled, which only a stream can be told, or else a queue."""
+        first = await self._offset.first()
+        with suppress(ChannelPreconditionFailed):
+            return await self._subscribe_with(connection, {HEADER: first})
+        return await self._subscribe_with(connection, {})
+
+    async def _subscribe_with(self, connection: AbstractConnection, arguments: dict[str, Any]) -> AbstractChannel:
+        self.tags, channel = Tags(), await connection.channel()
+        await channel.basic_qos(prefetch_count=min(self.desk.config.gateway.unacknowledged, MOST_PREFETCHED))
+        await channel.basic_consume(self.address.options["tasks"], self._on_message, arguments=arguments)
+        return channel
+
     async def _on_message(self, message: DeliveredMessage) -> None:
         with self.one_message():
             await self._received(message)
@@ -254,17 +220,27 @@ class AmqpTransport(Transport):
     async def _received(self, message: DeliveredMessage) -> None:
         properties = message.header.properties
         known = {"reply_to": properties.reply_to, "correlation_id": properties.correlation_id}
-        assert message.delivery_tag is not None
-        delivery = AmqpDelivery(
-            body=bytes(message.body),
-            id=properties.message_id or "",
-            reply={name: value for name, value in known.items() if value},
-            transport=self,
-            channel=message.channel,
-            tags=self.tags,
-            tag=message.delivery_tag,
-        )
+        reply = {name: value for name, value in known.items() if value}
+        origin = self.origin(message)
+        delivery = AmqpDelivery(body=bytes(message.body), id=properties.message_id or "", reply=reply, **origin)
+        if delivery.offset is not None and not delivery.id:
+            delivery.id = f"offset {delivery.offset}"
         await self.desk.accept(self.name, delivery)
+
+    def origin(self, message: DeliveredMessage) -> dict[str, Any]:
+        """Return what a delivery needs to be settled."""
+        assert message.delivery_tag is not None
+        offset = offset_of(message)
+        if offset is not None:
+            self._offset.take(offset)
+        return {
+            "transport": self,
+            "channel": message.channel,
+            "tags": self.tags,
+            "tag": message.delivery_tag,
+            "message": message,
+            "offset": offset,
+        }
 
 
 async def _exists(connection: AbstractConnection, queue: str) -> bool:

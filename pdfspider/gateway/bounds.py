@@ -6,11 +6,12 @@ import json
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from pdfspider.crawl.intake import letter
 from pdfspider.gateway.transport import TooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from pdfspider.crawl.rejected import Rejected
 
 LISTS = ("urls", "documents", "failures")
 SHOWN = 200
@@ -50,9 +51,9 @@ def _shares(wanted: dict[str, int], room: int) -> dict[str, int]:
     return shares
 
 
-async def set_aside(send: Callable[[bytes], Awaitable[None]], body: bytes, reason: str) -> None:
+async def set_aside(send: Callable[[bytes], Awaitable[None]], rejected: Rejected) -> None:
     """Sends a rejected message with its reason, or its beginning. Raises what ``send`` does."""
     try:
-        await send(letter(body, reason))
+        await send(rejected.dump())
     except TooLargeError:
-        await send(letter(body[:SHOWN], reason[:SHOWN]))
+        await send(rejected.shortened(SHOWN).dump())

@@ -11,7 +11,11 @@ from aiormq.exceptions import ChannelClosed, PublishError
 from celery.states import FAILURE, REVOKED, SUCCESS
 from pamqp.commands import Basic
 
-from pdfspider.gateway.amqp import PERSISTENT, AmqpDelivery, AmqpTransport, failures
+from pdfspider.crawl.rejected import REASON_LENGTH, Rejected
+from pdfspider.gateway.amqp import AmqpTransport
+from pdfspider.gateway.amqp_delivery import PERSISTENT, AmqpDelivery
+from pdfspider.gateway.amqp_errors import failures
+from pdfspider.gateway.amqp_rejects import metadata_of
 from pdfspider.gateway.celery import take
 from pdfspider.gateway.celery_control import EXCHANGE, REVOCATION, Revocations
 from pdfspider.gateway.celery_tasks import JSON, Backend, TaskMessage, failure
@@ -19,7 +23,7 @@ from pdfspider.gateway.celery_tasks import JSON, Backend, TaskMessage, failure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aiormq.abc import AbstractChannel, DeliveredMessage
+    from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
     from pdfspider.gateway.desk import Desk
     from pdfspider.gateway.transport import Receipt, Result
@@ -31,7 +35,12 @@ logger = logging.getLogger(__name__)
 class AmqpTask(AmqpDelivery):
     each_is_answered = True
     transport: CeleryOverAmqp
-    message: DeliveredMessage
+
+    def rejected(self, reason: str) -> Rejected:
+        assert self.message
+        return Rejected(
+            message=bytes(self.message.body), reason=reason[:REASON_LENGTH], metadata=metadata_of(self.message)
+        )
 
     @classmethod
     async def ack_all(cls, settled: Sequence[tuple[Self, Receipt]]) -> None:
@@ -60,20 +69,15 @@ class CeleryOverAmqp(AmqpTransport):
             await super().publish(result)
 
     async def set_aside(self, delivery: AmqpDelivery, reason: str) -> None:
-        """The task message as it came, with its reason as a header: it can be moved back."""
-        assert isinstance(delivery, AmqpTask)
         await self.answer(delivery.reply, FAILURE, failure(reason))
-        properties = delivery.message.header.properties
-        properties.headers = {**(properties.headers or {}), "reason": reason[:1000]}
-        properties.delivery_mode, properties.expiration, properties.user_id = PERSISTENT, None, None
-        await self._publish(self.address.options["rejects"], bytes(delivery.message.body), properties)
+        await super().set_aside(delivery, reason)
 
-    async def _consume(self, channel: AbstractChannel) -> None:
+    async def _consume(self, connection: AbstractConnection) -> None:
         try:
-            await self._hear(await channel.connection.channel())
+            await self._hear(await connection.channel())
         except ChannelClosed as error:
             logger.warning("What %s revokes is not heard: %s", self.name, error)
-        await super()._consume(channel)
+        await super()._consume(connection)
 
     async def _hear(self, channel: AbstractChannel) -> None:
         """Listens to what is told to all workers."""
@@ -94,17 +98,7 @@ class CeleryOverAmqp(AmqpTransport):
             content_type=properties.content_type,
             reply_to=properties.reply_to,
         )
-        assert message.delivery_tag is not None
-        delivery = AmqpTask(
-            body=task.body,
-            id=task.id,
-            reply=task.reply(),
-            transport=self,
-            channel=message.channel,
-            tags=self.tags,
-            tag=message.delivery_tag,
-            message=message,
-        )
+        delivery = AmqpTask(body=task.body, id=task.id, reply=task.reply(), **self.origin(message))
         await take(self, task, delivery)
 
     async def answer(self, reply: dict[str, Any], state: str, value: Any) -> bool:

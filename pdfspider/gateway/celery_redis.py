@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from celery.states import FAILURE, REVOKED, SUCCESS
 
-from pdfspider.crawl.intake import letter
+from pdfspider.crawl.rejected import REASON_LENGTH, Rejected
 from pdfspider.gateway.celery import take
 from pdfspider.gateway.celery_control import EXCHANGE, REVOCATION, Revocations
 from pdfspider.gateway.celery_tasks import Backend, failure, unwrap
@@ -30,7 +30,8 @@ PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
 class RedisTask(RedisDelivery):
     each_is_answered = True
     transport: CeleryOverRedis
-    envelope: bytes
+    task: bytes
+    """As kombu wrote it."""
 
     @classmethod
     async def ack_all(cls, settled: Sequence[tuple[Self, Receipt]]) -> None:
@@ -45,7 +46,13 @@ class RedisTask(RedisDelivery):
 
     async def reject(self, reason: str) -> None:
         await self.transport.answer(self.reply, FAILURE, failure(reason))
-        await self.transport.set_aside(self.entry, letter(self.envelope, reason))
+        await self.transport.set_aside(self.entry, self.rejected(reason))
+
+    def rejected(self, reason: str) -> Rejected:
+        return Rejected(message=self.task, reason=reason[:REASON_LENGTH], metadata=self.metadata())
+
+    def drop_body(self) -> None:
+        self.body = self.task = b""
 
 
 class CeleryOverRedis(RedisTransport):
@@ -86,11 +93,14 @@ class CeleryOverRedis(RedisTransport):
                 if message := await channel.get_message(timeout=WAIT):
                     await self.revocations.hear(unwrap(message["data"]).body)
 
-    async def _received(self, entry: str, body: bytes) -> None:
+    async def _received(self, entry: str, fields: dict[bytes, bytes]) -> None:
         if entry in self._waiting:
             return  # claimed once more
+        body = fields.pop(b"message", b"")
         task = unwrap(body)
-        delivery = RedisTask(body=body, id=task.id, reply=task.reply(), transport=self, entry=entry, envelope=body)
+        delivery = RedisTask(
+            body=body, id=task.id, reply=task.reply(), transport=self, entry=entry, fields=fields, task=body
+        )
         if not task.waits():
             await take(self, task, delivery)
             return

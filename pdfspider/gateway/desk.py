@@ -125,3 +125,12 @@ class Desk:
     async def control(self, job: str, action: str) -> str:
         """Does "pause", "resume", "cancel", "seal" or "log"; returns the state. Raises JobNotFound and InvalidInput."""
         return await self.frontier.control(job, action)
+
+
+class OutsideDesk(Desk):
+    """For whoever looks at what transports keep, and serves nobody: nothing can be accepted or asked."""
+
+    def __init__(self, config: Config, frontier: Frontier) -> None:
+        self.config, self.frontier = config, frontier
+        self.telling = set()
+        self._health = {}

@@ -14,11 +14,16 @@ from pdfspider.exceptions import ConfigurationError
 from pdfspider.gateway.bounds import set_aside
 from pdfspider.gateway.kafka_consumer import TaskConsumer
 from pdfspider.gateway.kafka_producer import ResultProducer
+from pdfspider.gateway.kafka_rejects import metadata_of, rejects_of
 from pdfspider.gateway.transport import Delivery, Transport, TransportError
 from pdfspider.tasks import end_with
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from pdfspider.crawl.rejected import Rejected
     from pdfspider.gateway.desk import Desk
+    from pdfspider.gateway.rejects import SetAside
     from pdfspider.gateway.transport import Event, Receipt, Result
 
 PORT = 9092
@@ -40,7 +45,7 @@ class KafkaDelivery(Delivery):
         """Until it is set aside: Kafka delivers nothing again before the gateway is started again."""
         while True:
             try:
-                await self.transport.set_aside(self.body, reason)
+                await self.transport.set_aside(self.rejected(reason))
             except TransportError:
                 await asyncio.sleep(WAIT)
             else:
@@ -49,6 +54,9 @@ class KafkaDelivery(Delivery):
 
     async def again(self) -> None:
         self.transport.look_again(self.message)
+
+    def metadata(self) -> dict[str, Any]:
+        return metadata_of(self.message)
 
 
 class KafkaTransport(Transport):
@@ -99,10 +107,13 @@ class KafkaTransport(Transport):
     async def tell(self, event: Event) -> None:
         await self._send(self.address.options["events"], event.body, {"id": event.id}, key=event.job)
 
-    async def set_aside(self, body: bytes, reason: str) -> None:
+    async def set_aside(self, rejected: Rejected) -> None:
         """Raises TransportError."""
-        send = partial(self._send, self.address.options["rejects"], headers={"reason": reason[:1000]})
-        await set_aside(send, body, reason)
+        send = partial(self._send, self.address.options["rejects"], headers={"reason": rejected.reason})
+        await set_aside(send, rejected)
+
+    def rejects(self) -> AsyncGenerator[SetAside, None]:
+        return rejects_of(self._properties, self.address.options)
 
     def settle(self, message: Any) -> None:
         assert self._consumer
@@ -132,6 +143,8 @@ class KafkaTransport(Transport):
                 continue  # it is another gateway's now
             place = f"{message.topic()}:{message.partition()}:{message.offset()}:{message.timestamp()[1]}"
             delivery = KafkaDelivery(body=message.value() or b"", id=place, transport=self, message=message)
+            if message.value() is None:
+                delivery.invalid = "null: a message without a value"
             await self.desk.accept(self.name, delivery)
 
     def _read(self) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class TaskConsumer:
         self._commit(asynchronous=True)
         self._pace()
         first = self._consumer.poll(POLL)
-        messages = [first] if first else []
+        messages = [] if first is None else [first]  # one without a value is falsy
         with suppress(KafkaException):
             messages += self._consumer.consume(max(min(AT_ONCE, self._limit - len(self.positions)) - 1, 0), 0)
         for message in messages:

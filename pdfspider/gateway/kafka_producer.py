@@ -32,7 +32,7 @@ class ResultProducer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-out")
         self._polling = asyncio.create_task(self._poll())
 
-    async def send(self, topic: str, value: bytes, headers: dict[str, str], key: str | None) -> None:
+    async def send(self, topic: str, value: bytes | None, headers: Any, key: Any) -> None:
         """Returns when all replicas in sync have it. Raises TransportError, and TooLargeError."""
         loop, producer = asyncio.get_running_loop(), self._producer
         sent: asyncio.Queue[Any] = asyncio.Queue()

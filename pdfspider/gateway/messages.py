@@ -54,6 +54,8 @@ class Message(Terms):
 def understand(delivery: Delivery, transport: str, config: Config, *, events: bool = False) -> Submission:
     """``events``: whether the master is told of each document. Raises InvalidInput with everything that is wrong."""
     gateway = config.gateway
+    if delivery.invalid:
+        raise InvalidInput(delivery.invalid)
     if gateway.message_size and len(delivery.body) > gateway.message_size:
         raise InvalidInput(f"a message of {len(delivery.body):,} bytes: at most {gateway.message_size:,} are taken")
     message = read(_unquoted(delivery.body), Message)

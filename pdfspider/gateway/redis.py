@@ -5,25 +5,28 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from redis.exceptions import RedisError, ResponseError
 
-from pdfspider.crawl.intake import letter
 from pdfspider.crawl.outage import Outage
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.connection import connect, is_away
 from pdfspider.frontier.notes import make_group
 from pdfspider.frontier.waiting import something_waits
 from pdfspider.gateway.redis_scripts import MOVE, SET_ASIDE
+from pdfspider.gateway.rejects import of_list
 from pdfspider.gateway.transport import Delivery, Transport, TransportError
 from pdfspider.tasks import end_with
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
+    from pdfspider.crawl.rejected import Rejected
     from pdfspider.gateway.desk import Desk
+    from pdfspider.gateway.rejects import SetAside
     from pdfspider.gateway.transport import Event, Receipt, Result
 
 GROUP = "gateway"
@@ -38,6 +41,8 @@ class RedisDelivery(Delivery):
     transport: RedisTransport
     entry: str
     """Its id in the stream."""
+    fields: dict[bytes, bytes]
+    """All of the entry's but ``message``."""
 
     async def ack(self, receipt: Receipt) -> None:
         await self.ack_all([(self, receipt)])
@@ -47,7 +52,11 @@ class RedisDelivery(Delivery):
         await settled[0][0].transport.settle(*(delivery.entry for delivery, _ in settled))
 
     async def reject(self, reason: str) -> None:
-        await self.transport.set_aside(self.entry, letter(self.body, reason))
+        await self.transport.set_aside(self.entry, self.rejected(reason))
+
+    def metadata(self) -> dict[str, Any]:
+        fields = [[name, value] for name, value in self.fields.items()]
+        return {"fields": fields} if fields else {}
 
 
 class RedisTransport(Transport):
@@ -126,14 +135,26 @@ class RedisTransport(Transport):
         except RedisError as error:
             raise TransportError(str(error)) from error
 
-    async def set_aside(self, entry: str, rejected: bytes) -> None:
+    async def set_aside(self, entry: str, rejected: Rejected) -> None:
         """Move an entry of the stream to the rejects. Raises TransportError; the entry then stays."""
         try:
-            await self._redis.eval(SET_ASIDE, 2, self.address.options["rejects"], self._stream, rejected, GROUP, entry)
+            await self._redis.eval(
+                SET_ASIDE, 2, self.address.options["rejects"], self._stream, rejected.dump(), GROUP, entry
+            )
         except RedisError as error:
             self._kept.begin(error)
             raise TransportError(str(error)) from error
         self._kept.end()
+
+    def rejects(self) -> AsyncGenerator[SetAside, None]:
+        return of_list(self._redis, self.address.options["rejects"], self._hand_in)
+
+    async def _hand_in(self, rejected: Rejected) -> None:
+        """Add it to the stream, as it came. Raises RedisError."""
+        fields = dict(rejected.metadata.get("fields") or ())
+        if rejected.message or not fields:
+            fields[b"message"] = rejected.message
+        await self._redis.xadd(self._stream, fields)
 
     async def close(self) -> None:
         if not self._shared:
@@ -172,10 +193,18 @@ class RedisTransport(Transport):
     async def _take(self) -> None:
         for entry, fields in await self._take_over() or await self._read():
             with self.one_message():
-                await self._received(entry.decode(), b"" if fields is None else fields.get(b"message", b""))
+                if fields is None:  # somebody has deleted it
+                    with suppress(TransportError):
+                        await self.settle(entry.decode())
+                else:
+                    await self._received(entry.decode(), dict(fields))
 
-    async def _received(self, entry: str, body: bytes) -> None:
-        await self.desk.accept(self.name, RedisDelivery(body=body, id=entry, transport=self, entry=entry))
+    async def _received(self, entry: str, fields: dict[bytes, bytes]) -> None:
+        body = fields.pop(b"message", None)
+        delivery = RedisDelivery(body=body or b"", id=entry, transport=self, entry=entry, fields=fields)
+        if body is None:
+            delivery.invalid = "an entry of a stream without the field message"
+        await self.desk.accept(self.name, delivery)
 
     async def _read(self) -> list[Any]:
         streams = {self._stream: ">"}

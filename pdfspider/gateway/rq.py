@@ -12,6 +12,7 @@ import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from redis import Redis
@@ -23,20 +24,23 @@ from rq.results import Result as Outcome
 from rq.serializers import JSONSerializer
 from rq.utils import utcformat
 
+from pdfspider.crawl.rejected import Rejected
 from pdfspider.exceptions import ConfigurationError, InvalidInput
 from pdfspider.frontier.connection import may_pass
 from pdfspider.gateway.calls import message, parse
 from pdfspider.gateway.redis import RedisDelivery, RedisTransport
+from pdfspider.gateway.rejects import SetAside
 from pdfspider.gateway.transport import TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from pdfspider.gateway.desk import Desk
     from pdfspider.gateway.transport import Receipt, Result
 
 logger = logging.getLogger(__name__)
 
+MOST_LISTED = 10_000
 RESULT_TTL = 500
 """Seconds for which RQ keeps a return value if the job does not say."""
 UNABLE = ("success_callback_name", "failure_callback_name", "stopped_callback_name", "repeats_left", "webhooks")
@@ -103,10 +107,36 @@ class RqTransport(RedisTransport):
         self._jobs.close()
         await super().close()
 
+    async def rejects(self) -> AsyncGenerator[SetAside, None]:
+        """RQ's registry of failed jobs."""
+        for job in await self._ask(self._failed):
+            yield job
+
+    def _failed(self) -> list[SetAside]:
+        registry = Queue(self.address.options["tasks"], connection=self._jobs, serializer=JSONSerializer)
+        failed = registry.failed_job_registry
+        found = []
+        for job in Job.fetch_many(failed.get_job_ids(0, MOST_LISTED - 1), self._jobs, JSONSerializer):
+            if job:
+                outcome, ended = job.latest_result(), job.ended_at
+                reason = (outcome and outcome.exc_string) or ""
+                rejected = Rejected(
+                    message=job.data, reason=reason, time=ended.timestamp() if ended else 0, metadata={"job": job.id}
+                )
+                found.append(SetAside(job.id, rejected, partial(self._ask, partial(failed.requeue, job.id))))
+        return found
+
+    async def _ask(self, work: Callable[[], Any]) -> Any:
+        try:
+            return await asyncio.to_thread(work)
+        except RedisError as error:
+            raise TransportError(str(error)) from error
+
     async def _move(self) -> None:
         await self._move_from(self._tasks, "LEFT")
 
-    async def _received(self, entry: str, body: bytes) -> None:
+    async def _received(self, entry: str, fields: dict[bytes, bytes]) -> None:
+        body = fields.pop(b"message", b"")
         job = body.decode(errors="replace")
         fields = await self._fields(job)
         if fields.get(b"status", b"canceled") == b"canceled":  # or it is gone: nobody waits for it
@@ -114,7 +144,7 @@ class RqTransport(RedisTransport):
             return
         enqueued = fields.get(b"enqueued_at", b"").decode(errors="replace")
         delivery = RqDelivery(
-            body=body, id=f"{job} {enqueued}", reply={"job": job}, transport=self, entry=entry, job=job
+            body=body, id=f"{job} {enqueued}", reply={"job": job}, transport=self, entry=entry, fields={}, job=job
         )
         try:
             delivery.body = read_job(job, fields, self.desk.config.gateway.message_size)

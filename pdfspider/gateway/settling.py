@@ -144,7 +144,7 @@ class Settling:
             if isinstance(answer, Exception):
                 self._give_up(one.delivery, answer)
             else:
-                one.delivery.body = b""  # what waits for the disk is kept small
+                one.delivery.drop_body()  # what waits for the disk is kept small
                 settled.append((one.delivery, _receipt(one.submission, answer)))
         if settled:
             self._start(self._settle(self._say(settled), len(settled)))

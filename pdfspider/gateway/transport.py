@@ -11,13 +11,15 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from redis.exceptions import RedisError
 
+from pdfspider.crawl.rejected import REASON_LENGTH, Rejected
 from pdfspider.exceptions import ConfigurationError, PdfSpiderError
 from pdfspider.frontier.connection import url_without_password
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import AsyncGenerator, Iterator, Sequence
 
     from pdfspider.gateway.desk import Desk
+    from pdfspider.gateway.rejects import SetAside
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +75,20 @@ class Delivery(ABC):
     """
     reply: dict[str, Any] = field(default_factory=dict)
     """What the transport needs to send the result; JSON. It is kept in the frontier and comes back in the Result."""
+    invalid: str = ""
+    """Why it makes no sense, where its transport knows that already."""
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what came beside the body, for whoever sends it again once it was rejected."""
+        return {}
+
+    def rejected(self, reason: str) -> Rejected:
+        """Return what is set aside."""
+        return Rejected(message=self.body, reason=reason[:REASON_LENGTH], metadata=self.metadata())
+
+    def drop_body(self) -> None:
+        """Forget the body: the message is in the frontier."""
+        self.body = b""
 
     @abstractmethod
     async def ack(self, receipt: Receipt) -> None:
@@ -228,6 +244,13 @@ class Transport(ABC):
     async def tell(self, event: Event) -> None:
         """As ``publish``, for one document; all of a job's come before its results. Called where this ``tells``."""
         raise NotImplementedError
+
+    def rejects(self) -> AsyncGenerator[SetAside, None]:
+        """Those that were set aside, the oldest first; called without ``listen`` and ``serve``.
+
+        Raises ConfigurationError where nothing is, TransportError and RedisError.
+        """
+        raise ConfigurationError(f"{self.name} sets nothing aside: whoever hands in is told")
 
     async def close(self) -> None:  # noqa: B027
         """Called once, after ``serve`` was cancelled and the last delivery settled."""

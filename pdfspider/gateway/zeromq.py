@@ -10,7 +10,7 @@ import zmq.auth
 from redis.exceptions import RedisError
 from zmq.auth.asyncio import AsyncioAuthenticator
 
-from pdfspider.crawl.intake import letter
+from pdfspider.crawl.rejected import Rejected
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.gateway.loopback import is_loopback
 from pdfspider.gateway.replay import Replay
@@ -102,7 +102,7 @@ class ZeroMqTransport(Transport):
         name, redis = self.address.options["rejects"], self.desk.frontier.redis
         try:
             async with redis.pipeline(transaction=True) as pipe:
-                pipe.lpush(name, letter(body, reason))
+                pipe.lpush(name, Rejected(message=body, reason=reason).dump())
                 pipe.ltrim(name, 0, MOST_REJECTED - 1)
                 await pipe.execute()
         except RedisError as error:

@@ -10,15 +10,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from scrapy.settings import Settings
 
 from bench.processes import redis_server
 from bench.server import serve
 from bench.site import Site
+from pdfspider import settings as defaults
+from pdfspider.config import Config
+from pdfspider.frontier.connection import connect
+from pdfspider.frontier.frontier import Frontier
+from pdfspider.gateway.desk import Desk
+from pdfspider.gateway.results import ResultMaker
+from pdfspider.records import Database
 from tests.gateway.rabbitmq import RabbitMQ
 from tests.support import PATIENCE, ROOT, Fleet, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from bench.server import Server
 
@@ -104,3 +112,22 @@ def gateway(served: Fleet) -> Iterator[Start]:
     yield start
     for running in started:
         running.kill()
+
+
+@pytest.fixture
+async def make_desk(redis_url: str, tmp_path: Path) -> AsyncIterator[Callable[[], Desk]]:
+    """Makes desks on one frontier, for transports that serve inside of the test."""
+    known = Settings()
+    known.setmodule(defaults)
+    known.update({"DATA_DIR": tmp_path, "REDIS_URL": redis_url})
+    config, redis = Config.from_settings(known), connect(redis_url)
+    results, records = ResultMaker(config), await Database.open(config.database_url)
+    yield lambda: Desk(config, Frontier(redis), results, records)
+    results.close()
+    await records.close()
+    await redis.aclose()
+
+
+@pytest.fixture
+def desk(make_desk: Callable[[], Desk]) -> Desk:
+    return make_desk()

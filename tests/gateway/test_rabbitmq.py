@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import aclosing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +14,14 @@ import pika
 import pytest
 from pika.exceptions import ChannelClosedByBroker
 
+from tests.gateway.serving import all_of, equals, eventually, in_thread, serving
 from tests.support import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from bench.server import Server
+    from pdfspider.gateway.desk import Desk
     from tests.gateway.conftest import Start
     from tests.gateway.rabbitmq import RabbitMQ
 
@@ -128,3 +132,47 @@ def test_what_is_too_large_for_the_broker_is_cut(
         running.stop()
     finally:
         broker.set("max_message_size", "134217728")
+
+
+async def test_what_is_set_aside_keeps_its_properties_and_its_master_is_told(
+    broker: RabbitMQ, connection: pika.BlockingConnection, desk: Desk
+) -> None:
+    channel = connection.channel()
+    channel.confirm_delivery()
+    channel.queue_declare("pdf_tasks", durable=True)
+    answers = channel.queue_declare("", exclusive=True).method.queue
+    headers = {"trace": "1", "bytes": "ä", "nested": {"at": [1, True]}, "when": datetime(2026, 1, 2, tzinfo=UTC)}
+    known = {"reply_to": answers, "correlation_id": "mine", "message_id": "m", "headers": headers, "priority": 3}
+    sent = pika.BasicProperties(delivery_mode=2, content_type="a/b", expiration="600000", **known)
+    channel.basic_publish("", "pdf_tasks", b"\xff\x00 no sense", sent)
+    async with serving(broker.url, desk) as transport:
+        properties, told = await in_thread(lambda: take(connection, answers))
+        assert (properties.correlation_id, told["state"]) == ("mine", "rejected")
+        assert "UTF-8" in told["reason"]
+        (kept,) = await eventually(lambda: all_of(transport))
+    assert kept.rejected.message == b"\xff\x00 no sense"
+    assert kept.rejected.metadata["routing_key"] == "pdf_tasks"
+    async with aclosing(transport.rejects()) as messages:
+        async for one in messages:
+            await one.send_again()
+    assert await all_of(transport) == []
+    _, again, body = channel.basic_get("pdf_tasks", auto_ack=True)
+    assert body == b"\xff\x00 no sense"
+    assert {name: getattr(again, name) for name in known} == known
+    assert (again.content_type, again.delivery_mode) == ("a/b", 2)
+
+
+async def test_a_stream_is_taken_from_where_it_was_left(broker: RabbitMQ, make_desk: Callable[[], Desk]) -> None:
+    with broker.connect() as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.queue_declare("pdf_stream", durable=True, arguments={"x-queue-type": "stream"})
+        for part in (1, 2):  # what was published before the first gateway, and while none ran
+            for body in (f"http://example.org/{part}/1", f"http://example.org/{part}/2", "no sense"):
+                channel.basic_publish("", "pdf_stream", body.encode())
+            desk = make_desk()
+            redis: Any = desk.frontier.redis
+            async with serving(f"{broker.url}?tasks=pdf_stream", desk):
+                await eventually(lambda: equals(redis.zscore("{pdfs}:offsets", "amqp:pdf_stream"), 3 * part))  # noqa: B023
+            assert desk.health("amqp").received == 3
+        assert len([job async for job in desk.frontier.jobs()]) == 4

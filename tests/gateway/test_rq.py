@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 from pdfspider.exceptions import InvalidInput
 from pdfspider.gateway.rq import read_job
 from tests.servers.processes import RedisProcess
-from tests.support import until
+from tests.support import ROOT, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,6 +95,12 @@ def test_a_job_ends_as_with_a_worker(broker: RedisProcess, gateway: Start, site:
         assert "ever unpickled" in pickled.latest_result().exc_string
         assert set(queue.failed_job_registry.get_job_ids()) == {pickled.id, last.id}
         assert not touched.exists()
+        asked = ["rejects", "rq", pickled.id, "-s", f"GATEWAY_URLS=rq+{broker.url}?tasks=documents"]
+        command = [sys.executable, "-m", "scrapy", *asked, "-s", f"REDIS_URL={broker.url}"]
+        shown = subprocess.run([*command, "--raw"], check=True, capture_output=True, cwd=ROOT, timeout=60).stdout
+        assert shown == pickled.data
+        subprocess.run([*command, "--resend"], check=True, cwd=ROOT, timeout=60)
+        until(lambda: len(pickled.results()) == 2)  # it was sent again, and makes no more sense
         assert "The job damaged is damaged" in running.output
         running.kill()
 

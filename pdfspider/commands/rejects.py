@@ -1,0 +1,189 @@
+"""``scrapy rejects``: messages that made no sense, to be looked at and sent again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import RedisError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+
+from pdfspider.commands._base import OnFrontier, say
+from pdfspider.crawl.wording import counted
+from pdfspider.exceptions import ConfigurationError, InvalidInput, PdfSpiderError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+
+    from pdfspider.commands._base import Work
+    from pdfspider.config import Config
+    from pdfspider.frontier.frontier import Frontier
+    from pdfspider.gateway.rejects import SetAside
+
+START_URLS = "start_urls"
+LIMIT = 100
+SHOWN = 60
+WIDE = 160
+
+
+class Command(OnFrontier, ScrapyCommand):
+    def syntax(self) -> str:
+        return "[options] [NAME [ID ...]]"
+
+    def short_desc(self) -> str:
+        return "List, show and send again what was set aside"
+
+    def long_desc(self) -> str:
+        return (
+            f"Without NAME: what the transports of GATEWAY_URLS and the workers ({START_URLS}) have set aside. NAME is "
+            f"a transport's, or {START_URLS}; with IDs the messages are shown whole, in JSON."
+        )
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        parser.add_argument("--json", action="store_true", help="print one JSON object for each message")
+        parser.add_argument("--raw", action="store_true", help="print the message with that ID as it came")
+        parser.add_argument("--resend", action="store_true", help="send those with these IDs, or all of NAME, again")
+        parser.add_argument("--limit", metavar="N", type=int, default=LIMIT, help=f"list so many (default: {LIMIT})")
+
+    def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:
+        name, ids = (args[0] if args else ""), args[1:]
+        if (opts.resend or opts.raw) and not name:
+            raise UsageError("expected a NAME")
+        if opts.raw and len(ids) != 1:
+            raise UsageError("--raw needs one ID")
+
+        async def work(frontier: Frontier) -> None:
+            async with _sources(config, frontier, name) as sources:
+                if opts.resend:
+                    await _resend(sources[name], ids)
+                elif ids:
+                    await _show(sources[name], ids, raw=opts.raw)
+                else:
+                    await _list(sources, opts.limit, as_json=opts.json)
+
+        return work
+
+
+@asynccontextmanager
+async def _sources(
+    config: Config, frontier: Frontier, name: str
+) -> AsyncIterator[dict[str, AsyncGenerator[SetAside, None]]]:
+    """Where messages are set aside: by the transports and the workers, or in the place of that name alone."""
+    from pdfspider.gateway import transports  # noqa: PLC0415 - every command loads this module
+    from pdfspider.gateway.desk import OutsideDesk  # noqa: PLC0415
+
+    made = transports(config.gateway.urls, OutsideDesk(config, frontier))
+    try:
+        sources = {START_URLS: frontier_rejects(frontier)} if name in ("", START_URLS) else {}
+        for transport in made:
+            if name in ("", transport.name) and (name or not transport.listens):
+                sources[transport.name] = transport.rejects()
+        if not sources:
+            raise InvalidInput(f"{name} is none of the transports of GATEWAY_URLS")
+        yield sources
+    finally:
+        for transport in made:
+            await transport.close()
+
+
+def frontier_rejects(frontier: Frontier) -> AsyncGenerator[SetAside, None]:
+    """Start URLs that workers have set aside."""
+    from pdfspider.gateway.rejects import of_list  # noqa: PLC0415 - as above
+
+    return of_list(
+        frontier.redis,
+        f"{frontier.start_urls}:rejected",
+        lambda rejected: frontier.redis.lpush(frontier.start_urls, rejected.message),
+    )
+
+
+async def _list(sources: dict[str, AsyncGenerator[SetAside, None]], limit: int, *, as_json: bool) -> None:
+    found: list[tuple[str, SetAside]] = []
+    problems: list[str] = []
+    for name, source in sources.items():
+        try:
+            async with aclosing(source) as messages:
+                async for one in messages:
+                    if len(found) >= limit:
+                        break
+                    found.append((name, one))
+        except (PdfSpiderError, RedisError) as error:
+            problems.append(f"{name}: {error}")
+    if as_json:
+        for name, one in found:
+            say(json.dumps({"from": name, "id": one.id, **_said(one)}, ensure_ascii=False))
+    else:
+        Console(highlight=False, width=None if sys.stdout.isatty() else WIDE).print(_table(found))
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+
+
+def _table(found: Sequence[tuple[str, SetAside]]) -> Table:
+    table = Table(box=None, padding=(0, 1), pad_edge=True)
+    for column in ("from", "id", "time"):
+        table.add_column(column, no_wrap=True)
+    for column in ("reason", "message"):
+        table.add_column(column, overflow="fold")
+    for name, one in found:
+        table.add_row(name, one.id, _time(one), escape(one.rejected.reason), escape(_beginning(one)))
+    return table
+
+
+async def _show(source: AsyncGenerator[SetAside, None], ids: Sequence[str], *, raw: bool) -> None:
+    found = set()
+    async with aclosing(source) as messages:
+        async for one in messages:
+            if one.id not in ids or one.id in found:
+                continue
+            found.add(one.id)
+            if raw:
+                sys.stdout.buffer.write(one.rejected.message)
+            else:
+                say(json.dumps({"id": one.id, **_said(one)}, ensure_ascii=False, indent=2))
+    _check(ids, found)
+
+
+async def _resend(source: AsyncGenerator[SetAside, None], ids: Sequence[str]) -> None:
+    found: set[str] = set()
+    sent = cut = 0
+    async with aclosing(source) as messages:
+        async for one in messages:
+            if ids and one.id not in ids:
+                continue
+            found.add(one.id)
+            if one.rejected.cut:
+                cut += 1
+            else:
+                await one.send_again()
+                sent += 1
+    say(f"{counted(sent, 'message')} sent again")
+    _check(ids, found)
+    if cut:
+        raise ConfigurationError(f"{counted(cut, 'message')} left: they were too large to be kept whole")
+
+
+def _check(ids: Sequence[str], found: set[str]) -> None:
+    if missing := [identity for identity in ids if identity not in found]:
+        raise InvalidInput(f"nothing was set aside with the id {', '.join(missing)}")
+
+
+def _said(one: SetAside) -> dict[str, Any]:
+    said: dict[str, Any] = json.loads(one.rejected.dump())
+    return said
+
+
+def _time(one: SetAside) -> str:
+    return datetime.fromtimestamp(one.rejected.time, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _beginning(one: SetAside) -> str:
+    return one.rejected.message[:SHOWN].decode("utf-8", "backslashreplace")
