@@ -52,7 +52,7 @@ class AmqpTransport(Transport):
         "results": "pdf_results",
         "rejects": "pdf_rejects",
         "events": "",
-        "declare_tasks": ("no", "durable", "transient"),
+        "declare_tasks": ("no", "durable", "transient", "quorum"),
         "declare_results": ("durable", "transient", "no"),
         "declare_rejects": ("durable", "transient", "no"),
         "declare_events": ("durable", "transient", "no"),
@@ -180,7 +180,8 @@ class AmqpTransport(Transport):
         while not await _exists(connection, queue):
             if declare != "no":
                 channel = await connection.channel()
-                await channel.queue_declare(queue, durable=declare == "durable")
+                arguments: dict[str, Any] = {"x-queue-type": "quorum"} if declare == "quorum" else {}
+                await channel.queue_declare(queue, durable=declare != "transient", arguments=arguments)
                 await channel.close()
             elif kind == "tasks":
                 self.health.begin(f"there is no queue {queue}")

@@ -11,7 +11,10 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from celery.states import REVOKED
+
 from pdfspider.exceptions import InvalidInput
+from pdfspider.gateway.celery_tasks import TaskExpired
 from pdfspider.gateway.transport import TransportError
 
 if TYPE_CHECKING:
@@ -34,9 +37,13 @@ async def take(transport: CeleryTransport, task: TaskMessage, delivery: CeleryDe
         await asyncio.sleep(task.wait())
         task.refuse_late()
     except InvalidInput as error:
+        if isinstance(error, TaskExpired):
+            delivery.ends_in = REVOKED
         logger.warning("A task by %s was rejected: %s: %.200r", transport.name, error, task.body)
-        with suppress(TransportError):
+        try:
             await delivery.reject(str(error))
+        except TransportError as failed:
+            transport.kept.begin(failed)
         return
     if task.id in transport.revocations:
         with suppress(TransportError):

@@ -12,13 +12,14 @@ from celery.states import FAILURE, REVOKED, SUCCESS
 from pamqp.commands import Basic
 
 from pdfspider.crawl.rejected import REASON_LENGTH, Rejected
+from pdfspider.gateway import celery_delayed
 from pdfspider.gateway.amqp import AmqpTransport
 from pdfspider.gateway.amqp_delivery import PERSISTENT, AmqpDelivery
 from pdfspider.gateway.amqp_errors import failures
 from pdfspider.gateway.amqp_rejects import metadata_of
 from pdfspider.gateway.celery import take
 from pdfspider.gateway.celery_control import EXCHANGE, REVOCATION, Revocations
-from pdfspider.gateway.celery_tasks import JSON, Backend, TaskMessage, failure
+from pdfspider.gateway.celery_tasks import ENDINGS, JSON, Backend, TaskMessage, failure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,10 @@ logger = logging.getLogger(__name__)
 class AmqpTask(AmqpDelivery):
     each_is_answered = True
     transport: CeleryOverAmqp
+    later: list[dict[str, Any]]
+    """Replies of tasks that cannot be run if this one cannot."""
+    ends_in: str = FAILURE
+    """State of a task that is rejected."""
 
     def rejected(self, reason: str) -> Rejected:
         assert self.message
@@ -57,11 +62,20 @@ class AmqpTask(AmqpDelivery):
 class CeleryOverAmqp(AmqpTransport):
     """Tasks: the queue ``celery``. Results: ``backend``, else the master's own if that is ``rpc://``, else a queue."""
 
-    options = {**AmqpTransport.options, "tasks": "celery", "rejects": "celery_rejects", "backend": ""}  # noqa: RUF012
+    options = {  # noqa: RUF012 - declared by Transport
+        **AmqpTransport.options,
+        "tasks": "celery",
+        "rejects": "celery_rejects",
+        "backend": "",
+        "backend_global_keyprefix": "",
+        "exchange": "",
+        "routing_key": "",
+        "delayed_delivery": celery_delayed.KINDS,
+    }
 
     def __init__(self, url: str, desk: Desk) -> None:
         super().__init__(url, desk)
-        self._backend = Backend(self.address.options["backend"])
+        self._backend = Backend(self.address.options)
         self.revocations = Revocations(desk)
 
     async def publish(self, result: Result) -> None:
@@ -69,10 +83,13 @@ class CeleryOverAmqp(AmqpTransport):
             await super().publish(result)
 
     async def set_aside(self, delivery: AmqpDelivery, reason: str) -> None:
-        await self.answer(delivery.reply, FAILURE, failure(reason))
+        assert isinstance(delivery, AmqpTask)
+        for reply in (delivery.reply, *delivery.later):
+            await self.answer(reply, delivery.ends_in, failure(reason, ENDINGS[delivery.ends_in]))
         await super().set_aside(delivery, reason)
 
     async def _consume(self, connection: AbstractConnection) -> None:
+        await celery_delayed.set_up(connection, self.address.options)
         try:
             await self._hear(await connection.channel())
         except ChannelClosed as error:
@@ -98,7 +115,7 @@ class CeleryOverAmqp(AmqpTransport):
             content_type=properties.content_type,
             reply_to=properties.reply_to,
         )
-        delivery = AmqpTask(body=task.body, id=task.id, reply=task.reply(), **self.origin(message))
+        delivery = AmqpTask(body=task.body, id=task.id, reply=task.reply(), later=task.later(), **self.origin(message))
         await take(self, task, delivery)
 
     async def answer(self, reply: dict[str, Any], state: str, value: Any) -> bool:

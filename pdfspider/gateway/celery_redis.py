@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from celery.states import FAILURE, REVOKED, SUCCESS
 
 from pdfspider.crawl.rejected import REASON_LENGTH, Rejected
+from pdfspider.exceptions import ConfigurationError
 from pdfspider.gateway.celery import take
 from pdfspider.gateway.celery_control import EXCHANGE, REVOCATION, Revocations
-from pdfspider.gateway.celery_tasks import Backend, failure, unwrap
+from pdfspider.gateway.celery_tasks import ENDINGS, Backend, failure, unwrap
 from pdfspider.gateway.redis import WAIT, RedisDelivery, RedisTransport
 from pdfspider.tasks import end_with
 
@@ -22,9 +24,6 @@ if TYPE_CHECKING:
     from pdfspider.gateway.desk import Desk
     from pdfspider.gateway.transport import Receipt, Result
 
-PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
-"""What kombu ends the names of a queue's lists in."""
-
 
 @dataclass(slots=True, kw_only=True)
 class RedisTask(RedisDelivery):
@@ -32,6 +31,10 @@ class RedisTask(RedisDelivery):
     transport: CeleryOverRedis
     task: bytes
     """As kombu wrote it."""
+    later: list[dict[str, Any]]
+    """Replies of tasks that cannot be run if this one cannot."""
+    ends_in: str = FAILURE
+    """State of a task that is rejected."""
 
     @classmethod
     async def ack_all(cls, settled: Sequence[tuple[Self, Receipt]]) -> None:
@@ -45,7 +48,8 @@ class RedisTask(RedisDelivery):
         await self.transport.settle(self.entry)
 
     async def reject(self, reason: str) -> None:
-        await self.transport.answer(self.reply, FAILURE, failure(reason))
+        for reply in (self.reply, *self.later):
+            await self.transport.answer(reply, self.ends_in, failure(reason, ENDINGS[self.ends_in]))
         await self.transport.set_aside(self.entry, self.rejected(reason))
 
     def rejected(self, reason: str) -> Rejected:
@@ -58,18 +62,38 @@ class RedisTask(RedisDelivery):
 class CeleryOverRedis(RedisTransport):
     """Tasks: the list ``celery``, and those of its priorities. Results: ``backend``, else a stream."""
 
-    options = {**RedisTransport.options, "tasks": "celery", "rejects": "celery:rejected", "backend": ""}  # noqa: RUF012
+    options = {  # noqa: RUF012 - declared by Transport
+        **RedisTransport.options,
+        "tasks": "celery",
+        "rejects": "celery:rejected",
+        "backend": "",
+        "backend_global_keyprefix": "",
+        "global_keyprefix": "",
+        "priority_steps": "0,3,6,9",
+        "sep": "\x06\x16",
+    }
 
     def __init__(self, url: str, desk: Desk) -> None:
         super().__init__(url, desk)
-        self._backend = Backend(self.address.options["backend"])
+        self._backend = Backend(self.address.options)
+        self._prefix = self.address.options["global_keyprefix"]
+        self._tasks = f"{self._prefix}{self._tasks}"
+        self._stream = f"{self._tasks}:stream"
+        self._lists = self._read_lists()
         self.revocations = Revocations(desk)
         self._waiting: dict[str, asyncio.Task[None]] = {}
 
     async def serve(self) -> None:
-        lists = [f"{self._tasks}{priority}" for priority in PRIORITIES]
-        moves = [self._persist(lambda tasks=tasks: self._move_from(tasks)) for tasks in lists]  # type: ignore[misc]
+        moves = [self._persist(partial(self._move_from, tasks)) for tasks in self._lists]
         await end_with(*moves, self._persist(self._take), self._persist(self._hear))
+
+    def _read_lists(self) -> list[str]:
+        """Return the keys in which kombu keeps a queue: one for each step of priority."""
+        steps = self.address.options["priority_steps"].split(",")
+        if not all(step.isascii() and step.isdigit() for step in steps):
+            raise ConfigurationError(f"priority_steps={','.join(steps)} in GATEWAY_URLS are no numbers, as in 0,3,6,9")
+        numbers = sorted({int(step) for step in steps})
+        return [f"{self._tasks}{self.address.options['sep']}{step}" if step else self._tasks for step in numbers]
 
     async def publish(self, result: Result) -> None:
         if not await self.answer(result.reply, SUCCESS, json.loads(result.body)):
@@ -88,7 +112,7 @@ class CeleryOverRedis(RedisTransport):
         """Listens to what is told to all workers."""
         database = self._redis.connection_pool.connection_kwargs.get("db") or 0
         async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
-            await channel.subscribe(f"/{database}.{EXCHANGE}")
+            await channel.subscribe(f"{self._prefix}/{database}.{EXCHANGE}")
             while True:
                 if message := await channel.get_message(timeout=WAIT):
                     await self.revocations.hear(unwrap(message["data"]).body)
@@ -99,7 +123,14 @@ class CeleryOverRedis(RedisTransport):
         body = fields.pop(b"message", b"")
         task = unwrap(body)
         delivery = RedisTask(
-            body=body, id=task.id, reply=task.reply(), transport=self, entry=entry, fields=fields, task=body
+            body=body,
+            id=task.id,
+            reply=task.reply(),
+            transport=self,
+            entry=entry,
+            fields=fields,
+            task=body,
+            later=task.later(),
         )
         if not task.waits():
             await take(self, task, delivery)

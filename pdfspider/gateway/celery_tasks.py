@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
+from celery.exceptions import TaskRevokedError
+from celery.states import FAILURE, REVOKED
 
 from pdfspider.exceptions import ConfigurationError, InvalidInput
 from pdfspider.gateway.calls import message, parse
@@ -25,7 +27,16 @@ if TYPE_CHECKING:
 JSON = "application/json"
 UNABLE = ("callbacks", "errbacks", "chain", "chord")
 """What a worker would have to do after the task."""
+LATER = ("callbacks", "chain", "chord")
+"""Those of it that are tasks for whose end somebody may wait."""
 COMPRESSED = "compression"
+ENDINGS: dict[str, type[Exception]] = {FAILURE: ValueError, REVOKED: TaskRevokedError}
+"""States of tasks that are rejected, and the exceptions that their masters get."""
+MOST_LATER = 1000
+
+
+class TaskExpired(InvalidInput):
+    """A task whose time is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +58,32 @@ class TaskMessage:
         """What is needed to answer it."""
         known = {"correlation_id": self.id, "oid": self.reply_to, "ignored": bool(self.headers.get("ignore_result"))}
         return {name: value for name, value in known.items() if value}
+
+    def later(self) -> list[dict[str, Any]]:
+        """Return what is needed to answer the tasks that were to come after it, ``MOST_LATER`` at most.
+
+        Nobody runs them if it cannot be run: Celery's workers end the rest of a chain likewise.
+        """
+        found: list[dict[str, Any]] = []
+        left = list(self._embedded().values())
+        while left and len(found) < MOST_LATER:
+            signature = left.pop()
+            if isinstance(signature, list):
+                left += signature
+            elif isinstance(signature, dict):
+                options = signature.get("options")
+                options = options if isinstance(options, dict) else {}
+                if isinstance(task := options.get("task_id"), str):
+                    known = {"correlation_id": task, "oid": options.get("reply_to") or self.reply_to}
+                    found.append({name: value for name, value in known.items() if value})
+                left += _inside(signature, options)
+        return found
+
+    def _embedded(self) -> dict[str, Any]:
+        with suppress(InvalidInput, IndexError, TypeError, KeyError):
+            embed = parse(self.body)[2]
+            return {name: embed.get(name) for name in LATER} if isinstance(embed, dict) else {}
+        return {}
 
     def message(self) -> bytes:
         """The message that it stands for. Raises InvalidInput."""
@@ -88,7 +125,7 @@ class TaskMessage:
         """Raises InvalidInput once it has expired."""
         expires = _time(self.headers.get("expires"))
         if expires is not None and expires < time.time():
-            raise InvalidInput(f"the task expired at {self.headers['expires']}")
+            raise TaskExpired(f"the task expired at {self.headers['expires']}")
 
 
 def unwrap(envelope: bytes) -> TaskMessage:
@@ -113,12 +150,15 @@ class Backend:
     Raises ConfigurationError for one that it has not. ``rpc://`` needs no backend: each task says where its master is.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, options: Mapping[str, str]) -> None:
+        url, prefix = options["backend"], options["backend_global_keyprefix"]
         self._app = None
         if not url or url.startswith("rpc:"):
             return
         self._app = Celery("pdf_crawler", backend=url, set_as_current=False)
-        once = {"retry_policy": {"max_retries": 0, "timeout": 5}}
+        once: dict[str, Any] = {"retry_policy": {"max_retries": 0, "timeout": 5}}
+        if prefix:
+            once["global_keyprefix"] = prefix
         self._app.conf.update(result_serializer="json", result_backend_transport_options=once)
         try:
             assert self._app.backend
@@ -138,6 +178,15 @@ class Backend:
     def _store(self, task: str, result: Any, state: str) -> None:
         assert self._app
         self._app.backend.store_result(task, result, state)
+
+
+def _inside(signature: dict[str, Any], options: dict[str, Any]) -> list[Any]:
+    """Return the signatures in a signature: those of a canvas, such as a group, and those that come after it."""
+    inside = [options.get(name) for name in ("chord", "link")]
+    kwargs = signature.get("kwargs")
+    if str(signature.get("task")).startswith("celery.") and isinstance(kwargs, dict):
+        inside += [kwargs.get(name) for name in ("tasks", "header", "body")]
+    return inside
 
 
 def _time(text: Any) -> float | None:

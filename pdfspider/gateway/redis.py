@@ -87,7 +87,7 @@ class RedisTransport(Transport):
         self._consumer = secrets.token_hex(4)
         self._silent = 0  # at first what others have taken is taken over at once: they may all be dead
         self._look_at = 0.0
-        self._kept = Outage(
+        self.kept = Outage(
             f"Rejects of {self.name} cannot be set aside: they stay", f"Rejects of {self.name} are set aside"
         )
 
@@ -142,9 +142,9 @@ class RedisTransport(Transport):
                 SET_ASIDE, 2, self.address.options["rejects"], self._stream, rejected.dump(), GROUP, entry
             )
         except RedisError as error:
-            self._kept.begin(error)
+            self.kept.begin(error)
             raise TransportError(str(error)) from error
-        self._kept.end()
+        self.kept.end()
 
     def rejects(self) -> AsyncGenerator[SetAside, None]:
         return of_list(self._redis, self.address.options["rejects"], self._hand_in)

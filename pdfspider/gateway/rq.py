@@ -21,6 +21,7 @@ from rq import Queue
 from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.results import Result as Outcome
+from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
 from rq.utils import utcformat
 
@@ -31,6 +32,7 @@ from pdfspider.gateway.calls import message, parse
 from pdfspider.gateway.redis import RedisDelivery, RedisTransport
 from pdfspider.gateway.rejects import SetAside
 from pdfspider.gateway.transport import TransportError
+from pdfspider.tasks import end_with
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MOST_LISTED = 10_000
+SCHEDULED_EVERY = 1.0
 RESULT_TTL = 500
 """Seconds for which RQ keeps a return value if the job does not say."""
 UNABLE = ("success_callback_name", "failure_callback_name", "stopped_callback_name", "repeats_left", "webhooks")
@@ -81,6 +84,11 @@ class RqTransport(RedisTransport):
         self._tasks = Queue.redis_queue_namespace_prefix + self.address.options["tasks"]
         self._stream = f"{self._tasks}:stream"
         self._jobs = Redis.from_url(self.address.url, socket_timeout=15)
+        names = [self.address.options["tasks"]]
+        self._scheduler: Any = RQScheduler(names, self._jobs, serializer=JSONSerializer, logging_level=logging.WARNING)
+
+    async def serve(self) -> None:
+        await end_with(self._persist(self._move), self._persist(self._take), self._persist(self._schedule))
 
     async def publish(self, result: Result) -> None:
         await self._call(self._finish, result.reply["job"], json.loads(result.body))
@@ -104,6 +112,8 @@ class RqTransport(RedisTransport):
         await self._call(self._fail, job, reason)
 
     async def close(self) -> None:
+        with suppress(RedisError):
+            await asyncio.to_thread(self._scheduler.release_locks)
         self._jobs.close()
         await super().close()
 
@@ -131,6 +141,15 @@ class RqTransport(RedisTransport):
             return await asyncio.to_thread(work)
         except RedisError as error:
             raise TransportError(str(error)) from error
+
+    async def _schedule(self) -> None:
+        """Enqueue what is due of what was enqueued for later, unless another scheduler does that for the queue."""
+        await asyncio.to_thread(self._enqueue_due)
+        await asyncio.sleep(SCHEDULED_EVERY)
+
+    def _enqueue_due(self) -> None:
+        self._scheduler.acquire_locks()
+        self._scheduler.enqueue_scheduled_jobs()
 
     async def _move(self) -> None:
         await self._move_from(self._tasks, "LEFT")

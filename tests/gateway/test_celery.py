@@ -9,17 +9,20 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import PIPE
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from celery import Celery
 from celery.exceptions import TaskRevokedError
+from kombu import Exchange, Queue
 from pika.exceptions import ChannelClosedByBroker
 
 from pdfspider.crawl.rejected import Rejected
 from pdfspider.exceptions import InvalidInput
 from pdfspider.gateway.celery_tasks import TaskMessage, unwrap
 from tests.crawl.hostile import Request, hostile
+from tests.gateway.serving import equals, eventually, in_thread, serving
 from tests.servers.processes import RedisProcess
 from tests.support import ROOT, until
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     import pika
 
     from bench.server import Server
+    from pdfspider.gateway.desk import Desk
     from tests.gateway.conftest import Start
     from tests.gateway.rabbitmq import RabbitMQ
 
@@ -114,7 +118,7 @@ def test_tasks_on_redis_wait_and_expire(gateway: Start, site: Server, tmp_path: 
         late = app.send_task("any.download_pdf", [url], expires=0.001)
         ignored = app.send_task("any.download_pdf", [url], ignore_result=True)
         running = gateway(f"celery+{broker.url}?backend={broker.url}")
-        with pytest.raises(ValueError, match="expired"):
+        with pytest.raises(TaskRevokedError, match="expired"):
             late.get(60)
         revoked = app.send_task("any.download_pdf", [url], countdown=1)
         with hostile() as server:
@@ -169,6 +173,71 @@ def test_a_task_is_answered_where_its_master_listens(
     assert [json.loads(body) for body, known in properties.items() if known is found] == [[[url], {}, EMBED]]
     assert (found["headers"]["id"], found["correlation_id"]) == (unknown.id, unknown.id)
     running.stop()
+
+
+def quorum_app(broker: RabbitMQ) -> Celery:
+    topic = Exchange("quorum_topic", type="topic")
+    queue = Queue("quorum_tasks", topic, routing_key="by.key", queue_arguments={"x-queue-type": "quorum"})
+    app = Celery("quorum", broker=broker.url, set_as_current=False)
+    app.conf.update(task_queues=[queue], task_default_queue="quorum_tasks", task_default_routing_key="by.key")
+    app.conf.update(task_default_exchange="quorum_topic", task_default_exchange_type="topic")
+    with app.connection() as connection:
+        queue(connection).declare()
+    return app
+
+
+async def test_a_task_may_be_delayed_by_quorum_queues(broker: RabbitMQ, desk: Desk) -> None:
+    url = f"celery+{broker.url}?tasks=quorum_tasks&exchange=quorum_topic&routing_key=by.key"
+    with quorum_app(broker) as app:
+        async with serving(url, desk) as transport:
+            await eventually(lambda: equals(done(transport.health.state), "up"))
+            began = time.time()
+            await in_thread(lambda: app.send_task("any.download_pdf", ["http://example.org/"], countdown=2))
+            await eventually(lambda: known(desk))
+    assert time.time() >= began + 2
+    assert desk.health("celery").error == ""
+
+
+async def test_what_is_no_topic_or_no_quorum_queue_is_left_alone(broker: RabbitMQ, desk: Desk) -> None:
+    with broker.connect() as connection:
+        channel = connection.channel()
+        for name, kind in (("plain", "direct"), ("other", "topic")):
+            channel.exchange_declare(name, kind, durable=True)
+            channel.queue_declare(name, durable=True)
+            channel.queue_bind(name, name, name)
+            async with serving(f"celery+{broker.url}?tasks={name}#{name}", desk) as transport:
+                await eventually(lambda transport=transport: equals(done(transport.health.state), "up"))
+        with pytest.raises(ChannelClosedByBroker, match="NOT_FOUND"):
+            connection.channel().exchange_declare("celery_delayed_delivery", passive=True)
+
+
+async def done(value: Any) -> Any:
+    return value
+
+
+async def known(desk: Desk) -> list[str]:
+    return [name async for name, _ in desk.frontier.jobs()]
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated")  # by Celery
+async def test_masters_on_redis_may_have_prefixes_and_steps_of_their_own(tmp_path: Path, desk: Desk) -> None:
+    """And whatever depends on a task that cannot be run ends as it does."""
+    server = RedisProcess(tmp_path / "masters")
+    theirs = "global_keyprefix=app:&backend_global_keyprefix=results&priority_steps=0,1,2&sep=:"
+    url = f"celery+{server.url}?backend={server.url}&{theirs}"
+    async with serving(url, desk):
+        command = [sys.executable, HERE / "celery_canvases.py", server.url]
+        told = await in_thread(lambda: subprocess.run(command, check=True, timeout=120, text=True, stdout=PIPE).stdout)
+    server.kill()
+    ends = [line.split(" ", 2) for line in told.splitlines()]
+    assert [(name, kind) for name, kind, _ in ends] == [
+        ("task", "ValueError"),
+        ("late", "TaskRevokedError"),
+        *[("chain", "ValueError")] * 3,
+        ("group", "ValueError"),
+        ("chord", "ValueError"),
+    ]
+    assert all("nothing can be run after a task here" in reason for _, _, reason in ends[2:])
 
 
 @pytest.mark.parametrize(

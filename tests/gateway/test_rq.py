@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import zlib
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from rq.serializers import JSONSerializer
 
 from pdfspider.exceptions import InvalidInput
 from pdfspider.gateway.rq import read_job
+from tests.gateway.serving import eventually, in_thread, serving
 from tests.servers.processes import RedisProcess
 from tests.support import ROOT, until
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bench.server import Server
+    from pdfspider.gateway.desk import Desk
     from tests.gateway.conftest import Start
 
 NAME = "crawling.download_pdf"
@@ -103,6 +106,16 @@ def test_a_job_ends_as_with_a_worker(broker: RedisProcess, gateway: Start, site:
         until(lambda: len(pickled.results()) == 2)  # it was sent again, and makes no more sense
         assert "The job damaged is damaged" in running.output
         running.kill()
+
+
+async def test_a_job_for_later_is_enqueued_when_it_is_due(broker: RedisProcess, desk: Desk) -> None:
+    with broker.client() as connection:
+        queue = Queue("later", connection=connection, serializer=JSONSerializer)
+        job = queue.enqueue_in(timedelta(seconds=1), NAME, "http://example.org/")
+        assert job.get_status() is JobStatus.SCHEDULED
+        async with serving(f"rq+{broker.url}?tasks=later", desk):
+            await eventually(lambda: in_thread(lambda: job.get_status() is JobStatus.STARTED))
+        assert not connection.keys("rq:scheduler-lock:*")
 
 
 @pytest.mark.parametrize(
