@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pdfspider.frontier.jobs import KEY_LENGTH
 from pdfspider.frontier.notes import GROUP, Notes
 from pdfspider.frontier.scripts import PREFIX
 from pdfspider.frontier.undelivered import Undelivered, keep_undelivered
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 TASKS_PER_STEP = 100
+MOST_SENDERS = 100
 SETTLE_TASK = """
 if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[1], ARGV[1]) end
 """
@@ -75,10 +77,13 @@ def _ended(entry: bytes, fields: dict[bytes, bytes]) -> Ended:
 
 
 async def only_task(redis: Any, transport: str, run: int, kind: str = "tasks") -> tuple[bytes, bytes] | None:
-    """Key and record of the message that led to a run, if it was one; of those that wait, or were "answered"."""
+    """Return key and record of the message that led to a run, if it was one; of those that wait, or were "answered".
+
+    It may have come several times.
+    """
     name = f"{PREFIX}{kind}:{run}:{transport}"
-    found: dict[bytes, bytes] = await redis.hgetall(name) if await redis.hlen(name) == 1 else {}
-    return next(iter(found.items()), None)
+    found: dict[bytes, bytes] = await redis.hgetall(name) if await redis.hlen(name) <= MOST_SENDERS else {}
+    return next(iter(found.items())) if len({key[:KEY_LENGTH] for key in found}) == 1 else None
 
 
 async def unanswered(redis: Redis) -> int:

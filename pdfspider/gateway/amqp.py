@@ -12,7 +12,6 @@ import aiormq
 from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed, PublishError
 from pamqp.commands import Basic
 
-from pdfspider.crawl.outage import Outage
 from pdfspider.crawl.rejected import REASON_LENGTH
 from pdfspider.gateway.amqp_delivery import PERSISTENT, WAIT, AmqpDelivery
 from pdfspider.gateway.amqp_errors import failures
@@ -65,9 +64,6 @@ class AmqpTransport(Transport):
         self._opening = asyncio.Lock()
         self.tags = Tags()
         self._offset = StreamOffset(desk.frontier.redis, self.name, self.address.options["tasks"])
-        self.kept = Outage(
-            f"Rejects of {self.name} cannot be set aside: they stay", f"Rejects of {self.name} are set aside"
-        )
 
     async def serve(self) -> None:
         """From connecting until the connection, the channel or the consumer ends."""

@@ -46,9 +46,11 @@ class KafkaDelivery(Delivery):
         while True:
             try:
                 await self.transport.set_aside(self.rejected(reason))
-            except TransportError:
+            except TransportError as error:
+                self.transport.kept.begin(error)
                 await asyncio.sleep(WAIT)
             else:
+                self.transport.kept.end()
                 self.transport.settle(self.message)
                 return
 
@@ -95,7 +97,10 @@ class KafkaTransport(Transport):
 
     async def serve(self) -> None:
         assert self._consumer
-        await end_with(self._consumer.run(), self._hand_over(self._consumer))
+        try:
+            await end_with(self._consumer.run(), self._hand_over(self._consumer))
+        except KafkaException as error:
+            raise TransportError(str(error)) from error
 
     async def publish(self, result: Result) -> None:
         await self._send(self.address.options["results"], result.body, {"id": result.id}, key=result.job)

@@ -87,9 +87,6 @@ class RedisTransport(Transport):
         self._consumer = secrets.token_hex(4)
         self._silent = 0  # at first what others have taken is taken over at once: they may all be dead
         self._look_at = 0.0
-        self.kept = Outage(
-            f"Rejects of {self.name} cannot be set aside: they stay", f"Rejects of {self.name} are set aside"
-        )
 
     def _read_keep(self) -> int | None:
         keep = self.address.options.get("keep") or "0"

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from redis.exceptions import RedisError
 
+from pdfspider.crawl.outage import Outage
 from pdfspider.crawl.rejected import REASON_LENGTH, Rejected
 from pdfspider.exceptions import ConfigurationError, PdfSpiderError
 from pdfspider.frontier.connection import url_without_password
@@ -187,7 +188,10 @@ class Transport(ABC):
     def __init__(self, url: str, desk: Desk) -> None:
         self.address = Address(url, self.options)
         self.desk = desk
-        self.health = desk.health(self.address.name)
+        self.health = desk.health(self.name)
+        self.kept = Outage(
+            f"Rejects of {self.name} cannot be set aside: they stay", f"Rejects of {self.name} are set aside"
+        )
 
     @property
     def name(self) -> str:

@@ -9,9 +9,14 @@ import redis
 from redis.exceptions import ResponseError
 
 from pdfspider.gateway.redis_scripts import MOVE, SET_ASIDE
+from tests.gateway.serving import equals, eventually, in_thread, serving
+from tests.servers.processes import RedisProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from pdfspider.gateway.desk import Desk
 
 STREAM, LIST, MOVING, REJECTS = "pdf_tasks:stream", "pdf_tasks", "pdf_tasks:moving", "pdf_tasks:rejected"
 
@@ -109,3 +114,26 @@ def test_what_cannot_be_set_aside_stays(client: redis.Redis, redis_url: str, ref
     client.eval(SET_ASIDE, *arguments)
     assert client.lrange(REJECTS, 0, -1) == [b"letter"]
     assert not client.xlen(STREAM)
+
+
+async def test_a_right_that_is_missing_is_said_once_and_costs_nothing(
+    tmp_path: Path, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker = RedisProcess(tmp_path / "masters")
+    broker.call("ACL", "SETUSER", "spider", "on", ">p", "~*", "&*", "+@all", "-xadd")
+    messages = {f"http://example.org/{number}" for number in range(3)}
+    broker.call("LPUSH", LIST, *messages)
+    with broker.client() as client:
+        async with serving(f"redis://spider:p@127.0.0.1:{broker.port}", desk):
+            await eventually(lambda: in_thread(lambda: len(client.acl_log()) and client.acl_log()[-1]["count"] >= 3))
+            assert held(client, "list") == {message.encode() for message in messages}
+            assert [record.message for record in caplog.records].count("Messages are taken from redis again") == 0
+            broker.call("ACL", "SETUSER", "spider", "+xadd")
+            await eventually(lambda: equals(_jobs(desk), 3))
+            await eventually(lambda: in_thread(lambda: "Messages are taken from redis again" in caplog.text))
+    assert caplog.text.count("Messages cannot be taken from redis (") == 1
+    broker.kill()
+
+
+async def _jobs(desk: Desk) -> int:
+    return len([name async for name, _ in desk.frontier.jobs()])

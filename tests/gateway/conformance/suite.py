@@ -68,6 +68,7 @@ class Conformance:
         meta = {"order": [1, 2.5, None, "ä"], "empty": {}}
         master.submit(
             task(site.url, "page", meta=meta),
+            json.dumps({"meta": meta, "task_id": "page", "url": site.url}),  # the same once more
             '{"url": "http://example.org/", "colour": "red"}',
             "not a URL",
             "http://169.254.169.254/latest/",
@@ -100,7 +101,8 @@ class Conformance:
         self, master: Master, gateway: Start, site: Server, served: Fleet
     ) -> None:
         before = {result["id"] for result in master.results()}
-        first = gateway(master.url, **master.settings)
+        with master.broker_away():
+            first = gateway(master.url, **master.settings)
         names = [f"{n}" for n in range(MANY)]
         urls = site.site.document_urls()
         messages = [task(urls[n % len(urls)], name) for n, name in enumerate(names)]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tests.support import PATIENCE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -46,6 +48,11 @@ class Master(ABC):
     @abstractmethod
     def restart_broker(self) -> None:
         """Kill -9 and start, if there is a broker."""
+
+    @contextmanager
+    def broker_away(self) -> Iterator[None]:
+        """The broker does not run, where there is one that is started soon."""
+        yield
 
     @abstractmethod
     def close(self) -> None:

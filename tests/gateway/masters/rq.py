@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rq import Queue
@@ -11,6 +12,7 @@ from tests.gateway.masters.base import TaskMaster
 from tests.servers.processes import RedisProcess
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -26,6 +28,12 @@ class RqMaster(TaskMaster):
     @property
     def url(self) -> str:
         return f"rq+{self._broker.url}"
+
+    @contextmanager
+    def broker_away(self) -> Iterator[None]:
+        self._broker.kill()
+        yield
+        self._broker.start()
 
     def restart_broker(self) -> None:
         self._broker.kill()
