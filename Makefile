@@ -22,7 +22,7 @@ PYTEST = $(VENV)/bin/pytest -p no:cacheprovider
 # Messages for each way in `make conformance`.
 MANY ?= 1000
 
-.PHONY: help crawl test conformance kafka faults bench throughput recall revision lock audit-dependencies clean debian
+.PHONY: help crawl test conformance kafka faults bench docs throughput recall revision lock audit-dependencies clean debian
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -59,6 +59,10 @@ recall: $(VENV)/.requirements.txt ## measure what is found beside wget and the s
 
 revision: $(VENV)/.requirements.txt ## write a migration for what changed in records/schema.py: make revision NAME="add captures.language"
 	@$(VENV)/bin/python -m pdfspider.records.migrations "$$NAME"
+
+docs: $(VENV)/.requirements-test.txt ## build the documentation as a site in build/site
+	@$(VENV)/bin/mkdocs build --quiet
+	@echo "build/site/index.html"
 
 lock: $(VENV)/.requirements-tools.txt ## bring the requirements files in line with pyproject.toml [UPGRADE=1: with the newest versions]
 	@$(RESOLVE) pyproject.toml --extra test --output-file requirements-test.txt
