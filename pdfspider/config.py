@@ -16,9 +16,9 @@ from pdfspider.discovery.links import Discovery
 from pdfspider.documents.inspection.limits import LEAST_MEMORY, Limits
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.fields import as_mapping, as_number, as_switch, as_whole, as_words, number, read, switch, whole
-from pdfspider.frontier.connection import url_without_password
 from pdfspider.frontier.gates import Gates
 from pdfspider.gateway.config import GatewayConfig
+from pdfspider.masking import masked_url
 
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
@@ -196,7 +196,12 @@ class Config:
     @property
     def shown_database(self) -> str:
         """The database's URL as it may be shown."""
-        return url_without_password(self.database_url)
+        return masked_url(self.database_url)
+
+    @property
+    def shown_store(self) -> str:
+        """Return the document store's place as it may be shown and stored."""
+        return masked_url(self.files_store)
 
     @property
     def store_directory(self) -> Path | None:

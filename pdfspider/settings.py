@@ -232,7 +232,10 @@ ITEM_PIPELINES = {
 }
 # Of Scrapy's own parts only these are on; what is not named here is not even loaded. DOWNLOADER_MIDDLEWARES,
 # SPIDER_MIDDLEWARES and EXTENSIONS are free for yours. The handler puts in DEFAULT_REQUEST_HEADERS and USER_AGENT.
-DOWNLOADER_MIDDLEWARES_BASE = {"scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": 750}
+DOWNLOADER_MIDDLEWARES_BASE = {
+    "pdfspider.crawl.credentials.HttpAuth": 300,
+    "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": 750,
+}
 SPIDER_MIDDLEWARES_BASE: dict[str, int] = {}
 EXTENSIONS_BASE = {
     "scrapy.extensions.corestats.CoreStats": 0,

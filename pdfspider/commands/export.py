@@ -28,10 +28,11 @@ class Command(Ours, ScrapyCommand):
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
         parser.add_argument("--job", metavar="NAME", help="only those of this job")
+        parser.add_argument("--raw", action="store_true", help="CSV: texts as they are, also those like formulas")
 
     def act(self, config: Config, args: list[str], opts: argparse.Namespace) -> None:
         path, job = only(args, "one file"), job_name(opts.job) if opts.job else None
-        number = export(config.database_url, path, job)
+        number = export(config.database_url, path, job, raw=opts.raw)
         if job and not number:
             raise InvalidInput(f"there are no captures of a job {job!r}: {path} is empty")
         say(f"{counted(number, 'capture')} written to {path}")

@@ -18,8 +18,8 @@ from pdfspider.crawl.stalls import LONGEST_STALL
 from pdfspider.crawl.wording import counted, said_time
 from pdfspider.crawl.worker import Worker
 from pdfspider.documents.inspection.report import Status
-from pdfspider.frontier.connection import url_without_password
 from pdfspider.items import Outcome
+from pdfspider.masking import masked_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,7 +64,7 @@ def _places(worker: Worker, settings: BaseSettings, figures: Figures, stats: Map
     of_job = f" --job {worker.job}" if worker.job else ""
     places = [
         *_inspected(stats),
-        Place("files", _near(worker.config.files_store)),
+        Place("files", _near(worker.config.shown_store)),
         Place("database", _shown_database(worker.config)),
         Place("export", command(settings, f"export captures.csv{of_job}")),
     ]
@@ -96,12 +96,8 @@ def command(settings: BaseSettings, words: str) -> str:
     """
     names = PLACES[words.partition(" ")[0]]
     chosen = [name for name in names if settings.getpriority(name) == SETTINGS_PRIORITIES["cmdline"]]
-    given = [f"-s {name}={shlex.quote(_without_password(str(settings[name])))}" for name in chosen]
+    given = [f"-s {name}={shlex.quote(masked_url(str(settings[name])))}" for name in chosen]
     return " ".join([_program(), words, *given])
-
-
-def _without_password(place: str) -> str:
-    return url_without_password(place) if "://" in place else place
 
 
 def _program() -> str:

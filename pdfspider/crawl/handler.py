@@ -30,6 +30,7 @@ from pdfspider.discovery.urls import host_of, origin_of
 from pdfspider.exceptions import LeaseLost
 from pdfspider.frontier.reach import networks_of
 from pdfspider.items import Outcome
+from pdfspider.masking import masked
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -45,6 +46,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 READ_BUFFER = 256 * 1024
+PRIVATE = frozenset({"Proxy-Authorization"})
+"""Headers that are for the proxy."""
+AWAY = PRIVATE | {"Authorization", "Cookie"}
+"""Headers that another origin does not get either."""
 MAX_FIELD = 64 * 1024
 """Bytes of one header: content security policies of more than aiohttp's 8 KiB are met."""
 
@@ -127,7 +132,7 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
         return response
 
     async def _fetch(self, request: Request, url: str, lease: Lease, cookies: str = "") -> StagedResponse:
-        headers = self._headers_for(request, cookies)
+        headers = self._headers_for(request, url, cookies)
         try:
             return await self._ask(request, url, lease, headers, None)
         except Cut as cut:
@@ -188,12 +193,19 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
                 raise FetchError(Outcome.OUT_OF_SCOPE, departure.refused) from error
             raise _fetch_error(error, self._config.connect_timeout, self._config.idle_timeout) from error
 
-    def _headers_for(self, request: Request, cookies: str) -> dict[str, str] | None:
-        """What a middleware or a redirect has added to the default headers."""
-        if not request.headers and not cookies:
+    def _headers_for(self, request: Request, url: str, cookies: str) -> dict[str, str] | None:
+        """Return what a middleware, a redirect or the seed has added to the default headers.
+
+        What was added for the URL of the request goes to no other origin.
+        """
+        credentials = self._worker.credentials.header(url) if self._worker.credentials else None
+        if not request.headers and not cookies and not credentials:
             return None
         own = {key.decode("latin-1"): b",".join(request.headers.getlist(key)) for key in request.headers}
-        headers = {key: value.decode("latin-1") for key, value in own.items() if key != "Proxy-Authorization"}
+        kept_back = PRIVATE if url is request.url or origin_of(url) == origin_of(request.url) else AWAY
+        headers = {key: value.decode("latin-1") for key, value in own.items() if key not in kept_back}
+        if credentials:
+            headers.setdefault("Authorization", credentials)
         return {**headers, "Cookie": cookies} if cookies else headers
 
 
@@ -204,7 +216,7 @@ def _default_headers(settings: BaseSettings) -> dict[str, str]:
 
 def _fetch_error(error: Exception, connect_timeout: float, idle_timeout: float) -> FetchError:
     """The class of failure that an exception of aiohttp stands for."""
-    text = str(error) or type(error).__name__
+    text = masked(str(error)) or type(error).__name__
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return FetchError(Outcome.TIMEOUT, f"no connection within {connect_timeout:g} s")
     if isinstance(error, TimeoutError):

@@ -22,6 +22,7 @@ from pdfspider.crawl.wording import refusal
 from pdfspider.exceptions import InvalidInput, RecordsError
 from pdfspider.frontier.connection import may_pass
 from pdfspider.frontier.jobs import META_LIMIT
+from pdfspider.masking import masked
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -166,7 +167,7 @@ class Intake:
         try:
             return parse(raw, self._worker.config.depth, self._worker.config.allowed_networks)
         except InvalidInput as error:
-            logger.warning("A start URL was rejected: %s: %.200r", error, raw)
+            logger.warning("A start URL was rejected: %s: %.200r", error, masked(raw.decode("utf-8", "replace")))
             rejected = Rejected(message=raw, reason=str(error)[:REASON_LENGTH])
             await self._attempt(self._worker.frontier.reject(raw, rejected.dump()), otherwise=None)
             return None

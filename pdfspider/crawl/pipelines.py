@@ -19,6 +19,7 @@ from pdfspider.documents.errors import StagingError, StoreError
 from pdfspider.documents.store import Staged, document_path, keep_all
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.items import Capture
+from pdfspider.masking import masked
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -75,9 +76,10 @@ class PdfFilesPipeline(FilesPipeline):
     def from_crawler(cls, crawler: Crawler) -> PdfFilesPipeline:
         """Raises ConfigurationError for a FILES_STORE that cannot be one."""
         cls._update_stores(crawler.settings)
-        store = Worker.of(crawler).config.files_store
+        config = Worker.of(crawler).config
+        store = config.shown_store
         try:
-            pipeline = cls(store, crawler=crawler)
+            pipeline = cls(config.files_store, crawler=crawler)
             check_bucket(pipeline.store)
             return pipeline
         except KeyError as error:
@@ -86,7 +88,7 @@ class PdfFilesPipeline(FilesPipeline):
         except ValueError:
             raise ConfigurationError(f"FILES_STORE={store} is not complete: it ends in BUCKET/PREFIX/") from None
         except (NotConfigured, ImportError, OSError, StoreError) as error:
-            raise ConfigurationError(f"FILES_STORE={store} cannot be used: {error}") from None
+            raise ConfigurationError(f"FILES_STORE={store} cannot be used: {masked(str(error))}") from None
 
     async def process_item(self, item: Any, spider: Any = None) -> Any:
         """Raises StoreError or FetchError where the document cannot be stored, GiveBack where nothing can."""

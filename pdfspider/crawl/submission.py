@@ -119,6 +119,7 @@ def job_for(seeds: Sequence[Entry]) -> str:
 async def open_job(worker: Worker, params: Params) -> None:
     """Submits what the spider's arguments ask for; the worker then ends with that job."""
     if params.urls or params.urls_file:
+        worker.credentials.learn(read_urls(params))
         seeds = read_seeds(params, worker.config)
         worker.job = params.job or job_for(seeds)
         job = options(worker.config, seeds, **asked_by(params))

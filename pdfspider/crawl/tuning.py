@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import gc
 import logging
+import pprint
 from typing import TYPE_CHECKING, Any
 
 from scrapy.logformatter import LogFormatter
+from scrapy.settings import overridden_settings
 from scrapy.statscollectors import MemoryStatsCollector
 
 from pdfspider.items import Capture
+from pdfspider.masking import masked_settings
 
 if TYPE_CHECKING:
     from scrapy import Spider
+    from scrapy.crawler import Crawler
     from scrapy.settings import BaseSettings
 
 
@@ -26,7 +30,15 @@ class Stats(MemoryStatsCollector):
 
 
 class Formatter(LogFormatter):
-    """Scrapy's messages; those at debug level are only made where they are read."""
+    """Scrapy's messages; those at debug level are only made where they are read, and none tells a secret."""
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Formatter:
+        logger = logging.getLogger("scrapy.crawler")
+        for each in [each for each in logger.filters if isinstance(each, HiddenSecrets)]:
+            logger.removeFilter(each)
+        logger.addFilter(HiddenSecrets(crawler.settings))
+        return cls()
 
     def crawled(self, *args: Any, **kwargs: Any) -> Any:
         return super().crawled(*args, **kwargs) if logging.root.isEnabledFor(logging.DEBUG) else None
@@ -42,6 +54,20 @@ class Formatter(LogFormatter):
 
 def _shown(item: Any) -> Any:
     return item.url if isinstance(item, Capture) else item
+
+
+class HiddenSecrets(logging.Filter):
+    """Has Scrapy print the settings without secrets."""
+
+    def __init__(self, settings: BaseSettings) -> None:
+        super().__init__()
+        self._settings = settings
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if str(record.msg).startswith("Overridden settings"):
+            shown = masked_settings(dict(overridden_settings(self._settings)))
+            record.args = {"settings": pprint.pformat(shown)}
+        return True
 
 
 LOADED = 200_000

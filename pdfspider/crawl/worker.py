@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from pdfspider.config import Config
 from pdfspider.crawl.budgets import Budgets
+from pdfspider.crawl.credentials import Credentials
 from pdfspider.crawl.due import LeftOut
 from pdfspider.crawl.flights import Flights
 from pdfspider.crawl.outage import Outage
@@ -80,6 +81,7 @@ class Worker:
         """What looks inside documents, where this worker does and the store is a directory."""
         self.flights = Flights()
         self.pages = Pages()
+        self.credentials = Credentials()
         self.robots = Robots(self)
         self.budgets = Budgets(self)
         self.left_out = LeftOut(self)
@@ -216,8 +218,8 @@ class Worker:
         self._opened.append("staging")
         self.storage.capacity = await asyncio.to_thread(capacity, root)
         directory = self.config.store_directory
-        identity = await asyncio.to_thread(store_id, directory) if directory else self.config.files_store
-        await self.frontier.check_identity("store", identity, f"the document store {self.config.files_store}")
+        identity = await asyncio.to_thread(store_id, directory) if directory else self.config.shown_store
+        await self.frontier.check_identity("store", identity, f"the document store {self.config.shown_store}")
 
     async def tidy_staging(self) -> None:
         """Removes what dead workers left; to be done often, for it shows them that this one is alive."""

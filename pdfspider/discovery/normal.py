@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote
 
 from pdfspider.discovery.hosts import normal_host
 
@@ -14,7 +14,6 @@ MAX_LENGTH = 8_192
 _SAFE = "!$&()*+,;=:@/"
 PATH_SAFE = f"{_SAFE}'"
 QUERY_SAFE = f"{_SAFE}?"
-_USER_SAFE = "!$&'()*+,"
 
 _PARTS = re.compile(r"(https?):[/\\]{2}([^/\\?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?", re.IGNORECASE | re.DOTALL).fullmatch
 _HOST_PORT = re.compile(r"(\[[^\]]*\]|[^:]*)(?::(0*[0-9]{0,5}))?").fullmatch
@@ -43,21 +42,21 @@ def normal_form(url: str, encoding: str) -> str:
 
 
 def _normal_authority(authority: str, scheme: str) -> str:
-    user, _, host_port = authority.rpartition("@")
-    parts = _HOST_PORT(host_port)
+    parts = _HOST_PORT(authority.rpartition("@")[2])
     if parts is None or int(parts[2] or 1) not in range(1, 65_536):
         raise ValueError("its host or port is malformed")
     host, port = parts.groups()
     if not host:
         raise ValueError("it has no host")
     explicit = f":{int(port)}" if port and int(port) != _DEFAULT_PORTS[scheme] else ""
-    return f"{_normal_user(user)}{normal_host(host)}{explicit}"
+    return f"{normal_host(host)}{explicit}"
 
 
-def _normal_user(user: str) -> str:
-    name, _, password = (quote(unquote_to_bytes(part), safe=_USER_SAFE) for part in user.partition(":"))
-    credentials = f"{name}:{password}" if password else name
-    return f"{credentials}@" if credentials else ""
+def userinfo_of(url: str) -> tuple[str, str]:
+    """Return the user and the password in front of a URL's host; both empty where there are none."""
+    parts = _PARTS(url.strip())
+    user, _, password = parts[2].rpartition("@")[0].partition(":") if parts else ("", "", "")
+    return unquote(user), unquote(password)
 
 
 def _encode(query: str, encoding: str) -> bytes:

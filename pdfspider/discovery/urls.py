@@ -14,6 +14,7 @@ from typing import NamedTuple
 from pdfspider.discovery.normal import MAX_LENGTH, PATH_SAFE, QUERY_SAFE, normal_form
 from pdfspider.discovery.variants import without_visitor
 from pdfspider.exceptions import InvalidInput
+from pdfspider.masking import masked
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _HOST = rf"(?:(?:[a-z0-9_-]{{1,60}}\.){{0,3}}+[a-z][a-z0-9_-]{{0,59}}|{_OCTET}(?:\.{_OCTET}){{3}})"
@@ -43,7 +44,7 @@ def normalise(url: str, encoding: str = "utf-8") -> str:
     try:
         return normal_form(url.strip(), encoding)
     except ValueError as error:
-        shown = url if len(url) <= 200 else f"{url[:200]}…"
+        shown = masked(url if len(url) <= 200 else f"{url[:200]}…")
         raise InvalidInput(f"{shown!r} is not a URL that can be crawled: {error}") from None
 
 

@@ -15,6 +15,7 @@ from scrapy_redis.connection import get_redis
 
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.sentinel import connect_by_sentinel, is_sentinel
+from pdfspider.masking import masked_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +78,7 @@ def is_wrong_type(error: BaseException) -> bool:
 
 async def check(url: str, **params: Any) -> None:
     """Raises ConfigurationError at once where no usable Redis answers."""
-    shown = url_without_password(url)
+    shown = masked_url(url)
     try:
         redis = connect(url, **{**params, "retry": Retry(NoBackoff(), 0), "socket_connect_timeout": 3})
     except (TypeError, ValueError) as error:
@@ -96,12 +97,3 @@ async def check(url: str, **params: Any) -> None:
     version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
     if version < (6, 2):
         raise ConfigurationError(f"Redis {info['redis_version']} is too old: 6.2 is the least that works")
-
-
-def url_without_password(url: str) -> str:
-    """The URL as it may be shown."""
-    scheme, _, rest = url.partition("://")
-    credentials, at, host = rest.rpartition("@")
-    user = credentials.partition(":")[0]
-    host = re.sub(r"(password=)[^&]*", r"\1***", host)
-    return f"{scheme}://{user}{':***' if ':' in credentials else ''}{at}{host}"

@@ -16,6 +16,7 @@ from pdfspider.discovery.addresses import refuse_private
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.jobs import KEY_LENGTH, Submission, Task
 from pdfspider.frontier.reach import networks_of
+from pdfspider.masking import masked
 
 if TYPE_CHECKING:
     from pdfspider.config import Config
@@ -106,7 +107,7 @@ def _task(delivery: Delivery, transport: str, message: Message, *, events: bool)
     record = {
         "task_id": message.task_id,
         "meta": message.meta,
-        "urls": message.all_urls(),
+        "urls": [masked(url) for url in message.all_urls()],
         "reply": delivery.reply,
     }
     named = message.task_id is not None or bool(delivery.id)

@@ -26,7 +26,7 @@ class ResultMaker:
     """Describes runs, and makes of that what masters get."""
 
     def __init__(self, config: Config) -> None:
-        self._store = config.files_store.rstrip("/")
+        self._store = config.shown_store.rstrip("/")
         self._listed = config.gateway.listed
         self.limit = config.gateway.result_size
         """Bytes of a result; 0: no limit."""

@@ -15,6 +15,7 @@ from pdfspider.frontier.owed import unanswered
 from pdfspider.gateway.messages import understand
 from pdfspider.gateway.submitting import MOST_TOGETHER, Submitting, Understood, until_redis_can
 from pdfspider.gateway.transport import Receipt, TransportError
+from pdfspider.masking import masked
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine, Sequence
@@ -90,7 +91,8 @@ class Settling:
                 delivery, self._transport, self._config, events=self._transport in self._desk.telling
             )
         except InvalidInput as error:
-            logger.warning("A message by %s was rejected: %s: %.200r", self._transport, error, delivery.body)
+            shown = masked(delivery.body.decode("utf-8", "replace"))
+            logger.warning("A message by %s was rejected: %s: %.200r", self._transport, error, shown)
             self._start(self._settle(delivery.reject(str(error)), 1))
             return
         except Exception as error:

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from pdfspider.crawl.outage import Outage
 from pdfspider.crawl.rejected import REASON_LENGTH, Rejected
 from pdfspider.exceptions import ConfigurationError, PdfSpiderError
-from pdfspider.frontier.connection import url_without_password
+from pdfspider.masking import masked_url
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Sequence
@@ -161,7 +161,7 @@ class Address:
         """Without the name and those options: as the client library takes it."""
         self.host = parts.hostname or "127.0.0.1"
         self.port = parts.port
-        self.shown = url_without_password(self.url) if "://" in self.url else self.url
+        self.shown = masked_url(self.url)
 
 
 def _option(query: dict[str, str], name: str, default: str | tuple[str, ...]) -> str:

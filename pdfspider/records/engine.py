@@ -12,6 +12,7 @@ from sqlalchemy import URL, create_engine, event, insert, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
 from pdfspider.exceptions import ConfigurationError
+from pdfspider.masking import masked, masked_url
 from pdfspider.records.migration import ensure_tables, is_empty, revision_of
 from pdfspider.records.schema import REVISION, meta
 
@@ -47,8 +48,7 @@ def read_url(database_url: str) -> URL:
 
 def shown(url: URL) -> str:
     """The URL without its password, for messages."""
-    secrets = {name: "***" for name in url.query if "password" in name}
-    return url.update_query_dict(secrets).render_as_string(hide_password=True)
+    return masked_url(url.render_as_string(hide_password=False))
 
 
 def connect(url: URL, *, patience: float, writes: bool) -> Engine:
@@ -168,4 +168,4 @@ def is_passing(error: Exception) -> bool:
 
 def said(error: Exception) -> str:
     """What the database said, in one line."""
-    return " ".join(str(getattr(error, "orig", None) or error).split())
+    return masked(" ".join(str(getattr(error, "orig", None) or error).split()))

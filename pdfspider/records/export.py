@@ -6,6 +6,7 @@ import csv
 import json
 import os
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,18 +26,22 @@ if TYPE_CHECKING:
     Format = Callable[[Path, Select[Any], Pages], int]
 
 PATIENCE = 30.0
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""The last four are full-width forms, which some spreadsheets take for the same."""
 
 
-def export(database_url: str, path: str | os.PathLike[str], job: str | None = None) -> int:
+def export(database_url: str, path: str | os.PathLike[str], job: str | None = None, *, raw: bool = False) -> int:
     """Writes every capture, or those of one job, to a .jsonl, .csv or .parquet file; returns their number.
 
     A row has all columns of ``captures``, then ``document_size``, ``first_seen`` and ``path`` of its document, then
     ``inspection_status``, ``inspection_reason`` and the other columns of ``inspections``.
+    Cells of a .csv that a spreadsheet would take for a formula begin with an apostrophe, unless ``raw``.
     The file appears under its name when it is complete. Blocks. Raises InvalidInput for another suffix,
     ConfigurationError when the database or the file cannot be used, and RecordsError when reading fails.
     """
     path = Path(path)
-    write = FORMATS.get(path.suffix.lower())
+    suffix = path.suffix.lower()
+    write = partial(_csv, raw=True) if raw and suffix == ".csv" else FORMATS.get(suffix)
     if write is None:
         raise InvalidInput(f"Cannot export to {path.name}: the name must end in {', '.join(FORMATS)}")
     query = export_query(job)
@@ -84,16 +89,24 @@ def _jsonl(path: Path, _: Select[Any], found: Pages) -> int:
     return number
 
 
-def _csv(path: Path, query: Select[Any], found: Pages) -> int:
+def _csv(path: Path, query: Select[Any], found: Pages, *, raw: bool = False) -> int:
     """``hops`` and ``links`` are JSON text."""
     number = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(query.selected_columns.keys())
         for page in found:
-            writer.writerows(page)
+            writer.writerows(page if raw else map(_inert, page))
             number += len(page)
     return number
+
+
+def _inert(row: Row[Any]) -> list[Any]:
+    """Return the cells of a row, texts that a spreadsheet would take for formulas behind an apostrophe.
+
+    See OWASP's page on CSV injection (owasp.org/www-community/attacks/CSV_Injection).
+    """
+    return [f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in row]
 
 
 def _parquet(path: Path, query: Select[Any], found: Pages) -> int:

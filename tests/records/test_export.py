@@ -139,3 +139,28 @@ async def test_no_pyarrow(filled: str, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'pdfspider\[parquet\]'"):
         export(filled, tmp_path / "out.parquet")
+
+
+FORMULAS = ['=HYPERLINK("http://evil")', "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1"]
+
+
+async def test_texts_like_formulas_are_no_formulas_in_a_csv(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    for number, text in enumerate(FORMULAS, 1):
+        await database.write(capture(number, reason=text, content_type="a=b", size=-number))
+    export(database_url, tmp_path / "all.csv")
+    rows = {int(row["fingerprint"]): row for row in read(tmp_path / "all.csv")}
+    assert [rows[number]["reason"] for number in range(1, len(FORMULAS) + 1)] == [f"'{text}" for text in FORMULAS]
+    assert {row["content_type"] for row in rows.values()} == {"a=b"}
+    assert rows[1]["size"] == "-1"  # numbers stay numbers
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+async def test_texts_like_formulas_stay_as_they_are_elsewhere(
+    database: Database, database_url: str, tmp_path: Path, suffix: str
+) -> None:
+    for number, text in enumerate(FORMULAS, 1):
+        await database.write(capture(number, reason=text))
+    export(database_url, tmp_path / f"all.{suffix}", raw=suffix == "csv")
+    assert {row["reason"] for row in read(tmp_path / f"all.{suffix}")} == set(FORMULAS)

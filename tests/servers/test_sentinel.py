@@ -8,7 +8,8 @@ import pytest
 
 from bench.server import serve
 from bench.site import Site
-from pdfspider.frontier.connection import connect, url_without_password
+from pdfspider.frontier.connection import connect
+from pdfspider.masking import masked_url
 from tests.support import free_port, until
 
 if TYPE_CHECKING:
@@ -75,5 +76,5 @@ def test_what_is_wrong_with_a_url_is_said() -> None:
 
 
 def test_passwords_are_not_shown() -> None:
-    shown = url_without_password("redis+sentinel://u:secret@a:1,b:2/s/2?sentinel_password=word&socket_timeout=3")
+    shown = masked_url("redis+sentinel://u:secret@a:1,b:2/s/2?sentinel_password=word&socket_timeout=3")
     assert shown == "redis+sentinel://u:***@a:1,b:2/s/2?sentinel_password=***&socket_timeout=3"
