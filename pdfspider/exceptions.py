@@ -49,6 +49,10 @@ class JobNotFound(FrontierError):
     """There is no job of that name."""
 
 
+class HostTaken(FrontierError):
+    """Another lease is out on the robots.txt of the host."""
+
+
 class LeaseLost(FrontierError):
     """The lease has ended or is about to: whatever was done under it must be dropped."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import zlib
 from typing import TYPE_CHECKING, Protocol
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 FREE_INFLATION = 16 * 1024 * 1024
 STEP = 256 * 1024
+MEMBER_STEP = 16 * 1024
+EMPTY_MEMBERS = 1_000
+"""Members in a row of a gzip file that decode to nothing."""
+BREATH = 16
+"""Steps of decoding after which others come to their turn."""
 GZIP = b"\x1f\x8b"
 LAYERS = 3
 """Content encodings that are undone one after the other; nobody means more."""
@@ -94,38 +100,53 @@ class Decoder(Protocol):
 class _Inflate:
     """gzip, zlib, and raw deflate, which some servers send as "deflate".
 
-    What follows the end and does not begin another gzip is ignored, as browsers do.
+    What follows the end and is no further member is ignored, as gzip(1) and browsers do.
     """
 
     def __init__(self) -> None:
         self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)
         self._rest = b""
         self._begun = self._ended = False
+        self._empty = 0
 
     def feed(self, data: bytes) -> None:
         if not self._ended:
             self._rest += data
 
     def take(self, limit: int) -> bytes:
-        if not self._rest:
-            return b""
+        """Decode on until something comes: members may be empty."""
+        while self._rest and not self._ended:
+            if self._inflate.eof and not self._begin_another():
+                return b""
+            if decoded := self._step(limit):
+                self._empty = 0
+                return decoded
+        return b""
+
+    def _step(self, limit: int) -> bytes:
+        # What follows a member is copied: without a bound, once for each of thousands of small members.
+        data, self._rest = self._rest[:MEMBER_STEP], self._rest[MEMBER_STEP:]
         try:
-            decoded = self._inflate.decompress(self._rest, limit)
+            decoded = self._inflate.decompress(data, limit)
         except zlib.error:
             if self._begun:
                 raise
             self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-            decoded = self._inflate.decompress(self._rest, limit)
+            decoded = self._inflate.decompress(data, limit)
         self._begun = True
-        self._rest = self._inflate.unconsumed_tail
-        if self._inflate.eof and len(self._inflate.unused_data) >= len(GZIP):
-            self._begin_another(self._inflate.unused_data)
+        self._rest = (self._inflate.unused_data or self._inflate.unconsumed_tail) + self._rest
         return decoded
 
-    def _begin_another(self, data: bytes) -> None:
-        self._ended = not data.startswith(GZIP)
-        if not self._ended:
-            self._rest, self._inflate = data, zlib.decompressobj(zlib.MAX_WBITS | 32)
+    def _begin_another(self) -> bool:
+        """Begin with the next member; False where there is none, or not enough of it to tell."""
+        if len(self._rest) < len(GZIP):
+            return False
+        self._ended = not self._rest.startswith(GZIP)
+        self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        self._empty += 1
+        if self._empty > EMPTY_MEMBERS:
+            raise zlib.error(f"more than {EMPTY_MEMBERS} empty members")
+        return not self._ended
 
 
 class _Brotli:
@@ -162,13 +183,16 @@ class Decoded:
             raise FetchError(Outcome.BAD_ENCODING, f"content encoding {encoding!r} is not known")
         self._decoder: Decoder = DECODERS[encoding]()
         self._chunks, self._encoding, self._max_inflation = chunks, encoding, max_inflation
-        self._grown = 0
+        self._grown = self._steps = 0
 
     @property
     def received(self) -> int:
         return self._chunks.received
 
     async def next(self) -> bytes:
+        self._steps += 1
+        if self._steps % BREATH == 0:
+            await asyncio.sleep(0)
         while not (piece := self._take()):
             chunk = await self._chunks.next()
             if not chunk:

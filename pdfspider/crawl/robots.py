@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from hashlib import sha1
+from random import uniform
 from typing import TYPE_CHECKING
 
-from protego import Protego
 from scrapy import Request
 
-from pdfspider.crawl.errors import GiveBack, is_give_back, outcome_of, status_outcome
+from pdfspider.crawl.errors import FetchError, GiveBack, is_give_back, outcome_of, status_outcome
+from pdfspider.crawl.redirects import redirect_target
 from pdfspider.crawl.responses import StagedResponse
-from pdfspider.crawl.retries import LONGEST_HOLD, retry_after, shown
-from pdfspider.discovery.urls import origin_of
+from pdfspider.crawl.retries import retry_after, shown
+from pdfspider.crawl.robots_rules import BODY_LIMIT, crawl_delay, packed, parsed, parsed_size, reduced, unpacked
+from pdfspider.discovery.urls import host_of, origin_of
 from pdfspider.documents.head import Kind
-from pdfspider.exceptions import LeaseLost
+from pdfspider.exceptions import HostTaken, LeaseLost
 from pdfspider.frontier.gates import Shown
 from pdfspider.frontier.jobs import Job
 from pdfspider.items import OUTCOMES_BY_CODE, Outcome
 
 if TYPE_CHECKING:
+    from protego import Protego
     from scrapy.crawler import Crawler
 
     from pdfspider.crawl.worker import Worker
@@ -31,8 +35,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOCAL_TTL = 300.0
-LOCAL_LIMIT = 2_000
-BODY_LIMIT = 512 * 1024
+LOCAL_SIZE = 32 * 1024 * 1024
+"""Bytes of memory that the rules take which a worker remembers, about."""
+LARGE = 16 * 1024
+"""Bytes of rules from which on they are parsed and looked up beside the event loop."""
+LARGE_TTL = 3600.0
+"""Seconds for which a robots.txt is kept whose rules take more than ``LARGE`` in the frontier."""
+PATIENCE, ASK_AGAIN = 60.0, 0.25
+"""Seconds for which a host is waited for that a robots.txt redirects to, and between two questions."""
+TAKEN_DELAY = 2.0
+REDIRECTS = 5
+"""Redirects of a robots.txt that are followed at least (RFC 9309, 2.3.1.2)."""
 UNAVAILABLE = frozenset({Outcome.SERVER_ERROR, Outcome.THROTTLED})
 
 
@@ -43,6 +56,10 @@ class Rules:
     parsed: Protego | None
     failure: Outcome | None
     expires: float
+    text: int = 0
+    """Bytes of the rules."""
+    size: int = 1_000
+    """Bytes of memory that they take, about."""
 
     def verdict(self, url: str, user_agent: str) -> tuple[Outcome, str] | None:
         """The class and reason of a URL that may not be fetched; None for one that may."""
@@ -62,10 +79,14 @@ class Robots:
         self._worker = worker
         self._agent = worker.config.user_agent
         self._rules: OrderedDict[str, Rules] = OrderedDict()
+        self._size = 0
 
     async def verdict(self, url: str, reach: int) -> tuple[Outcome, str] | None:
         """Return the class and reason of a URL of this reach that may not be fetched; None for one that may."""
-        return (await self._rules_of(origin_of(url), reach)).verdict(url, self._agent)
+        rules = await self._rules_of(origin_of(url), reach)
+        if rules.text > LARGE:
+            return await asyncio.to_thread(rules.verdict, url, self._agent)
+        return rules.verdict(url, self._agent)
 
     def sitemaps(self, url: str) -> list[str]:
         """The sitemaps that the robots.txt names by which ``url`` was judged."""
@@ -75,19 +96,29 @@ class Robots:
     async def _rules_of(self, origin: str, reach: int) -> Rules:
         rules = self._rules.get(origin)
         if rules is None or rules.expires < time.monotonic():
-            rules = self._rules[origin] = await self._load(origin, reach)
-            self._rules.move_to_end(origin)
-            if len(self._rules) > LOCAL_LIMIT:
-                self._rules.popitem(last=False)
+            rules = await self._load(origin, reach)
+            self._remember(origin, rules)
         return rules
+
+    def _remember(self, origin: str, rules: Rules) -> None:
+        if known := self._rules.pop(origin, None):
+            self._size -= known.size
+        self._rules[origin] = rules
+        self._size += rules.size
+        while self._size > LOCAL_SIZE and len(self._rules) > 1:
+            self._size -= self._rules.popitem(last=False)[1].size
 
     async def _load(self, origin: str, reach: int) -> Rules:
         record = await self._worker.frontier.robots(sha1(origin.encode()).hexdigest(), reach)
         failure = OUTCOMES_BY_CODE[record.failure] if record and record.failure else None
         if record is None:
             raise GiveBack(f"the robots.txt of {origin} has to be fetched again")
-        ttl = 0.0 if failure else LOCAL_TTL
-        return Rules(_parse(record.body) if record.body and not failure else None, failure, time.monotonic() + ttl)
+        text = b"" if failure else unpacked(record.body)
+        expires = time.monotonic() + (0.0 if failure else LOCAL_TTL)
+        if not text:
+            return Rules(None, failure, expires)
+        rules = await asyncio.to_thread(parsed, text) if len(text) > LARGE else parsed(text)
+        return Rules(rules, None, expires, len(text), parsed_size(text))
 
     async def serve(self, crawler: Crawler, lease: Lease) -> None:
         """Works off a robots lease: fetches, then tells the fleet, or gives it back for another try."""
@@ -97,14 +128,11 @@ class Robots:
             logger.debug("The lease on the robots.txt of %s was lost", lease.origin)
 
     async def _fetch(self, crawler: Crawler, lease: Lease) -> None:
-        job = Job(name="", run=0, robots=False, anchors="")
-        meta = {"lease": lease, "job": job, "whole": BODY_LIMIT}
-        request = Request(f"{lease.origin}/robots.txt", meta=meta, dont_filter=True)
         try:
-            response = await _answer(crawler, request)
+            response = await self._follow(crawler, lease)
         except Exception as error:
             if is_give_back(error):
-                await self._worker.frontier.release(lease)
+                await self._worker.frontier.release(lease, delay=getattr(error, "delay", 0.0))
                 return
             await self._tell(lease, None, outcome_of(error)[0])
             return
@@ -112,14 +140,61 @@ class Robots:
         lease.hold = retry_after(response) if failure in UNAVAILABLE else 0.0
         await self._tell(lease, response, failure)
 
+    async def _follow(self, crawler: Crawler, lease: Lease) -> StagedResponse:
+        """Fetch a robots.txt, from whatever host it is redirected to; a redirect that leads on for too long, or round
+        in a circle, is the answer (RFC 9309, 2.3.1.2). Raises FetchError for what cannot be reached.
+        """
+        url, seen, hops = f"{lease.origin}/robots.txt", set[str](), 0
+        while True:
+            seen.add(url)
+            try:
+                response = await self._ask(crawler, lease, url)
+            except FetchError as error:
+                if len(seen) > 1 and error.outcome is Outcome.OUT_OF_SCOPE:
+                    raise FetchError(Outcome.ROBOTS_UNAVAILABLE, str(error)) from error
+                raise
+            hops += len(response.hops) + 1
+            target = redirect_target(response)
+            if target is None or target in seen or hops > max(REDIRECTS, self._worker.config.max_redirects):
+                return response
+            await self._visit(lease, host_of(target))
+            url = target
+
+    async def _visit(self, lease: Lease, host: str) -> None:
+        """Wait for the gate of a host that a robots.txt redirects to. Raises FetchError where it stays closed; GiveBack
+        while the robots.txt of that host is being fetched for long, for it may wait for this one's.
+        """
+        until, taken_until = time.monotonic() + PATIENCE, time.monotonic() + uniform(2, 8)
+        while True:
+            try:
+                wait = await self._worker.frontier.visit(lease, host)
+            except HostTaken:
+                wait = None
+                if time.monotonic() > taken_until:
+                    raise GiveBack(f"the robots.txt of {host} is being fetched", TAKEN_DELAY) from None
+            if wait is not None:
+                break
+            if time.monotonic() > until:
+                raise FetchError(Outcome.ROBOTS_UNAVAILABLE, f"{host}, which it redirects to, is busy")
+            lease.started_at = None  # the request that led here has been reported
+            await asyncio.sleep(ASK_AGAIN)
+        lease.started_at, lease.starts_at = None, time.monotonic() + wait
+        lease.report = True
+
+    async def _ask(self, crawler: Crawler, lease: Lease, url: str) -> StagedResponse:
+        job = Job(name="", run=0, robots=False, anchors="")
+        meta = {"lease": lease, "job": job, "whole": BODY_LIMIT}
+        return await _answer(crawler, Request(url, meta=meta, dont_filter=True))
+
     async def _tell(self, lease: Lease, response: StagedResponse | None, failure: Outcome | None) -> None:
         config, frontier = self._worker.config, self._worker.frontier
         if response is not None and failure not in UNAVAILABLE:
             # A robots.txt that is not there, or that only some may read, allows everything (RFC 9309, 2.3.1.3).
-            body = b"" if failure or response.kind is Kind.PDF else response.body
+            body = b"" if failure or response.status >= 300 or response.kind is Kind.PDF else response.body
             lease.shown = Shown.OK
-            delay = crawl_delay(body, self._agent)
-            await frontier.commit_robots(lease, body=body, crawl_delay=delay, ttl=config.robots_ttl)
+            rules, delay = await asyncio.to_thread(_read, body, self._agent) if body else (b"", 0.0)
+            ttl = min(config.robots_ttl, LARGE_TTL) if len(rules) > LARGE else config.robots_ttl
+            await frontier.commit_robots(lease, body=rules, crawl_delay=delay, ttl=ttl)
             return
         assert failure is not None
         if failure is Outcome.OUT_OF_SCOPE:
@@ -140,11 +215,7 @@ async def _answer(crawler: Crawler, request: Request) -> StagedResponse:
     return response
 
 
-def crawl_delay(body: bytes, user_agent: str) -> float:
-    """The seconds between two requests that a robots.txt asks for; a day at most, whatever it says."""
-    asked = _parse(body).crawl_delay(user_agent) if body else None
-    return min(float(asked or 0.0), LONGEST_HOLD)
-
-
-def _parse(body: bytes) -> Protego:
-    return Protego.parse(body.decode("utf-8-sig", errors="ignore"))
+def _read(body: bytes, user_agent: str) -> tuple[bytes, float]:
+    """Return what the frontier keeps of a robots.txt, and its crawl delay."""
+    text = reduced(body, user_agent)
+    return packed(text), crawl_delay(text, user_agent)

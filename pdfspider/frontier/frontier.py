@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import RedisError, ResponseError
 
 from pdfspider.batching import Batcher
-from pdfspider.exceptions import ForeignStoreError, FrontierError, JobNotFound, LeaseLost
+from pdfspider.exceptions import ForeignStoreError, FrontierError, HostTaken, JobNotFound, LeaseLost
 from pdfspider.frontier.connection import may_pass
+from pdfspider.frontier.entries import host_id
 from pdfspider.frontier.gates import Gates
 from pdfspider.frontier.jobs import JobOptions, job_name
 from pdfspider.frontier.known import Known
@@ -34,7 +35,7 @@ PAGES_KEPT = 30 * 24 * 3600
 """Seconds after the last page of a run that was counted."""
 LINKS_PER_CALL = 512
 LISTEN = 10.0
-ASK_AGAIN = -2
+ASK_AGAIN, TAKEN = -2, -3
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,20 @@ class Frontier(View):
                 raise LeaseLost
             else:
                 return float(wait) / 1000
+
+    async def visit(self, lease: Lease, host: str) -> float | None:
+        """Return the seconds to wait before a robots lease, whose robots.txt redirects to this host, may go on there;
+        None where it has to ask again, and nothing else is leased there meanwhile. Raises LeaseLost; HostTaken while
+        another robots lease is out there.
+        """
+        wait, _ = await self._persist("visit", self.worker, lease.token, ago(lease.started_at), host_id(host))
+        if wait == ASK_AGAIN:
+            return None
+        if wait == TAKEN:
+            raise HostTaken
+        if wait < 0:
+            raise LeaseLost
+        return float(wait) / 1000
 
     async def admit_page(self, lease: Lease) -> bool:
         """Whether its job may have one more page, where that was leased as a document. Raises LeaseLost."""

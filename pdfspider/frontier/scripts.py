@@ -31,6 +31,7 @@ NAMES = (
     "renew",
     "started",
     "permit",
+    "visit",
     "page",
     "commit",
     "release",

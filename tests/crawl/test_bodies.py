@@ -54,6 +54,31 @@ async def test_what_follows_the_end_is_another_part_or_nothing(junk: bytes, step
     assert await undo(body, "gzip", step=step) == PLAIN + b"more"
 
 
+EMPTY = gzip.compress(b"")
+
+
+@pytest.mark.parametrize("step", [1, 1000, 100_000])
+@pytest.mark.parametrize("layers", [1, 2, 3])
+async def test_empty_members_are_passed_over_wherever_they_stand(layers: int, step: int) -> None:
+    body = PLAIN
+    for _ in range(layers):
+        half = len(body) // 2
+        body = EMPTY + gzip.compress(body[:half]) + EMPTY * 3 + gzip.compress(body[half:]) + EMPTY
+    assert await undo(body, ", ".join(["gzip"] * layers), step=step) == PLAIN
+
+
+@pytest.mark.parametrize("inner", ["br", "deflate"])
+async def test_empty_members_around_other_encodings(inner: str) -> None:
+    body = ENCODERS[inner](PLAIN)
+    members = gzip.compress(body[:99]) + EMPTY + gzip.compress(body[99:])
+    assert await undo(members, f"{inner}, gzip") == PLAIN
+
+
+async def test_members_without_end_that_are_empty_are_no_body() -> None:
+    with pytest.raises(FetchError, match="empty members"):
+        await undo(gzip.compress(b"begin") + EMPTY * 5_000, "gzip", step=100_000)
+
+
 @pytest.mark.parametrize("declared", ["", "identity", "gzip", "br", "unheard-of"])
 async def test_a_pdf_that_is_not_encoded_stays_as_it_is(declared: str) -> None:
     assert await undo(b"%PDF-1.4" + PLAIN, declared) == b"%PDF-1.4" + PLAIN

@@ -8,11 +8,12 @@ import pytest
 
 from bench.server import serve
 from bench.site import Site
-from pdfspider.crawl.robots import crawl_delay
-from tests.crawl.hostile import hostile, page, redirect, reply
+from pdfspider.crawl.robots_rules import crawl_delay
+from tests.crawl.hostile import Request, hostile, page, redirect, reply
 from tests.support import free_port
 
 if TYPE_CHECKING:
+    from tests.crawl.hostile import Answer
     from tests.support import Fleet
 
 TEXT = "text/plain"
@@ -69,6 +70,57 @@ def test_a_redirected_robots_txt_is_followed(fleet: Fleet) -> None:
     with hostile({"/robots.txt": redirect("/rules"), "/rules": DENY, "/": page("/private")}) as server:
         fleet.crawl(server.url())
         assert fleet.outcomes()[server.url("/private")] == "robots-denied"
+
+
+def elsewhere(host: int, path: str = "/robots.txt") -> Answer:
+    """Redirects to another host."""
+
+    def answer(request: Request) -> None:
+        port = request.connection.getsockname()[1]
+        request.send(redirect(f"http://127.0.0.{host}:{port}{path}"))
+
+    return answer
+
+
+def by_host(*answers: Answer) -> Answer:
+    """Answers each host in its own way."""
+
+    def answer(request: Request) -> None:
+        own = answers[int(request.address.rpartition(".")[2]) - 1]
+        request.send(own) if isinstance(own, bytes) else own(request)
+
+    return answer
+
+
+@pytest.mark.parametrize("hops", [1, 5, 6])
+def test_a_robots_txt_of_another_host_is_obeyed(fleet: Fleet, hops: int) -> None:
+    with hostile({"/": page("/private", "/open"), "/private": page(), "/open": page()}, hosts=hops + 1) as server:
+        server.answers["/robots.txt"] = by_host(*(elsewhere(host) for host in range(2, hops + 2)), DENY)
+        fleet.crawl(server.url())
+        assert fleet.outcomes()[server.url("/private")] == "robots-denied"
+        assert fleet.outcomes()[server.url("/open")] == "page"
+        asked = [request.address for request in server.seen if request.path == "/robots.txt"]
+        assert asked == [f"127.0.0.{host}" for host in range(1, hops + 2)]
+    fleet.audit()
+
+
+@pytest.mark.parametrize("others", [["loop"], ["missing"], ["loop", "both"]])
+def test_a_redirected_robots_txt_that_is_nowhere_allows_everything(fleet: Fleet, others: list[str]) -> None:
+    answer = elsewhere(1) if "loop" in others else reply(b"no", TEXT, status="404 Not Found")
+    with hostile({"/": page("/a"), "/a": page()}) as server:
+        server.answers["/robots.txt"] = by_host(elsewhere(2), answer)
+        seeds = [server.url(host=host) for host in ((1, 2) if "both" in others else (1,))]
+        fleet.crawl(*seeds)
+        assert set(fleet.outcomes().values()) == {"page"}
+    fleet.audit()
+
+
+def test_a_redirected_robots_txt_that_cannot_be_had_forbids_everything(fleet: Fleet) -> None:
+    with hostile({"/": page("/a")}) as server:
+        server.answers["/robots.txt"] = by_host(elsewhere(2), reply(b"", TEXT, status="500 Oops"))
+        fleet.crawl(server.url(), RETRY_TIMES=0)
+        assert fleet.outcomes() == {server.url(): "robots-unavailable"}
+    fleet.audit()
 
 
 def test_a_robots_txt_that_cannot_be_had_forbids_everything(fleet: Fleet) -> None:

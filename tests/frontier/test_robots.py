@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from hashlib import sha1
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
-from pdfspider.exceptions import LeaseLost
+from pdfspider.exceptions import HostTaken, LeaseLost
 from pdfspider.frontier.entries import host_id
 from pdfspider.frontier.jobs import JobOptions
 from pdfspider.frontier.leases import LeaseKind
@@ -176,3 +177,53 @@ async def test_robots_that_were_fetched_are_known_to_urls_of_every_reach(rig: Ri
     assert (robots.kind, robots.reach) == (LeaseKind.ROBOTS, 2)
     await worker.commit_robots(robots, body=b"rules")
     assert {lease.kind for lease in await worker.lease(9)} == {LeaseKind.URL}
+
+
+async def test_a_redirected_robots_lease_goes_on_under_the_gate_of_the_other_host(rig: Rig) -> None:
+    free = JobOptions(delay=0, cap=1, robots=0)
+    await rig.submit("a", entry("http://a.test/1"), options=JobOptions(delay=1_000))
+    await rig.submit("b", *[entry(f"http://b.test/{n}", host="b.test") for n in range(3)], options=free)
+    one, two = rig.worker("w1"), rig.worker("w2")
+    leases = {lease.kind: lease for lease in await one.lease(9)}
+    robots, page = one.start(leases[LeaseKind.ROBOTS]), leases[LeaseKind.URL]
+    assert await one.frontier.visit(robots, "b.test") is None
+    assert await two.lease(9) == []
+    await one.commit(page)
+    assert await two.lease(9) == []
+    robots.started_at = None
+    wait = await one.frontier.visit(robots, "b.test")
+    assert wait is not None
+    assert await two.lease(9) == []
+    await one.commit_robots(one.start(robots), body=b"User-agent: *")
+    await rig.sleep(1.1, one, two)
+    kinds = [lease.kind for lease in await two.lease(9)]
+    assert kinds == [LeaseKind.URL] * 2
+
+
+async def test_hosts_that_a_dead_workers_robots_lease_kept_are_open_again(rig: Rig) -> None:
+    await rig.submit("a", entry("http://a.test/1"), options=POLITE)
+    await rig.submit("b", entry("http://b.test/1", host="b.test"), options=FREE)
+    one, two = rig.worker("w1"), rig.worker("w2")
+    for lease in await one.lease(9):
+        if lease.kind is LeaseKind.ROBOTS:
+            assert await one.frontier.visit(one.start(lease), "c.test") is not None
+            robots = lease
+        else:
+            await one.commit(lease)
+    with pytest.raises(LeaseLost):
+        await two.frontier.visit(robots, "c.test")
+    await rig.expire()
+    assert (await two.one()).kind is LeaseKind.ROBOTS
+    assert not await rig.redis.exists(f"{{pdfs}}:host:{host_id('c.test')}:flight")
+    assert await rig.redis.hget(f"{{pdfs}}:host:{host_id('c.test')}", "robots") is None
+
+
+async def test_two_robots_leases_do_not_meet_at_one_host(rig: Rig) -> None:
+    await rig.submit("a", entry("http://a.test/1"), entry("http://b.test/1", host="b.test"), options=POLITE)
+    worker = rig.worker()
+    one, two = await worker.lease(9)
+    with pytest.raises(HostTaken):
+        await worker.frontier.visit(worker.start(one), urlsplit(two.origin).hostname or "")
+    await worker.commit_robots(worker.start(two))
+    one.started_at = None
+    assert await worker.frontier.visit(one, urlsplit(two.origin).hostname or "") is not None

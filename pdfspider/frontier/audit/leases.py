@@ -37,7 +37,7 @@ async def look_at_leases(reader: Reader) -> set[Finding]:
 def _broken(lease: Held, *, flying: bool, run: bool) -> str:
     if lease.kind not in ("u", "r", "v"):
         return "is of a known kind"
-    if flying != (lease.kind != "v"):
+    if flying != (lease.kind != "v") and not lease.moved:
         return "is not in flight" if flying else f"is in flight at host {lease.host}"
     if lease.kind != "r" and not run:
         return "is of a run that exists"

@@ -54,6 +54,8 @@ class Held(NamedTuple):
     host: str
     kind: str
     member: bytes
+    moved: bool = False
+    """Whether it is a robots lease that was redirected to another host, and may wait for that."""
 
 
 class Solo(NamedTuple):
@@ -145,7 +147,8 @@ class Reader:
         try:
             record = msgpack.unpackb(packed, raw=True)
             run, host, kind = (record[name].decode() for name in (b"run", b"hid", b"kind"))
-            self.leases[token] = Held(worker, run, host, kind, record.get(b"member", b""))
+            place = record.get(b"at", host.encode()).decode()
+            self.leases[token] = Held(worker, run, place, kind, record.get(b"member", b""), moved=b"at" in record)
         except (ValueError, TypeError, KeyError, AttributeError, msgpack.UnpackException):
             self.unreadable.add(Finding(f"{P}worker:{worker}", f"the lease {token} can be read"))
 

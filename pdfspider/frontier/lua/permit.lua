@@ -9,10 +9,11 @@ local LATEST = 2500
 local worker, token, ago = unpack(cmsgpack.unpack(ARGV[2]))
 local lease = take_lease(worker, token)
 if not lease then return -1 end
-note_start(lease.hid, token, ago)
-local host = host_of(lease.hid)
+local hid = place_of(lease)
+note_start(hid, token, ago)
+local host = host_of(hid)
 if host.starting and host.gap > 0 and now < host.last + LATEST then return -2 end
 local planned = math.max(now, due_at(host))
-plan_start(lease.hid, host, token, planned)
-schedule(lease.hid)
+plan_start(hid, host, token, planned)
+schedule(hid)
 return planned - now

@@ -26,16 +26,20 @@ local function release(token, delay, ago, sign, counted)
   if not lease then return 'fenced' end
   call('HDEL', P .. 'worker:' .. worker, token)
   if lease.kind == 'r' then sign[2] = math.max(sign[2], delay) end
-  hear(lease.hid, token, sign, rules)
+  hear(place_of(lease), token, sign, rules)
+  if lease.at then hold_host(lease.hid, delay) end
   if sign[1] == 'busy' and delay > 0 then delay = delay_behind_host(lease.hid, delay) end
   local job = lease.kind ~= 'r' and job_of(lease.run)
   if job then
     lease_counts(job, lease, -1)
     if job.state == 'cancelling' then cancel_member(job, lease.member) else again(job, lease, delay, counted) end
   end
-  end_flight(lease.hid, token, ago)
-  if lease.kind == 'r' then call('HDEL', P .. 'host:' .. lease.hid, 'robots') end
-  schedule(lease.hid)
+  if lease.kind == 'r' then
+    leave_robots(lease, token, ago)
+  else
+    end_flight(lease.hid, token, ago)
+    schedule(lease.hid)
+  end
   return 'ok'
 end
 

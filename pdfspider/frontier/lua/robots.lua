@@ -21,8 +21,6 @@ for i = 1, #fields, 2 do
   if string.sub(fields[i], 1, 6) == 'crawl:' then slowest = math.max(slowest, int(fields[i + 1])) end
 end
 call('HSET', host_key, 'crawl', str(slowest))
-call('HDEL', host_key, 'robots')
-end_flight(lease.hid, token, ago)
-hear(lease.hid, token, sign, rules)
-schedule(lease.hid)
+hear(place_of(lease), token, sign, rules)
+leave_robots(lease, token, ago)
 return 'ok'

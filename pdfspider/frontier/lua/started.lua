@@ -5,6 +5,6 @@
 local worker, token, ago = unpack(cmsgpack.unpack(ARGV[2]))
 local lease = take_lease(worker, token)
 if not lease then return 0 end
-note_start(lease.hid, token, ago)
-schedule(lease.hid)
+note_start(place_of(lease), token, ago)
+schedule(place_of(lease))
 return 1

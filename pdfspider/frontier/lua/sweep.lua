@@ -12,10 +12,10 @@ local STEP, DROP = 64, 512
 
 local function requeue_expired(token, lease)
   local hid = lease.hid
-  end_flight(hid, token, 0)
   if lease.kind == 'r' then
-    call('HDEL', P .. 'host:' .. hid, 'robots')
+    leave_robots(lease, token, 0)
   else
+    end_flight(hid, token, 0)
     local job = job_of(lease.run)
     if job then
       lease_counts(job, lease, -1)

@@ -47,6 +47,23 @@ local function take_lease(worker, token)
   return cmsgpack.unpack(packed)
 end
 
+-- The host that a lease's last request went to: that of its URL, but for a robots.txt that redirects elsewhere.
+local function place_of(lease) return lease.at or lease.hid end
+
+-- A host at which nothing was leased because of this robots lease.
+local function open_again(hid, token)
+  local key = P .. 'host:' .. hid
+  if call('HGET', key, 'robots') == token then call('HDEL', key, 'robots') end
+  schedule(hid)
+end
+
+-- Ends what a robots lease keeps out at its own host, and at the one that it was redirected to.
+local function leave_robots(lease, token, ago)
+  end_flight(place_of(lease), token, ago)
+  if lease.at then open_again(lease.at, token) end
+  open_again(lease.hid, token)
+end
+
 local function is_of_page(lease) return lease.page or string.sub(lease.member, 9, 9) == 'p' end
 
 local function lease_counts(job, lease, n)

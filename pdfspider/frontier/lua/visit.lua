@@ -1,0 +1,34 @@
+-- A robots.txt redirects to another host: its lease goes on there, under that host's gate. Answers the ms to wait before
+-- the request may start; -1 if fenced; -2 while it has to ask again, and nothing else is leased there meanwhile; -3 while
+-- another robots lease is out there.
+--
+-- ARGV[2] msgpack: {worker, token, ms since the last request of this lease started, host}
+
+local LATEST = 2500 -- as in permit.lua
+
+local worker, token, ago, hid = unpack(cmsgpack.unpack(ARGV[2]))
+if not (type(token) == 'string' and type(ago) == 'number' and type(hid) == 'string') then error('a malformed visit') end
+local lease = take_lease(worker, token)
+if not lease or lease.kind ~= 'r' then return -1 end
+
+local function leave()
+  end_flight(place_of(lease), token, ago)
+  if place_of(lease) ~= lease.hid then open_again(lease.at, token) end
+  lease.at = hid
+  call('HSET', P .. 'worker:' .. worker, token, cmsgpack.pack(lease))
+end
+
+if place_of(lease) ~= hid then leave() end
+local key, host = P .. 'host:' .. hid, host_of(hid)
+if host.robots and host.robots ~= token then return -3 end
+call('HSET', key, 'robots', token)
+schedule(hid)
+if call('SISMEMBER', key .. ':flight', token) == 1 then return math.max(host.last - now, 0) end
+if call('SCARD', key .. ':flight') >= host.cap then return -2 end
+if host.starting and host.gap > 0 and now < host.last + LATEST then return -2 end
+host.pause = math.max(host.pause, int(call('HGET', P .. 'host:' .. lease.hid, 'delay')))
+local planned = math.max(now, due_at(host))
+if planned > now + 60000 then return -2 end
+plan_start(hid, host, token, planned)
+call('SADD', key .. ':flight', token)
+return planned - now
