@@ -117,7 +117,7 @@ class Calls:
                 await self._keys.forget(key)
             raise
         told = {"job": receipt.job, "run": receipt.run, "result_id": receipt.result_id, "added": receipt.added}
-        return web.json_response(told, status=202, headers={"Location": f"/jobs/{receipt.job}"})
+        return web.json_response(told, status=202, headers={"Location": f"jobs/{receipt.job}"})
 
     async def _read(self, request: web.Request) -> bytes:
         """Return the body. Raises web.HTTPRequestTimeout."""

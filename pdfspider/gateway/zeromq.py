@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pdfspider.gateway.transport import Event, Receipt, Result
 
 PORT = 5570
+LEAST_TIMEOUT = 10_000
+"""Milliseconds after which a client that does not answer a heartbeat is given up."""
 MOST_REJECTED = 10_000
 LINGER = 1000
 """Milliseconds for which the last answers and results may be on their way."""
@@ -122,8 +124,13 @@ class ZeroMqTransport(Transport):
             await self.desk.accept(self.name, PushedDelivery(body=frames[-1], transport=self))
 
     def _bind(self, kind: int, port: int, curve: tuple[bytes, bytes] | None) -> zmq.Socket[bytes]:
+        gateway = self.desk.config.gateway
         socket = self._context.socket(kind)
         socket.linger = LINGER
+        keep_alive, timeout = (int(seconds * 1000) for seconds in (gateway.keep_alive, gateway.client_timeout))
+        if keep_alive:
+            socket.heartbeat_ivl, socket.heartbeat_timeout = keep_alive, max(2 * keep_alive, LEAST_TIMEOUT)
+        socket.handshake_ivl = timeout
         socket.maxmsgsize = self.desk.config.gateway.message_size or -1
         if kind == zmq.ROUTER:  # as many answers as there may be at a time wait for a slow reader
             socket.sndhwm = max(socket.sndhwm, self.desk.config.gateway.unacknowledged)

@@ -121,7 +121,7 @@ async def test_half_calls_are_ended(redis_url: str, tmp_path: Path) -> None:
     port = free_port()
     preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
     async with (
-        desk_on(redis_url, tmp_path, GATEWAY_CLIENT_TIMEOUT=0.3) as desk,
+        desk_on(redis_url, tmp_path, GATEWAY_CLIENT_TIMEOUT=0.1) as desk,
         listening(GrpcTransport(f"grpc://127.0.0.1:{port}", desk)),
         asyncio.timeout(PATIENCE),
     ):
