@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 60
+PATIENCE = 300
+"""Seconds after which something that does not come to pass never will, on a machine that is very busy too."""
 INJECTED = "tests.crawl.injected"
 SETTINGS: dict[str, Any] = {
     "DOWNLOAD_DELAY": 0,

@@ -30,10 +30,11 @@ SYSTEM = shutil.which("redis-server")
 SYSTEM_PATH = str(Path(SYSTEM).parent) if SYSTEM else ""
 NO_PATH = "/nonexistent"
 NEEDS_SYSTEM = pytest.mark.skipif(SYSTEM is None, reason="no redis-server on PATH")
-PATIENCE = 30
+PATIENCE = 300
 SERVER_NAMES = {"redis-server", "valkey-server"}
 
 USER = """
+import select
 import sys
 from pathlib import Path
 from pdfspider.embedded import EmbeddedRedis
@@ -41,7 +42,8 @@ from pdfspider.embedded import EmbeddedRedis
 with EmbeddedRedis(Path(sys.argv[1])) as embedded:
     try:
         print(embedded.alone, embedded.url, flush=True)
-        sys.stdin.readline()
+        while not select.select([sys.stdin], [], [], 0.1)[0]:
+            pass  # a signal that came just before it would not end a wait
     except KeyboardInterrupt:
         import redis
         with redis.Redis.from_url(embedded.url) as client:
@@ -241,7 +243,7 @@ class TestLifetime:
         user = launch()
         joined(user)
         os.killpg(user.pid, signal.SIGINT)
-        leave(user)
+        assert user.wait(PATIENCE) == 0
         assert not servers(directory)
         with EmbeddedRedis(directory) as embedded:
             assert get(embedded.url, "released") == b"1"

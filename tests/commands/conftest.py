@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Scrapy = Callable[..., subprocess.CompletedProcess[str]]
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60
+PATIENCE = 300
 GENTLE = ["-s", "DOWNLOAD_DELAY=0", "-s", "CONCURRENT_REQUESTS_PER_DOMAIN=8", "-s", "FRONTIER_RETRY_DELAY=0.01"]
 
 

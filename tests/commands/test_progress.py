@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Open = Callable[..., "Terminal"]
 
-PATIENCE = 60
+PATIENCE = 300
 WIDTH = 80
 CONTROL = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 HIDE, SHOW = b"\x1b[?25l", b"\x1b[?25h"

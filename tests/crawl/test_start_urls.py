@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +15,6 @@ from tests.support import Fleet, Worker, gaps, until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HEARTBEAT = 5.0
 BAD = {
     "{not json": "JSON",
     "[1, 2]": "URL",
@@ -61,16 +59,10 @@ def standing(fleet: Fleet, server: Hostile) -> Worker:
     return worker
 
 
-def test_a_url_is_taken_at_once(fleet: Fleet, server: Hostile, standing: Worker) -> None:
-    latencies = []
+def test_urls_are_taken_one_by_one(fleet: Fleet, server: Hostile, standing: Worker) -> None:
     for n in range(1, 6):
-        time.sleep(0.3)
-        pushed = time.monotonic()
         fleet.push(server.url(f"/{n}"))
-        (seen,) = until(lambda n=n: [seen for seen in server.seen if seen.path == f"/{n}"])
-        latencies.append(seen.at - pushed)
-    print("from push to request:", *(f"{1000 * latency:.0f} ms" for latency in latencies))
-    assert sorted(latencies)[len(latencies) // 2] < HEARTBEAT / 10
+        until(lambda n=n: f"/{n}" in server.paths())
     assert standing.process.poll() is None
 
 

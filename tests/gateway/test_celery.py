@@ -24,7 +24,7 @@ from pdfspider.gateway.celery_tasks import TaskMessage, unwrap
 from tests.crawl.hostile import Request, hostile
 from tests.gateway.serving import equals, eventually, in_thread, serving
 from tests.servers.processes import RedisProcess
-from tests.support import ROOT, until
+from tests.support import PATIENCE, ROOT, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,13 @@ def run_master(broker: RabbitMQ, *command: str) -> str:
     """The task's id."""
     environment = {**os.environ, "CELERY_BROKER_URL": broker.url}
     done = subprocess.run(
-        [sys.executable, *command], cwd=HERE, env=environment, check=True, timeout=60, text=True, stdout=subprocess.PIPE
+        [sys.executable, *command],
+        cwd=HERE,
+        env=environment,
+        check=True,
+        timeout=PATIENCE,
+        text=True,
+        stdout=subprocess.PIPE,
     )
     return done.stdout.strip()
 
@@ -106,7 +112,7 @@ def worker(broker: RabbitMQ, *options: str) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(PATIENCE)
 
 
 def test_tasks_on_redis_wait_and_expire(gateway: Start, site: Server, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support import ROOT, free_port, until
+from tests.support import PATIENCE, ROOT, free_port, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,7 @@ def test_an_example_runs(way: str, gateway: Start, site: Server, tmp_path: Path)
         code = EXAMPLES[way].replace("https://example.org/", site.url).replace(usual, str(port))
         code = code.replace("5572", url.rpartition("results=")[2].partition("&")[0])
         command = [sys.executable, "-c", code]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
         assert done.returncode == 0, done.stderr
         assert site.site.document_url(0) in done.stdout
         running.stop()

@@ -87,7 +87,7 @@ def test_tls(gateway: Start, tmp_path: Path) -> None:
     cert, key = tmp_path / "cert", tmp_path / "key"
     made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-keyout", key, "-out", cert]
     made += ["-addext", "subjectAltName=DNS:localhost"]
-    subprocess.run(["openssl", *made], check=True, capture_output=True, timeout=60)
+    subprocess.run(["openssl", *made], check=True, capture_output=True, timeout=PATIENCE)
     port = free_port()
     running = gateway(f"grpcs://127.0.0.1:{port}?cert={cert}&key={key}")
     with grpc.secure_channel(f"localhost:{port}", grpc.ssl_channel_credentials(cert.read_bytes())) as channel:
@@ -143,7 +143,7 @@ async def test_half_calls_are_ended(redis_url: str, tmp_path: Path) -> None:
 def test_what_cannot_be_listened_on(gateway: Start, url: str, reason: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         refused = gateway(url.format(taken=taken.getsockname()[1]))
-        assert refused.process.wait(30) == 1
+        assert refused.process.wait(PATIENCE) == 1
         assert reason in refused.output
         assert "Serving" not in refused.output
 
@@ -151,7 +151,7 @@ def test_what_cannot_be_listened_on(gateway: Start, url: str, reason: str) -> No
 def test_the_generated_code_is_that_of_the_proto_file(tmp_path: Path) -> None:
     name, made = "pdfspider/gateway/masters.proto", tmp_path / "made"
     command = [sys.executable, "-m", "grpc_tools.protoc", "-I", ".", f"--descriptor_set_out={made}", name]
-    subprocess.run(command, cwd=ROOT, check=True, timeout=60)
+    subprocess.run(command, cwd=ROOT, check=True, timeout=PATIENCE)
     (expected,) = descriptor_pb2.FileDescriptorSet.FromString(made.read_bytes()).file
     found = descriptor_pb2.FileDescriptorProto.FromString(masters_pb2.DESCRIPTOR.serialized_pb)
     for file in expected, found:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
-from tests.support import free_port, until
+from tests.support import PATIENCE, free_port, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,14 +42,14 @@ class Client:
         data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}{path}", data, {**JSON, **headers}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as response:
                 return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
 
     def watch(self, path: str) -> list[tuple[str, Any]]:
         """Names and data of the events, until the stream ends."""
-        with urllib.request.urlopen(f"{self.url}{path}", timeout=60) as stream:
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=PATIENCE) as stream:
             return [(event["event"], json.loads(event["data"])) for event in parsed(stream.read())]
 
 
@@ -229,7 +229,7 @@ def test_a_token_keeps_others_out(gateway: Start) -> None:
 def test_what_cannot_be_served_is_said_at_once(gateway: Start, urls: str, words: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         running = gateway(urls.format(taken=taken.getsockname()[1]))
-        assert running.process.wait(30) == 1
+        assert running.process.wait(PATIENCE) == 1
     assert words in running.output
     assert "Traceback" not in running.output
     assert "Serving" not in running.output
@@ -244,7 +244,7 @@ def test_what_the_openapi_document_promises(gateway: Start, redis_url: str, tmp_
     left_out = ["--exclude-path=/jobs/{job}/events", "--exclude-checks=positive_data_acceptance"]
     """Streams last as long as their jobs, here for ever; and no schema says what makes a URL."""
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{client.url}/openapi.json", *options, *left_out]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     client.gateway.stop()
 

@@ -14,7 +14,7 @@ from pdfspider.gateway.kafka_producer import ResultProducer
 from pdfspider.gateway.positions import Positions
 from pdfspider.gateway.transport import TooLargeError
 from tests.gateway.masters.kafka import KafkaMaster
-from tests.support import until
+from tests.support import PATIENCE, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +65,7 @@ def test_offsets_and_keys(gateway: Start, site: Server, served: Fleet, tmp_path:
     assert master.keys == {result["job"]: result["id"] for result in master.results()}
     assert asyncio.run(read(master)) == set(master.keys.values())
     running.process.terminate()  # its log has the traceback of what could not be taken in
-    assert running.process.wait(30) == 0
+    assert running.process.wait(PATIENCE) == 0
     of_group, topic = Consumer({"bootstrap.servers": master.broker, "group.id": master.group}), master.topics["tasks"]
     partitions = of_group.list_topics(topic, timeout=10).topics[topic].partitions
     committed = of_group.committed([TopicPartition(topic, partition) for partition in partitions], timeout=10)
@@ -93,5 +93,5 @@ async def test_what_is_too_large_is_known_as_such(tmp_path: Path) -> None:
 
 def test_what_is_no_property_is_refused(gateway: Start) -> None:
     refused = gateway("kafka://127.0.0.1:1?no.such.property=1")
-    assert refused.process.wait(30) == 1
+    assert refused.process.wait(PATIENCE) == 1
     assert "cannot be Kafka" in refused.output

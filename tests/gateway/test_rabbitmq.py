@@ -15,7 +15,7 @@ import pytest
 from pika.exceptions import ChannelClosedByBroker
 
 from tests.gateway.serving import all_of, equals, eventually, in_thread, serving
-from tests.support import until
+from tests.support import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ def connection(broker: RabbitMQ) -> Iterator[pika.BlockingConnection]:
 
 
 def run_master(broker: RabbitMQ, *urls: str) -> None:
-    subprocess.run([sys.executable, SCRIPT, str(broker.port), *urls], check=True, timeout=30)
+    subprocess.run([sys.executable, SCRIPT, str(broker.port), *urls], check=True, timeout=PATIENCE)
 
 
 def take(connection: pika.BlockingConnection, queue: str) -> tuple[pika.BasicProperties, dict[str, Any]]:

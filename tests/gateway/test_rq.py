@@ -19,7 +19,7 @@ from pdfspider.exceptions import InvalidInput
 from pdfspider.gateway.rq import read_job
 from tests.gateway.serving import eventually, in_thread, serving
 from tests.servers.processes import RedisProcess
-from tests.support import ROOT, until
+from tests.support import PATIENCE, ROOT, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ def work(broker: RedisProcess, queue: str) -> None:
         "json",
         queue,
     ]
-    subprocess.run(command, check=True, timeout=60, env=dict(os.environ))
+    subprocess.run(command, check=True, timeout=PATIENCE, env=dict(os.environ))
 
 
 def test_a_job_ends_as_with_a_worker(broker: RedisProcess, gateway: Start, site: Server, tmp_path: Path) -> None:

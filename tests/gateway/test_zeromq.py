@@ -9,7 +9,7 @@ import pytest
 import zmq
 import zmq.auth
 
-from tests.support import Fleet, free_port, until
+from tests.support import PATIENCE, Fleet, free_port, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,5 +116,5 @@ def test_curve_lets_in_whom_it_knows(client: Client, gateway: Start, tmp_path: P
 
 def test_without_curve_only_loopback_is_listened_on(gateway: Start) -> None:
     refused = gateway("zmq://0.0.0.0")
-    assert refused.process.wait(30) == 1
+    assert refused.process.wait(PATIENCE) == 1
     assert "CURVE" in refused.output

@@ -10,7 +10,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections import Counter
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import psutil
 import pytest
-from moto.server import ThreadedMotoServer
 from scrapy.crawler import Crawler
 from scrapy.settings import Settings
 from scrapy.statscollectors import MemoryStatsCollector
@@ -31,7 +29,8 @@ from tests.crawl.hostile import hostile, page, reply
 from tests.documents.corpus import LONG, MADE, TITLE, document
 from tests.inspection.malformed import traps
 from tests.records.conftest import capture
-from tests.support import ROOT, Fleet, Worker, query, until
+from tests.servers.moto import empty_s3
+from tests.support import PATIENCE, ROOT, Fleet, Worker, query, until
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -43,6 +42,7 @@ DOCUMENTS = {f"/{name}.pdf": document(name) for name in MADE}
 SMALL = {name: content for name, content in DOCUMENTS.items() if len(content) < 20_000 and name != "/damaged.pdf"}
 TRAPS = dict(traps())
 HANG = TRAPS["own-form"]
+HOURS = 7200
 
 
 def site(documents: dict[str, bytes]) -> dict[str, Answer]:
@@ -57,7 +57,7 @@ def scrapy(fleet: Fleet, *words: str, code: int = 0, **settings: Any) -> str:
     """Runs a command to its end; gives what it said."""
     options = [f"-s{name}={value}" for name, value in {"DATA_DIR": fleet.data, **settings}.items()]
     command = [sys.executable, "-m", "scrapy", *words, *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout.strip()
 
@@ -100,13 +100,11 @@ def test_a_crawl_looks_inside_what_it_stores(fleet: Fleet) -> None:
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
 def test_what_a_worker_does_not_come_to_is_done_later(fleet: Fleet, signum: signal.Signals) -> None:
     with hostile(site({"/hang.pdf": HANG, **SMALL})) as server:
-        worker = fleet.start(server.url(), PDF_INSPECT=True, PDF_INSPECT_TIMEOUT=60)
+        worker = fleet.start(server.url(), PDF_INSPECT=True, PDF_INSPECT_TIMEOUT=HOURS)
         until(lambda: "more documents, for at most 60 s" in worker.output)
         helper = until(lambda: helper_of(worker))
-        asked = time.monotonic()
         worker.send(signum)
         assert worker.wait() == (0 if signum == signal.SIGTERM else -signal.SIGKILL), worker.output
-        assert time.monotonic() - asked < 30
     until(lambda: not helper.is_running())
     fleet.audit()
     done = inspections(fleet)
@@ -192,18 +190,14 @@ async def fill(data: Path, jobs: dict[str, list[str]]) -> None:
 @pytest.fixture
 def s3() -> Iterator[dict[str, str]]:
     """The settings that lead to an S3 with a bucket."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    client: Any = boto3.client(
-        "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="key", aws_secret_access_key="secret"
-    )
-    client.create_bucket(Bucket="bucket")
-    client.close()
     keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION_NAME": "us-east-1"}
-    yield {"FILES_STORE": "s3://bucket/prefix/", "AWS_ENDPOINT_URL": endpoint, **keys}
-    server.stop()
+    access = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
+    with empty_s3() as (host, port):
+        endpoint = f"http://{host}:{port}"
+        client: Any = boto3.client("s3", endpoint_url=endpoint, **access)
+        client.create_bucket(Bucket="bucket")
+        client.close()
+        yield {"FILES_STORE": "s3://bucket/prefix/", "AWS_ENDPOINT_URL": endpoint, **keys}
 
 
 def test_documents_in_s3_are_inspected_by_the_command(fleet: Fleet, s3: dict[str, str]) -> None:

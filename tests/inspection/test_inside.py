@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -110,15 +109,13 @@ def test_a_worker_that_dies_while_it_looks_inside_loses_nothing(fleet: Fleet) ->
     with hostile() as server:
         site(server)
         server.answers["/bomb.pdf"] = reply(TRAPS["own-form"])
-        patient = {**FOLLOWED, "PDF_INSPECT_TIMEOUT": 60, "FRONTIER_LEASE_SECONDS": 2, "FRONTIER_GRACE": 0.2}
+        patient = {**FOLLOWED, "PDF_INSPECT_TIMEOUT": 7200, "FRONTIER_LEASE_SECONDS": 2, "FRONTIER_GRACE": 0.2}
         for signum in (signal.SIGTERM, signal.SIGKILL):
             worker = fleet.start(server.url(), **patient)
             until(lambda worker=worker: helper_of(worker))
             until(lambda: server.url("/first.pdf") in fleet.outcomes() or len(fleet.files()) > 1)
-            asked = time.monotonic()
             worker.send(signum)
             assert worker.wait() == (0 if signum == signal.SIGTERM else -signal.SIGKILL), worker.output
-            assert time.monotonic() - asked < 30
             assert server.url("/bomb.pdf") not in fleet.outcomes()
         fleet.crawl(server.url(), **{**patient, "PDF_INSPECT_TIMEOUT": 1})
         fleet.audit()

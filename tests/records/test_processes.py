@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pdfspider.records import Database
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +39,7 @@ def check_consistent(rows: Rows) -> None:
 
 def test_four_processes_share_a_new_database(database_url: str, rows: Rows) -> None:
     processes = [start(database_url, str(name), "250") for name in range(4)]
-    printed = [process.communicate(timeout=60)[0].splitlines() for process in processes]
+    printed = [process.communicate(timeout=PATIENCE)[0].splitlines() for process in processes]
     assert [process.returncode for process in processes] == [0] * 4
     assert len({lines[0] for lines in printed}) == 1
     answers = dict(line.split() for lines in printed for line in lines[1:])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -120,11 +119,9 @@ async def test_a_lost_connection_is_made_again(database: Database, database_url:
 async def test_a_row_beyond_a_limit_fails_alone(database: Database) -> None:
     too_long = "".join(random.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=16_000))
     visits: list[Any] = [capture(1), capture(2, job=too_long), capture(3)]
-    started = time.monotonic()
     answers = await asyncio.gather(*map(database.write, visits), return_exceptions=True)
     assert answers[0] is answers[2] is Outcome.PAGE
     assert isinstance(answers[1], RecordsError)
-    assert time.monotonic() - started < 20
 
 
 async def test_a_full_disk_is_survived(tmp_path: Path) -> None:

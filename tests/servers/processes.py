@@ -15,7 +15,7 @@ from tests.support import free_port
 if TYPE_CHECKING:
     from pathlib import Path
 
-PATIENCE = 30
+PATIENCE = 300
 
 
 class RedisProcess:
