@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from typing import TYPE_CHECKING
+
+from aiohttp import DefaultResolver
 
 from pdfspider.crawl.departures import Departure
 from pdfspider.crawl.errors import FetchError
@@ -62,8 +63,10 @@ async def look_behind_proxy(host: str, lease: Lease, networks: str, *, resolve: 
 
 
 async def _addresses_of(host: str) -> list[str]:
+    resolver = DefaultResolver()
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        return [found["host"] for found in await resolver.resolve(host, family=socket.AF_UNSPEC)]
     except OSError:
         return []
-    return [str(address[0]) for *_, address in found]
+    finally:
+        await resolver.close()

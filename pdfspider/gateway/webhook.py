@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
+import socket
 
-from aiohttp import ClientError, ClientSession, ClientTimeout
+from aiohttp import AddrInfoType, ClientError, ClientSession, ClientTimeout, TCPConnector
 
+from pdfspider.discovery.addresses import OWN, is_allowed
 from pdfspider.gateway.transport import RefusedError, RejectedError, TooLargeError, TransportError
 
 TOO_LARGE = 413
@@ -26,6 +29,17 @@ def _error(status: int) -> TransportError:
     return RejectedError(said) if status in FOR_GOOD else RefusedError(said)
 
 
+def open_socket(address: AddrInfoType) -> socket.socket:
+    """Return a socket to connect with: the webhook is the operator's and may be private, but no metadata service.
+
+    Raises OSError.
+    """
+    family, kind, protocol, _, (host, *_) = address
+    if not is_allowed(str(host), OWN):
+        raise OSError(errno.EACCES, f"{host} is neither public nor in a private network")
+    return socket.socket(family=family, type=kind, proto=protocol)
+
+
 class Webhook:
     """Signs what it posts where there is a secret; it has been delivered once it was answered 2xx."""
 
@@ -39,7 +53,8 @@ class Webhook:
     async def post(self, kind: str, identity: str, body: bytes) -> None:
         """Raises TransportError."""
         if self._client is None:
-            self._client = ClientSession(timeout=TIMEOUT)
+            connector = TCPConnector(socket_factory=open_socket)
+            self._client = ClientSession(timeout=TIMEOUT, connector=connector)
         headers = {"Content-Type": "application/json", "Pdfspider-Event": kind, "Pdfspider-Id": identity}
         if self._secret:
             digest = hmac.new(self._secret, body, hashlib.sha256).hexdigest()

@@ -182,3 +182,23 @@ def test_what_is_tried_again_may_reach_what_it_might_before(fleet: Fleet, site: 
     for job in ("operators", "masters"):
         fleet.crawl(arguments={"job": job}, **inside)
     assert (fleet.row(silent)["outcome"], fleet.row(nowhere)["outcome"]) == ("connection-error", "out-of-scope")
+
+
+@pytest.mark.parametrize("resolve", [True, False])
+def test_behind_a_proxy_what_can_be_seen_here_is_judged(
+    fleet: Fleet, site: Hostile, resolve: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", site.url())
+    monkeypatch.setenv("no_proxy", "")
+    literal = ["http://10.0.0.1/x", "http://localhost/x", "http://[::1]/x", "http://169.254.169.254/x"]
+    inside, unknown = "http://inside.test/x", "http://unknown.invalid/x"
+    site.answers |= {
+        "http://outside.test/": page(*literal, inside, unknown),
+        **dict.fromkeys([*literal, inside, unknown], page()),
+    }
+    settings = guarded(fleet, {"outside.test": ["1.1.1.1"], "inside.test": ["1.1.1.1", "10.0.0.1"]})
+    settings |= {"ROBOTSTXT_OBEY": False, "PDF_RESOLVE_FOR_PROXY": resolve}
+    fleet.crawl("http://outside.test/", arguments={"scope": "any"}, **settings)
+    expected = {"http://outside.test/": "page", unknown: "page", inside: "out-of-scope" if resolve else "page"}
+    assert fleet.outcomes() == {**expected, **dict.fromkeys(literal, "out-of-scope")}
+    assert connected(fleet) == {"127.0.0.1"}
