@@ -22,7 +22,10 @@ PYTEST = $(VENV)/bin/pytest -p no:cacheprovider
 # Messages for each way in `make conformance`.
 MANY ?= 1000
 
-.PHONY: help crawl test conformance kafka faults bench docs throughput recall revision lock audit-dependencies clean debian
+# Of `make fuzz`.
+MINUTES ?= 5
+
+.PHONY: help crawl test conformance kafka faults fuzz bench docs throughput recall revision lock audit-dependencies clean debian
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -47,6 +50,9 @@ kafka: $(VENV)/.requirements-test.txt ## the same of Kafka, and more, with a rea
 
 faults: $(VENV)/.requirements-test.txt debian ## injure crawls for an hour and audit what becomes of them [ARGS="--minutes 10"]
 	@$(VENV)/bin/python -m tests.faults $(value ARGS)
+
+fuzz: $(VENV)/.requirements-test.txt ## throw odd bytes at what reads strangers' pages, headers, documents and messages [MINUTES=5]
+	@$(VENV)/bin/python -m tests.fuzz --minutes $(MINUTES) $(value ARGS)
 
 bench: $(VENV)/.requirements.txt ## measure the crawl against the stock Scrapy stack
 	@$(VENV)/bin/python -m bench.compare $(value ARGS)

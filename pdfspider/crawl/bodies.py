@@ -26,6 +26,7 @@ EMPTY_MEMBERS = 1_000
 BREATH = 16
 """Steps of decoding after which others come to their turn."""
 GZIP = b"\x1f\x8b"
+PDF = b"%PDF-"
 LAYERS = 3
 """Content encodings that are undone one after the other; nobody means more."""
 
@@ -218,11 +219,18 @@ async def decoded(chunks: Chunks, declared: str, *, max_inflation: int) -> Chunk
     encodings = [name for part in declared.split(",") if (name := part.strip().lower()) not in ("", "identity")]
     if len(encodings) > LAYERS:
         raise FetchError(Outcome.BAD_ENCODING, f"{len(encodings)} content encodings")
-    if encodings:
-        first = await chunks.next()
+    for number, encoding in enumerate(reversed(encodings)):
+        first = await _first(chunks)
         chunks = Begun(first, chunks)
-        if first.startswith(b"%PDF-"):
+        if first.startswith(PDF) and not number:
             return chunks
-    for encoding in reversed(encodings):
         chunks = Decoded(chunks, encoding, max_inflation=max_inflation)
     return chunks
+
+
+async def _first(chunks: Chunks) -> bytes:
+    """Return the first bytes, enough to tell what they are however small the chunks are; fewer only at the end."""
+    first = await chunks.next()
+    while 0 < len(first) < len(PDF) and (more := await chunks.next()):
+        first += more
+    return first
