@@ -16,6 +16,7 @@ import pytest
 from celery import Celery
 from celery.exceptions import TaskRevokedError
 from kombu import Exchange, Queue
+from kombu.transport.native_delayed_delivery import declare_native_delayed_delivery_exchanges_and_queues
 from pika.exceptions import ChannelClosedByBroker
 
 from pdfspider.crawl.rejected import Rejected
@@ -200,6 +201,8 @@ async def test_a_task_may_be_delayed_by_quorum_queues(broker: RabbitMQ, desk: De
             began = time.time()
             await in_thread(lambda: app.send_task("any.download_pdf", ["http://example.org/"], countdown=2))
             await eventually(lambda: known(desk))
+        with app.connection() as connection:  # a worker of Celery's finds what it would have made
+            declare_native_delayed_delivery_exchanges_and_queues(connection, "quorum")
     assert time.time() >= began + 2
     assert desk.health("celery").error == ""
 
@@ -207,6 +210,7 @@ async def test_a_task_may_be_delayed_by_quorum_queues(broker: RabbitMQ, desk: De
 async def test_what_is_no_topic_or_no_quorum_queue_is_left_alone(broker: RabbitMQ, desk: Desk) -> None:
     with broker.connect() as connection:
         channel = connection.channel()
+        channel.exchange_delete("celery_delayed_delivery")  # of another test
         for name, kind in (("plain", "direct"), ("other", "topic")):
             channel.exchange_declare(name, kind, durable=True)
             channel.queue_declare(name, durable=True)
