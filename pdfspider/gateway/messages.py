@@ -111,10 +111,10 @@ def _task(delivery: Delivery, transport: str, message: Message, *, events: bool)
         "reply": delivery.reply,
     }
     named = message.task_id is not None or bool(delivery.id)
-    sender = _digest(delivery.reply) if delivery.reply and (delivery.each_is_answered or not named) else ""
+    sender: Any = delivery.id if delivery.each_is_answered else "" if named else delivery.reply
     return Task(
         transport=transport,
-        key=_digest([transport, *_identity(delivery, message)]) + sender,
+        key=_digest([transport, *_identity(delivery, message)]) + (_digest(sender) if sender else ""),
         record=_compact(record).encode(),
         once=message.job is None and named,
         events=events,

@@ -113,6 +113,7 @@ class RedisTransport(Transport):
     async def tell(self, event: Event) -> None:
         fields = {"id": event.id, "job": event.job, "document": event.body}
         try:
+            await self._check_types()
             async with self._redis.pipeline(transaction=True) as pipe:
                 if events := self.address.options["events"]:
                     pipe.xadd(events, fields, maxlen=self._keep, approximate=True)
@@ -121,6 +122,15 @@ class RedisTransport(Transport):
                 await pipe.execute()
         except RedisError as error:
             raise TransportError(str(error)) from error
+
+    async def _check_types(self) -> None:
+        """Raise TransportError where one of two keys is of another type: the other one would be written each time."""
+        kinds = {self.address.options["events"]: b"stream", self.address.options["items"]: b"list"}
+        if not all(kinds):
+            return
+        for key, kind in kinds.items():
+            if (found := await self._redis.type(key)) not in (kind, b"none"):
+                raise TransportError(f"WRONGTYPE {key} is a {found.decode()}, not a {kind.decode()}")
 
     async def settle(self, *entries: str) -> None:
         """Raises TransportError."""

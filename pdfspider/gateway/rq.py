@@ -161,10 +161,7 @@ class RqTransport(RedisTransport):
         if fields.get(b"status", b"canceled") == b"canceled":  # or it is gone: nobody waits for it
             await self.settle(entry)
             return
-        enqueued = fields.get(b"enqueued_at", b"").decode(errors="replace")
-        delivery = RqDelivery(
-            body=body, id=f"{job} {enqueued}", reply={"job": job}, transport=self, entry=entry, fields={}, job=job
-        )
+        delivery = RqDelivery(body=body, id=job, reply={"job": job}, transport=self, entry=entry, fields={}, job=job)
         try:
             delivery.body = read_job(job, fields, self.desk.config.gateway.message_size)
         except InvalidInput as error:

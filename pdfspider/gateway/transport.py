@@ -66,7 +66,7 @@ class Delivery(ABC):
     """
 
     each_is_answered: ClassVar[bool] = False
-    """Whether every delivery has an answer of its own, also where several are one message by their ``task_id``."""
+    """Whether every ``id`` has an answer of its own, also where several are one message by their ``task_id``."""
     body: bytes
     id: str = ""
     """The broker's or the master's id of this message, the same when it is delivered again; empty if it has none.

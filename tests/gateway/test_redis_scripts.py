@@ -8,7 +8,9 @@ import pytest
 import redis
 from redis.exceptions import ResponseError
 
+from pdfspider.gateway import transports
 from pdfspider.gateway.redis_scripts import MOVE, SET_ASIDE
+from pdfspider.gateway.transport import Event, TransportError
 from tests.gateway.serving import equals, eventually, in_thread, serving
 from tests.servers.processes import RedisProcess
 
@@ -133,6 +135,20 @@ async def test_a_right_that_is_missing_is_said_once_and_costs_nothing(
             await eventually(lambda: in_thread(lambda: "Messages are taken from redis again" in caplog.text))
     assert caplog.text.count("Messages cannot be taken from redis (") == 1
     broker.kill()
+
+
+async def test_a_document_that_cannot_be_told_everywhere_is_told_nowhere(desk: Desk) -> None:
+    client: Any = desk.frontier.redis
+    (transport,) = transports(["redis:?events=told&items=items"], desk)
+    event = Event(id="1", job="job", body=b"{}")
+    await client.set("items", "no list")
+    for _ in range(2):
+        with pytest.raises(TransportError, match="items is a string, not a list"):
+            await transport.tell(event)
+    assert await client.exists("told") == 0
+    await client.delete("items")
+    await transport.tell(event)
+    assert (await client.xlen("told"), await client.llen("items")) == (1, 1)
 
 
 async def _jobs(desk: Desk) -> int:
