@@ -111,27 +111,33 @@ def _task(delivery: Delivery, transport: str, message: Message, *, events: bool)
         "reply": delivery.reply,
     }
     named = message.task_id is not None or bool(delivery.id)
-    sender: Any = delivery.id if delivery.each_is_answered else "" if named else delivery.reply
+    sender = (
+        delivery.id if delivery.each_is_answered else "" if named or not delivery.reply else _canonical(delivery.reply)
+    )
     return Task(
         transport=transport,
-        key=_digest([transport, *_identity(delivery, message)]) + (_digest(sender) if sender else ""),
+        key=_digest(f"{transport}\0{_identity(delivery, message)}") + (_digest(sender) if sender else ""),
         record=_compact(record).encode(),
         once=message.job is None and named,
         events=events,
     )
 
 
-def _identity(delivery: Delivery, message: Message) -> tuple[str, Any]:
+def _identity(delivery: Delivery, message: Message) -> str:
     """Return what a message is known by: the master's id for it, else the broker's, else what it says."""
     if message.task_id is not None:
-        return "task_id", message.task_id
+        return f"task_id\0{message.task_id!r}"
     if delivery.id:
-        return "id", delivery.id
+        return f"id\0{delivery.id}"
     said = message.model_dump(mode="json", exclude_defaults=True, exclude={"url", "urls"})
-    return "message", {**said, "urls": message.all_urls()}
+    return f"message\0{_canonical({**said, 'urls': message.all_urls()})}"
 
 
-def _digest(value: Any) -> str:
-    """Return ``KEY_LENGTH`` digits for a value, whatever the order of its keys."""
-    canonical = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return blake2b(canonical.encode(errors="surrogatepass"), digest_size=KEY_LENGTH // 2).hexdigest()
+def _canonical(value: Any) -> str:
+    """Return a value as JSON, the same whatever the order of its keys."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _digest(text: str) -> str:
+    """Return ``KEY_LENGTH`` digits for a text."""
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=KEY_LENGTH // 2).hexdigest()

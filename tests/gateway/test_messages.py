@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scrapy.settings import Settings
 
@@ -192,6 +192,7 @@ JSON = st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.dict
 BODIES = st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode())
 
 
+@settings(deadline=None)  # whatever else the machine does
 @given(BODIES | st.fixed_dictionaries({"url": JSON, "task_id": JSON}).map(lambda value: json.dumps(value).encode()))
 def test_no_message_does_worse_than_being_refused(body: bytes) -> None:
     with suppress(InvalidInput):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pdfspider.crawl.rejected import Rejected
@@ -31,6 +31,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)  # whatever else the machine does
 @given(st.binary(), st.text(), st.dictionaries(st.text(max_size=5), VALUES, max_size=3), st.booleans())
 def test_what_was_set_aside_is_read_as_it_was(message: bytes, reason: str, metadata: dict[str, Any], cut: bool) -> None:
     rejected = Rejected(message=message, reason=reason, metadata=metadata, cut=cut)
