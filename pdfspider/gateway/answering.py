@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
 
@@ -21,7 +21,7 @@ from pdfspider.gateway.transport import RejectedError, TooLargeError
 from pdfspider.tasks import end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from redis.asyncio import Redis
 
@@ -129,16 +129,23 @@ class Answering:
             self._destinations[""], partial(self._telling.finish, ended.job, ended.run)
         ):
             return this
-        described = None
+        described: dict[str, Any] = {}
+
+        async def describe() -> dict[str, Any]:
+            """Read what became of the run, once, and only when something is sent: it may be large."""
+            if not described:
+                described.update(await self._results.describe(ended.job, ended.run, ended.state))
+            return described
+
         async for key, record in self._owed.tasks(ended.run):
             destination = self._destinations[self.transport.destination(json.loads(record)["reply"])]
-            if this.may_try(destination):
-                described = described or await self._results.describe(ended.job, ended.run, ended.state)
-                result_of = partial(result_for, ended, described, key, record)
-                await this.send(destination, partial(self._answer, ended, key, record, result_of))
+            await this.send(destination, partial(self._answer, ended, key, record, describe))
         return this
 
-    async def _answer(self, ended: Ended, key: bytes, record: bytes, result_of: Callable[[int], Result]) -> None:
+    async def _answer(
+        self, ended: Ended, key: bytes, record: bytes, describe: Callable[[], Awaitable[dict[str, Any]]]
+    ) -> None:
+        result_of = partial(result_for, ended, await describe(), key, record)
         try:
             await self._publish(result_of)
         except (RejectedError, TooLargeError) as error:

@@ -18,6 +18,7 @@ from pdfspider.frontier.owed import Ended, Owed, unanswered
 from pdfspider.frontier.undelivered import send_again, undelivered
 from pdfspider.gateway import answering as module
 from pdfspider.gateway.answering import Answering
+from pdfspider.gateway.destinations import AT_ONCE
 from pdfspider.gateway.health import Health
 from pdfspider.gateway.telling import Telling
 from pdfspider.gateway.transport import Event, RefusedError, RejectedError, Result, TooLargeError, TransportError
@@ -136,7 +137,11 @@ class FakeTransport:
 class FakeResults:
     limit = 0
 
+    def __init__(self) -> None:
+        self.described = 0
+
     async def describe(self, job: str, run: int, state: str) -> dict[str, Any]:
+        self.described += 1
         return {"job": job, "run": run, "state": state}
 
     async def events(self, job: str, run: int, fingerprints: list[bytes]) -> dict[bytes, dict[str, Any]]:
@@ -145,8 +150,7 @@ class FakeResults:
 
 async def publish(owed: FakeOwed, transport: FakeTransport, seconds: float) -> None:
     """For so long, or until nothing is left."""
-    answers = Answering.__new__(Answering)
-    Answering.__init__(answers, None, transport, FakeResults())  # type: ignore[arg-type]
+    answers = Answering(None, transport, FakeResults())  # type: ignore[arg-type]
     answers._owed = owed  # type: ignore[assignment]
     work = asyncio.create_task(answers.run())
     try:
@@ -174,6 +178,26 @@ def test_an_outage_of_an_hour_loses_nothing_and_costs_little() -> None:
         assert sorted(jobs) == sorted({f"job-{run}" for run in owed.messages})
         assert transport.tried["webhook"] - len(jobs) < 500
         assert max(at for at, _ in transport.published["webhook"]) < began + HOUR + 600
+
+    on_jumping_clock(test())
+
+
+def test_of_a_destination_that_hangs_few_results_are_in_memory() -> None:
+    async def test() -> None:
+        transport, results, owed = FakeTransport(lambda *_: None), FakeResults(), FakeOwed()
+
+        async def hang(_: Result) -> None:
+            await asyncio.Event().wait()
+
+        transport.publish = hang  # type: ignore[method-assign]
+        for _ in range(500):
+            owed.add("webhook")
+        answers = Answering(None, transport, results)  # type: ignore[arg-type]
+        answers._owed = owed  # type: ignore[assignment]
+        work = asyncio.create_task(answers.run())
+        await asyncio.sleep(600)
+        assert results.described == AT_ONCE
+        await end([work])
 
     on_jumping_clock(test())
 
