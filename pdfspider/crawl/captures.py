@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pdfspider.crawl.budgets import bound_links
 from pdfspider.crawl.detours import fresh_link
-from pdfspider.crawl.errors import GiveBack, error_of, is_give_back, outcome_of, status_outcome
+from pdfspider.crawl.errors import FetchError, GiveBack, error_of, is_give_back, outcome_of, status_outcome
 from pdfspider.crawl.following import extract, redirected
+from pdfspider.crawl.foreign_requests import staged_response
 from pdfspider.crawl.obstacles import obstacle
 from pdfspider.crawl.retries import retry_after, shown
 from pdfspider.crawl.revisits import compare
@@ -19,6 +20,7 @@ from pdfspider.documents.names import file_name
 from pdfspider.items import Capture, Outcome
 
 if TYPE_CHECKING:
+    from scrapy.http import Response
     from twisted.python.failure import Failure
 
     from pdfspider.crawl.responses import StagedResponse
@@ -43,12 +45,16 @@ class Released:
     delay: float = 0.0
 
 
-def capture_response(worker: Worker, response: StagedResponse) -> Capture:
+def capture_response(worker: Worker, response: Response) -> Capture:
     """Never raises: a URL whose capture fails to be made still gets one, with the reason."""
-    capture = _begin(worker, response.request.meta)
+    request: Any = response.request
+    capture = _begin(worker, request.meta)
     try:
-        _describe(capture, response)
-        _judge(worker, capture, response)
+        staged = staged_response(worker, response)
+        _describe(capture, staged)
+        _judge(worker, capture, staged)
+    except FetchError as error:
+        capture.outcome, capture.reason = outcome_of(error)
     except Exception as error:
         logger.exception("Cannot make sense of %s", response.url)
         capture.outcome, capture.reason = outcome_of(error)
@@ -68,10 +74,12 @@ def capture_failure(worker: Worker, failure: Failure) -> Capture | Released:
     return capture
 
 
-def capture_missing(worker: Worker, meta: dict[str, Any]) -> Capture:
+def capture_missing(
+    worker: Worker, meta: dict[str, Any], reason: str = "the spider gave no capture: the log says why"
+) -> Capture:
     """The capture of a visit of which the spider, or a spider middleware, gave none."""
     capture = _begin(worker, meta)
-    capture.reason = "the spider gave no capture: the log says why"
+    capture.reason = reason
     return capture
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from redis.exceptions import RedisError, ResponseError
 
 from pdfspider.crawl.intake import Intake
+from pdfspider.crawl.lost_requests import LostRequests
 from pdfspider.crawl.requests import RequestMaker
 from pdfspider.frontier.leases import LeaseKind
 from pdfspider.tasks import end
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 TICK = 0.15
 BREATH = 0.004
+LOST_AFTER = 2.0
 TIDY = 5.0
 """Seconds; far less than those after which an untouched staging directory may be a dead worker's."""
 
@@ -38,6 +40,8 @@ class Feeder:
     def __init__(self, crawler: Crawler, worker: Worker, ready: deque[Request]) -> None:
         self._crawler, self._worker, self._ready = crawler, worker, ready
         self._requests = RequestMaker(crawler, worker)
+        self._lost = LostRequests(crawler, worker, ready)
+        self._accepting: set[Lease] = set()  # leases that have no request yet
         self._intake = Intake(worker)
         self._tasks: list[asyncio.Task[None]] = []
         self._given_up = -1.0  # what valid_until was when the leases were last given up
@@ -53,6 +57,7 @@ class Feeder:
             self._sweep(),
             self._watch(),
             self._tidy(),
+            self._look_for_lost_requests(),
             self._take_in(),
             self._listen(),
         ):
@@ -106,8 +111,12 @@ class Feeder:
         grant = await self._worker.frontier.lease(self._wanted(held), held, self._worker.watched)
         self._worker.draining = grant.drain
         self._worker.held.update(grant.leases)
-        await self._requests.look_back(grant.leases)
-        self._hand_over([request for lease in grant.leases if (request := await self._accept(lease))])
+        self._accepting.update(grant.leases)
+        try:
+            await self._requests.look_back(grant.leases)
+            self._hand_over([request for lease in grant.leases if (request := await self._accept(lease))])
+        finally:
+            self._accepting.clear()
         return grant
 
     def _wanted(self, held: int) -> int:
@@ -238,6 +247,11 @@ class Feeder:
             await asyncio.sleep(TIDY)
             with suppress(RedisError, OSError):
                 await self._worker.tidy_staging()
+
+    async def _look_for_lost_requests(self) -> None:
+        while True:
+            await asyncio.sleep(LOST_AFTER)
+            await self._lost.end(self._accepting)
 
     async def _take_in(self) -> None:
         while self._crawler.crawling:

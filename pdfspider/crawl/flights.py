@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Flights:
-    """Leases by the task that fetches for them."""
+    """The tasks that fetch, each with its lease: middlewares may fetch more than once at a time for one."""
 
     def __init__(self) -> None:
-        self._tasks: dict[Lease, asyncio.Task[object]] = {}
-        self._aborted: set[Lease] = set()
+        self._tasks: dict[asyncio.Task[object], Lease] = {}
+        self._aborted: set[asyncio.Task[object]] = set()
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -29,20 +29,20 @@ class Flights:
         """Around a fetch, in its own task. An abort comes out of it as GiveBack."""
         task = asyncio.current_task()
         assert task is not None
-        self._tasks[lease] = task
+        self._tasks[task] = lease
         try:
             yield
         except asyncio.CancelledError:
-            if lease not in self._aborted:
+            if task not in self._aborted:
                 raise
             task.uncancel()
             raise GiveBack("the fetch was aborted") from None
         finally:
-            del self._tasks[lease]
-            self._aborted.discard(lease)
+            del self._tasks[task]
+            self._aborted.discard(task)
 
     def abort_all(self) -> None:
-        for lease, task in self._tasks.items():
-            if lease not in self._aborted:
-                self._aborted.add(lease)
+        for task in self._tasks:
+            if task not in self._aborted:
+                self._aborted.add(task)
                 task.cancel()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -27,7 +26,6 @@ from pdfspider.crawl.redirects import REDIRECTS, RedirectChain
 from pdfspider.crawl.targets import look_behind_proxy, open_socket
 from pdfspider.crawl.worker import Worker
 from pdfspider.discovery.urls import host_of, origin_of
-from pdfspider.exceptions import LeaseLost
 from pdfspider.frontier.reach import networks_of
 from pdfspider.items import Outcome
 from pdfspider.masking import masked
@@ -64,7 +62,7 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
         super(AiohttpDownloadHandler, self).__init__(crawler)
         self._worker = Worker.of(crawler)
         config = self._config = self._worker.config
-        self._reader = Reader(self._worker)
+        self._reader, self._starts = Reader(self._worker), self._worker.starts
         self._make_tls = partial(_make_ssl_context, crawler.settings)
         self._timeout = aiohttp.ClientTimeout(
             total=None, connect=config.connect_timeout, sock_read=config.idle_timeout, ceil_threshold=3600
@@ -91,26 +89,9 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
 
     async def download_request(self, request: Request) -> StagedResponse:
         lease: Lease = request.meta["lease"]
-        if verdict := request.meta.get("verdict"):
-            raise FetchError(*verdict)
         with self._worker.flights.flying(lease):
-            await self._await_start(lease.starts_at)
+            await self._starts.begin(request, lease)
             return await self._follow(request, lease)
-
-    async def _await_start(self, at: float) -> None:
-        early = at - time.monotonic()
-        if early > 0:
-            await asyncio.sleep(early)
-        if time.monotonic() > self._worker.frontier.valid_until:
-            raise LeaseLost
-
-    async def _permit(self, lease: Lease) -> None:
-        wait = await self._worker.frontier.permit(lease)
-        lease.starts_at = time.monotonic() + wait
-        await self._await_start(lease.starts_at)
-
-    def _report(self, lease: Lease) -> None:
-        self._worker.run(self._worker.frontier.started(lease))
 
     async def _follow(self, request: Request, lease: Lease) -> StagedResponse:
         """Fetches, and follows redirects within the origin under further start permits."""
@@ -126,7 +107,7 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
             job: Job = request.meta["job"]
             if job.robots and (verdict := await self._worker.robots.verdict(chain.url, lease.reach)):
                 raise FetchError(*verdict)
-            await self._permit(lease)
+            await self._starts.permit(lease)
             response = await self._fetch(request, chain.url, lease, cookies.header(chain.url))
         response.hops, response.cookies = tuple(chain.hops), cookies
         return response
@@ -149,7 +130,7 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
             while (pause := tries.next(cut.arrival.file.size)) is not None:
                 logger.debug("%s: %s; going on in %g s", url, cut.flaw, pause)
                 await asyncio.sleep(pause)
-                await self._permit(lease)
+                await self._starts.permit(lease)
                 rest = cut.arrival if cut.arrival.file.size else None
                 ranged = (rest and rest.range_headers()) or {}
                 try:
@@ -173,7 +154,7 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
         if "proxy" in request.meta:
             await look_behind_proxy(host_of(url), lease, networks, resolve=self._config.resolve_for_proxy)
         through = None if "proxy" in request.meta else networks
-        departure = Departure(lease, self._permit, self._report, self._config.idle_timeout, through)
+        departure = Departure(lease, self._starts.permit, self._starts.report, self._config.idle_timeout, through)
         Departure.current.set(departure)
         try:
             async with self._session.request(

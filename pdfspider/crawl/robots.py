@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from scrapy import Request
 
 from pdfspider.crawl.errors import FetchError, GiveBack, is_give_back, outcome_of, status_outcome
+from pdfspider.crawl.foreign_requests import staged_response
 from pdfspider.crawl.redirects import redirect_target
-from pdfspider.crawl.responses import StagedResponse
 from pdfspider.crawl.retries import retry_after, shown
 from pdfspider.crawl.robots_rules import BODY_LIMIT, crawl_delay, packed, parsed, parsed_size, reduced, unpacked
 from pdfspider.discovery.urls import host_of, origin_of
@@ -28,7 +28,9 @@ from pdfspider.items import OUTCOMES_BY_CODE, Outcome
 if TYPE_CHECKING:
     from protego import Protego
     from scrapy.crawler import Crawler
+    from scrapy.http import Response
 
+    from pdfspider.crawl.responses import StagedResponse
     from pdfspider.crawl.worker import Worker
     from pdfspider.frontier.leases import Lease
 
@@ -179,12 +181,13 @@ class Robots:
             lease.started_at = None  # the request that led here has been reported
             await asyncio.sleep(ASK_AGAIN)
         lease.started_at, lease.starts_at = None, time.monotonic() + wait
-        lease.report = True
+        lease.report, lease.requests = True, 0  # its turn at that host
 
     async def _ask(self, crawler: Crawler, lease: Lease, url: str) -> StagedResponse:
         job = Job(name="", run=0, robots=False, anchors="")
         meta = {"lease": lease, "job": job, "whole": BODY_LIMIT}
-        return await _answer(crawler, Request(url, meta=meta, dont_filter=True))
+        response = await _answer(crawler, Request(url, meta=meta, dont_filter=True))
+        return staged_response(self._worker, response)
 
     async def _tell(self, lease: Lease, response: StagedResponse | None, failure: Outcome | None) -> None:
         config, frontier = self._worker.config, self._worker.frontier
@@ -207,12 +210,9 @@ class Robots:
         await frontier.commit_robots(lease, ttl=lease.hold + max(config.retry_delay, 0.1), failure=failure.code)
 
 
-async def _answer(crawler: Crawler, request: Request) -> StagedResponse:
+async def _answer(crawler: Crawler, request: Request) -> Response:
     assert crawler.engine is not None
-    response = await crawler.engine.download_async(request)
-    if not isinstance(response, StagedResponse):
-        raise TypeError("a middleware answered in the place of the host")
-    return response
+    return await crawler.engine.download_async(request)
 
 
 def _read(body: bytes, user_agent: str) -> tuple[bytes, float]:

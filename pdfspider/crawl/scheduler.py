@@ -13,6 +13,7 @@ from scrapy.exceptions import CloseSpider
 from scrapy.utils.defer import deferred_from_coro
 
 from pdfspider.crawl.feeder import Feeder
+from pdfspider.crawl.foreign_requests import NoLease
 from pdfspider.crawl.submission import open_job
 from pdfspider.crawl.tuning import settle_down
 from pdfspider.crawl.visits import shorten
@@ -75,13 +76,21 @@ class Scheduler(BaseScheduler):
         return True
 
     def enqueue_request(self, request: Request) -> bool:
-        request.meta["lease"].begun = False
+        """Take a further request of a lease; whatever else is handed to the engine is refused."""
+        lease = request.meta.get("lease")
+        if lease is None:
+            logger.error("%s is not fetched: %s", request, NoLease())
+        if lease not in self._worker.held:
+            return False
+        lease.begun = False
         self._ready.append(request)
         return True
 
     def next_request(self) -> Request | None:
-        if not self._ready or self._worker.storage.is_closed:
-            return None
-        request = self._ready.popleft()
-        request.meta["lease"].begun = True
-        return request
+        while self._ready and not self._worker.storage.is_closed:
+            request = self._ready.popleft()
+            lease = request.meta["lease"]
+            if lease in self._worker.held:
+                lease.begun = True
+                return request
+        return None

@@ -119,7 +119,12 @@ class Visits:
             if is_large_page(result):
                 await self._worker.pages.prepare(self._worker, cast("StagedResponse", result), request)
             for item in self._call(result, request):
-                await self._process(item, result)
+                if isinstance(item, Request):
+                    logger.error(
+                        "%s is not fetched: links travel in a Capture, and the spider yields no requests", item
+                    )
+                else:
+                    await self._process(item, result)
         except Exception:
             self._scraper.handle_spider_error(Failure(), request, result)  # type: ignore[no-untyped-call]
         try:

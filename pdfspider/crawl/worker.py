@@ -21,6 +21,7 @@ from pdfspider.crawl.due import LeftOut
 from pdfspider.crawl.flights import Flights
 from pdfspider.crawl.outage import Outage
 from pdfspider.crawl.pages import Pages
+from pdfspider.crawl.request_starts import RequestStarts
 from pdfspider.crawl.robots import Robots
 from pdfspider.crawl.storage import Storage
 from pdfspider.crawl.wording import refusal
@@ -86,8 +87,11 @@ class Worker:
         self.budgets = Budgets(self)
         self.left_out = LeftOut(self)
         self.storage = Storage(self)
+        self.starts = RequestStarts(self)
         self.held: set[Lease] = set()
         """The leases that this worker has, from the grant to the end."""
+        self.releasing: set[Lease] = set()
+        """Those of them that are on their way back to the frontier."""
         self.wake = asyncio.Event()
         """Set when there may be something to lease."""
         self.draining = False
@@ -170,11 +174,13 @@ class Worker:
 
     async def release(self, lease: Lease, *, delay: float = 0.0, counted: bool = False) -> None:
         """Gives a lease back; where the frontier does not answer, it expires."""
+        self.releasing.add(lease)
         try:
             await self.frontier.release(lease, delay=delay, counted=counted)
         except RedisError as error:
             logger.warning("A lease is left to expire: %s", error)
         finally:
+            self.releasing.discard(lease)
             self.settled(lease)
 
     async def record(self, capture: Capture) -> None:

@@ -46,6 +46,8 @@ class Lease:
     verdict: str = ""
     started_at: float | None = field(default=None)
     """When the last request under this lease was sent; None: never."""
+    requests: int = 0
+    """Requests that were made under it, apart from redirects and resumptions."""
     begun: bool = False
     """Whether work on it has begun; one that has not may be given back at any moment."""
     hold: float = 0.0

@@ -132,7 +132,7 @@ class Answering:
 
     def process_request(self, request: Request) -> Response | None:
         return (
-            HtmlResponse(request.url, body=b"<a href=/x>x</a>", encoding="utf-8") if fails(request.url, self) else None
+            HtmlResponse(request.url, body=b"<p>an answer</p>", encoding="utf-8") if fails(request.url, self) else None
         )
 
 

@@ -19,7 +19,7 @@ DOWNLOADER_MIDDLEWARES = {
     "RaisingRequest": {"internal-error"},
     "RaisingResponse": {"internal-error"},
     "Ignoring": {"other"},
-    "Answering": {"internal-error"},
+    "Answering": {"page"},
     "Repeating": {"page", "document"},
 }
 PIPELINES = {
@@ -140,10 +140,17 @@ def test_an_ending_that_redis_refuses_is_made_again(fleet: Fleet) -> None:
     fleet.audit()
 
 
-@pytest.mark.parametrize("part", ["RaisingRobots", "AnsweringRobots"])
-def test_a_robots_txt_that_a_middleware_breaks(fleet: Fleet, part: str) -> None:
+def test_a_robots_txt_that_a_middleware_answers(fleet: Fleet) -> None:
     with hostile({"/": page()}) as server:
-        fleet.crawl(server.url(), RETRY_TIMES=1, DOWNLOADER_MIDDLEWARES={f"{INJECTED}.{part}": 500})
+        fleet.crawl(server.url(), DOWNLOADER_MIDDLEWARES={f"{INJECTED}.AnsweringRobots": 500})
+        assert server.paths() == ["/"]
+        assert fleet.outcomes() == {server.url(): "page"}
+    fleet.audit()
+
+
+def test_a_robots_txt_that_a_middleware_breaks(fleet: Fleet) -> None:
+    with hostile({"/": page()}) as server:
+        fleet.crawl(server.url(), RETRY_TIMES=1, DOWNLOADER_MIDDLEWARES={f"{INJECTED}.RaisingRobots": 500})
         assert server.paths() == []
         assert fleet.outcomes() == {server.url(): "internal-error"}
     fleet.audit()
