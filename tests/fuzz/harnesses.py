@@ -21,7 +21,9 @@ from pdfspider.crawl.errors import FetchError
 from pdfspider.crawl.intake import parse
 from pdfspider.crawl.rejected import Rejected
 from pdfspider.crawl.retries import LONGEST_HOLD, retry_after
-from pdfspider.crawl.robots import Rules, _parse, crawl_delay
+from pdfspider.crawl.robots import Rules
+from pdfspider.crawl.robots_rules import crawl_delay, packed, parsed, reduced
+from pdfspider.crawl.robots_rules import unpacked as unpacked_rules
 from pdfspider.discovery.headers import linked
 from pdfspider.discovery.links import Discovery
 from pdfspider.discovery.lists import INFLATED, unpacked
@@ -134,17 +136,20 @@ def document(data: bytes) -> None:
 
 def robots(data: bytes) -> None:
     """A robots.txt gives a verdict on each URL and a bounded delay."""
-    assert 0 <= crawl_delay(data, AGENT) <= LONGEST_HOLD
-    parsed = _parse(data)
-    rules = Rules(parsed, None, math.inf)
+    text = reduced(data, AGENT)
+    assert reduced(text, AGENT) == text
+    assert unpacked_rules(packed(text)) == text
+    assert 0 <= crawl_delay(text, AGENT) <= LONGEST_HOLD
+    kept = parsed(text)
+    rules = Rules(kept, None, math.inf)
     for path in ("", "b", "%C3%A4?x=*", "$"):
         verdict = rules.verdict(f"http://a.test/{path}", AGENT)
         assert verdict is None or verdict[0] is Outcome.ROBOTS_DENIED
-    assert len([*parsed.sitemaps]) <= len(data)
-    DISCOVERY.named("robots-sitemap", parsed.sitemaps, BASE)
+    assert len([*kept.sitemaps]) <= len(data)
+    DISCOVERY.named("robots-sitemap", kept.sitemaps, BASE)
 
 
-def packed(data: bytes) -> None:
+def compressed(data: bytes) -> None:
     """What is unpacked is bounded, and what is not packed stays as it is."""
     assert len(unpacked(data)) <= INFLATED
     assert unpacked(data, 10) == unpacked(data)[: len(unpacked(data, 10))]
@@ -264,7 +269,7 @@ HARNESSES: dict[str, Harness] = {
         ),
     ),
     "packed": Harness(
-        packed,
+        compressed,
         (
             b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b\x04\x00\x43\xbe\xb7\xe8\x01\x00\x00\x00",
             b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00",
