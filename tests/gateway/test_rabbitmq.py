@@ -99,6 +99,13 @@ def test_results_go_where_the_master_waits_or_else_to_the_queue(
         assert result["documents"][0]["url"] == url
         ids.add(result["id"])
     assert len(ids) == 2
+    newer = channel.queue_declare("", exclusive=True).method.queue
+    part = {"url": url, "job": "resent", "task_id": 1}
+    for message, address in (({**part, "seal": False}, answers), ({"seal": True, **part}, newer)):
+        properties = pika.BasicProperties(reply_to=address, message_id=address)
+        channel.basic_publish("", "pdf_tasks", json.dumps(message).encode(), properties)
+    assert take(connection, newer)[1]["task_id"] == 1
+    assert channel.queue_declare(answers, passive=True).method.message_count == 0
     properties, letter = take(connection, "bad")
     assert properties.headers["reason"] == letter["reason"]
     assert "UTF-8" in letter["reason"]
