@@ -60,6 +60,9 @@ bench: $(VENV)/.requirements.txt ## measure the crawl against the stock Scrapy s
 throughput: $(VENV)/.requirements-test.txt debian ## measure the gateway beside each transport's bare client [ARGS="--only amqp"]
 	@$(VENV)/bin/python -m bench.gateway $(value ARGS)
 
+frontier-load: $(VENV)/.requirements.txt ## queue ten million links of one host, and see what that costs [ARGS="--links 1000000"]
+	@$(VENV)/bin/python -m bench.frontier_load $(value ARGS)
+
 recall: $(VENV)/.requirements.txt ## measure what is found beside wget and the stock Scrapy stack
 	@$(VENV)/bin/python -m bench.recall $(value ARGS)
 

@@ -179,6 +179,7 @@ class Config:
 
     lease_seconds: float = number("FRONTIER_LEASE_SECONDS", least=1)
     max_deliveries: int = whole("FRONTIER_MAX_DELIVERIES", least=1)
+    queue_max: int = whole("FRONTIER_QUEUE_MAX")
     lookahead: float = number("FRONTIER_LOOKAHEAD")
     robots_ttl: float = number("FRONTIER_ROBOTS_TTL", least=1)
     retention: float = number("FRONTIER_RETENTION")

@@ -156,6 +156,9 @@ AUTOTHROTTLE_TARGET_CONCURRENCY = 1.0
 FRONTIER_LEASE_SECONDS = 30
 # Deliveries of a URL that ended with its worker's death, before it is set aside as poison.
 FRONTIER_MAX_DELIVERIES = 4
+# URLs of one job that wait for one host as they are; what waits besides is kept compressed and comes back in order;
+# 0: no limit.
+FRONTIER_QUEUE_MAX = 10_000
 # Seconds by which a URL may be leased ahead of its start, so that a host's delay is used fully.
 FRONTIER_LOOKAHEAD = 0.5
 # Seconds for which a robots.txt is believed.

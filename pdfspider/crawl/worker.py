@@ -262,5 +262,6 @@ def frontier_for(config: Config, redis: Redis, *, worker: str = "", alone: bool 
         max_deliveries=config.max_deliveries,
         start_urls=config.start_urls,
         gates=config.gates,
+        queue_max=config.queue_max,
         alone=alone,
     )

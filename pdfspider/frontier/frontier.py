@@ -18,6 +18,7 @@ from pdfspider.frontier.gates import Gates
 from pdfspider.frontier.jobs import JobOptions, job_name
 from pdfspider.frontier.known import Known
 from pdfspider.frontier.leases import Ending, Grant, Lease, ago
+from pdfspider.frontier.overflow import Overflow
 from pdfspider.frontier.reach import networks_number
 from pdfspider.frontier.scripts import PREFIX, Scripts
 from pdfspider.frontier.view import View
@@ -64,6 +65,7 @@ class Frontier(View):
         max_deliveries: int = 4,
         start_urls: str = "pdfs:start_urls",
         gates: Gates | None = None,
+        queue_max: int = 10_000,
         alone: bool = False,
         clock: Callable[[], int] | None = None,
     ) -> None:
@@ -80,7 +82,8 @@ class Frontier(View):
         self._ahead, self._max_deliveries = ahead, max_deliveries
         self._gates = gates or Gates()
         self._alone_since = time.monotonic() if alone else None
-        self._scripts = Scripts(redis, start_urls, clock)
+        self._scripts = Scripts(redis, start_urls, queue_max, clock)
+        self._overflow = Overflow(redis, self._scripts, queue_max)
         self._commit = Batcher(self._send_commits, weigh=lambda ending: 1 + len(ending.links))
         self._release = Batcher(self._send_releases)
         self._calls = 0
@@ -127,6 +130,7 @@ class Frontier(View):
             if isinstance(answer, bytes):
                 raise _refusal(answer)
             added, revived = added + answer[1], revived + answer[2]
+            await self._spill(answer)
         return Submitted(int(answer[0]), added, revived)
 
     async def submit_all(self, submissions: Sequence[Submission]) -> list[Submitted | RedisError]:
@@ -137,6 +141,8 @@ class Frontier(View):
             return [await self.submit(one.job, one.entries, options=one.options, seal=one.seal, task=one.task)]
         await self._keep_networks({submission.networks for submission in submissions})
         answers = await self._scripts("submit", *(submission.request() for submission in submissions))
+        for answer in answers:
+            await self._spill(answer)
         return [
             _refusal(answer) if isinstance(answer, bytes) else Submitted(int(answer[0]), answer[1], answer[2])
             for answer in answers
@@ -188,7 +194,9 @@ class Frontier(View):
         if answer[4]:
             self._prolong(sent)
         self.known.at_epoch(answer[0])
-        leases = [Lease.unpack(values, time.monotonic()) for values in answer[5:]]
+        leases = [Lease.unpack(values, time.monotonic()) for values in answer[6:]]
+        if answer[5]:
+            await self._overflow.refill(answer[5])
         wait = answer[1] / 1000 if answer[1] >= 0 else None
         return Grant(answer[0], wait, bool(answer[2]), answer[3].decode(), leases)
 
@@ -272,7 +280,12 @@ class Frontier(View):
 
     async def sweep(self) -> bool:
         """Does a bounded part of the frontier's housekeeping; True when there is more to do at once."""
-        return bool(await self._scripts("sweep", self._max_deliveries))
+        more, dropped, overfull = await self._scripts("sweep", self._max_deliveries)
+        await self._overflow.refill(dropped)
+        if overfull:
+            host, _, run = overfull.decode().partition(":")
+            await self._overflow.spill(host, run)
+        return bool(more)
 
     async def count_pages(self, run: int, host: str, pages: int) -> int:
         """Adds to the pages that a run has taken of a host, and gives the sum over all workers."""
@@ -357,6 +370,12 @@ class Frontier(View):
         answers: Sequence[bytes]
         answers, _ = await self._persist("release", self.worker, self._gates.rules(), *values)
         return answers
+
+    async def _spill(self, answer: Any) -> None:
+        """Shorten the queues that a submit has found to be over their cap."""
+        if not isinstance(answer, bytes):
+            for host in answer[3]:
+                await self._overflow.spill(host.decode(), answer[0].decode())
 
     def _settle(self, answer: bytes, ending: Ending) -> None:
         if answer == b"epoch":

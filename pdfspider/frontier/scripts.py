@@ -21,7 +21,7 @@ PREFIX = "{pdfs}:"
 ROOM = "redis.call('DEL', '{pdfs}:none')\n"
 """Without memory Redis refuses a script at its first write, unless that frees memory. All go on but submit: what is
 out may end, and a worker stays known."""
-SHARED = ("keys", "clock", "jobs", "seen", "hosts", "queues", "leases", "troubles")
+SHARED = ("keys", "clock", "jobs", "seen", "hosts", "overflow", "queues", "leases", "troubles")
 """Each uses what stands before it."""
 NAMES = (
     "submit",
@@ -38,6 +38,8 @@ NAMES = (
     "robots",
     "control",
     "sweep",
+    "spill",
+    "refill",
 )
 
 
@@ -53,13 +55,17 @@ def source(name: str) -> str:
 class Scripts:
     """Calls the scripts by name, with one msgpack blob as the argument.
 
-    ``clock`` replaces Redis's own TIME by microseconds of the caller's choice; only tests need it.
+    ``queue_max`` is the cap of a queue, 0: none. ``clock`` replaces Redis's own TIME by microseconds of the caller's
+    choice; only tests need it.
     """
 
-    def __init__(self, redis: Redis, start_urls: str, clock: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self, redis: Redis, start_urls: str, queue_max: int = 0, clock: Callable[[], int] | None = None
+    ) -> None:
         self._scripts: dict[str, AsyncScript] = {name: redis.register_script(source(name)) for name in NAMES}
         self._start_urls = start_urls
         self._clock = clock
+        self._queue_max = str(queue_max)
 
     async def __call__(self, name: str, *arguments: Any) -> Any:
         answer = await self._scripts[name](keys=[self._start_urls], args=self._pack(arguments))
@@ -70,4 +76,4 @@ class Scripts:
     def _pack(self, arguments: Sequence[Any]) -> list[Any]:
         # Redis's cmsgpack knows neither the bin types nor str8: everything travels as raw.
         blob = msgpack.packb(arguments, use_bin_type=False)
-        return [str(self._clock()) if self._clock else "", blob]
+        return [str(self._clock()) if self._clock else "", blob, self._queue_max]

@@ -96,6 +96,7 @@ def test_it_lists_its_targets(project: Path) -> None:
         "fuzz",
         "bench",
         "throughput",
+        "frontier-load",
         "recall",
         "revision",
         "docs",

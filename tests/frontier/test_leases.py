@@ -61,10 +61,10 @@ async def test_a_lease_call_that_is_sent_again_grants_the_same_leases(rig: Rig) 
     call = ("w1", "nonce", "call-1", 3, 0, 30_000, 0, "", -1, 0, -1)
     first = await worker.frontier._scripts("lease", *call)
     again = await worker.frontier._scripts("lease", *call)
-    assert len(first[5:]) == 3
+    assert len(first[6:]) == 3
     assert first == again
     other = await worker.frontier._scripts("lease", "w1", "nonce", "call-2", 3, 3, 30_000, 0, "", -1, 0, -1)
-    assert {lease[0] for lease in other[5:]}.isdisjoint(lease[0] for lease in first[5:])
+    assert {lease[0] for lease in other[6:]}.isdisjoint(lease[0] for lease in first[6:])
 
 
 async def test_a_lease_call_that_is_sent_again_late_grants_only_what_still_stands(rig: Rig) -> None:
@@ -72,8 +72,8 @@ async def test_a_lease_call_that_is_sent_again_late_grants_only_what_still_stand
     worker = rig.worker()
     call = ("w1", "nonce", "call-1", 2, 0, 30_000, 0, "", -1, 0, -1)
     first = await worker.frontier._scripts("lease", *call)
-    await worker.frontier._scripts("commit", "w1", "c", RULES, [first[5][0], "p", False, -1, 0, SIGN, [], True])
-    assert (await worker.frontier._scripts("lease", *call))[5:] == first[6:]
+    await worker.frontier._scripts("commit", "w1", "c", RULES, [first[6][0], "p", False, -1, 0, SIGN, [], True])
+    assert (await worker.frontier._scripts("lease", *call))[6:] == first[7:]
 
 
 async def test_a_commit_that_is_sent_again_is_answered_as_before_and_done_once(rig: Rig) -> None:

@@ -16,6 +16,7 @@ from pdfspider.exceptions import LeaseLost
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.jobs import JobOptions
 from pdfspider.frontier.leases import Ending
+from pdfspider.frontier.overflow import KINDS, digest, pack_block, unpack_block
 from pdfspider.items import Outcome
 from tests.frontier.audit import audit
 from tests.frontier.conftest import oldest_binary
@@ -41,10 +42,14 @@ WEIGHTS = {
     "crash": 0.5,
     "wait": 3,
     "sweep": 1,
+    "read": 1,
+    "swap": 1,
 }
 """What may happen, and how often."""
 STEPS = 10_000
 LEASE = 8
+CAPS = {"w1": 2, "w2": 4, "sweeper": 2}
+"""Of a queue, by worker: ten URLs of a host may wait, so that some of them go to blocks and come back."""
 BURST = st.lists(st.integers(0, 2**32 - 1), min_size=20, max_size=40)
 """Each number is one step: the seed of everything that is random in it. So an example shrinks by leaving steps out."""
 
@@ -54,6 +59,8 @@ class History(RuleBasedStateMachine):
 
     server: Server
     steps: list[str]
+    swapped: Counter[str]
+    """How often members have moved to blocks and back by what had been read before."""
     salt: int
     """So that every server has histories of its own."""
 
@@ -64,6 +71,8 @@ class History(RuleBasedStateMachine):
         self.state = dict.fromkeys(JOBS, "none")
         self.urls: dict[str, dict[str, Outcome | None]] = {name: {} for name in JOBS}
         self.jobs: dict[int, str] = {}
+        self.read: list[tuple[str, tuple[Any, ...]]] = []
+        """Calls of scripts that a client has prepared, and sends later or never."""
 
     async def _open(self) -> None:
         redis = connect(self.server.url)
@@ -73,7 +82,7 @@ class History(RuleBasedStateMachine):
         self.sweeper = self._worker("sweeper").frontier
 
     def _worker(self, name: str) -> Worker:
-        return self.rig.worker(name, ahead=0.3, lease_seconds=LEASE)
+        return self.rig.worker(name, ahead=0.3, lease_seconds=LEASE, queue_max=CAPS.get(name, 8))
 
     def teardown(self) -> None:
         self.run(self._finish())
@@ -162,6 +171,29 @@ class History(RuleBasedStateMachine):
     async def _sweep(self, _: Random) -> None:
         await self.sweeper.sweep()
 
+    async def _read(self, chance: Random) -> None:
+        """A client reads the end of a queue, or a block; it may die then, or go on when others have been quicker."""
+        if queues := sorted(await self.rig.redis.keys("{pdfs}:q:*")):
+            host, run = chance.choice(queues).decode().split(":")[-2:]
+            kind = chance.choice(KINDS)
+            members = await self.sweeper._overflow._last(f"{{pdfs}}:q:{host}:{run}", *kind, chance.randint(1, 3))
+            if members:
+                ends = str(members[0].score), str(members[-1].score)
+                what = host, run, *ends, len(members), digest(members), pack_block(members)
+                self.read.append(("spill", what))
+        if kept := sorted(await self.rig.redis.keys("{pdfs}:blocks:*")):
+            host, run = chance.choice(kept).decode().split(":")[-2:]
+            number, block = chance.choice(
+                sorted((await self.rig.redis.hgetall(f"{{pdfs}}:blocks:{host}:{run}")).items())
+            )
+            flat = [part for member, score in unpack_block(block) for part in (str(score), member)]
+            self.read.append(("refill", (host, run, number, flat)))
+
+    async def _swap(self, chance: Random) -> None:
+        if self.read:
+            name, arguments = self.read.pop(chance.randrange(len(self.read)))
+            self.swapped[name] += await self.sweeper._scripts(name, *arguments)
+
     def _any_worker(self, chance: Random) -> Worker:
         return self.workers[chance.choice(WORKERS)]
 
@@ -229,7 +261,9 @@ def test_random_histories_end_as_the_model_says(server: Server, monkeypatch: pyt
     Clock().install(monkeypatch)
     steps: list[str] = []
     salt = 2**32 * (server.binary == oldest_binary())
-    machine = type("HistoryOnServer", (History,), {"server": server, "steps": steps, "salt": salt})
+    machine = type(
+        "HistoryOnServer", (History,), {"server": server, "steps": steps, "swapped": Counter(), "salt": salt}
+    )
     run_state_machine_as_test(
         machine,
         settings=settings(
@@ -244,3 +278,4 @@ def test_random_histories_end_as_the_model_says(server: Server, monkeypatch: pyt
     )
     print(f"{len(steps):,} steps: {Counter(steps)}")
     assert len(steps) >= STEPS
+    assert all(machine.swapped[name] > 20 for name in ("spill", "refill"))  # type: ignore[attr-defined]

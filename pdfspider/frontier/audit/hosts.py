@@ -48,7 +48,7 @@ class Host:
 async def look_at_hosts(reader: Reader, hids: Sequence[str]) -> set[Finding]:
     hosts = await _read(reader, hids)
     turns = [(host.hid, run) for host in hosts for run in host.runs]
-    lengths = await reader.ask([("ZCARD", f"{P}q:{hid}:{run}") for hid, run in turns])
+    lengths = await reader.ask([("EXISTS", f"{P}q:{hid}:{run}", f"{P}overflow:{hid}:{run}") for hid, run in turns])
     empty = [turn for turn, length in zip(turns, lengths, strict=True) if not length]
     findings = {Finding(f"{P}host:{hid}:jobs", f"run {run} has a queue there") for hid, run in empty}
     if any(_tokens(host) - reader.leases.keys() for host in hosts):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pdfspider.frontier.audit.reading import Finding, P, type_of
@@ -29,8 +30,8 @@ def _question(name: str) -> Question:
     if type_of(name) is None:
         return [("EXISTS", P + name)], lambda there: "is a key of the frontier" if there else ""
     match name.split(":"):
-        case ["job" | "seen" | "q" | "untold" as kind, *ids] if len(ids) > 1:
-            return {"job": _of_run, "seen": _bucket, "q": _queue, "untold": _untold}[kind](*ids)
+        case ["job" | "seen" | "q" | "overflow" | "blocks" | "untold" as kind, *ids] if len(ids) > 1:
+            return _OF_KIND[kind](*ids)
         case ["host", host]:
             return [("PTTL", P + name), ("EXISTS", f"{P}host:{host}:jobs")], _host
         case ["worker" | "taking", *ids]:
@@ -67,10 +68,15 @@ def _bucket(run: str, bucket: str) -> Question:
     return [job, ("LRANGE", f"{P}garbage", 0, -1), ("EXISTS", f"{P}seen:{run}:{bucket}")], judge
 
 
-def _queue(host: str, run: str) -> Question:
+def _blocks(host: str, run: str) -> Question:
+    commands = [("HKEYS", f"{P}blocks:{host}:{run}"), ("ZRANGE", f"{P}overflow:{host}:{run}", 0, -1)]
+    return commands, lambda kept, known: "" if set(kept) == set(known) else "holds the blocks that are known"
+
+
+def _queue(host: str, run: str, kind: str = "q") -> Question:
     job = f"{P}job:{run}"
     commands: list[tuple[Any, ...]] = [
-        ("EXISTS", f"{P}q:{host}:{run}"),
+        ("EXISTS", f"{P}{kind}:{host}:{run}"),
         ("HGET", job, "state"),
         ("SISMEMBER", f"{job}:hosts", host),
         ("ZSCORE", f"{P}host:{host}:jobs", run),
@@ -102,3 +108,13 @@ def _host(ttl: int, work: int) -> str:
 
 def _expires(ttl: int) -> str:
     return "expires" if ttl == -1 else ""
+
+
+_OF_KIND: dict[str, Callable[..., Question]] = {
+    "job": _of_run,
+    "seen": _bucket,
+    "q": _queue,
+    "overflow": partial(_queue, kind="overflow"),
+    "blocks": _blocks,
+    "untold": _untold,
+}

@@ -26,9 +26,9 @@ T = TypeVar("T")
 HOST = "[0-9a-f]{16}"
 TYPES = {
     "hash": rf"meta|jobs|networks|job:\d+|seen:\d+:\d+|host:{HOST}|worker:[^:]+(:calls)?|robots:[0-9a-f]{{40}}(:\d+)?"
-    r"|pages:\d+|transports|(tasks|answered):\d+:[\w.-]+",
-    "set": rf"chores|unanswered|untold:\d+:[\w.-]+|job:\d+:(hosts|parked)|host:{HOST}:flight",
-    "zset": rf"offsets|hosts|workers|solo|finished|breakers|q:{HOST}:\d+|host:{HOST}:jobs",
+    r"|pages:\d+|blocks:[0-9a-f]{16}:\d+|transports|(tasks|answered):\d+:[\w.-]+",
+    "set": rf"chores|overfull|unanswered|untold:\d+:[\w.-]+|job:\d+:(hosts|parked)|host:{HOST}:flight",
+    "zset": rf"offsets|hosts|workers|solo|finished|breakers|(q|overflow):{HOST}:\d+|host:{HOST}:jobs",
     "list": r"garbage|unclaimed|taking:[^:]+",
     "stream": r"events|(owed|found):[\w.-]+|log:\d+",
 }
@@ -110,7 +110,7 @@ class Reader:
         match name.split(":"):
             case ["job", run, *_] | ["seen", run, _]:
                 self.runs.add(run)
-            case ["q", host, run]:
+            case ["q" | "overflow", host, run]:
                 self.queues[run].add(host)
                 self.hosts.add(host)
             case ["host", host, *_]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pdfspider.frontier.audit.reading import PAGE, Finding, P
 from pdfspider.frontier.jobs import COUNTERS
+from pdfspider.frontier.overflow import unpack_block
 from pdfspider.items import OUTCOMES_BY_CODE
 
 if TYPE_CHECKING:
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 
     from pdfspider.frontier.audit.reading import Reader
 
-WAITING = ("queued", "delayed", "leased", "leased_pages")
+WAITING = ("queued", "delayed", "leased", "leased_pages", "spilled")
 CENSUS_LIMIT = 2000
 """The most hosts and the most leases that are counted in one step: some milliseconds of Redis's time."""
 BUCKETS = 64
+BLOCKS = 32
 
 
 @dataclass(slots=True)
@@ -68,7 +70,9 @@ async def look_at_run(reader: Reader, run: str) -> set[Finding]:
         return set()
     findings = {Finding(key, rule) for rule in _ending(before)} | _sums(key, before) | _waiting(run, seen, places)
     if census:
-        findings |= _compared(key, dict(zip(WAITING, zip(census[:4], census[4:], strict=True), strict=True)))
+        findings |= _compared(
+            key, dict(zip(WAITING, zip(census[: len(WAITING)], census[len(WAITING) :], strict=True), strict=True))
+        )
     if before.buckets == after.buckets:
         findings |= _ended(key, before, after, seen)
         findings |= {Finding(bucket, "its URLs are those that it is asked for") for bucket in seen.misplaced}
@@ -187,6 +191,8 @@ async def _places(reader: Reader, run: str) -> Counter[bytes]:
     for host in hosts:
         found = {member async for member, _ in reader.redis.zscan_iter(f"{P}q:{host}:{run}", count=PAGE)}
         places.update(member[:8] for member in found)
+        async for _, block in reader.redis.hscan_iter(f"{P}blocks:{host}:{run}", count=BLOCKS):
+            places.update(member[:8] for member, _ in unpack_block(block))
     places.update(solo.member[:8] for solo in reader.solo if solo.run == run)
     places.update(lease.member[:8] for lease in reader.leases.values() if lease.run == run and lease.member)
     return places

@@ -1,7 +1,7 @@
 -- Counts what a run has waiting, in one step and without a write. Stands alone: nothing is in front of it.
 --
 -- ARGV {run, the most hosts and the most leases that are looked at}
--- Answer: {queued, delayed, leased, leased_pages} as counted in the run's hash, then as they are there; or false
+-- Answer: {queued, delayed, leased, leased_pages, spilled} as counted in the run's hash, then as they are there; or false
 -- where that would take too long, or where there is no such run.
 
 local P = '{pdfs}:'
@@ -17,12 +17,17 @@ local workers, leases = call('ZRANGE', P .. 'workers', 0, -1), 0
 for _, worker in ipairs(workers) do leases = leases + call('HLEN', P .. 'worker:' .. worker) end
 if leases > limit then return false end
 
-local queued, delayed, leased, pages = 0, 0, 0, 0
+local queued, delayed, leased, pages, spilled, blocks = 0, 0, 0, 0, 0, 0
 for _, hid in ipairs(call('SMEMBERS', hosts_key)) do
   local key = P .. 'q:' .. hid .. ':' .. run
   queued = queued + call('ZCOUNT', key, '-inf', '(' .. DELAYED)
   delayed = delayed + call('ZCOUNT', key, DELAYED, '+inf')
+  local overflow = P .. 'overflow:' .. hid .. ':' .. run
+  blocks = blocks + call('ZCARD', overflow)
+  if blocks > limit then return false end
+  for _, id in ipairs(call('ZRANGE', overflow, 0, -1)) do spilled = spilled + string.match(id, '^%d+') end
 end
+queued = queued + spilled
 for _, packed in ipairs(call('ZRANGE', P .. 'solo', 0, -1)) do
   if cmsgpack.unpack(packed)[1] == run then queued = queued + 1 end
 end
@@ -35,8 +40,8 @@ for _, worker in ipairs(workers) do
     end
   end
 end
-local counted = call('HMGET', job_key, 'queued', 'delayed', 'leased', 'leased_pages')
+local counted = call('HMGET', job_key, 'queued', 'delayed', 'leased', 'leased_pages', 'spilled')
 local answer = {}
-for i = 1, 4 do answer[i] = tonumber(counted[i] or 0) end
-answer[5], answer[6], answer[7], answer[8] = queued, delayed, leased, pages
+for i = 1, 5 do answer[i] = tonumber(counted[i] or 0) end
+for i, there in ipairs({queued, delayed, leased, pages, spilled}) do answer[5 + i] = there end
 return answer

@@ -4,8 +4,9 @@
 --                    ms, first delay ms}
 --   held    leases that the worker has; alone  ms since it began and nobody else could hold a lease (-1: others could)
 --   first delay  of a host whose latency is not known yet (-1: delays do not adapt)
--- Answer: {epoch, ms until a call may be granted something (-1: unknown), drain, state of the watched run, stands, lease, …}
+-- Answer: {epoch, ms until a call may be granted something (-1: unknown), drain, state of the watched run, stands, refills, lease, …}
 --   stands  0: what the worker held has been given up or is about to be; it gets nothing before it has dropped that
+--   refills {host id, run, least score, most score}, …: blocks of the overflow that are to come back
 --   lease   {token, run, kind (u|r|v), start in ms, report, deliveries, expiries, fp or origin, payload, verdict, resting}
 --           payload  of r: the reach of the URL for which it is fetched
 --           report: tell the frontier at once when the fetch has started; else the end of the lease tells it
@@ -16,6 +17,7 @@ local worker, nonce, call_id, wanted, held, lease_ms, ahead, watched, alone, lon
   unpack(cmsgpack.unpack(ARGV[2]))
 local calls_key, leases_key = P .. 'worker:' .. worker .. ':calls', P .. 'worker:' .. worker
 local SCAN, TURNS = 256, 16
+local REFILLED = 50 -- ms after which a queue that waits for a block is looked at again
 
 -- Granting.
 
@@ -97,12 +99,13 @@ local function is_page_turn(turn) return turn * 0.6180339887498949 % 1 < 0.25 en
 
 -- The member of the queue whose turn it is and its score; or nil and the time at which there may be one. Whether a host
 -- works again is asked with a URL that has not failed, where there is one.
-local function head_of(job, key, turn, probing)
+local function head_of(job, hid, key, turn, probing)
   if job.delayed > 0 and not probing then
     local due = call('ZRANGEBYSCORE', key, str(DELAYED), str(DELAYED + now), 'WITHSCORES', 'LIMIT', 0, 1)
     if due[1] then return due[1], tonumber(due[2]) end
   end
   local head = call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  if job.spilled > 0 and waits_for_block(job, hid, '-inf', '(' .. (head[2] or '+inf')) then return nil, now + REFILLED end
   if not head[1] then return nil, 0 end
   local score = tonumber(head[2])
   if score >= DELAYED then
@@ -111,6 +114,7 @@ local function head_of(job, key, turn, probing)
   end
   if score < PAGES and is_page_turn(turn) and budget(job, 'p') ~= 'wait' then
     local page = call('ZRANGEBYSCORE', key, str(PAGES), '(' .. str(DELAYED), 'WITHSCORES', 'LIMIT', 0, 1)
+    if job.spilled > 0 and waits_for_block(job, hid, str(PAGES), '(' .. (page[2] or '+inf')) then return nil, now + REFILLED end
     if page[1] then return page[1], tonumber(page[2]) end
   end
   return head[1], score
@@ -119,7 +123,8 @@ end
 local function remove(job, hid, key, member, score)
   call('ZREM', key, member)
   count(job, score >= DELAYED and 'delayed' or 'queued', -1)
-  if call('EXISTS', key) == 0 then detach(hid, job.run) end
+  prefetch(job, hid, key, score)
+  if not has_queue(hid, job) then detach(hid, job.run) end
 end
 
 local function take(job, hid, key, member, score)
@@ -153,7 +158,7 @@ local function try_run(hid, host, run)
     return now
   end
   call('ZADD', turns, str(host.turn + 1), run)
-  local member, score = head_of(job, key, host.turn, host.trouble.opened > 0)
+  local member, score = head_of(job, hid, key, host.turn, host.trouble.opened > 0)
   if not member then
     if score == 0 then detach(hid, run) end
     return score > 0 and score or nil
@@ -277,7 +282,7 @@ end
 
 local function answer(drain, leases, stands)
   local state = watched ~= '' and (call('HGET', P .. 'job:' .. watched, 'state') or 'gone') or ''
-  local reply = {epoch, time_to_wait(drain, stands), drain and 1 or 0, state, stands and 1 or 0}
+  local reply = {epoch, time_to_wait(drain, stands), drain and 1 or 0, state, stands and 1 or 0, refills}
   for _, lease in ipairs(leases) do reply[#reply + 1] = lease end
   return reply
 end

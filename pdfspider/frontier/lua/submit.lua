@@ -11,7 +11,8 @@
 --   task    {transport, key, record, once, events}: the master's message, to be answered when the run has ended, or false;
 --           once: a run of that name that is sealed or has ended has taken it in before, and nothing changes; events:
 --           whether the transport tells of each document
--- Answer: {run, added, revived} for each request, in order, or the text of the error that it led to
+-- Answer: {run, added, revived, hosts at which the queue is over its cap} for each request, in order, or the text of
+-- the error that it led to
 
 local OPTIONS = {'delay', 'cap', 'robots', 'max_pages', 'max_documents', 'retention', 'anchors', 'meta', 'due'}
 local name, options, given, seal, links, revive, claim, task
@@ -166,7 +167,7 @@ local function admit(request)
     for i = 2, #claim do call('LREM', P .. 'taking:' .. claim[1], 1, claim[i]) end
   end
   flush_jobs()
-  return {job.run, added, revived}
+  return {job.run, added, revived, overfull}
 end
 
 -- Idle workers are told where nothing could be leased before. Who may not publish has workers that look now and then.
@@ -178,7 +179,7 @@ for i, request in ipairs(cmsgpack.unpack(ARGV[2])) do
   local done, answer = pcall(admit, request)
   if done then changed = changed + answer[2] + answer[3] end
   answers[i] = done and answer or (type(answer) == 'table' and answer.err or tostring(answer))
-  jobs = {}
+  jobs, overfull = {}, {}
 end
 if last_run then call('HSET', P .. 'meta', 'run', str(last_run)) end
 if idle and changed > 0 then redis.pcall('PUBLISH', P .. 'wake', '') end

@@ -2,7 +2,8 @@
 -- queued again, queues of cancelled runs are dropped, those of resumed runs come back, old keys go.
 --
 -- ARGV[2] msgpack: {deliveries allowed}
--- Answer: 1 if there is more to do at once, else 0.
+-- Answer: {1 if there is more to do at once, else 0; blocks of the overflow of cancelled runs: see lease; a queue that
+-- is over its cap, HOST:RUN, or ''}
 
 -- Two expiries may be another URL's fault; only those that follow are its own.
 local max_deliveries = math.max(cmsgpack.unpack(ARGV[2])[1], ALONE_AFTER + 1)
@@ -66,9 +67,11 @@ local function drop_queue(job, hid)
     count(job, tonumber(entries[i + 1]) >= DELAYED and 'delayed' or 'queued', -1)
     cancel_member(job, entries[i])
   end
-  if call('EXISTS', key) == 0 then
+  if not has_queue(hid, job) then
     detach(hid, job.run)
     schedule(hid)
+  elseif #entries == 0 then
+    ask_refill(hid, job.run, '-inf', '+inf')
   end
 end
 
@@ -84,7 +87,7 @@ local function chores()
     drop_queue(job, hid)
   elseif job.state == 'running' then
     for _, parked in ipairs(call('SPOP', source, STEP)) do
-      if call('EXISTS', P .. 'q:' .. parked .. ':' .. run) == 1 then
+      if has_queue(parked, job) then
         attach(parked, job)
         schedule(parked)
       end
@@ -122,5 +125,5 @@ chores()
 collect_garbage()
 flush_jobs()
 local left = call('ZCOUNT', P .. 'workers', '-inf', str(passed)) + call('SCARD', P .. 'chores')
-  + call('ZCOUNT', P .. 'finished', '-inf', str(now)) + call('LLEN', P .. 'garbage')
-return left > 0 and 1 or 0
+  + call('ZCOUNT', P .. 'finished', '-inf', str(now)) + call('LLEN', P .. 'garbage') + call('SCARD', P .. 'overfull')
+return {left > 0 and 1 or 0, refills, call('SRANDMEMBER', P .. 'overfull') or ''}

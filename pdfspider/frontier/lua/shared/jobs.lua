@@ -1,7 +1,8 @@
 -- Jobs: read once per script, counters written back together by flush_jobs; a run that is opened is written by it whole.
 
 local JOB_FIELDS = {'state', 'sealed', 'queued', 'delayed', 'leased', 'leased_pages', 'max_pages', 'max_documents',
-  'c:p', 'c:d', 'robots', 'delay', 'cap', 'level', 'split', 'seen', 'seq', 'name', 'told', 'logged'}
+  'c:p', 'c:d', 'robots', 'delay', 'cap', 'level', 'split', 'seen', 'seq', 'name', 'told', 'logged',
+  'spilled'}
 local TEXT = {state = true, name = true, told = true}
 local jobs = {}
 

@@ -11,6 +11,10 @@
 --   job:RUN:parked           SET   those of them that were taken out of the turns while the run is paused
 --   seen:RUN:N               HASH  fingerprint -> state, one bucket of many (see seen_*)
 --   q:HOST:RUN               ZSET  the queue of one run at one host (see queue scores)
+--   overflow:HOST:RUN        ZSET  blocks of what that queue holds beyond its cap by the least score in each; a block is
+--                                  known by NUMBER:DIGEST, how many members it has and their digest (see overflow.lua)
+--   blocks:HOST:RUN          HASH  these blocks, compressed by clients
+--   overfull                 SET   HOST:RUN of queues that are over their cap
 --   host:HOST                HASH  the gate: last start (planned or reported) and the gap that was in force then; delay,
 --                                  cap, crawl: what jobs and robots.txt ask for; fcap: the least cap of the leases that
 --                                  are out; until: to be left alone; turn: how many leases it has given;

@@ -39,6 +39,7 @@ local function add_links(job, links)
     for hid, name in pairs(hosts) do
       local host = attach(hid, job, name)
       if host then schedule_host(hid, host) end
+      note_overfull(hid, job)
     end
   end
   return added

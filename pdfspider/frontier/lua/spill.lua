@@ -1,0 +1,23 @@
+-- Swaps the members of a queue whose scores are in a range for a block, if they are exactly those that it was made of.
+--
+-- ARGV[2] msgpack: {host id, run, least score, most score, number of members, digest, block}
+-- Answer: 1, or 0 where the queue has changed meanwhile or does not need to be shortened any more.
+
+local MOST = 512
+local hid, run, least, most, number, digest, block = unpack(cmsgpack.unpack(ARGV[2]), 1, 7)
+if not (type(hid) == 'string' and #hid == 16 and type(run) == 'string' and type(least) == 'string'
+  and type(most) == 'string' and type(number) == 'number' and number >= 1 and number <= MOST
+  and tonumber(least) and tonumber(most) and tonumber(most) < DELAYED and type(digest) == 'string' and #digest == 40
+  and type(block) == 'string') then error('a malformed block') end
+
+local job, key = job_of(run), P .. 'q:' .. hid .. ':' .. run
+if not job or job.state == 'cancelling' then return 0 end
+local entries = call('ZRANGEBYSCORE', key, least, most, 'WITHSCORES', 'LIMIT', 0, number + 1)
+if #entries ~= 2 * number or digest_of(entries, #entries) ~= digest then return 0 end
+local id = str(number) .. ':' .. digest
+call('HSET', blocks_key(hid, run), id, block)
+call('ZADD', overflow_key(hid, run), least, id)
+call('ZREMRANGEBYSCORE', key, least, most)
+count(job, 'spilled', number)
+flush_jobs()
+return 1
