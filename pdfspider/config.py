@@ -79,6 +79,7 @@ def _gates(settings: BaseSettings) -> Gates:
         concurrency=concurrency if as_switch(settings, "AUTOTHROTTLE_ENABLED") else 0.0,
         first_delay=number("AUTOTHROTTLE_START_DELAY"),
         longest_delay=number("AUTOTHROTTLE_MAX_DELAY"),
+        patience=number("FRONTIER_HOST_PATIENCE"),
     )
 
 
@@ -179,6 +180,7 @@ class Config:
 
     lease_seconds: float = number("FRONTIER_LEASE_SECONDS", least=1)
     max_deliveries: int = whole("FRONTIER_MAX_DELIVERIES", least=1)
+    max_seconds: float = number("FRONTIER_MAX_SECONDS")
     queue_max: int = whole("FRONTIER_QUEUE_MAX")
     lookahead: float = number("FRONTIER_LOOKAHEAD")
     robots_ttl: float = number("FRONTIER_ROBOTS_TTL", least=1)

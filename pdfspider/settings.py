@@ -144,6 +144,10 @@ FRONTIER_BREAKER_FAILURES = 10
 FRONTIER_BREAKER_SECONDS = 60
 # Whiles after which the URLs that wait for the host end as host-down.
 FRONTIER_BREAKER_OPENINGS = 5
+# Seconds within which a host has to be done with what a job has waiting for it, where its robots.txt asks for a longer
+# delay than the job's, or it has asked to be left alone for so long by now; the last of the rest end as over-budget. 0:
+# any time.
+FRONTIER_HOST_PATIENCE = 7 * 24 * 3600
 # Whether the delay of a host follows its latency (seconds), as in Scrapy.
 AUTOTHROTTLE_ENABLED = False
 AUTOTHROTTLE_START_DELAY = 5.0
@@ -156,6 +160,9 @@ AUTOTHROTTLE_TARGET_CONCURRENCY = 1.0
 FRONTIER_LEASE_SECONDS = 30
 # Deliveries of a URL that ended with its worker's death, before it is set aside as poison.
 FRONTIER_MAX_DELIVERIES = 4
+# Seconds after which what a job has queued ends as over-budget, from the opening of each run; 0: no limit. The job
+# "default" has none. The spider argument "max_seconds" overrides it.
+FRONTIER_MAX_SECONDS = 0
 # URLs of one job that wait for one host as they are; what waits besides is kept compressed and comes back in order;
 # 0: no limit.
 FRONTIER_QUEUE_MAX = 10_000

@@ -50,6 +50,7 @@ class Command(OnFrontier, ScrapyCommand):
         parser.add_argument("--due", action="store_true", help="leave out hosts that are not due again yet")
         parser.add_argument("--max-pages", metavar="N", default=0, help="end the job after this many pages")
         parser.add_argument("--max-documents", metavar="N", default=0, help="end the job after this many documents")
+        parser.add_argument("--max-seconds", metavar="N", help="end what is queued after so many seconds")
         more = parser.add_mutually_exclusive_group()
         more.add_argument("--seal", action="store_true", help="no more URLs will come: the job may end (default)")
         more.add_argument("--open", action="store_true", help="more URLs will come: the job does not end")
@@ -86,9 +87,10 @@ async def _those_due(config: Config, frontier: Frontier, name: str, seeds: list[
 def _params(args: list[str], opts: argparse.Namespace) -> Params:
     if not -128 <= opts.priority <= 127:
         raise InvalidInput(f"--priority {opts.priority} is not between -128 and 127")
-    if opts.job in (None, DEFAULT) and (opts.seal or opts.due or opts.max_pages or opts.max_documents):
-        raise InvalidInput(f"the job {DEFAULT} never ends: --seal, --due, --max-pages and --max-documents need a --job")
-    alike = ("job", "depth", "scope", "due", "max_pages", "max_documents")
+    limits = opts.max_pages or opts.max_documents or opts.max_seconds
+    if opts.job in (None, DEFAULT) and (opts.seal or opts.due or limits):
+        raise InvalidInput(f"the job {DEFAULT} never ends: --seal, --due and the limits (--max-…) need a --job")
+    alike = ("job", "depth", "scope", "due", "max_pages", "max_documents", "max_seconds")
     names = {"urls_file": "file", **{name: name for name in alike}}
     try:
         return Params(urls=args, **{name: getattr(opts, option) for name, option in names.items()})

@@ -44,4 +44,10 @@ class Params(BaseModel):
     )
     due: bool = Field(default=False, description="leave out hosts that are not due again yet")
     max_pages: int = Field(default=0, ge=0, le=int(MOST), description="end after this many pages; 0: no limit")
+    max_seconds: float | None = Field(
+        default=None,
+        ge=0,
+        le=MOST,
+        description="end what is queued after so many seconds; 0: no limit (default: FRONTIER_MAX_SECONDS)",
+    )
     max_documents: int = Field(default=0, ge=0, le=int(MOST), description="end after this many documents; 0: no limit")

@@ -27,6 +27,10 @@ VERDICTS = {
     Outcome.HOST_DOWN: "the host failed again and again",
     Outcome.OVER_BUDGET: "the job's max_pages or max_documents is used up",
 }
+CAUSES = {
+    "t": "the job's max_seconds is over",
+    "s": "its host asks to be asked so slowly that it would not be done within FRONTIER_HOST_PATIENCE",
+}
 
 
 class RequestMaker:
@@ -71,7 +75,7 @@ class RequestMaker:
     async def _verdict(self, lease: Lease, job: Job) -> tuple[Outcome, str] | None:
         if lease.kind is LeaseKind.VERDICT:
             outcome = OUTCOMES_BY_CODE[lease.verdict]
-            return outcome, VERDICTS.get(outcome, outcome.value)
+            return outcome, CAUSES.get(lease.verdict_cause) or VERDICTS.get(outcome, outcome.value)
         assert lease.entry is not None
         denied = await self._worker.robots.verdict(lease.entry.url, lease.reach) if job.robots else None
         return denied or await self._worker.budgets.verdict(lease)

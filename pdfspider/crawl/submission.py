@@ -30,6 +30,7 @@ class Asked(TypedDict, total=False):
 
     max_pages: int
     max_documents: int
+    max_time: int
     meta: bytes
     due: int
 
@@ -64,6 +65,7 @@ def seed(
 def options(config: Config, seeds: Sequence[Entry] = (), **asked: Unpack[Asked]) -> JobOptions:
     """What the settings, the seeds and whoever hands them in make of a job."""
     anchors = sorted({entry.host for entry in seeds})
+    asked.setdefault("max_time", round(config.max_seconds * 1000))
     return JobOptions(
         delay=round(config.delay * 1000),
         cap=config.host_cap,
@@ -76,7 +78,10 @@ def options(config: Config, seeds: Sequence[Entry] = (), **asked: Unpack[Asked])
 
 def asked_by(params: Params) -> Asked:
     """What the spider's arguments ask for."""
-    return Asked(max_pages=params.max_pages, max_documents=params.max_documents, due=int(params.due))
+    asked = Asked(max_pages=params.max_pages, max_documents=params.max_documents, due=int(params.due))
+    if params.max_seconds is not None:
+        asked["max_time"] = round(params.max_seconds * 1000)
+    return asked
 
 
 def read_urls(params: Params) -> list[str]:

@@ -32,6 +32,8 @@ class Gates:
     """Requests in flight that adapted delays aim at; 0: delays do not adapt."""
     first_delay: float = 5.0
     longest_delay: float = 60.0
+    patience: float = 7 * 24 * 3600.0
+    """Within which a host that asks to be asked slowly has to be done with what waits for it; 0: any time."""
 
     def rules(self) -> tuple[float, ...]:
         """As the scripts take them, in ms."""
@@ -45,6 +47,10 @@ class Gates:
             int(self.longest_delay * 1000),
         )
 
-    def lease_rules(self) -> tuple[int, int]:
-        """What a lease call takes of them, in ms: the longest back-off, the first delay (-1: delays do not adapt)."""
-        return int(self.longest_backoff * 1000), int(self.first_delay * 1000) if self.concurrency else -1
+    def lease_rules(self) -> tuple[int, int, int]:
+        """Return what a lease call takes of them in ms: the longest back-off, the first delay, the patience.
+
+        The first delay is -1 where delays do not adapt.
+        """
+        first = int(self.first_delay * 1000) if self.concurrency else -1
+        return int(self.longest_backoff * 1000), first, int(self.patience * 1000)

@@ -40,6 +40,8 @@ class JobOptions:
     """The master's own note; comes back byte for byte."""
     due: int = 0
     """Whether hosts that are not due yet are left out."""
+    max_time: int = 0
+    """After which what is queued ends, from the opening of each run."""
 
     def __post_init__(self) -> None:
         if len(self.meta) > META_LIMIT:

@@ -44,6 +44,9 @@ class Lease:
     reach: int = 0
     """That of the entry; for a robots.txt, that of the URL for which it is fetched."""
     verdict: str = ""
+    """The code of the class in which the URL ends."""
+    verdict_cause: str = ""
+    """What made the frontier decide so: "t" the job's time, "s" the host's slowness; else empty."""
     started_at: float | None = field(default=None)
     """When the last request under this lease was sent; None: never."""
     requests: int = 0
@@ -82,7 +85,8 @@ class Lease:
             entry=entry,
             origin="" if entry else subject.decode(),
             reach=entry.reach if entry else int(payload),
-            verdict=verdict.decode(),
+            verdict=verdict[:1].decode(),
+            verdict_cause=verdict[1:].decode(),
             resting=bool(resting),
         )
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from pdfspider.frontier.scripts import Scripts
 
-    Refill = tuple[bytes, bytes, bytes, bytes]
-    """Host id, run, and the range of least scores of blocks that are to come back."""
+    Refill = tuple[bytes, bytes, bytes, bytes, int]
+    """Host id, run, the range of least scores of blocks that are to come back, and whether the last come first."""
 
 MOST_MEMBERS = 512
 """Members of a block; spill.lua takes no more."""
@@ -101,10 +101,10 @@ class Overflow:
                 raise
 
     async def refill(self, refills: Iterable[Refill]) -> None:
-        """Bring the first blocks of each range back. Where Redis fails, they are asked for again."""
+        """Bring the first or the last blocks of each range back. Where Redis fails, they are asked for again."""
         try:
-            for host, run, least, most in refills:
-                await self._refill(host.decode(), run.decode(), least, most)
+            for host, run, least, most, last in refills:
+                await self._refill(host.decode(), run.decode(), least, most, last=bool(last))
         except RedisError as error:
             if not may_pass(error):
                 raise
@@ -140,9 +140,9 @@ class Overflow:
         block = pack_block(members)
         return bool(await self._scripts("spill", host, run, least, most, len(members), digest(members), block))
 
-    async def _refill(self, host: str, run: str, least: bytes, most: bytes) -> None:
-        key = f"{PREFIX}overflow:{host}:{run}"
-        ids = await self._redis.zrange(key, least, most, byscore=True, offset=0, num=self._at_once)
+    async def _refill(self, host: str, run: str, least: bytes, most: bytes, *, last: bool) -> None:
+        key, ends = f"{PREFIX}overflow:{host}:{run}", (most, least) if last else (least, most)
+        ids = await self._redis.zrange(key, *ends, desc=last, byscore=True, offset=0, num=self._at_once)
         blocks = await self._redis.hmget(f"{PREFIX}blocks:{host}:{run}", ids) if ids else []
         for number, block in zip(ids, blocks, strict=True):
             if block is not None:

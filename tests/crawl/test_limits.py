@@ -106,3 +106,13 @@ def test_a_domain_has_many_hosts(fleet: Fleet) -> None:
         fleet.crawl(f"http://a.example.localhost:{port}/", arguments={"scope": "domain"})
         assert links[0] in fleet.outcomes()
         assert links[1] not in fleet.outcomes()
+
+
+def test_a_job_ends_when_its_time_is_over_whatever_its_hosts_ask_for(fleet: Fleet) -> None:
+    with serve(Site(hosts=1, pages=5, documents=10)) as server:
+        urls = [server.url, *(server.site.document_url(number) for number in range(5))]
+        fleet.crawl(*urls, arguments={"max_seconds": 1}, DOWNLOAD_DELAY=3600)
+    ended = fleet.rows("outcome = 'over-budget'")
+    assert len(ended) >= 5
+    assert {row["reason"] for row in ended} == {"the job's max_seconds is over"}
+    fleet.audit()

@@ -480,4 +480,4 @@ async def test_delays_do_not_adapt_unless_they_are_asked_to(rig: Rig) -> None:
 
 def test_the_rules_are_given_in_milliseconds() -> None:
     assert GATES.rules() == (5000, 40_000, 3, 60_000, 2, 0, 60_000)
-    assert (GATES.lease_rules(), ADAPTING.lease_rules()) == ((40_000, -1), (40_000, 4000))
+    assert (GATES.lease_rules(), ADAPTING.lease_rules()) == ((40_000, -1, 604_800_000), (40_000, 4000, 604_800_000))

@@ -163,7 +163,7 @@ class TestDeath:
         worker, other = small(rig, "w1"), small(rig, "w2")
         await submit(worker, pages(300))
 
-        async def die(*_: object) -> None:
+        async def die(*_: object, **__: object) -> None:
             raise KeyboardInterrupt
 
         monkeypatch.setattr(worker.frontier._overflow, "_refill", die)

@@ -1,19 +1,21 @@
 -- Grants a worker leases on URLs whose host gate is open, or opens within the look-ahead.
 --
 -- ARGV[2] msgpack: {worker, nonce, call id, wanted, held, lease ms, look-ahead ms, watched run, alone, longest back-off
---                    ms, first delay ms}
+--                    ms, first delay ms, patience ms}
 --   held    leases that the worker has; alone  ms since it began and nobody else could hold a lease (-1: others could)
+--   patience  ms within which a slow host has to be done with what waits for it (0: any time)
 --   first delay  of a host whose latency is not known yet (-1: delays do not adapt)
 -- Answer: {epoch, ms until a call may be granted something (-1: unknown), drain, state of the watched run, stands, refills, lease, …}
 --   stands  0: what the worker held has been given up or is about to be; it gets nothing before it has dropped that
---   refills {host id, run, least score, most score}, …: blocks of the overflow that are to come back
+--   refills blocks of the overflow that are to come back: see shared/overflow.lua
 --   lease   {token, run, kind (u|r|v), start in ms, report, deliveries, expiries, fp or origin, payload, verdict, resting}
 --           payload  of r: the reach of the URL for which it is fetched
 --           report: tell the frontier at once when the fetch has started; else the end of the lease tells it
 --           resting: the host asked to be left alone when it was asked last, and its back-off still grows
 --           u: fetch the URL; r: fetch the origin's robots.txt; v: record the verdict without a fetch
 
-local worker, nonce, call_id, wanted, held, lease_ms, ahead, watched, alone, longest_rest, first_delay =
+local worker, nonce, call_id, wanted, held, lease_ms, ahead, watched, alone, longest_rest, first_delay,
+  patience =
   unpack(cmsgpack.unpack(ARGV[2]))
 local calls_key, leases_key = P .. 'worker:' .. worker .. ':calls', P .. 'worker:' .. worker
 local SCAN, TURNS = 256, 16
@@ -81,8 +83,13 @@ local function lease_robots(hid, host, origin, reach)
   call('HSET', P .. 'host:' .. hid, 'robots', token)
 end
 
--- What a budget says of a member: nil (go on), 'wait', or the verdict in which it ends.
+-- Whether the time that the job may take is over.
+local function is_over(job) return job.deadline > 0 and now >= job.deadline end
+
+-- What a budget says of a member: nil (go on), 'wait', or the verdict in which it ends, its class and what it is due to:
+-- t, the job's time is over; s, it is surplus (see surplus_of); nothing, the job has as many pages or documents as it may.
 local function budget(job, kind)
+  if is_over(job) then return 'Bt' end
   if job.max_documents > 0 then
     if job['c:d'] >= job.max_documents then return 'B' end
     if job['c:d'] + job.leased >= job.max_documents then return 'wait' end
@@ -92,6 +99,35 @@ local function budget(job, kind)
     if job['c:p'] + job.leased_pages >= job.max_pages then return 'wait' end
   end
   return nil
+end
+
+-- The ms that the host itself makes each request take: by its robots.txt, or by having asked to be left alone for longer
+-- than the patience lasts, on average over the turns since. What the job asks for is not the host's.
+local function pace_of(job, host)
+  local pace = host.crawl > job.delay and host.crawl or 0
+  local total, first = string.match(host.held or '', '^(%d+) (%d+)$')
+  if int(total) > patience then pace = math.max(pace, total / math.max(host.turn - first, 1)) end
+  return pace
+end
+
+-- How many members the run has at the host; of many blocks some are looked at.
+local function length_of(job, hid, key)
+  local length = call('ZCARD', key)
+  if job.spilled == 0 then return length end
+  local ids, members = call('ZRANGE', overflow_key(hid, job.run), 0, 63), 0
+  for _, id in ipairs(ids) do members = members + string.match(id, '^%d+') end
+  return length + members / math.max(#ids, 1) * call('ZCARD', overflow_key(hid, job.run))
+end
+
+-- The last member of the queue that has not been tried, with its score, if the host cannot be done with all of them
+-- within the patience; 'wait' where it is in a block.
+local function surplus_of(job, hid, host, key)
+  if patience == 0 or host.crawl <= job.delay and not host.held then return nil end
+  local pace = pace_of(job, host)
+  if pace == 0 or (length_of(job, hid, key) - 1) * pace <= patience then return nil end
+  local last = call('ZREVRANGEBYSCORE', key, '(' .. str(DELAYED), '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  if job.spilled > 0 and waits_for_block(job, hid, last[2] or '-inf', '+inf', true) then return 'wait' end
+  return last[1], tonumber(last[2])
 end
 
 -- Whether this turn is one for a page, beside documents: one turn in four of every run, however many take turns.
@@ -109,7 +145,7 @@ local function head_of(job, hid, key, turn, probing)
   if not head[1] then return nil, 0 end
   local score = tonumber(head[2])
   if score >= DELAYED then
-    if score <= DELAYED + now then return head[1], score end
+    if score <= DELAYED + now or is_over(job) then return head[1], score end
     return nil, score - DELAYED
   end
   if score < PAGES and is_page_turn(turn) and budget(job, 'p') ~= 'wait' then
@@ -165,6 +201,11 @@ local function try_run(hid, host, run)
   end
   local verdict = string.sub(member, 10, 10)
   if verdict == '-' then verdict = host.trouble.down > now and 'H' or budget(job, string.sub(member, 9, 9)) end
+  if not verdict then
+    local last, its_score = surplus_of(job, hid, host, key)
+    if last == 'wait' then return now + REFILLED end
+    if last then member, score, verdict = last, its_score, 'Bs' end
+  end
   if verdict == 'wait' then return now + 200 end
   if verdict then
     local lease = take(job, hid, key, member, score)
@@ -184,12 +225,20 @@ local function try_run(hid, host, run)
   return true
 end
 
+-- Ends what a run whose time is over has queued at a host that may not be asked yet; one member for each call.
+local function end_overdue(hid, host)
+  for _, run in ipairs(call('ZRANGE', P .. 'host:' .. hid .. ':jobs', 0, TURNS - 1)) do
+    local job = job_of(run)
+    if job and job.state == 'running' and is_over(job) and try_run(hid, host, run) == true then
+      return call('ZADD', P .. 'hosts', str(now), hid)
+    end
+  end
+  schedule(hid, nil, true)
+end
+
 local function try_host(hid)
   local host = host_of(hid)
-  if not is_open(hid, host) or due_at(host) > now + ahead then
-    schedule(hid, nil, true)
-    return
-  end
+  if not is_open(hid, host) or due_at(host) > now + ahead then return end_overdue(hid, host) end
   local again
   local runs = call('ZRANGE', P .. 'host:' .. hid .. ':jobs', 0, TURNS - 1)
   for _, run in ipairs(runs) do

@@ -14,7 +14,7 @@
 -- Answer: {run, added, revived, hosts at which the queue is over its cap} for each request, in order, or the text of
 -- the error that it led to
 
-local OPTIONS = {'delay', 'cap', 'robots', 'max_pages', 'max_documents', 'retention', 'anchors', 'meta', 'due'}
+local OPTIONS = {'delay', 'cap', 'robots', 'max_pages', 'max_documents', 'retention', 'anchors', 'meta', 'due', 'max_time'}
 local name, options, given, seal, links, revive, claim, task
 
 local function check_request(request)
@@ -57,6 +57,13 @@ local function inherit_options(before)
   for i, field in ipairs(OPTIONS) do options[field] = values[i] or nil end
 end
 
+-- The time at which what the run has queued ends; that of a run that is opened again begins anew.
+local function deadline_of(run, max_time)
+  if int(max_time) == 0 or name == 'default' then return nil end
+  call('ZADD', P .. 'deadlines', str(now + max_time), run)
+  return str(now + max_time)
+end
+
 local last_run
 
 local function open_run(before)
@@ -65,6 +72,7 @@ local function open_run(before)
   if before and not given then inherit_options(before) end
   call('HSET', P .. 'jobs', name, run)
   options.name, options.state, options.sealed, options.opened = name, 'running', '0', str(now)
+  options.deadline = deadline_of(run, options.max_time)
   return new_job(run, options)
 end
 
@@ -72,6 +80,8 @@ local function reopen(run)
   call('HSET', P .. 'job:' .. run, 'state', 'running')
   call('HDEL', P .. 'job:' .. run, 'finished')
   call('ZREM', P .. 'finished', run)
+  local deadline = deadline_of(run, call('HGET', P .. 'job:' .. run, 'max_time'))
+  if deadline then call('HSET', P .. 'job:' .. run, 'deadline', deadline) end
 end
 
 local function current_run(run)

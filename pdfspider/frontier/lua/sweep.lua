@@ -1,5 +1,5 @@
 -- What has to be done by somebody from time to time, each call a bounded part of it: leases of silent workers are
--- queued again, queues of cancelled runs are dropped, those of resumed runs come back, old keys go.
+-- queued again, queues of cancelled runs are dropped, those of resumed runs come back, those of runs whose time is over end, old keys go.
 --
 -- ARGV[2] msgpack: {deliveries allowed}
 -- Answer: {1 if there is more to do at once, else 0; blocks of the overflow of cancelled runs: see lease; a queue that
@@ -8,6 +8,7 @@
 -- Two expiries may be another URL's fault; only those that follow are its own.
 local max_deliveries = math.max(cmsgpack.unpack(ARGV[2])[1], ALONE_AFTER + 1)
 local STEP, DROP = 64, 512
+local AGAIN = 500 -- ms after which runs whose time is over are looked at again
 
 -- Expiry: what a silent worker held is queued again, its hosts are pushed back.
 
@@ -97,6 +98,22 @@ local function chores()
   end
 end
 
+-- Hosts of runs whose time is over are looked at now, so that what they have queued ends.
+local function end_overdue()
+  for _, run in ipairs(call('ZRANGEBYSCORE', P .. 'deadlines', '-inf', str(now), 'LIMIT', 0, 8)) do
+    local job = job_of(run)
+    if not job or job.state ~= 'running' and job.state ~= 'paused' then
+      call('ZREM', P .. 'deadlines', run)
+    else
+      call('ZADD', P .. 'deadlines', str(now + AGAIN), run)
+      local hosts = job.state == 'running' and call('SRANDMEMBER', P .. 'job:' .. run .. ':hosts', STEP) or {}
+      for _, hid in ipairs(hosts) do
+        if call('ZSCORE', P .. 'host:' .. hid .. ':jobs', run) then call('ZADD', P .. 'hosts', 'LT', str(now), hid) end
+      end
+    end
+  end
+end
+
 -- The keys of finished runs go when their time has come.
 
 local function collect_garbage()
@@ -122,6 +139,7 @@ end
 
 reap()
 chores()
+end_overdue()
 collect_garbage()
 flush_jobs()
 local left = call('ZCOUNT', P .. 'workers', '-inf', str(passed)) + call('SCARD', P .. 'chores')

@@ -1,6 +1,6 @@
 -- Host gates.
 
-local HOST_FIELDS = {'last', 'gap', 'delay', 'cap', 'fcap', 'crawl', 'until', 'turn', 'auto', 'robots', 'starting', 'trouble'}
+local HOST_FIELDS = {'last', 'gap', 'delay', 'cap', 'fcap', 'crawl', 'until', 'turn', 'auto', 'robots', 'starting', 'trouble', 'held'}
 local WELL = {fails = 0, rest = 0, opened = 0, since = 0, down = 0}
 
 local function trouble_of(text)
@@ -20,7 +20,7 @@ local function host_of(hid)
   local values = call('HMGET', P .. 'host:' .. hid, unpack(HOST_FIELDS))
   local host = {}
   for i, field in ipairs(HOST_FIELDS) do host[field] = int(values[i]) end
-  host.robots, host.starting, host.trouble = values[10], values[11], trouble_of(values[12])
+  host.robots, host.starting, host.trouble, host.held = values[10], values[11], trouble_of(values[12]), values[13]
   set_limits(host, host.delay, math.max(host.cap, 1))
   return host
 end
@@ -51,6 +51,7 @@ end
 local function schedule(hid, at, again)
   if call('EXISTS', P .. 'host:' .. hid .. ':jobs') == 0 then
     call('ZREM', P .. 'hosts', hid)
+    call('HDEL', P .. 'host:' .. hid, 'held')
     call('PEXPIRE', P .. 'host:' .. hid, HOST_KEPT)
     return
   end

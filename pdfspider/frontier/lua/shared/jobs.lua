@@ -2,7 +2,7 @@
 
 local JOB_FIELDS = {'state', 'sealed', 'queued', 'delayed', 'leased', 'leased_pages', 'max_pages', 'max_documents',
   'c:p', 'c:d', 'robots', 'delay', 'cap', 'level', 'split', 'seen', 'seq', 'name', 'told', 'logged',
-  'spilled'}
+  'spilled', 'deadline'}
 local TEXT = {state = true, name = true, told = true}
 local jobs = {}
 

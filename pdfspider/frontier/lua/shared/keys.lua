@@ -14,12 +14,14 @@
 --   overflow:HOST:RUN        ZSET  blocks of what that queue holds beyond its cap by the least score in each; a block is
 --                                  known by NUMBER:DIGEST, how many members it has and their digest (see overflow.lua)
 --   blocks:HOST:RUN          HASH  these blocks, compressed by clients
+--   deadlines                ZSET  runs by the time (ms) at which what they have queued ends, where they have one
 --   overfull                 SET   HOST:RUN of queues that are over their cap
 --   host:HOST                HASH  the gate: last start (planned or reported) and the gap that was in force then; delay,
 --                                  cap, crawl: what jobs and robots.txt ask for; fcap: the least cap of the leases that
 --                                  are out; until: to be left alone; turn: how many leases it has given;
 --                                  starting, robots: tokens of the starts that were not reported yet and of the
---                                  robots lease that is out, or has been redirected here; trouble: see hear; auto: the delay that its latency asks for
+--                                  robots lease that is out, or has been redirected here; trouble: see hear; auto: the
+--                                  delay that its latency asks for; held: see hold_host
 --   host:HOST:jobs           ZSET  runs with work at the host by their turn
 --   host:HOST:flight         SET   tokens of the leases that may be fetching there
 --   hosts                    ZSET  hosts with work and a free slot by the time (ms) of their next start

@@ -22,18 +22,19 @@ local function note_overfull(hid, job)
   overfull[#overfull + 1] = hid
 end
 
--- Blocks that are to come back, as {host id, run, least score, most score}; a call asks for a bounded number.
+-- Blocks that are to come back, as {host id, run, score, score, 1 if the last ones and else 0}: those whose least score is
+-- between the two. A call asks for a bounded number.
 local REFILLS = 8
 local refills = {}
 
-local function ask_refill(hid, run, from, to)
-  if #refills < REFILLS then refills[#refills + 1] = {hid, run, from, to} end
+local function ask_refill(hid, run, from, to, last)
+  if #refills < REFILLS then refills[#refills + 1] = {hid, run, from, to, last and 1 or 0} end
 end
 
--- Whether a block holds a member with a score in the range; if so, it is asked for.
-local function waits_for_block(job, hid, from, to)
+-- Whether a block begins in a range of scores; if so, the first or the last of them are asked for.
+local function waits_for_block(job, hid, from, to, last)
   if job.spilled == 0 or call('ZCOUNT', overflow_key(hid, job.run), from, to) == 0 then return false end
-  ask_refill(hid, job.run, from, to)
+  ask_refill(hid, job.run, from, to, last)
   return true
 end
 

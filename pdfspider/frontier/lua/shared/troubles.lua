@@ -22,10 +22,14 @@ local function check_rules(rules)
   end
 end
 
+-- Leaves the host alone. What it has asked for in all since it has had work is held: ms, and its turn at the first time.
 local function hold_host(hid, ms)
   if ms <= 0 then return end
   local key = P .. 'host:' .. hid
-  call('HSET', key, 'until', str(math.max(int(call('HGET', key, 'until')), now + ms)))
+  local before, held, turn = unpack(call('HMGET', key, 'until', 'held', 'turn'))
+  local from, to = math.max(int(before), now), math.max(int(before), now + ms)
+  local total, first = string.match(held or '', '^(%d+) (%d+)$')
+  call('HSET', key, 'until', str(to), 'held', str(int(total) + to - from) .. ' ' .. (first or str(int(turn))))
 end
 
 local function set_trouble(hid, fails, rest, opened, since, down)
