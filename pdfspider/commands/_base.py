@@ -14,6 +14,7 @@ from scrapy.exceptions import UsageError
 
 from pdfspider.config import Config
 from pdfspider.crawl.tuning import collect_rarely
+from pdfspider.crawl.wording import PROGRAMS
 from pdfspider.crawl.worker import frontier_for
 from pdfspider.embedded import EmbeddedRedis
 from pdfspider.exceptions import ConfigurationError, PdfSpiderError
@@ -51,6 +52,10 @@ class Ours:
     def act(self, config: Config, args: list[str], opts: argparse.Namespace) -> None:
         """What the command does. Raises PdfSpiderError."""
         raise NotImplementedError
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)  # type: ignore[misc]
+        name_program(parser)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         for word in args:
@@ -152,6 +157,18 @@ def invalid(error: ValidationError) -> Iterator[tuple[str, Any, str]]:
         message = item["msg"].removeprefix("Value error, ")
         message = message[:1].lower() + message[1:]
         yield str(item["loc"][0]), item["input"], message.removesuffix(", unable to parse string as an integer")
+
+
+def program() -> str:
+    """Return the name of the program that was started: ``pdfspider`` or ``scrapy``."""
+    name = Path(sys.argv[0]).name
+    return name if name in PROGRAMS else "scrapy"
+
+
+def name_program(parser: argparse.ArgumentParser) -> None:
+    """Name the program that was started in the usage, where Scrapy names itself."""
+    if parser.usage:
+        parser.usage = parser.usage.replace("scrapy", program(), 1)
 
 
 def say(text: str) -> None:

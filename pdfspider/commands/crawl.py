@@ -14,7 +14,7 @@ from scrapy.commands import crawl
 from scrapy.exceptions import UsageError
 from scrapy.settings import SETTINGS_PRIORITIES, default_settings
 
-from pdfspider.commands._base import complain, invalid, read_config
+from pdfspider.commands._base import complain, invalid, name_program, read_config
 from pdfspider.crawl.params import Params
 from pdfspider.crawl.submission import read_seeds
 from pdfspider.exceptions import PdfSpiderError
@@ -40,9 +40,20 @@ class Command(crawl.Command):
     _reason: str | None = None
     """Why the spider was closed; empty while it is open, None before."""
 
+    def syntax(self) -> str:
+        return "[options] <spider> | URL ..."
+
+    def short_desc(self) -> str:
+        return "Crawl sites, or serve the frontier as a worker"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        name_program(parser)
+
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         super().process_options(args, opts)
         assert self.settings is not None
+        _take_urls(args, opts.spargs)
         if not isinstance(logging.getLevelName(str(self.settings["LOG_LEVEL"])), int):
             raise UsageError(f"there is no log level {self.settings['LOG_LEVEL']}", print_help=False)
         _check_log(self.settings["LOG_FILE"])
@@ -58,7 +69,8 @@ class Command(crawl.Command):
         try:
             spider = self.crawler_process.spider_loader.load(args[0])
         except KeyError:
-            self.exitcode = complain(f"there is no spider {args[0]!r}: did you mean pdfs?")
+            meant = f"https://{args[0]}" if "." in args[0] else "pdfs"
+            self.exitcode = complain(f"there is no spider {args[0]!r}: did you mean {meant}?")
             return
         if issubclass(spider, PdfSpider) and (problems := list(_problems(self.settings, opts.spargs))):
             self.exitcode = complain(*problems)
@@ -90,6 +102,17 @@ class Command(crawl.Command):
         """Whether Scrapy's own log is left out: nobody asked for a level on the command line."""
         assert self.settings is not None
         return (self.settings.getpriority("LOG_LEVEL") or 0) < SETTINGS_PRIORITIES["cmdline"]
+
+
+def _take_urls(args: list[str], arguments: dict[str, str]) -> None:
+    """Make URLs that stand alone the argument ``urls`` of the spider ``pdfs``. Raises UsageError."""
+    urls = [word for word in args if "://" in word]
+    if not urls:
+        return
+    if "urls" in arguments:
+        raise UsageError("URLs are given twice, alone and by -a urls", print_help=False)
+    arguments["urls"] = " ".join(urls)
+    args[:] = [word for word in args if "://" not in word] or ["pdfs"]
 
 
 def _check_log(file: str | None) -> None:

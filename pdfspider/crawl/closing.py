@@ -15,7 +15,7 @@ from pdfspider.crawl.display import Place, summary
 from pdfspider.crawl.inspecting import LEFT
 from pdfspider.crawl.inspections import UNAVAILABLE
 from pdfspider.crawl.stalls import LONGEST_STALL
-from pdfspider.crawl.wording import counted, said_time
+from pdfspider.crawl.wording import PROGRAMS, counted, said_time
 from pdfspider.crawl.worker import Worker
 from pdfspider.documents.inspection.report import Status
 from pdfspider.items import Outcome
@@ -101,10 +101,12 @@ def command(settings: BaseSettings, words: str) -> str:
 
 
 def _program() -> str:
+    """Return what has to be typed to start the program that runs."""
     started = sys.argv[0]
-    if Path(started).name != "scrapy" or shutil.which("scrapy") == started:
+    name = Path(started).name
+    if name not in PROGRAMS:
         return "scrapy"
-    return _near(started)
+    return name if shutil.which(name) == started else _near(started)
 
 
 def _near(path: str) -> str:

@@ -61,6 +61,9 @@ SCALES = (
     (100 * 86400, 86400, 3600, ("d", "h")),
 )
 
+PROGRAMS = ("pdfspider", "scrapy")
+"""The names under which the commands are started."""
+
 
 def total(classes: Mapping[str, int], outcomes: tuple[Outcome, ...]) -> int:
     """How many URLs ended in any of these outcomes."""

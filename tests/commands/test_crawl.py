@@ -96,3 +96,13 @@ def test_a_worker_that_is_refused_says_why(scrapy: Scrapy) -> None:
 def test_a_name_of_scrapyds_own_passes(scrapy: Scrapy, site: Server) -> None:
     done = scrapy("crawl", "pdfs", "-a", f"urls={site.url}status/404", "-a", "_job=26d1b1a6d6f111e0")
     assert done.returncode == 0, done.stderr
+
+
+def test_urls_may_stand_alone(scrapy: Scrapy, site: Server, data: Path) -> None:
+    done = scrapy("crawl", site.url, f"{site.url}status/404", "-a", "scope=any")
+    assert done.returncode == 0, done.stderr
+    assert "documents 9 " in " ".join(done.stderr.split())
+    twice = scrapy("crawl", site.url, "-a", f"urls={site.url}")
+    assert (twice.returncode, "URLs are given twice" in twice.stderr) == (2, True)
+    unsaid = scrapy("crawl", "example.org")
+    assert (unsaid.returncode, "did you mean https://example.org?" in unsaid.stderr) == (1, True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -12,6 +14,14 @@ OTHER = (".*", "__pycache__", "*.egg-info", "bench", "build", "data", "dist", "d
 
 def copy_project(target: Path) -> Path:
     return Path(shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(*OTHER)))
+
+
+def build_wheel(project: Path, target: Path) -> Path:
+    """Build the project's wheel in ``target`` and return its path."""
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*pip, "--wheel-dir", target, project], check=True, stdin=subprocess.DEVNULL)
+    (wheel,) = target.glob("*.whl")
+    return wheel
 
 
 def package_files(root: Path) -> set[str]:

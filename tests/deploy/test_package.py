@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from packaging.requirements import Requirement
 
-from tests.deploy.project import ROOT, copy_project, package_files, packed_files
+from tests.deploy.project import ROOT, build_wheel, copy_project, package_files, packed_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,8 +83,5 @@ def test_the_lock_takes_nothing_but_what_was_locked(file: str) -> None:
 
 
 def test_a_wheel_holds_the_whole_package(tmp_path: Path) -> None:
-    project = copy_project(tmp_path / "project")
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*pip, "--wheel-dir", tmp_path, project], check=True, stdin=subprocess.DEVNULL)
-    (wheel,) = tmp_path.glob("*.whl")
+    wheel = build_wheel(copy_project(tmp_path / "project"), tmp_path)
     assert packed_files(wheel) == package_files(ROOT)
