@@ -67,7 +67,9 @@ def test_one_worker_brings_back_everything(fleet: Fleet, server: Server) -> None
 
 
 def test_the_embedded_redis_ends_with_the_last_worker(tmp_path: Path) -> None:
-    fleet = Fleet(tmp_path, None, settings={"CONCURRENT_REQUESTS_PER_DOMAIN": 1})
+    fleet = Fleet(
+        tmp_path, None, settings={"CONCURRENT_REQUESTS_PER_DOMAIN": 1, "FRONTIER_LEASE_SECONDS": 10 * PATIENCE}
+    )
     with serve(Site(hosts=2, pages=20, documents=40), latency=60) as server:
         first = fleet.start(server.url, arguments=ANYWHERE)
         until(first.has_sent)
@@ -104,7 +106,7 @@ def test_workers_that_come_later_share_the_work(fleet: Fleet) -> None:
 
 
 def test_a_killed_worker_loses_nothing(fleet: Fleet) -> None:
-    fleet.settings = {"FRONTIER_LEASE_SECONDS": 2, "CONCURRENT_REQUESTS": 8, "CONCURRENT_REQUESTS_PER_DOMAIN": 4}
+    fleet.settings = {"FRONTIER_LEASE_SECONDS": 10, "CONCURRENT_REQUESTS": 8, "CONCURRENT_REQUESTS_PER_DOMAIN": 4}
     with serve(Site(hosts=4, pages=120, documents=240), latency=100) as server:
         others = fleet.stand(2)
         doomed = fleet.start(server.url, arguments=ANYWHERE)
