@@ -6,6 +6,7 @@ import time
 
 from pdfspider.crawl.outage import Outage
 from pdfspider.frontier.transports import TransportState
+from pdfspider.masking import masked
 
 ERROR_LENGTH = 500
 
@@ -28,7 +29,7 @@ class Health:
     def begin(self, reason: object) -> None:
         """The transport cannot be used."""
         self.note(reason)
-        self._outage.begin(reason)
+        self._outage.begin(masked(str(reason)))
         self._change("down")
 
     def end(self) -> None:
@@ -38,7 +39,7 @@ class Health:
 
     def note(self, error: object) -> None:
         """Something failed, and the transport goes on."""
-        self.error = str(error)[:ERROR_LENGTH]
+        self.error = masked(str(error))[:ERROR_LENGTH]
 
     def read(self, gateway: str) -> TransportState:
         return TransportState(

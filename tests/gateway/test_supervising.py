@@ -91,3 +91,10 @@ async def test_states_are_kept_until_their_gateway_is_gone(redis_url: str, monke
     assert await transports.read_states(redis) == []
     assert await redis.exists(transports.KEY) == 0
     await redis.aclose()
+
+
+def test_an_error_is_told_without_passwords(caplog: pytest.LogCaptureFixture) -> None:
+    health = Health("amqp")
+    health.begin(OSError("amqp://master:s3cr3t@broker.example is away"))
+    assert health.read("a").error == "amqp://master:***@broker.example is away"
+    assert "s3cr3t" not in caplog.text
