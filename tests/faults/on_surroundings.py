@@ -121,7 +121,7 @@ def fill_disk(world: World) -> int:
     fill(ballast)
     world.pause(world.random.uniform(0.5, 2))
     ballast.unlink()
-    return 0
+    return released(world)
 
 
 @fault("database locked", injections=3)
@@ -198,10 +198,16 @@ def lock_postgres(world: World) -> int:
 def spoil_uploads(world: World, how: str) -> int:
     assert isinstance(world, ObjectStore)
     world.hurt()
-    world.s3.faults += [how] * world.random.randint(2, 8)
+    uploads = world.random.randint(2, 8)
+    world.s3.faults += [how] * uploads
     world.wait(lambda: not world.s3.faults or world.finished())
     world.s3.faults.clear()
-    return 0
+    return uploads * released(world)
+
+
+def released(world: World) -> int:
+    """Return how many URLs the workers have in flight, and so give back, when a store takes nothing."""
+    return len(world.members) * CONCURRENCY
 
 
 def fill(path: Path) -> None:
