@@ -25,7 +25,7 @@ MANY ?= 1000
 # Of `make fuzz`.
 MINUTES ?= 5
 
-.PHONY: help crawl test conformance kafka faults fuzz bench docs throughput recall revision lock audit-dependencies clean debian
+.PHONY: help crawl test conformance kafka faults fuzz hostile bench docs throughput recall revision lock audit-dependencies clean debian
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -53,6 +53,9 @@ faults: $(VENV)/.requirements-test.txt debian ## injure crawls for an hour and a
 
 fuzz: $(VENV)/.requirements-test.txt ## throw odd bytes at what reads strangers' pages, headers, documents and messages [MINUTES=5]
 	@$(VENV)/bin/python -m tests.fuzz --minutes $(MINUTES) $(value ARGS)
+
+hostile: $(VENV)/.requirements-test.txt debian ## measure a worker against hostile hosts [ARGS="anchors hosts endless.pdf"]
+	@$(VENV)/bin/python -m tests.hostile $(value ARGS)
 
 bench: $(VENV)/.requirements.txt ## measure the crawl against the stock Scrapy stack
 	@$(VENV)/bin/python -m bench.compare $(value ARGS)

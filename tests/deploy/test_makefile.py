@@ -94,6 +94,7 @@ def test_it_lists_its_targets(project: Path) -> None:
         "kafka",
         "faults",
         "fuzz",
+        "hostile",
         "bench",
         "throughput",
         "frontier-load",

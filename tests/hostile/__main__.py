@@ -1,0 +1,98 @@
+"""One worker against hostile hosts, beside a job of innocent documents: ``make hostile``."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from bench.processes import redis_server
+from tests.crawl.hostile import Hostile, Request, hostile, reply
+from tests.hostile.answers import ANSWERS, INNOCENT, NEIGHBOUR, ROBOTS, Answers
+from tests.support import Fleet, until
+
+HOSTS = 8
+MIB = 1 << 20
+STALL = 1.0
+MEMORY = 300 * MIB
+SETTINGS = {"DOWNLOAD_MAXSIZE": 32 * MIB, "PDF_IDLE_TIMEOUT": 10, "RETRY_TIMES": 0, "LOG_LEVEL": "INFO"}
+
+
+def main() -> int:
+    names = sys.argv[1:] or [path[1:] for path in ANSWERS]
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        redis_server(Path(directory)) as url,
+        hostile(hosts=HOSTS) as server,
+    ):
+        fleet = Fleet(Path(directory), url)
+        try:
+            return report(fleet, server, names)
+        finally:
+            fleet.stop()
+
+
+def report(fleet: Fleet, server: Hostile, names: list[str]) -> int:
+    """The exit code: 0 where everything holds."""
+    server.answers = Answers({f"/{name}": ANSWERS[f"/{name}"] for name in names} | NEIGHBOUR)
+    missing = reply(b"", "text/plain", status="404 Not Found")
+    server.answers["/robots.txt"] = lambda request: request.send(ROBOTS if is_hostile(request) else missing)
+    server.answers["/"] = lambda request: request.send(missing if is_hostile(request) else bytes(NEIGHBOUR["/"]))  # type: ignore[arg-type]
+
+    (worker,) = fleet.stand(1, **SETTINGS)
+    before = used_memory(fleet)
+    fleet.push(*(message(server, "hostile", f"/{name}", 2 + n % (HOSTS - 1)) for n, name in enumerate(names)))
+    fleet.push(message(server, "innocent", "/", 1, seal=True, depth=2))
+    until(lambda: is_done(fleet, len(names)), 900)
+    growth = (used_memory(fleet) - before) / len(names)
+    peak = memory_of(worker.process.pid)
+    worker.dismiss()
+    stall = float(re.findall(r"longest_stall': ([0-9.]+)", worker.output)[-1])
+    documents = Counter(request.path for request in server.seen if re.fullmatch(r"/\d+\.pdf", request.path))
+    innocent = fleet.status()["jobs"]["innocent"]
+    checks = {
+        f"longest stall of the loop: {stall:.2f} s": stall < STALL,
+        f"peak memory of the worker: {peak / MIB:.0f} MiB": peak < MEMORY,
+        f"growth of Redis for each page: {growth / MIB:.1f} MiB": growth < 20 * MIB,
+        f"innocent documents: {innocent['documents']}": innocent["documents"] == INNOCENT,
+        f"fetched twice: {sum(count > 1 for count in documents.values())}": set(documents.values()) == {1},
+    }
+    for row in fleet.rows("job='hostile'")[: len(names)]:
+        print(f"{row['outcome']:18} {row['url'].rpartition('/')[2][:60]:40} {(row['reason'] or '')[:90]}")
+    for text, holds in checks.items():
+        print("ok  " if holds else "BAD ", text)
+    return 0 if all(checks.values()) else 1
+
+
+def is_hostile(request: Request) -> bool:
+    return request.address != "127.0.0.1"
+
+
+def message(server: Hostile, job: str, path: str, host: int, **more: Any) -> str:
+    return json.dumps({"url": server.url(path, host), "job": job, "depth": 1, **more})
+
+
+def is_done(fleet: Fleet, pages: int) -> bool:
+    seeds = fleet.rows("job='hostile' AND technique='seed'") if (fleet.data / "pdfs.db").exists() else []
+    innocent = fleet.status()["jobs"].get("innocent", {})
+    return len(seeds) >= pages and innocent.get("state") == "finished"
+
+
+def used_memory(fleet: Fleet) -> int:
+    with fleet.client() as client:
+        return int(client.info("memory")["used_memory"])
+
+
+def memory_of(pid: int) -> int:
+    """The largest resident size in bytes so far."""
+    match = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    assert match
+    return int(match[1]) * 1024
+
+
+if __name__ == "__main__":
+    sys.exit(main())
