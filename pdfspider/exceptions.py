@@ -3,7 +3,8 @@
     PdfSpiderError
     ├── ConfigurationError      a setting, an argument or the surroundings are not usable
     │   ├── EmbeddedRedisError  the embedded Redis cannot be started or used
-    │   └── ForeignStoreError   this worker's store or database is not the frontier's
+    │   ├── ForeignStoreError   this worker's store or database is not the frontier's
+    │   └── FormatError         the frontier's keys are of another version than this pdfspider's
     ├── InvalidInput            a URL, a message or a job name makes no sense
     ├── FrontierError           the frontier refused a call
     │   ├── JobNotFound
@@ -35,6 +36,17 @@ class EmbeddedRedisError(ConfigurationError):
 
 class ForeignStoreError(ConfigurationError):
     """The worker's document store or database is not the one that the frontier belongs to."""
+
+
+class FormatError(ConfigurationError):
+    """The frontier's keys are of another version than this pdfspider's."""
+
+    def __init__(self, found: int) -> None:
+        super().__init__(
+            f"the frontier in this Redis has the format {found}, which is not that of this pdfspider: "
+            "scrapy migrate brings an older one up to date; a newer one needs the pdfspider that wrote it"
+        )
+        self.found = found
 
 
 class InvalidInput(PdfSpiderError):

@@ -14,7 +14,7 @@ from pdfspider.crawl.submission import options
 from pdfspider.crawl.wording import CLASSES, FOUND, counted
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.discovery.scope import Scope
-from pdfspider.discovery.urls import fingerprint, host_of
+from pdfspider.discovery.urls import fingerprint, host_of, normalise
 from pdfspider.exceptions import InvalidInput, JobNotFound
 from pdfspider.frontier.entries import DEEPEST, SCOPES, Entry
 from pdfspider.frontier.jobs import job_name
@@ -112,10 +112,10 @@ async def _by_job(records: Database, job: str | None, outcome: Outcome | None) -
 
 
 def _entry(failure: Failure, depth: int, scope: str) -> Entry:
-    url, found_on = failure.url, failure.found_on
+    url, found_on = normalise(failure.url), failure.found_on and normalise(failure.found_on)
     return Entry(
         url=url,
-        fingerprint=fingerprint(url),
+        fingerprint=fingerprint(failure.url),
         host=host_of(url),
         depth=failure.depth,
         max_depth=depth,

@@ -146,12 +146,13 @@ class Feeder:
             self._serving.add(task)
             task.add_done_callback(self._serving.discard)
             return None
+        returned = True
         try:
             request = await self._requests.make(lease)
         except RedisError:
-            request = None
+            request, returned = None, False
         if request is None:
-            await self._worker.release(lease)
+            await self._worker.release(lease, returned=returned)
         elif (early := lease.starts_at - time.monotonic()) > 0:
             asyncio.get_running_loop().call_later(early, self._hand_over, [request])
         else:
@@ -169,7 +170,7 @@ class Feeder:
             await self._worker.robots.serve(self._crawler, lease)
         except Exception:
             logger.exception("Cannot settle the robots.txt of %s", lease.origin)
-            await self._worker.release(lease, delay=self._worker.config.retry_delay)
+            await self._worker.release(lease, delay=self._worker.config.retry_delay, returned=True)
         finally:
             self._worker.settled(lease)
 

@@ -178,7 +178,7 @@ class Processor(ItemPipelineManager):
         except (LeaseLost, RedisError) as error:
             level = logging.INFO if isinstance(error, LeaseLost) else logging.ERROR
             logger.log(level, "%s is not committed: %s", capture.url, error)
-            await self._worker.release(capture.lease)
+            await self._worker.release(capture.lease, returned=True)
             return
         except UNSENDABLE as error:
             await self._leave_links(capture, error)
@@ -196,7 +196,7 @@ class Processor(ItemPipelineManager):
         """What was found cannot be told to the frontier: it would fail whenever the URL is fetched."""
         logger.error("What was found at %s cannot be queued: %s", capture.url, error)
         if not capture.links:
-            await self._worker.release(capture.lease)
+            await self._worker.release(capture.lease, returned=True)
             return
         capture.links, capture.reason = [], f"its links cannot be queued: {error}"
         if not capture.sha256:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 VERDICTS = {
     Outcome.POISON: "every worker that fetched it died",
     Outcome.HOST_DOWN: "the host failed again and again",
+    Outcome.INTERNAL_ERROR: "workers gave it back again and again without a result",
     Outcome.OVER_BUDGET: "the job's max_pages or max_documents is used up",
 }
 CAUSES = {

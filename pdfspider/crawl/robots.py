@@ -7,7 +7,6 @@ import logging
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from hashlib import sha1
 from random import uniform
 from typing import TYPE_CHECKING
 
@@ -111,7 +110,7 @@ class Robots:
             self._size -= self._rules.popitem(last=False)[1].size
 
     async def _load(self, origin: str, reach: int) -> Rules:
-        record = await self._worker.frontier.robots(sha1(origin.encode()).hexdigest(), reach)
+        record = await self._worker.frontier.robots(origin, reach)
         failure = OUTCOMES_BY_CODE[record.failure] if record and record.failure else None
         if record is None:
             raise GiveBack(f"the robots.txt of {origin} has to be fetched again")
@@ -134,7 +133,7 @@ class Robots:
             response = await self._follow(crawler, lease)
         except Exception as error:
             if is_give_back(error):
-                await self._worker.frontier.release(lease, delay=getattr(error, "delay", 0.0))
+                await self._worker.frontier.release(lease, delay=getattr(error, "delay", 0.0), returned=True)
                 return
             await self._tell(lease, None, outcome_of(error)[0])
             return

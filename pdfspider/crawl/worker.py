@@ -172,11 +172,11 @@ class Worker:
         self.staging.end(lease)
         self.wake.set()
 
-    async def release(self, lease: Lease, *, delay: float = 0.0, counted: bool = False) -> None:
-        """Gives a lease back; where the frontier does not answer, it expires."""
+    async def release(self, lease: Lease, *, delay: float = 0.0, counted: bool = False, returned: bool = False) -> None:
+        """Give a lease back, as Frontier.release does; where the frontier does not answer, it expires."""
         self.releasing.add(lease)
         try:
-            await self.frontier.release(lease, delay=delay, counted=counted)
+            await self.frontier.release(lease, delay=delay, counted=counted, returned=returned)
         except RedisError as error:
             logger.warning("A lease is left to expire: %s", error)
         finally:

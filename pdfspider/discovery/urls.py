@@ -15,6 +15,9 @@ from pdfspider.discovery.normal import MAX_LENGTH, PATH_SAFE, QUERY_SAFE, normal
 from pdfspider.discovery.variants import without_visitor
 from pdfspider.exceptions import InvalidInput
 from pdfspider.masking import masked
+from pdfspider.origins import host_of, origin_of
+
+__all__ = ["canonical", "fingerprint", "host_of", "join", "normalise", "origin_of"]
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _HOST = rf"(?:(?:[a-z0-9_-]{{1,60}}\.){{0,3}}+[a-z][a-z0-9_-]{{0,59}}|{_OCTET}(?:\.{_OCTET}){{3}})"
@@ -63,19 +66,6 @@ def fingerprint(url: str) -> bytes:
     return blake2b(without_visitor(canonical(url)).encode(), digest_size=8).digest()
 
 
-def host_of(url: str) -> str:
-    """The host of a normalised ``url``, without its port; IPv6 addresses keep their brackets."""
-    authority = _authority(url)
-    if authority.endswith("]"):
-        return authority
-    return authority.rpartition(":")[0] if ":" in authority else authority
-
-
-def origin_of(url: str) -> str:
-    """Scheme, host and port of a normalised ``url``, as in ``http://example.com:8080``."""
-    return f"{url.partition('/')[0]}//{_authority(url)}"
-
-
 def join(base: str, href: str, encoding: str = "utf-8") -> str | None:
     """The normalised URL that ``href`` means on the page ``base``, as browsers see it; None if it cannot be followed:
     another scheme, a mere fragment, nonsense.
@@ -95,10 +85,6 @@ def join(base: str, href: str, encoding: str = "utf-8") -> str | None:
 
 def _is_normal(url: str) -> bool:
     return _NORMAL(url) is not None and "/." not in url and len(url) <= MAX_LENGTH
-
-
-def _authority(url: str) -> str:
-    return url.split("/", 3)[2].rpartition("@")[2]
 
 
 def _clean(href: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgpack
 
 from pdfspider.items import Hop
+from pdfspider.origins import origin_length
 
 SCOPES = ("host", "domain", "any")
 DEEPEST = 10**12
@@ -17,6 +18,8 @@ DEEPEST = 10**12
 
 REACH_AT = 4
 """The bit at which the reach begins among the flags of a payload; lease.lua knows it too."""
+ALWAYS = 4
+"""So many elements of a payload are never left out."""
 
 _packer = msgpack.Packer(use_bin_type=False)
 
@@ -59,12 +62,16 @@ class Entry(NamedTuple):
     """What may be reached besides public addresses, by it and all that it leads to (see ``frontier/reach.py``)."""
 
     def pack(self) -> bytes:
-        """The payload: a msgpack array whose tail is left out where it holds defaults."""
+        """Return the payload: a msgpack array whose tail is left out where it holds defaults.
+
+        The scripts read its first and fourth element. Raises InvalidInput for a URL that is not normalised.
+        """
         shared = len(commonprefix((self.url, self.found_on))) if self.found_on else 0  # noqa: RUF071
         values: list[Any] = [
             self.url,
             self.depth,
             SCOPES.index(self.scope) | self.leaf << 2 | self.document << 3 | self.reach << REACH_AT,
+            origin_length(self.url),
             self.max_depth,
             self.priority,
             self.technique or "",
@@ -74,7 +81,7 @@ class Entry(NamedTuple):
             self.cookies,
             self.sought,
         ]
-        while len(values) > 3 and not values[-1]:
+        while len(values) > ALWAYS and not values[-1]:
             values.pop()
         payload: bytes = _packer.pack(values)
         return payload
@@ -83,8 +90,8 @@ class Entry(NamedTuple):
     def unpack(cls, payload: bytes, fingerprint: bytes = b"", host: str = "") -> Entry:
         """The entry that :meth:`pack` made the payload of."""
         values = msgpack.unpackb(payload, raw=False)
-        values += (0, 0, 0, 0, "", 0, "", (), (), "")[len(values) - 1 :]
-        url, depth, flags, max_depth, priority, technique, shared, rest, hops, cookies, sought = values
+        values += (0, 0, 0, 0, 0, "", 0, "", (), (), "")[len(values) - 1 :]
+        url, depth, flags, _, max_depth, priority, technique, shared, rest, hops, cookies, sought = values
         return cls(
             url=url,
             fingerprint=fingerprint,

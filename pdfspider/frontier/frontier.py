@@ -106,10 +106,12 @@ class Frontier(View):
         claimed: Sequence[bytes] = (),
         task: Task | None = None,
         networks: str = "",
+        changes: Mapping[str, int] | None = None,
     ) -> Submitted:
-        """Admits URLs to a job; those that it knows already change nothing.
+        """Admit URLs to a job; those that it knows already change nothing.
 
-        A job that is opened without ``options`` takes over those of its run before, or the defaults. ``revive`` maps
+        A run that this opens has ``options``, or without any those of the run before, or the defaults. An open run
+        keeps its own, but for ``changes``: options by name, which an operator alone may give. ``revive`` maps
         class codes to "done" or "dead": URLs that ended in these are queued again. ``claimed`` are the raw start URLs
         that this call settles; ``task`` is the master's message that the URLs came by; ``networks`` is the list that
         the reach of the entries has the number of.
@@ -125,7 +127,8 @@ class Frontier(View):
             claim: Any = [self.worker, *claimed] if claimed and last else False
             links = [entry.link() for entry in part]
             revivable = dict(revive) if revive else False
-            arguments = (job_name(name), fields, given, seal and last, links, revivable, claim, task or False)
+            asked = (job_name(name), fields, given, seal and last, links, revivable, claim, task or False)
+            arguments = (*asked, {option: str(value) for option, value in (changes or {}).items()} or False)
             (answer,) = await self._scripts("submit", arguments)
             if isinstance(answer, bytes):
                 raise _refusal(answer)
@@ -274,9 +277,13 @@ class Frontier(View):
             ending = Ending(ending.lease, ending.code, ending.dead, ending.size, links)
         self._settle(await self._commit(ending), ending)
 
-    async def release(self, lease: Lease, *, delay: float = 0.0, counted: bool = False) -> None:
-        """Gives a lease back for a delivery after ``delay`` seconds; ``counted`` if this one was a try that failed."""
-        await self._release((lease, delay, counted))
+    async def release(self, lease: Lease, *, delay: float = 0.0, counted: bool = False, returned: bool = False) -> None:
+        """Give a lease back for a delivery after ``delay`` seconds.
+
+        ``counted``: this one was a try that failed. ``returned``: there was work on it that came to nothing, for a
+        reason that may be there the next time too. A URL that is returned again and again ends as internal-error.
+        """
+        self._check(await self._release((lease, delay, counted, returned)))
 
     async def sweep(self) -> bool:
         """Does a bounded part of the frontier's housekeeping; True when there is more to do at once."""
@@ -362,10 +369,10 @@ class Frontier(View):
         answers, _ = await self._persist("commit", self.worker, self._call_id(), self._gates.rules(), *values)
         return answers
 
-    async def _send_releases(self, items: list[tuple[Lease, float, bool]]) -> Sequence[bytes]:
+    async def _send_releases(self, items: list[tuple[Lease, float, bool, bool]]) -> Sequence[bytes]:
         values = [
-            (lease.token, int(delay * 1000), ago(lease.started_at), lease.sign(), counted)
-            for lease, delay, counted in items
+            (lease.token, int(delay * 1000), ago(lease.started_at), lease.sign(), counted, returned)
+            for lease, delay, counted, returned in items
         ]
         answers: Sequence[bytes]
         answers, _ = await self._persist("release", self.worker, self._gates.rules(), *values)
@@ -377,12 +384,19 @@ class Frontier(View):
             for host in answer[3]:
                 await self._overflow.spill(host.decode(), answer[0].decode())
 
+    @staticmethod
+    def _check(answer: bytes) -> None:
+        """Raise what Redis would have raised, had this part of the call been alone."""
+        if answer not in (b"ok", b"fenced"):
+            raise _refusal(answer)
+
     def _settle(self, answer: bytes, ending: Ending) -> None:
         if answer == b"epoch":
             self.known.clear()
             raise LeaseLost("the frontier restarted while this URL was out: it is fetched again")
-        if answer != b"ok":
+        if answer == b"fenced":
             raise LeaseLost
+        self._check(answer)
         self.known.add(ending.lease.run, (entry.url for entry in ending.links))
 
 

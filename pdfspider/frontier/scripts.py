@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import msgpack
+from redis.exceptions import ResponseError
 
-from pdfspider.exceptions import FrontierError
+from pdfspider.exceptions import FormatError, FrontierError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +26,11 @@ ROOM = "redis.call('DEL', '{pdfs}:none')\n"
 out may end, and a worker stays known."""
 SHARED = ("keys", "clock", "jobs", "seen", "hosts", "overflow", "queues", "leases", "troubles")
 """Each uses what stands before it."""
+FEW = dict.fromkeys(("claim", "reconcile", "renew"), SHARED[:2])
+"""What scripts need that do not need all; each call makes all functions of its script anew."""
+FORMAT = 2
+"""The version of the keys' layout, as in ``lua/shared/keys.lua``. Data without a version is of the first."""
+_FORMAT = re.compile(r"FORMAT (\d+)")
 NAMES = (
     "submit",
     "claim",
@@ -47,7 +55,7 @@ NAMES = (
 def source(name: str) -> str:
     """The text of one script as Redis gets it."""
     room = files("pdfspider.frontier") / "lua"
-    parts = [room / "shared" / f"{part}.lua" for part in SHARED] + [room / f"{name}.lua"]
+    parts = [room / "shared" / f"{part}.lua" for part in FEW.get(name, SHARED)] + [room / f"{name}.lua"]
     text = "\n".join(part.read_text("utf-8") for part in parts)
     return text if name == "submit" else ROOM + text
 
@@ -62,13 +70,19 @@ class Scripts:
     def __init__(
         self, redis: Redis, start_urls: str, queue_max: int = 0, clock: Callable[[], int] | None = None
     ) -> None:
+        self._secret = secrets.token_hex(32)  # the frontier's, where it has none yet
         self._scripts: dict[str, AsyncScript] = {name: redis.register_script(source(name)) for name in NAMES}
         self._start_urls = start_urls
         self._clock = clock
         self._queue_max = str(queue_max)
 
     async def __call__(self, name: str, *arguments: Any) -> Any:
-        answer = await self._scripts[name](keys=[self._start_urls], args=self._pack(arguments))
+        try:
+            answer = await self._scripts[name](keys=[self._start_urls], args=self._pack(arguments))
+        except ResponseError as error:
+            if found := _FORMAT.search(str(error)):
+                raise FormatError(int(found[1])) from None
+            raise
         if isinstance(answer, Exception):
             raise FrontierError(str(answer))
         return answer
@@ -76,4 +90,4 @@ class Scripts:
     def _pack(self, arguments: Sequence[Any]) -> list[Any]:
         # Redis's cmsgpack knows neither the bin types nor str8: everything travels as raw.
         blob = msgpack.packb(arguments, use_bin_type=False)
-        return [str(self._clock()) if self._clock else "", blob, self._queue_max]
+        return [str(self._clock()) if self._clock else "", blob, self._queue_max, self._secret]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
 from pdfspider.exceptions import JobNotFound
@@ -85,12 +86,13 @@ class View:
         for name in await self.redis.zrange(f"{PREFIX}workers", 0, -1):
             yield name.decode()
 
-    async def robots(self, origin_key: str, reach: int = 0) -> RobotsRecord | None:
-        """Return the robots.txt of an origin (by the SHA-1 of its text), if the fleet knows it.
+    async def robots(self, origin: str, reach: int = 0) -> RobotsRecord | None:
+        """Return the robots.txt of an origin, if the fleet knows it.
 
         One whose address may not be reached is known to URLs of the same reach only.
         """
-        for key in (f"{PREFIX}robots:{origin_key}", f"{PREFIX}robots:{origin_key}:{reach}"):
+        base = f"{PREFIX}robots:{sha1(origin.encode()).hexdigest()}"
+        for key in (base, f"{base}:{reach}"):
             body, failure = await self.redis.hmget(key, "body", "failure")
             if body is not None:
                 return RobotsRecord(body, (failure or b"").decode())

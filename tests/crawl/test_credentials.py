@@ -73,6 +73,16 @@ def test_a_seeds_user_and_password_are_for_its_origin_only(fleet: Fleet) -> None
     fleet.audit()
 
 
+def test_a_link_with_userinfo_is_its_url_without_it(fleet: Fleet) -> None:
+    """An address that was meant as mailto: is an ordinary mistake, and its job ends all the same."""
+    with hostile({"/robots.txt": reply(b"", "text/plain"), "/a": page()}) as server:
+        server.answers["/"] = page(server.url("/a").replace("127", "info@127"), server.url("/a"))
+        fleet.crawl(server.url().replace("127", "info@127"))
+        assert sorted(server.paths()) == ["/", "/a", "/robots.txt"]
+        assert fleet.outcomes() == {server.url("/"): "page", server.url("/a"): "page"}
+    fleet.audit()
+
+
 def test_scrapys_own_credentials_are_for_their_domain_only(fleet: Fleet) -> None:
     authorized: list[tuple[str, str]] = []
     settings = {"HTTPAUTH_USER": "user", "HTTPAUTH_PASS": SECRET, "ROBOTSTXT_OBEY": False, "LOG_LEVEL": "INFO"}

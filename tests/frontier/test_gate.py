@@ -109,7 +109,7 @@ async def test_a_job_that_asks_for_more_room_later_gets_it_at_once(rig: Rig) -> 
     worker = rig.worker()
     await rig.submit("j", *pages(20), options=JobOptions(cap=4, robots=0))
     await worker.commit(worker.start(await worker.one()))
-    await rig.submit("j", options=JobOptions(delay=3000, cap=2, robots=0))
+    await rig.submit("j", changes={"delay": 3000, "cap": 2})
     for _ in range(29):
         assert await worker.lease() == []
         await rig.sleep(0.1, worker)

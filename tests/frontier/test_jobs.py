@@ -89,12 +89,30 @@ async def test_the_next_run_keeps_the_options_unless_it_is_given_others(rig: Rig
     assert await options("j") == [b"500", b"1", b"www.example.com"]
     await rig.submit("j", *pages(2), options=None)
     assert await options("j") == [b"500", b"1", b"www.example.com"]
-    await rig.submit("j", *pages(3), options=FREE, seal=True)
-    assert await options("j") == [None, None, b"www.example.com"]
-    await rig.submit("j", *pages(4), options=JobOptions(anchors="a.example www.example.com"))
-    assert (await options("j"))[2] == b"www.example.com a.example"
+    await rig.control("j", "cancel")
+    await rig.sweep()
+    await rig.submit("j", *pages(3), options=FREE)
+    assert await options("j") == [None, None, None]
     await rig.submit("new", *pages(1), options=None)
     assert await options("new") == [None, b"1", None]
+
+
+async def test_who_joins_an_open_job_changes_none_of_its_options(rig: Rig) -> None:
+    first = JobOptions(delay=10_000, cap=2, max_pages=500, anchors="www.example.com", meta=b"first")
+    run = (await rig.submit("j", options=first)).run
+    before = await rig.redis.hgetall(f"{{pdfs}}:job:{run}")
+    joining = JobOptions(delay=500, robots=0, max_documents=1, anchors="attacker.example", meta=b"x", due=1)
+    assert (await rig.submit("j", *pages(3), options=joining)).run == run
+    after = await rig.redis.hgetall(f"{{pdfs}}:job:{run}")
+    assert after.keys() - before.keys() <= {b"queued", b"seen", b"seq"}
+    assert all(after[name] == before[name] for name in before if name not in (b"queued", b"seen", b"seq"))
+
+
+async def test_an_operator_changes_the_options_that_are_named(rig: Rig) -> None:
+    run = (await rig.submit("j", options=JobOptions(delay=10_000, max_pages=500, robots=1))).run
+    await rig.submit("j", *pages(1), options=FREE, changes={"max_pages": 7, "robots": 0})
+    names = ("delay", "max_pages", "robots", "cap", "max_documents")
+    assert await rig.redis.hmget(f"{{pdfs}}:job:{run}", names) == [b"10000", b"7", b"0", b"1", None]
 
 
 async def test_urls_that_failed_are_revived_in_a_finished_job(rig: Rig) -> None:

@@ -282,7 +282,7 @@ async def test_robots_come_before_a_suspect(rig: Rig) -> None:
         await rig.expire()
     worker = rig.worker()
     assert await worker.lease() == []
-    await rig.submit("j", options=FREE.__class__(cap=8, robots=1))
+    await rig.submit("j", changes={"robots": 1})
     kinds = []
     for _ in range(4):
         for lease in await worker.lease():

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pdfspider.frontier.jobs import JobOptions
-from pdfspider.frontier.leases import LeaseKind
+from pdfspider.exceptions import InvalidInput
 from tests.frontier.rig import FREE, entry, pages
 
 if TYPE_CHECKING:
@@ -30,16 +29,16 @@ async def visit(worker: Worker, count: int) -> list[Lease]:
 async def test_pages_come_by_priority_then_depth_then_arrival(rig: Rig) -> None:
     await rig.submit(
         "j",
-        entry("late", host="a.test", priority=-128),
-        entry("deep", host="a.test", depth=300),
-        entry("first", host="a.test"),
-        entry("second", host="a.test"),
-        entry("urgent and deep", host="a.test", depth=9, priority=127),
-        entry("urgent", host="a.test", priority=127),
+        entry("http://a.test/late", priority=-128),
+        entry("http://a.test/deep", depth=300),
+        entry("http://a.test/first"),
+        entry("http://a.test/second"),
+        entry("http://a.test/urgent-and-deep", depth=9, priority=127),
+        entry("http://a.test/urgent", priority=127),
     )
-    assert [lease.entry.url for lease in await visit(rig.worker(), 6) if lease.entry] == [
+    assert [lease.entry.url.rpartition("/")[2] for lease in await visit(rig.worker(), 6) if lease.entry] == [
         "urgent",
-        "urgent and deep",
+        "urgent-and-deep",
         "first",
         "second",
         "deep",
@@ -90,9 +89,10 @@ async def test_a_job_is_not_kept_waiting_by_many_that_have_nothing_ready(rig: Ri
     assert runs == [ready.run] * 3
 
 
-async def test_a_url_that_is_nonsense_is_leased_like_any_other(rig: Rig) -> None:
-    await rig.submit("j", entry("no url", host=""), options=JobOptions())
-    assert (await rig.worker().one()).kind is LeaseKind.URL
+@pytest.mark.parametrize("url", ["no url", "http://a.test", "http://user@a.test/", "http://u:p@a.test/"])
+async def test_a_url_that_is_not_normalised_is_refused(rig: Rig, url: str) -> None:
+    with pytest.raises(InvalidInput, match="is not normalised"):
+        await rig.submit("j", entry(url, host="a.test"))
 
 
 async def test_urls_of_many_hosts_are_leased_in_one_call(rig: Rig) -> None:

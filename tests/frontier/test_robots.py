@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from hashlib import sha1
+from itertools import product
+from random import Random
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
-from pdfspider.exceptions import HostTaken, LeaseLost
+from pdfspider.crawl.submission import seed
+from pdfspider.exceptions import HostTaken, InvalidInput, LeaseLost
 from pdfspider.frontier.entries import host_id
 from pdfspider.frontier.jobs import JobOptions
 from pdfspider.frontier.leases import LeaseKind
+from pdfspider.items import Outcome
+from pdfspider.origins import origin_of
 from tests.frontier.rig import FREE, entry, pages
 
 if TYPE_CHECKING:
     from tests.frontier.rig import Rig
 
 POLITE = JobOptions(cap=4)
-
-
-def key_of(origin: str) -> str:
-    return sha1(origin.encode()).hexdigest()
+KEY = "{pdfs}:robots:7703ed026760d5fae228a3ad08f19a5e34bc12e7"
+"""Of http://a.test."""
 
 
 async def test_robots_are_leased_first_and_nothing_else_of_the_host(rig: Rig) -> None:
@@ -42,12 +44,12 @@ async def test_the_fleet_knows_robots_until_they_expire(rig: Rig) -> None:
     await rig.submit("j", *pages(9), options=JobOptions())
     one, two = rig.worker("w1"), rig.worker("w2")
     await one.commit_robots(await one.one(), body=b"body \xff\0", ttl=0.05)
-    known = await two.frontier.robots(key_of("http://a.test"))
+    known = await two.frontier.robots("http://a.test")
     assert known
     assert (known.body, known.failure) == (b"body \xff\0", "")
-    while await rig.redis.exists(f"{{pdfs}}:robots:{key_of('http://a.test')}"):
+    while await rig.redis.exists(KEY):
         await asyncio.sleep(0.01)
-    assert await two.frontier.robots(key_of("http://a.test")) is None
+    assert await two.frontier.robots("http://a.test") is None
     assert (await two.one()).kind is LeaseKind.ROBOTS
 
 
@@ -55,14 +57,14 @@ async def test_robots_that_cannot_be_had_leave_their_class(rig: Rig) -> None:
     await rig.submit("j", *pages(1), options=POLITE)
     worker = rig.worker()
     await worker.commit_robots(await worker.one(), failure="U")
-    known = await worker.frontier.robots(key_of("http://a.test"))
+    known = await worker.frontier.robots("http://a.test")
     assert known
     assert (known.body, known.failure) == (b"", "U")
     assert (await worker.one()).kind is LeaseKind.URL
 
 
 async def test_robots_are_kept_per_scheme_and_port_the_gate_per_host(rig: Rig) -> None:
-    urls = ["http://a.test/", "https://a.test/", "http://a.test:81/", "https://a.test?q", "https://a.test#f"]
+    urls = ["http://a.test/", "https://a.test/", "http://a.test:81/", "https://a.test/?q", "https://a.test/f"]
     await rig.submit("j", *[entry(url, host="a.test") for url in urls], options=JobOptions())
     worker, origins, fetched = rig.worker(), [], 0
     while leases := await worker.lease(9):
@@ -140,7 +142,7 @@ async def test_robots_are_not_kept_longer_than_the_crawl_delay_of_an_idle_host(r
     await rig.submit("j", *pages(1), options=POLITE)
     worker = rig.worker()
     await worker.commit_robots(await worker.one(), crawl_delay=5, ttl=30 * 86_400)
-    assert await rig.redis.ttl(f"{{pdfs}}:robots:{key_of('http://a.test')}") <= 86_400
+    assert await rig.redis.ttl(KEY) <= 86_400
     await rig.sleep(5.1, worker)
     await worker.work()
     assert await rig.redis.ttl(f"{{pdfs}}:host:{host_id('a.test')}") >= 86_390
@@ -157,7 +159,7 @@ async def test_robots_that_may_not_be_reached_are_known_to_urls_of_that_reach_on
             if lease.kind is LeaseKind.URL:
                 assert lease.entry
                 assert lease.reach == lease.entry.reach
-                known = await worker.frontier.robots(key_of("http://a.test"), lease.reach)
+                known = await worker.frontier.robots("http://a.test", lease.reach)
                 ended[lease.entry.url[-1]] = known and known.failure
                 await worker.commit(lease)
             else:
@@ -227,3 +229,75 @@ async def test_two_robots_leases_do_not_meet_at_one_host(rig: Rig) -> None:
     await worker.commit_robots(worker.start(two))
     one.started_at = None
     assert await worker.frontier.visit(one, urlsplit(two.origin).hostname or "") is not None
+
+
+SCHEMES = ("http://", "https://", "HTTP://")
+USERINFO = ("", "info@", "user:pw@", "a@b@", ":@", "us%40er:p%2Fw@")
+NAMES = ("a.test", "A.TEST", "münchen.test", "127.1", "[0:0::1]", "xn--a.test.", "x" * 60 + ".test")
+PORTS = ("", ":80", ":443", ":8080", ":65535", ":")
+PATHS = ("", "/", "?q=@/", "#f@x/", "/a@b:1/", "/http://b.test/")
+SPELLINGS = Random(1).sample(["".join(parts) for parts in product(SCHEMES, USERINFO, NAMES, PORTS, PATHS)], 60)
+
+
+async def test_the_record_of_every_url_is_found_by_workers_and_by_the_frontier(rig: Rig) -> None:
+    """Whatever the URL looks like, a robots lease ends with a record by which its URL is leased."""
+
+    async def check(url: str) -> None:
+        await rig.redis.flushall()
+        try:
+            made = seed(url)
+        except InvalidInput:
+            return
+        await rig.submit("j", made, options=POLITE, seal=True)
+        worker = rig.worker()
+        robots = await worker.one()
+        assert robots.origin == origin_of(made.url)
+        await worker.commit_robots(robots)
+        lease = await worker.one()
+        assert lease.entry is not None
+        assert "@" not in origin_of(lease.entry.url)
+        assert await worker.frontier.robots(origin_of(lease.entry.url)) is not None
+        await worker.commit(lease)
+        assert (await rig.status("j"))["state"] == "finished"
+        await worker.frontier.leave()
+
+    for url in SPELLINGS:
+        await check(url)
+
+
+async def test_a_url_that_is_given_back_again_and_again_ends(rig: Rig) -> None:
+    await rig.submit("j", *pages(1), seal=True)
+    worker = rig.worker()
+    for _ in range(1_000):
+        lease = await worker.one()
+        if lease.kind is LeaseKind.VERDICT:
+            break
+        await worker.release(lease, returned=True)
+    assert lease.verdict == Outcome.INTERNAL_ERROR.code
+    await worker.release(lease, returned=True)  # as where the database is away
+    lease = await worker.one()
+    assert lease.kind is LeaseKind.VERDICT
+    await worker.commit(lease, Outcome.INTERNAL_ERROR)
+    assert (await rig.status("j"))["state"] == "finished"
+
+
+async def test_a_url_that_was_not_worked_on_is_given_back_as_often_as_it_takes(rig: Rig) -> None:
+    await rig.submit("j", *pages(1))
+    worker = rig.worker()
+    for _ in range(300):
+        await worker.release(await worker.one())
+    assert (await worker.one()).kind is LeaseKind.URL
+
+
+async def test_a_robots_txt_that_is_given_back_again_and_again_cannot_be_had(rig: Rig) -> None:
+    await rig.submit("j", *pages(1), options=POLITE)
+    worker = rig.worker()
+    for _ in range(1_000):
+        lease = await worker.one()
+        if lease.kind is not LeaseKind.ROBOTS:
+            break
+        await worker.release(lease, returned=True)
+    assert lease.kind is LeaseKind.URL
+    known = await worker.frontier.robots("http://a.test")
+    assert known
+    assert known.failure == Outcome.ROBOTS_UNAVAILABLE.code

@@ -86,6 +86,8 @@ class Reader:
         self.urls: Counter[str] = Counter()
         """How many URLs each run has."""
         self.now, self.lease_period = 0.0, 0.0
+        self.secret = b""
+        """What decides which bucket a fingerprint is in."""
 
     @property
     def names(self) -> list[str]:
@@ -140,7 +142,8 @@ class Reader:
             for token, packed in records.items():
                 self._add_lease(name, token.decode("utf-8", "backslashreplace"), packed)
         # Last, so that no deadline lies ahead of it by more than a lease period.
-        time, period = await self.redis.hmget(f"{P}meta", "time", "lease")
+        time, period, secret = await self.redis.hmget(f"{P}meta", "time", "lease", "secret")
+        self.secret = secret or b"0" * 64
         self.now, self.lease_period = float(time or 0), float(period or 0)
 
     def _add_lease(self, worker: str, token: str, packed: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from pdfspider.frontier.overflow import unpack_block
 from pdfspider.items import OUTCOMES_BY_CODE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pdfspider.frontier.audit.reading import Reader
 
@@ -22,6 +23,7 @@ CENSUS_LIMIT = 2000
 """The most hosts and the most leases that are counted in one step: some milliseconds of Redis's time."""
 BUCKETS = 64
 BLOCKS = 32
+PRIME = 2**31 - 1
 
 
 @dataclass(slots=True)
@@ -161,27 +163,29 @@ async def _seen(reader: Reader, run: str, job: Job) -> Seen:
     while first < end:
         keys = [f"{P}seen:{run}:{i}" for i in range(first, min(first + BUCKETS, end))]
         for i, bucket in enumerate(await reader.ask([("HGETALL", key) for key in keys]), first):
-            _add(seen, job, keys[i - first], i, bucket)
+            _add(seen, keys[i - first], bucket, partial(_is_in, job, reader.secret, i))
         first += BUCKETS
         if first >= end and (now := await _job(reader, run)):
             end = now.buckets
     return seen
 
 
-def _add(seen: Seen, job: Job, key: str, index: int, bucket: dict[bytes, bytes]) -> None:
+def _add(seen: Seen, key: str, bucket: dict[bytes, bytes], is_in: Callable[[bytes], bool]) -> None:
     for fingerprint, state in bucket.items():
         if state == b".":
             seen.waiting.add(fingerprint)
         else:
             seen.ended[state.decode("latin-1")] += 1
-        if _bucket_of(job, fingerprint) != index:
+        if not is_in(fingerprint):
             seen.misplaced.add(key)
 
 
-def _bucket_of(job: Job, fingerprint: bytes) -> int:
-    number = int.from_bytes(fingerprint[:3], "little")
+def _is_in(job: Job, secret: bytes, bucket: int, fingerprint: bytes) -> bool:
+    """Return whether a fingerprint belongs in a bucket, by the rule of ``lua/shared/seen.lua``."""
+    weights = (int(secret[i : i + 8], 16) % PRIME for i in range(0, 64, 8))
+    number = sum(byte * weight for byte, weight in zip(fingerprint, weights, strict=True)) % PRIME
     index = number % 2 ** job["level"]
-    return int(number % 2 ** (job["level"] + 1) if index < job["split"] else index)
+    return bool((number % 2 ** (job["level"] + 1) if index < job["split"] else index) == bucket)
 
 
 async def _places(reader: Reader, run: str) -> Counter[bytes]:

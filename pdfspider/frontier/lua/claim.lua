@@ -4,7 +4,8 @@
 -- KEYS[1] start URLs; ARGV[2] msgpack: {worker, most}
 -- Answer: all that the worker has claimed and not settled, the first one last
 
-local worker, most = unpack(cmsgpack.unpack(ARGV[2]))
+local worker, most = unpack(cmsgpack.unpack(ARGV[2]), 1, 2)
+if type(worker) ~= 'string' or not is_number(most, 1, 5000) then error('a malformed claim', 0) end
 local taking, unclaimed = P .. 'taking:' .. worker, P .. 'unclaimed'
 
 -- Each moves some entries of a key to the claim, where they stand before they leave the key.
@@ -34,6 +35,7 @@ if not take[kind] then
   return redis.error_reply('WRONGTYPE ' .. KEYS[1] .. ' is a ' .. kind .. ', not a list, a set or a sorted set')
 end
 local room = most - call('LLEN', taking)
+expect('list', unclaimed)
 if room > 0 then
   local again = call('LRANGE', unclaimed, -room, -1)
   for _, raw in ipairs(again) do call('RPUSH', taking, raw) end

@@ -2,7 +2,9 @@
 --
 -- ARGV[2] msgpack: {name, action}
 
-local name, action = unpack(cmsgpack.unpack(ARGV[2]))
+local name, action = unpack(cmsgpack.unpack(ARGV[2]), 1, 2)
+if type(name) ~= 'string' or type(action) ~= 'string' then error('a malformed action', 0) end
+expect('set', P .. 'chores')
 local run = call('HGET', P .. 'jobs', name)
 local job = run and job_of(run)
 if not job then return false end

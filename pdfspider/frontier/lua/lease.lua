@@ -14,17 +14,22 @@
 --           resting: the host asked to be left alone when it was asked last, and its back-off still grows
 --           u: fetch the URL; r: fetch the origin's robots.txt; v: record the verdict without a fetch
 
-local worker, nonce, call_id, wanted, held, lease_ms, ahead, watched, alone, longest_rest, first_delay,
-  patience =
-  unpack(cmsgpack.unpack(ARGV[2]))
+local request = cmsgpack.unpack(ARGV[2])
+local worker, nonce, call_id, wanted, held, lease_ms, ahead, watched, alone, longest_rest, first_delay, patience =
+  unpack(request, 1, 12)
+patience = patience or 0
+if not (type(worker) == 'string' and type(nonce) == 'string' and type(call_id) == 'string' and type(watched) == 'string'
+  and is_number(wanted, -2 ^ 50, 10000) and is_number(held, 0, 2 ^ 50) and is_number(lease_ms, 0, 2 ^ 50)
+  and is_number(ahead, 0, 2 ^ 50) and is_number(alone, -1, 2 ^ 52) and is_number(longest_rest, 0, 2 ^ 50)
+  and is_number(first_delay, -1, 2 ^ 50) and is_number(patience, 0, 2 ^ 52)) then error('a malformed lease', 0) end
 local calls_key, leases_key = P .. 'worker:' .. worker .. ':calls', P .. 'worker:' .. worker
 local SCAN, TURNS = 256, 16
 local REFILLED = 50 -- ms after which a queue that waits for a block is looked at again
+local LATER = 60000 -- ms until a host is looked at again of which something cannot be read
 
 -- Granting.
 
 local granted = {}
-local epoch = int(call('HGET', P .. 'meta', 'epoch'))
 local last_token = math.max(now_us, int(call('HGET', P .. 'meta', 'token')))
 
 local function grant(lease, start_in, report, verdict, resting)
@@ -70,10 +75,9 @@ local function reach_of(flags) return str(math.floor(flags / 16)) end
 -- that may not be reached is known to URLs of the same reach only.
 local function unknown_robots(job, member)
   if job.robots == 0 then return nil end
-  local fields = cmsgpack.unpack(string.sub(member, HEADER + 1))
-  local origin, reach = string.match(fields[1], '^%a+://[^/?#]+'), reach_of(fields[3])
-  if not origin then return nil end
-  local key = P .. 'robots:' .. redis.sha1hex(origin)
+  local payload = cmsgpack.unpack(string.sub(member, HEADER + 1))
+  local origin, reach = string.sub(payload[1], 1, payload[4]), reach_of(payload[3])
+  local key = robots_key(origin)
   if call('EXISTS', key) == 1 or call('EXISTS', key .. ':' .. reach) == 1 then return nil end
   return origin, reach
 end
@@ -185,6 +189,7 @@ local function try_run(hid, host, run)
     return nil
   end
   if job.state == 'paused' then
+    expect('set', P .. 'job:' .. run .. ':parked')
     call('ZREM', turns, run)
     call('SADD', P .. 'job:' .. run .. ':parked', hid)
     return nil
@@ -193,8 +198,12 @@ local function try_run(hid, host, run)
     tighten(hid, host, job)
     return now
   end
-  call('ZADD', turns, str(host.turn + 1), run)
+  expect('set', P .. 'job:' .. run .. ':hosts')
+  if job.spilled > 0 then expect('zset', overflow_key(hid, run)) end
   local member, score = head_of(job, hid, key, host.turn, host.trouble.opened > 0)
+  local origin, reach
+  if member and string.sub(member, 10, 10) == '-' then origin, reach = unknown_robots(job, member) end
+  call('ZADD', turns, str(host.turn + 1), run)
   if not member then
     if score == 0 then detach(hid, run) end
     return score > 0 and score or nil
@@ -213,7 +222,6 @@ local function try_run(hid, host, run)
     grant(lease, 0, false, verdict)
     return true
   end
-  local origin, reach = unknown_robots(job, member)
   if origin then
     lease_robots(hid, host, origin, reach)
   elseif string.byte(member, 12) >= ALONE_AFTER then
@@ -268,9 +276,10 @@ end
 -- host do so in their queues.
 local function next_solo()
   for _, packed in ipairs(call('ZRANGEBYSCORE', P .. 'solo', '-inf', str(now), 'LIMIT', 0, 8)) do
-    local run, hid, member, score = unpack(cmsgpack.unpack(packed))
+    local run, hid, member, score = unpack(cmsgpack.unpack(packed), 1, 4)
     score = tonumber(score)
-    local job, host = job_of(run), host_of(hid)
+    local job, host = job_of(run), host_in_flight(hid)
+    if job then expect_queue(job, {hid = hid, member = member}) end
     if not job or job.state ~= 'running' or host.trouble.down > now or budget(job, string.sub(member, 9, 9))
       or unknown_robots(job, member) then
       put_back(packed, job, hid, member, score)
@@ -317,7 +326,7 @@ local function grant_all()
     for _, hid in ipairs(call('ZRANGEBYSCORE', P .. 'hosts', '-inf', str(now + ahead), 'LIMIT', 0, wanted + 16)) do
       if #granted >= wanted or scanned >= SCAN then break end
       scanned = scanned + 1
-      try_host(hid)
+      if not pcall(try_host, hid) then call('ZADD', P .. 'hosts', str(now + LATER), hid) end
     end
   end
 end
@@ -336,6 +345,11 @@ local function answer(drain, leases, stands)
   return reply
 end
 
+expect('hash', leases_key)
+expect('zset', P .. 'hosts')
+if watched ~= '' then expect('hash', P .. 'job:' .. watched) end
+local known_call, known_leases = unpack(call('HMGET', calls_key, 'lease', 'leases'))
+
 -- Whoever has not been heard of since then is dead, and what it held need not be waited for.
 if alone >= 0 then
   call('HDEL', P .. 'meta', 'hold')
@@ -353,9 +367,9 @@ call('ZADD', P .. 'workers', str(now + lease_ms), worker)
 if lease_ms > lease_period then call('HSET', P .. 'meta', 'lease', str(lease_ms)) end
 
 -- A call that is sent again gets the leases that it was granted the first time, as far as they still stand.
-if call('HGET', calls_key, 'lease') == call_id then
+if known_call == call_id and known_leases then
   local standing = {}
-  for _, lease in ipairs(cmsgpack.unpack(call('HGET', calls_key, 'leases'))) do
+  for _, lease in ipairs(cmsgpack.unpack(known_leases)) do
     if call('HEXISTS', leases_key, lease[1]) == 1 then standing[#standing + 1] = lease end
   end
   return answer(false, standing, true)
@@ -363,7 +377,8 @@ end
 
 local drain = false
 if now >= int(call('HGET', P .. 'meta', 'hold')) then
-  drain = keeps_apart()
+  local done, apart = pcall(keeps_apart)
+  drain = done and apart
   if not drain then grant_all() end
 end
 flush_jobs()

@@ -6,12 +6,13 @@
 -- After so many ms a start that other starts wait for is given up by its worker (LATEST_START in leases.py), and some.
 local LATEST = 2500
 
-local worker, token, ago = unpack(cmsgpack.unpack(ARGV[2]))
+local worker, token, ago = unpack(cmsgpack.unpack(ARGV[2]), 1, 3)
+if not (type(worker) == 'string' and type(token) == 'string' and is_number(ago, -1, 2 ^ 52)) then error('a malformed start', 0) end
 local lease = take_lease(worker, token)
 if not lease then return -1 end
 local hid = place_of(lease)
-note_start(hid, token, ago)
-local host = host_of(hid)
+local host = host_in_flight(hid)
+note_start(hid, host, token, ago)
 if host.starting and host.gap > 0 and now < host.last + LATEST then return -2 end
 local planned = math.max(now, due_at(host))
 plan_start(hid, host, token, planned)

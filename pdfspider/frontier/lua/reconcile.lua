@@ -5,9 +5,12 @@
 -- ARGV[2] msgpack: {worker, {token that it holds, …}}
 -- Answer: how many there were.
 
-local worker, tokens = unpack(cmsgpack.unpack(ARGV[2]))
+local worker, tokens = unpack(cmsgpack.unpack(ARGV[2]), 1, 2)
+if type(worker) ~= 'string' or type(tokens) ~= 'table' then error('a malformed reconciliation', 0) end
 local leases_key, lost = P .. 'worker:' .. worker, worker .. '-lost'
 local held, unknown = {}, 0
+expect('hash', P .. 'worker:' .. lost)
+expect('zset', P .. 'workers')
 for _, token in ipairs(tokens) do held[token] = true end
 for _, token in ipairs(call('HKEYS', leases_key)) do
   if not held[token] then

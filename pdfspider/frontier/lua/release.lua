@@ -1,16 +1,25 @@
 -- Gives leases back, now or after a delay.
 --
 -- ARGV[2] msgpack: {worker, rules, release, …}; rules and sign: see hear
---   release  {token, delay ms, ms since the fetch started (-1: never), sign, whether this try is counted}
--- Answer: ok or fenced for each, in order.
+--   release  {token, delay ms, ms since the fetch started (-1: never), sign, whether this try is counted, whether there
+--             was work on it that came to nothing}
+-- Answer: ok or fenced for each, in order, or the text of the error that kept it from anything.
 
+-- A URL that comes back so often, for whatever reason, would never end; nor would a robots.txt.
+local MOST_RETURNS, MOST_RELEASES = 64, 5000
+local GAVE_UP, NO_ROBOTS = 'I', 'U'
 local request = cmsgpack.unpack(ARGV[2])
 local worker, rules = request[1], request[2]
 
-local function again(job, lease, delay, counted)
+local function again(job, lease, delay, counted, returned)
   local m, score = lease.member, lease.score
-  local deliveries = math.min(string.byte(m, 11) + (counted and 1 or 0), 255)
-  m = string.sub(m, 1, 10) .. string.char(deliveries) .. string.sub(m, 12)
+  local verdict = string.sub(m, 10, 10)
+  local deliveries, returns = string.byte(m, 11), string.byte(m, 13)
+  if counted then deliveries, returns = math.min(deliveries + 1, 255), 0
+  elseif returned and lease.kind == 'u' then returns = returns + 1 end
+  if returns >= MOST_RETURNS then verdict, returns = GAVE_UP, 0 end
+  m = string.sub(m, 1, 9) .. verdict .. string.char(deliveries) .. string.sub(m, 12, 12) .. string.char(returns)
+    .. string.sub(m, HEADER + 1)
   if delay > 0 or score >= DELAYED then score = DELAYED + now + delay end
   enqueue(job, lease.hid, m, score)
 end
@@ -21,36 +30,55 @@ local function delay_behind_host(hid, delay)
   return rest > 0 and math.max(delay, math.ceil(rest + math.min(rest / 4, 2000))) or delay
 end
 
-local function release(token, delay, ago, sign, counted)
+local function release_robots(lease, returned)
+  local host_key = P .. 'host:' .. lease.hid
+  if not returned or call('HINCRBY', host_key, 'returns', 1) < MOST_RETURNS then return end
+  call('HDEL', host_key, 'returns')
+  set_robots(lease.origin, '', NO_ROBOTS, lease_period)
+end
+
+local function put_back(job, lease, delay, counted, returned)
+  lease_counts(job, lease, -1)
+  if job.state == 'cancelling' then cancel_member(job, lease.member) else again(job, lease, delay, counted, returned) end
+end
+
+local function release(token, delay, ago, sign, counted, returned)
   local lease = take_lease(worker, token)
   if not lease then return 'fenced' end
+  local hid, job = lease.hid, lease.kind ~= 'r' and job_of(lease.run)
+  local host = host_in_flight(place_of(lease))
+  if lease.at then host_in_flight(hid) end
+  if job then expect_queue(job, lease) elseif lease.origin then expect('hash', robots_key(lease.origin)) end
   call('HDEL', P .. 'worker:' .. worker, token)
   if lease.kind == 'r' then sign[2] = math.max(sign[2], delay) end
-  hear(place_of(lease), token, sign, rules)
-  if lease.at then hold_host(lease.hid, delay) end
-  if sign[1] == 'busy' and delay > 0 then delay = delay_behind_host(lease.hid, delay) end
-  local job = lease.kind ~= 'r' and job_of(lease.run)
-  if job then
-    lease_counts(job, lease, -1)
-    if job.state == 'cancelling' then cancel_member(job, lease.member) else again(job, lease, delay, counted) end
-  end
+  hear(place_of(lease), host, token, sign, rules)
+  if lease.at then hold_host(hid, delay) end
+  if sign[1] == 'busy' and delay > 0 then delay = delay_behind_host(hid, delay) end
+  if job then put_back(job, lease, delay, counted, returned) end
   if lease.kind == 'r' then
-    leave_robots(lease, token, ago)
+    release_robots(lease, returned)
+    leave_robots(lease, host, token, ago)
   else
-    end_flight(lease.hid, token, ago)
-    schedule(lease.hid)
+    end_flight(hid, host, token, ago)
+    schedule(hid)
   end
   return 'ok'
 end
 
 check_rules(rules)
+if #request > MOST_RELEASES then error('too many releases', 0) end
 for i = 3, #request do
-  local token, delay, ago, sign, counted = unpack(request[i], 1, 5)
-  if not (type(token) == 'string' and type(delay) == 'number' and type(ago) == 'number'
-    and type(counted) == 'boolean') then error('a malformed release') end
+  if type(request[i]) ~= 'table' then error('a malformed release', 0) end
+  local token, delay, ago, sign, counted, returned = unpack(request[i], 1, 6)
+  if not (type(token) == 'string' and is_number(delay, 0, 2 ^ 50) and is_number(ago, -1, 2 ^ 52)
+    and type(counted) == 'boolean' and type(returned) == 'boolean') then error('a malformed release', 0) end
   check_sign(sign)
 end
+expect('zset', P .. 'breakers')
 local answers = {}
-for i = 3, #request do answers[i - 2] = release(unpack(request[i])) end
+for i = 3, #request do
+  local done, answer = pcall(release, unpack(request[i], 1, 6))
+  answers[i - 2] = done and answer or (type(answer) == 'table' and answer.err or tostring(answer))
+end
 flush_jobs()
 return answers

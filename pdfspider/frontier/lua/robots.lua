@@ -4,23 +4,30 @@
 --                    sign, rules}; the last two: see hear
 -- Answer: ok or fenced.
 
-local worker, token, ago, crawl_delay, ttl, failure, body, sign, rules = unpack(cmsgpack.unpack(ARGV[2]))
+local request = cmsgpack.unpack(ARGV[2])
+local worker, token, ago, crawl_delay, ttl, failure, body, sign, rules = unpack(request, 1, 9)
+if not (type(worker) == 'string' and type(token) == 'string' and is_number(ago, -1, 2 ^ 52)
+  and is_number(crawl_delay, 0, 2 ^ 50) and is_number(ttl, 0, 2 ^ 50) and type(failure) == 'string' and #failure <= 1
+  and type(body) == 'string') then error('a malformed robots.txt', 0) end
 check_sign(sign)
 check_rules(rules)
 local lease = take_lease(worker, token)
-if not lease then return 'fenced' end
-local origin = redis.sha1hex(lease.origin)
-local key, host_key = P .. 'robots:' .. origin, P .. 'host:' .. lease.hid
-if failure == 'S' then key = key .. ':' .. lease.reach end
+if not lease or not lease.origin then return 'fenced' end
+local host_key = P .. 'host:' .. lease.hid
+host_in_flight(lease.hid)
+local host = host_in_flight(place_of(lease))
+local reach = failure == 'S' and lease.reach
+expect('hash', robots_key(lease.origin, reach))
+expect('zset', P .. 'breakers')
 call('HDEL', P .. 'worker:' .. worker, token)
-call('HSET', key, 'body', body, 'failure', failure)
-call('PEXPIRE', key, math.min(ttl, HOST_KEPT))
-call('HSET', host_key, 'crawl:' .. string.sub(origin, 1, 8), str(crawl_delay))
+set_robots(lease.origin, body, failure, ttl, reach)
+call('HSET', host_key, 'crawl:' .. string.sub(redis.sha1hex(lease.origin), 1, 8), str(crawl_delay))
 local slowest, fields = 0, call('HGETALL', host_key)
 for i = 1, #fields, 2 do
   if string.sub(fields[i], 1, 6) == 'crawl:' then slowest = math.max(slowest, int(fields[i + 1])) end
 end
 call('HSET', host_key, 'crawl', str(slowest))
-hear(place_of(lease), token, sign, rules)
-leave_robots(lease, token, ago)
+call('HDEL', host_key, 'returns')
+hear(place_of(lease), host, token, sign, rules)
+leave_robots(lease, host, token, ago)
 return 'ok'

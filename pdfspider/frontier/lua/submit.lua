@@ -1,9 +1,10 @@
 -- Admits links to jobs, opening a job or its next run where there is none that takes them.
 --
 -- ARGV[2] msgpack: {request, …}, each for itself
---   request {name, options, given, seal, links, revive, claim, task}
---   options map, without those that are 0 or ''; unless they were given, a next run takes over those of the run before,
---           and an open run keeps its own
+--   request {name, options, given, seal, links, revive, claim, task, changes}
+--   options map, without those that are 0 or '', of a run that this opens; unless they were given, it takes over those of
+--           the run before. An open run keeps its own
+--   changes map of the options that an operator changes in an open run ('' and '0' too), or false
 --   links   {fp, host id, host name, kind, priority, depth, payload}, …
 --   revive  class codes whose URLs are queued again, '' for none: {code -> whether it counts as dead} as a map;
 --           their hosts are asked again, also those that were given up
@@ -15,101 +16,132 @@
 -- the error that it led to
 
 local OPTIONS = {'delay', 'cap', 'robots', 'max_pages', 'max_documents', 'retention', 'anchors', 'meta', 'due', 'max_time'}
-local name, options, given, seal, links, revive, claim, task
+local IS_TEXT = {anchors = 65536, meta = 16384} -- and how many bytes each may have
+local MOST_CLAIMED = 5000
+local name, options, given, seal, links, revive, claim, task, changes
+
+local function is_text(value, most) return type(value) == 'string' and #value <= most end
+
+local function is_option(field, value)
+  if IS_TEXT[field] then return is_text(value, IS_TEXT[field]) end
+  return is_text(value, 20) and string.find(value, '^%d+$') and tonumber(value) <= 2 ^ 53
+end
+
+local function check_options(values)
+  if type(values) ~= 'table' then error('malformed options', 0) end
+  for _, field in ipairs(OPTIONS) do
+    if values[field] ~= nil and not is_option(field, values[field]) then error('a malformed ' .. field, 0) end
+  end
+end
+
+local function check_list(values, most)
+  if type(values) ~= 'table' or #values == 0 or #values > most then error('a malformed list', 0) end
+  for _, value in ipairs(values) do
+    if type(value) ~= 'string' then error('a malformed list', 0) end
+  end
+end
 
 local function check_request(request)
-  name, options, given, seal, links, revive, claim, task = unpack(request, 1, 8)
-  if type(name) ~= 'string' or type(options) ~= 'table' then error('a malformed submit') end
-  if task and not (type(task[1]) == 'string' and type(task[2]) == 'string' and type(task[3]) == 'string') then
-    error('a malformed task')
-  end
+  if type(request) ~= 'table' then error('a malformed submit', 0) end
+  name, options, given, seal, links, revive, claim, task, changes = unpack(request, 1, 9)
+  if not (is_text(name, 64) and string.find(name, '^[%w_.-]+$')) then error('a malformed name', 0) end
+  check_options(options)
+  if changes then check_options(changes) end
   check_links(links)
+  if revive and type(revive) ~= 'table' then error('a malformed revive', 0) end
+  if claim then check_list(claim, MOST_CLAIMED + 1) end
+  if not task then return end
+  if type(task) ~= 'table' then error('a malformed task', 0) end
+  check_list({task[1], task[2], task[3]}, 3)
+  if #task < 3 or not string.find(task[1], '^[%w_.-]+$') then error('a malformed task', 0) end
 end
 
--- HDEL is not the first write: behind one that frees memory Redis would not refuse the script where it has none left.
-local function set_options(run)
-  local flat, gone = {}, {}
-  for _, field in ipairs(OPTIONS) do
-    local value = options[field]
-    if value == nil then gone[#gone + 1] = field
-    else flat[#flat + 1], flat[#flat + 2] = field, value end
-  end
-  if #flat > 0 then call('HSET', P .. 'job:' .. run, unpack(flat)) end
-  if #gone > 0 then call('HDEL', P .. 'job:' .. run, unpack(gone)) end
+local function pick(values)
+  local picked = {}
+  for _, field in ipairs(OPTIONS) do picked[field] = values[field] or nil end
+  return picked
 end
 
--- Further submits to an open run add hosts to the scope's anchors and leave the master's note as it is.
-local function change_options(run)
-  local anchors, meta = unpack(call('HMGET', P .. 'job:' .. run, 'anchors', 'meta'))
-  local merged, n = anchors or '', select(2, string.gsub(anchors or '', '%S+', ''))
-  for host in string.gmatch(options.anchors or '', '%S+') do
-    if n < 64 and not string.find(' ' .. merged .. ' ', ' ' .. host .. ' ', 1, true) then
-      merged, n = merged == '' and host or merged .. ' ' .. host, n + 1
-    end
-  end
-  options.anchors = merged
-  if meta and meta ~= '' then options.meta = meta end
-  set_options(run)
-end
-
-local function inherit_options(before)
-  local values = call('HMGET', P .. 'job:' .. before, unpack(OPTIONS))
-  for i, field in ipairs(OPTIONS) do options[field] = values[i] or nil end
+local function options_before(run)
+  local values, picked = call('HMGET', P .. 'job:' .. run, unpack(OPTIONS)), {}
+  for i, field in ipairs(OPTIONS) do picked[field] = values[i] or nil end
+  return picked
 end
 
 -- The time at which what the run has queued ends; that of a run that is opened again begins anew.
-local function deadline_of(run, max_time)
+local function deadline_of(max_time)
   if int(max_time) == 0 or name == 'default' then return nil end
-  call('ZADD', P .. 'deadlines', str(now + max_time), run)
+  expect('zset', P .. 'deadlines')
   return str(now + max_time)
 end
 
 local last_run
 
-local function open_run(before)
+-- A run that this request opens; it is written by flush_jobs.
+local function new_run(before)
   last_run = math.max(now, (last_run or int(call('HGET', P .. 'meta', 'run'))) + 1)
-  local run = str(last_run)
-  if before and not given then inherit_options(before) end
-  call('HSET', P .. 'jobs', name, run)
-  options.name, options.state, options.sealed, options.opened = name, 'running', '0', str(now)
-  options.deadline = deadline_of(run, options.max_time)
-  return new_job(run, options)
+  local fields = before and not given and options_before(before) or pick(options)
+  fields.name, fields.state, fields.sealed, fields.opened = name, 'running', '0', str(now)
+  fields.deadline = deadline_of(fields.max_time)
+  return new_job(str(last_run), fields)
 end
 
-local function reopen(run)
-  call('HSET', P .. 'job:' .. run, 'state', 'running')
-  call('HDEL', P .. 'job:' .. run, 'finished')
-  call('ZREM', P .. 'finished', run)
-  local deadline = deadline_of(run, call('HGET', P .. 'job:' .. run, 'max_time'))
-  if deadline then call('HSET', P .. 'job:' .. run, 'deadline', deadline) end
+-- The job that takes the request, and the run that it follows, if that has to go. Nothing is written.
+local function job_for(run)
+  local job = run and job_of(run)
+  local state = job and job.state
+  if state == 'running' or state == 'paused' or state == 'finished' and revive then return job end
+  return new_run(state and run), (state == 'finished' or state == 'cancelled') and run
 end
 
-local function current_run(run)
-  local state = run and call('HGET', P .. 'job:' .. run, 'state')
-  if not (state == 'running' or state == 'paused' or state == 'finished' and revive) then
-    if state == 'finished' or state == 'cancelled' then call('ZADD', P .. 'finished', str(now), run) end
-    return open_run(state and run)
+local function reopen(job)
+  local key = P .. 'job:' .. job.run
+  job.state = 'running'
+  call('HSET', key, 'state', 'running')
+  call('HDEL', key, 'finished')
+  call('ZREM', P .. 'finished', job.run)
+  local deadline = deadline_of(call('HGET', key, 'max_time'))
+  if deadline then
+    call('HSET', key, 'deadline', deadline)
+    call('ZADD', P .. 'deadlines', deadline, job.run)
   end
-  if state == 'finished' then reopen(run) end
-  if given then change_options(run) end
-  return job_of(run)
 end
 
-local function revive_links(job)
-  local again = {}
-  for _, link in ipairs(links) do
-    local state = seen_state(job, link[1])
-    local dead = state and revive[state]
-    if dead ~= nil and dead ~= false then
-      count(job, 'c:' .. state, -1)
-      count(job, dead == 'dead' and 'dead' or 'done', -1)
-      count(job, 'seen', -1)
-      call('HDEL', seen_key(job.run, bucket_of(job, link[1])), link[1])
-      again[#again + 1] = link
-      give_chance(link[2])
-    end
+local function change_options(job)
+  for field, value in pairs(pick(changes)) do
+    call('HSET', P .. 'job:' .. job.run, field, value)
+    if type(job[field]) == 'number' then job[field] = tonumber(value) end
   end
-  return #again
+end
+
+local function enter(job, before)
+  if before then call('ZADD', P .. 'finished', str(now), before) end
+  if job.fields then
+    call('HSET', P .. 'jobs', name, job.run)
+    if job.deadline > 0 then call('ZADD', P .. 'deadlines', str(job.deadline), job.run) end
+    return
+  end
+  if job.state == 'finished' then reopen(job) end
+  if changes then change_options(job) end
+end
+
+local function count_revived(job, plan)
+  for _, revived in ipairs(plan.revived) do
+    local state = revived[3]
+    count(job, 'c:' .. state, -1)
+    count(job, revive[state] == 'dead' and 'dead' or 'done', -1)
+  end
+  if #plan.revived > 0 then
+    for hid in pairs(plan.places) do give_chance(hid) end
+  end
+end
+
+local function expect_task(run)
+  expect('hash', P .. 'tasks:' .. run .. ':' .. task[1])
+  expect('set', P .. 'unanswered')
+  expect('stream', P .. 'owed:' .. task[1])
+  expect('stream', P .. 'found:' .. task[1])
+  expect('set', P .. 'untold:' .. run .. ':' .. task[1])
 end
 
 -- The answer goes where the newest message says; all else stays as the first one said it. A record is an object of
@@ -132,14 +164,10 @@ local function await_answer(run)
 end
 
 local function add_name(job, field)
-  if job.fields then
-    job.fields[field] = task[1]
-    return
-  end
-  local names = call('HGET', P .. 'job:' .. job.run, field) or ''
-  if not string.find(' ' .. names .. ' ', ' ' .. task[1] .. ' ', 1, true) then
-    call('HSET', P .. 'job:' .. job.run, field, names == '' and task[1] or names .. ' ' .. task[1])
-  end
+  local names = job[field]
+  if string.find(' ' .. names .. ' ', ' ' .. task[1] .. ' ', 1, true) then return end
+  job[field] = names == '' and task[1] or names .. ' ' .. task[1]
+  if job.fields then job.fields[field] = job[field] else call('HSET', P .. 'job:' .. job.run, field, job[field]) end
 end
 
 local function add_master(job)
@@ -154,42 +182,51 @@ end
 
 -- The job's run, if that has taken the task in before.
 local function known_run(run)
-  local state, sealed = unpack(run and call('HMGET', P .. 'job:' .. run, 'state', 'sealed') or {})
-  local ended = state == 'finished' or state == 'cancelled'
-  if not (state and (sealed == '1' or ended or state == 'cancelling')) then return nil end
+  local job = run and job_of(run)
+  local ended = job and (job.state == 'finished' or job.state == 'cancelled')
+  if not (job and (job.sealed == 1 or ended or job.state == 'cancelling')) then return nil end
+  expect_task(run)
   local new, moved = await_answer(run)
-  if new then add_master({run = run}) end
-  if ended and (new or moved) then owe_answer(run, task[1], name, state) end
+  if new then add_master(job) end
+  if ended and (new or moved) then owe_answer(run, task[1], name, job.state) end
   return run
+end
+
+local function settle_claim()
+  for i = 2, #claim do call('LREM', P .. 'taking:' .. claim[1], 1, claim[i]) end
 end
 
 local function admit(request)
   check_request(request)
-  local run = call('HGET', P .. 'jobs', name)
+  local run = call('HGET', P .. 'jobs', name) or nil
   local known = task and task[4] and known_run(run)
-  if known then return {known, 0, 0} end
-  local job = current_run(run)
+  if known then return {known, 0, 0, {}} end
+  local job, before = job_for(run)
+  if task then expect_task(job.run) end
+  if claim then expect('list', P .. 'taking:' .. claim[1]) end
+  local plan = plan_links(job, links, revive)
+  enter(job, before)
   if task and await_answer(job.run) then add_master(job) end
   if seal and name ~= 'default' then set_sealed(job) end
-  local revived = revive and revive_links(job) or 0
-  local added = add_links(job, links)
-  if claim then
-    for i = 2, #claim do call('LREM', P .. 'taking:' .. claim[1], 1, claim[i]) end
-  end
+  count_revived(job, plan)
+  local added = add_links(job, plan)
+  if claim then settle_claim() end
   flush_jobs()
-  return {job.run, added, revived, overfull}
+  return {job.run, added, #plan.revived, overfull}
 end
 
 -- Idle workers are told where nothing could be leased before. Who may not publish has workers that look now and then.
+local requests = cmsgpack.unpack(ARGV[2])
+if type(requests) ~= 'table' or #requests > 1000 then error('malformed requests', 0) end
 local head = call('ZRANGE', P .. 'hosts', 0, 0, 'WITHSCORES')[2]
 local idle, changed = not head or tonumber(head) > now, 0
 
 local answers = {}
-for i, request in ipairs(cmsgpack.unpack(ARGV[2])) do
+for i, request in ipairs(requests) do
+  jobs, overfull = {}, {}
   local done, answer = pcall(admit, request)
   if done then changed = changed + answer[2] + answer[3] end
   answers[i] = done and answer or (type(answer) == 'table' and answer.err or tostring(answer))
-  jobs, overfull = {}, {}
 end
 if last_run then call('HSET', P .. 'meta', 'run', str(last_run)) end
 if idle and changed > 0 then redis.pcall('PUBLISH', P .. 'wake', '') end

@@ -6,19 +6,24 @@
 -- is over its cap, HOST:RUN, or ''}
 
 -- Two expiries may be another URL's fault; only those that follow are its own.
-local max_deliveries = math.max(cmsgpack.unpack(ARGV[2])[1], ALONE_AFTER + 1)
+local request = cmsgpack.unpack(ARGV[2])
+if not is_number(request[1], 0, 2 ^ 50) then error('a malformed sweep', 0) end
+local max_deliveries = math.max(request[1], ALONE_AFTER + 1)
 local STEP, DROP = 64, 512
 local AGAIN = 500 -- ms after which runs whose time is over are looked at again
 
 -- Expiry: what a silent worker held is queued again, its hosts are pushed back.
 
-local function requeue_expired(token, lease)
-  local hid = lease.hid
+local function requeue_expired(key, token, lease)
+  local hid, job = lease.hid, lease.kind ~= 'r' and job_of(lease.run)
+  local host = host_in_flight(place_of(lease))
+  if lease.at then host_in_flight(hid) end
+  if job then expect_queue(job, lease) end
+  call('HDEL', key, token)
   if lease.kind == 'r' then
-    leave_robots(lease, token, 0)
+    leave_robots(lease, host, token, 0)
   else
-    end_flight(hid, token, 0)
-    local job = job_of(lease.run)
+    end_flight(hid, host, token, 0)
     if job then
       lease_counts(job, lease, -1)
       local m = lease.member
@@ -36,22 +41,24 @@ local function requeue_expired(token, lease)
   schedule(hid)
 end
 
+local broken = 0 -- what cannot be read is left where it is, and there is nothing to do about it at once
+
 local function reap()
   local budget = STEP
   for _, other in ipairs(call('ZRANGEBYSCORE', P .. 'workers', '-inf', str(passed), 'LIMIT', 0, 8)) do
     local key = P .. 'worker:' .. other
     local taking = P .. 'taking:' .. other
+    expect('list', P .. 'unclaimed')
     while budget > 0 and call('LLEN', taking) > 0 do
       call('LMOVE', taking, P .. 'unclaimed', 'LEFT', 'RIGHT')
       budget = budget - 1
     end
     for _, token in ipairs(call('HKEYS', key)) do
       if budget == 0 then return end
-      requeue_expired(token, take_lease(other, token))
-      call('HDEL', key, token)
+      if not pcall(function() requeue_expired(key, token, take_lease(other, token)) end) then broken = broken + 1 end
       budget = budget - 1
     end
-    if call('LLEN', taking) == 0 then
+    if call('LLEN', taking) == 0 and call('EXISTS', key) == 0 then
       call('DEL', key .. ':calls')
       call('ZREM', P .. 'workers', other)
     end
@@ -62,7 +69,10 @@ end
 
 local function drop_queue(job, hid)
   local key = P .. 'q:' .. hid .. ':' .. job.run
+  host_in_flight(hid)
+  expect('zset', P .. 'host:' .. hid .. ':jobs')
   local entries = call('ZRANGE', key, 0, DROP - 1, 'WITHSCORES')
+  for i = 1, #entries, 2 do seen_state(job, string.sub(entries[i], 1, 8)) end
   for i = 1, #entries, 2 do
     call('ZREM', key, entries[i])
     count(job, tonumber(entries[i + 1]) >= DELAYED and 'delayed' or 'queued', -1)
@@ -76,6 +86,14 @@ local function drop_queue(job, hid)
   end
 end
 
+local function bring_back(job, source, hid)
+  local place = queue_place(hid, job)
+  call('SREM', source, hid)
+  if not has_queue(hid, job) then return end
+  attach(place, job)
+  schedule(hid)
+end
+
 local function chores()
   local run = call('SRANDMEMBER', P .. 'chores')
   if not run then return end
@@ -87,12 +105,7 @@ local function chores()
   elseif job.state == 'cancelling' then
     drop_queue(job, hid)
   elseif job.state == 'running' then
-    for _, parked in ipairs(call('SPOP', source, STEP)) do
-      if has_queue(parked, job) then
-        attach(parked, job)
-        schedule(parked)
-      end
-    end
+    for _, parked in ipairs(call('SRANDMEMBER', source, STEP)) do bring_back(job, source, parked) end
   else
     call('SREM', P .. 'chores', run)
   end
@@ -100,6 +113,8 @@ end
 
 -- Hosts of runs whose time is over are looked at now, so that what they have queued ends.
 local function end_overdue()
+  expect('zset', P .. 'deadlines')
+  expect('zset', P .. 'hosts')
   for _, run in ipairs(call('ZRANGEBYSCORE', P .. 'deadlines', '-inf', str(now), 'LIMIT', 0, 8)) do
     local job = job_of(run)
     if not job or job.state ~= 'running' and job.state ~= 'paused' then
@@ -116,32 +131,41 @@ end
 
 -- The keys of finished runs go when their time has come.
 
-local function collect_garbage()
-  call('ZREMRANGEBYSCORE', P .. 'breakers', '-inf', str(now))
-  local run = call('ZRANGEBYSCORE', P .. 'finished', '-inf', str(now), 'LIMIT', 0, 1)[1]
-  if run then
-    local job = job_of(run)
-    if job then
-      call('RPUSH', P .. 'garbage', run .. ' ' .. str(buckets_of(job)))
-      if call('HGET', P .. 'jobs', job.name) == run then call('HDEL', P .. 'jobs', job.name) end
-      jobs[run] = nil
-    end
-    call('DEL', P .. 'job:' .. run, P .. 'job:' .. run .. ':hosts', P .. 'job:' .. run .. ':parked')
-    call('ZREM', P .. 'finished', run)
+local function remove_run(run)
+  local job = job_of(run)
+  if job then
+    call('RPUSH', P .. 'garbage', run .. ' ' .. str(buckets_of(job)))
+    if call('HGET', P .. 'jobs', job.name) == run then call('HDEL', P .. 'jobs', job.name) end
+    jobs[run] = nil
   end
-  local entry = call('LPOP', P .. 'garbage')
-  if not entry then return end
-  local dead, left = string.match(entry, '(%d+) (%d+)')
-  left = tonumber(left)
-  for i = left - 1, math.max(left - STEP, 0), -1 do call('UNLINK', seen_key(dead, i)) end
-  if left > STEP then call('RPUSH', P .. 'garbage', dead .. ' ' .. str(left - STEP)) end
+  call('DEL', P .. 'job:' .. run, P .. 'job:' .. run .. ':hosts', P .. 'job:' .. run .. ':parked')
+  call('ZREM', P .. 'finished', run)
 end
 
-reap()
-chores()
-end_overdue()
-collect_garbage()
+local function remove_buckets()
+  local entry = call('LPOP', P .. 'garbage')
+  local run, left = string.match(entry or '', '^(%d+) (%d+)$')
+  if not run then return end
+  left = tonumber(left)
+  for i = left - 1, math.max(left - STEP, 0), -1 do call('UNLINK', seen_key(run, i)) end
+  if left > STEP then call('RPUSH', P .. 'garbage', run .. ' ' .. str(left - STEP)) end
+end
+
+local function collect_garbage()
+  expect('list', P .. 'garbage')
+  expect('hash', P .. 'jobs')
+  expect('zset', P .. 'breakers')
+  call('ZREMRANGEBYSCORE', P .. 'breakers', '-inf', str(now))
+  local run = call('ZRANGEBYSCORE', P .. 'finished', '-inf', str(now), 'LIMIT', 0, 1)[1]
+  if run then remove_run(run) end
+  remove_buckets()
+end
+
+-- Each part for itself: one that cannot be done keeps the others from nothing.
+for _, work in ipairs({reap, chores, end_overdue, collect_garbage}) do
+  if not pcall(work) then broken = broken + 1 end
+end
 flush_jobs()
 local left = call('ZCOUNT', P .. 'workers', '-inf', str(passed)) + call('SCARD', P .. 'chores')
   + call('ZCOUNT', P .. 'finished', '-inf', str(now)) + call('LLEN', P .. 'garbage') + call('SCARD', P .. 'overfull')
-return {left > 0 and 1 or 0, refills, call('SRANDMEMBER', P .. 'overfull') or ''}
+return {left > 0 and broken == 0 and 1 or 0, refills, call('SRANDMEMBER', P .. 'overfull') or ''}

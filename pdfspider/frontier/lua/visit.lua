@@ -6,13 +6,17 @@
 
 local LATEST = 2500 -- as in permit.lua
 
-local worker, token, ago, hid = unpack(cmsgpack.unpack(ARGV[2]))
-if not (type(token) == 'string' and type(ago) == 'number' and type(hid) == 'string') then error('a malformed visit') end
+local worker, token, ago, hid = unpack(cmsgpack.unpack(ARGV[2]), 1, 4)
+if not (type(worker) == 'string' and type(token) == 'string' and is_number(ago, -1, 2 ^ 52) and type(hid) == 'string') then
+  error('a malformed visit', 0)
+end
 local lease = take_lease(worker, token)
 if not lease or lease.kind ~= 'r' then return -1 end
+host_in_flight(hid)
+host_in_flight(lease.hid)
 
 local function leave()
-  end_flight(place_of(lease), token, ago)
+  end_flight(place_of(lease), host_in_flight(place_of(lease)), token, ago)
   if place_of(lease) ~= lease.hid then open_again(lease.at, token) end
   lease.at = hid
   call('HSET', P .. 'worker:' .. worker, token, cmsgpack.pack(lease))

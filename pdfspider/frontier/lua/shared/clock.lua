@@ -18,9 +18,21 @@ local function note_boot(restarted, at)
   end
 end
 
+-- Where nothing was ever written, this format is what will be; data without a format is of the first.
+local function check_format(known, format, secret)
+  if format == FORMAT and secret then return secret end
+  if known or format then error('FORMAT ' .. (format or '1'), 0) end
+  secret = ARGV[4]
+  if not (secret and string.find(secret, '^%x+$') and #secret == 64) then error('a malformed secret') end
+  call('HSET', P .. 'meta', 'format', FORMAT, 'secret', secret)
+  return secret
+end
+
 local function read_clock()
   local run_id = string.match(call('INFO', 'server'), 'run_id:(%x+)')
-  local known, time, shift = unpack(call('HMGET', P .. 'meta', 'run_id', 'time', 'shift'))
+  local known, time, shift, format, kept, boot, lease, epoch =
+    unpack(call('HMGET', P .. 'meta', 'run_id', 'time', 'shift', 'format', 'secret', 'boot', 'lease', 'epoch'))
+  local secret = check_format(known, format, kept)
   local us = (tonumber(ARGV[1]) or redis_time()) + int(shift) * 1000
   local step = math.floor(us / 1000) - int(time)
   if known and step < -JUMP then
@@ -34,12 +46,12 @@ local function read_clock()
       note_boot(known ~= run_id, ms)
     end
     call('HSET', P .. 'meta', 'run_id', run_id, 'time', str(ms))
+    boot, lease, epoch = unpack(call('HMGET', P .. 'meta', 'boot', 'lease', 'epoch'))
   end
-  return us, ms
+  return us, ms, secret, int(boot), int(lease), int(epoch)
 end
 
-local now_us, now = read_clock()
-local boot, lease_period = int(call('HGET', P .. 'meta', 'boot')), int(call('HGET', P .. 'meta', 'lease'))
+local now_us, now, secret, boot, lease_period, epoch = read_clock()
 
 -- Worker deadlines up to this one have passed; 0 is that of a worker that has left.
 local passed = now > boot + lease_period and now - 1 or 0

@@ -4,8 +4,8 @@ local HOST_FIELDS = {'last', 'gap', 'delay', 'cap', 'fcap', 'crawl', 'until', 't
 local WELL = {fails = 0, rest = 0, opened = 0, since = 0, down = 0}
 
 local function trouble_of(text)
-  if not text then return WELL end
-  local fails, rest, opened, since, down = string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+  local fails, rest, opened, since, down = string.match(text or '', '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+  if not fails then return WELL end
   return {fails = int(fails), rest = int(rest), opened = int(opened), since = int(since), down = int(down)}
 end
 
@@ -25,6 +25,14 @@ local function host_of(hid)
   return host
 end
 
+-- The host, and how many leases are in flight there. Raises an error where a key is of another type than it should be.
+local function host_in_flight(hid)
+  expect('zset', P .. 'hosts')
+  local host = host_of(hid)
+  host.flying = call('SCARD', P .. 'host:' .. hid .. ':flight')
+  return host
+end
+
 local function due_at(host)
   local last, gap = math.max(host.last, boot), math.max(host.gap, host.pause)
   return math.max(gap > 0 and last + gap or 0, host['until'])
@@ -32,13 +40,13 @@ end
 
 -- Whether the host may be asked at all: one with a start that was not reported yet may be asked later than planned, and
 -- then the next start would come too soon. A breaker that is not closed lets one through at a time.
-local function is_open(hid, host)
+local function is_open(hid, host, flying)
   return not host.robots and not (host.starting and host.gap > 0)
-    and call('SCARD', P .. 'host:' .. hid .. ':flight') < host.cap
+    and (flying or call('SCARD', P .. 'host:' .. hid .. ':flight')) < host.cap
 end
 
-local function schedule_host(hid, host, at, again)
-  if not is_open(hid, host) then
+local function schedule_host(hid, host, at, again, flying)
+  if not is_open(hid, host, flying) then
     call('ZREM', P .. 'hosts', hid)
   else
     local score = str(math.max(at or 0, due_at(host), now))
@@ -47,23 +55,23 @@ local function schedule_host(hid, host, at, again)
 end
 
 -- Puts the host where lease finds it at its next start, or takes it out while it has no work or is not open.
--- A host that waits already is not moved back unless it was just looked at (again).
-local function schedule(hid, at, again)
+-- A host that waits already is not moved back unless it was just looked at (again). host: as it is, if that is known.
+local function schedule(hid, at, again, host)
   if call('EXISTS', P .. 'host:' .. hid .. ':jobs') == 0 then
     call('ZREM', P .. 'hosts', hid)
     call('HDEL', P .. 'host:' .. hid, 'held')
     call('PEXPIRE', P .. 'host:' .. hid, HOST_KEPT)
     return
   end
-  schedule_host(hid, host_of(hid), at, again)
+  schedule_host(hid, host or host_of(hid), at, again, host and host.flying)
 end
 
 local function limits(hid)
   local runs = call('ZRANGE', P .. 'host:' .. hid .. ':jobs', 0, 63)
   local delay, cap
   for _, run in ipairs(runs) do
-    local job = job_of(run)
-    if job then
+    local readable, job = pcall(job_of, run)
+    if readable and job then
       delay = math.max(delay or 0, job.delay)
       cap = math.min(cap or job.cap, job.cap)
     end
@@ -85,20 +93,26 @@ local function open_host(hid, host, job, name)
   if name then call('HSET', key, 'name', name) end
 end
 
--- The run's queue at the host takes part in the turns, unless it was taken out of them (nil); answers the host.
-local function attach(hid, job, name)
-  local turns, hosts = P .. 'host:' .. hid .. ':jobs', P .. 'job:' .. job.run .. ':hosts'
-  if job.state == 'paused' and call('SISMEMBER', P .. 'job:' .. job.run .. ':parked', hid) == 1 then
-    call('SADD', hosts, hid)
-    return nil
-  end
-  local host = host_of(hid)
-  if call('ZADD', turns, 'NX', host.turn, job.run) == 1 then
-    call('SADD', hosts, hid)
-    if call('ZCARD', turns) == 1 then open_host(hid, host, job, name)
-    elseif job.delay > host.delay or job.cap < host.allowed then tighten(hid, host, job) end
-  end
-  return host
+-- What has to be known of a host before anything is queued there; nothing is written.
+local function queue_place(hid, job)
+  local key = P .. 'host:' .. hid
+  expect('set', P .. 'job:' .. job.run .. ':hosts')
+  local place = {hid = hid, host = host_in_flight(hid), attached = call('ZSCORE', key .. ':jobs', job.run)}
+  place.flying = place.host.flying
+  place.parked = job.state == 'paused' and call('SISMEMBER', P .. 'job:' .. job.run .. ':parked', hid) == 1
+  return place
+end
+
+-- The run's queue at the host takes part in the turns, unless it was taken out of them; answers whether it does.
+local function attach(place, job, name)
+  local hid, host, turns = place.hid, place.host, P .. 'host:' .. place.hid .. ':jobs'
+  if place.attached then return true end
+  call('SADD', P .. 'job:' .. job.run .. ':hosts', hid)
+  if place.parked then return false end
+  call('ZADD', turns, 'NX', host.turn, job.run)
+  if call('ZCARD', turns) == 1 then open_host(hid, host, job, name)
+  elseif job.delay > host.delay or job.cap < host.allowed then tighten(hid, host, job) end
+  return true
 end
 
 local function detach(hid, run)

@@ -1,10 +1,22 @@
 -- Jobs: read once per script, counters written back together by flush_jobs; a run that is opened is written by it whole.
 
 local JOB_FIELDS = {'state', 'sealed', 'queued', 'delayed', 'leased', 'leased_pages', 'max_pages', 'max_documents',
-  'c:p', 'c:d', 'robots', 'delay', 'cap', 'level', 'split', 'seen', 'seq', 'name', 'told', 'logged',
+  'c:p', 'c:d', 'robots', 'delay', 'cap', 'level', 'split', 'seen', 'seq', 'name', 'told', 'masters', 'logged', 'retention',
   'spilled', 'deadline'}
-local TEXT = {state = true, name = true, told = true}
+local TEXT = {state = true, name = true, told = true, masters = true}
 local jobs = {}
+
+-- Raises an error where a key is of another type than it should be that note_found or finish writes to.
+local function expect_ending(job)
+  expect('zset', P .. 'finished')
+  expect('stream', P .. 'events')
+  for transport in string.gmatch(job.masters, '%S+') do expect('stream', P .. 'owed:' .. transport) end
+  for transport in string.gmatch(job.told, '%S+') do
+    expect('set', P .. 'untold:' .. job.run .. ':' .. transport)
+    expect('stream', P .. 'found:' .. transport)
+  end
+  if job.logged > 0 then expect('stream', P .. 'log:' .. job.run) end
+end
 
 local function job_of(run)
   local job = jobs[run]
@@ -13,9 +25,11 @@ local function job_of(run)
   if not values[1] then return nil end
   job = {run = run, changed = {}}
   for i, field in ipairs(JOB_FIELDS) do
-    job[field] = TEXT[field] and (values[i] or '') or int(values[i])
+    job[field] = TEXT[field] and (values[i] or '') or tonumber(values[i] or 0)
+    if not job[field] then error('job:' .. run .. ' has no number for ' .. field, 0) end
   end
   job.cap = math.max(job.cap, 1)
+  expect_ending(job)
   jobs[run] = job
   return job
 end
@@ -31,6 +45,8 @@ local function new_job(run, fields)
     if BLANK[field] then job[field] = TEXT[field] and value or int(value) end
   end
   job.cap = math.max(job.cap, 1)
+  expect('hash', P .. 'job:' .. run)
+  expect_ending(job)
   jobs[run] = job
   return job
 end
@@ -61,7 +77,7 @@ local function note_found(job, fp)
     local untold, notes = P .. 'untold:' .. job.run .. ':' .. transport, P .. 'found:' .. transport
     if call('SCARD', untold) < UNTOLD_KEPT and call('SADD', untold, fp) == 1 then
       call('XADD', notes, 'MAXLEN', '~', NOTES_KEPT, '*', 'run', job.run, 'job', job.name, 'fp', fp)
-      call('PEXPIRE', notes, call('HGET', P .. 'job:' .. job.run, 'retention'))
+      call('PEXPIRE', notes, str(job.retention))
     end
   end
 end
@@ -72,7 +88,7 @@ local function finish(job, retention)
   call('HSET', key, 'state', job.state, 'finished', str(now))
   call('ZADD', P .. 'finished', str(now + retention), job.run)
   call('XADD', P .. 'events', 'MAXLEN', '~', 10000, '*', 'event', job.state, 'job', job.name, 'run', job.run)
-  for transport in string.gmatch(call('HGET', key, 'masters') or '', '%S+') do
+  for transport in string.gmatch(job.masters, '%S+') do
     owe_answer(job.run, transport, job.name, job.state)
   end
   for transport in string.gmatch(job.told, '%S+') do
@@ -105,7 +121,7 @@ local function flush_jobs()
     local open = job.state == 'running' or job.state == 'paused'
     if is_empty(job) and (job.sealed == 1 and open or job.state == 'cancelling') then
       if job.state == 'cancelling' then job.state = 'cancelled' end
-      finish(job, int(call('HGET', P .. 'job:' .. run, 'retention')))
+      finish(job, job.retention)
     end
   end
 end

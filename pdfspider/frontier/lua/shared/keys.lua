@@ -4,7 +4,8 @@
 --   meta                     HASH  run_id, time, shift, boot, hold, lease: the clock (see below); epoch: changes when
 --                                  something may have been forgotten; token, run: the last ones given; drain: the
 --                                  worker that is asked to finish what it holds; store, database: their ids; synced: written so
---                                  that its way to the disk can be waited for
+--                                  that its way to the disk can be waited for; format: the version of this layout; secret:
+--                                  64 hex digits that decide which bucket a fingerprint is in
 --   jobs                     HASH  job name -> its newest run
 --   job:RUN                  HASH  options, state and counters; c:CODE counts an outcome class
 --   job:RUN:hosts            SET   hosts at which the run has a queue
@@ -55,15 +56,40 @@
 --   wake                     a message whenever URLs were handed in and nothing could be leased before
 --
 -- A queue member is fingerprint (8 bytes) .. kind (d|p) .. verdict (class code or -) .. deliveries .. expiries ..
--- payload. Queue scores: documents first, then pages, each by priority, depth, arrival; delayed members stand
--- behind them by the time at which they may go.
+-- returns .. payload; returns: how often workers gave it back without a result that counts. The payload is a msgpack
+-- array that begins with URL, depth, flags, and how many bytes of the URL are its origin: no script parses a URL.
+-- Queue scores: documents first, then pages, each by priority, depth, arrival; delayed members stand behind them by the
+-- time at which they may go.
+--
+-- A script fails before its first write or not at all: it reads from every key, or asks for its type (expect), before it
+-- writes to any. Where a call has several parts, each is done whole or not at all.
 
 local P = '{pdfs}:'
 local call = redis.call
 local PAGES, DELAYED = 2^50, 2^52
-local HEADER = 12
+local HEADER = 13
+local FORMAT = '2'
 local ALONE_AFTER = 2 -- expiries after which a member is leased alone
 local HOST_KEPT = 86400000 -- ms; robots rules are not kept longer, for the host holds their crawl delay
 
 local function int(value) return tonumber(value) or 0 end
 local function str(number) return string.format('%.0f', number) end
+
+local function is_number(value, least, most) return type(value) == 'number' and value >= least and value <= most end
+
+-- Raises an error where a key is there and of another type than the script needs. Each key is asked for once.
+local as_expected = {}
+local function expect(kind, key)
+  if as_expected[key] then return end
+  local found = call('TYPE', key).ok
+  if found ~= kind and found ~= 'none' then error('WRONGTYPE ' .. key .. ' is a ' .. found .. ', not a ' .. kind, 0) end
+  as_expected[key] = true
+end
+
+-- Calls a command with any number of arguments; Lua's stack does not take them all at once.
+local ARGUMENTS = 500
+local function call_with(command, key, values)
+  for i = 1, #values, ARGUMENTS do
+    call(command, key, unpack(values, i, math.min(i + ARGUMENTS - 1, #values)))
+  end
+end

@@ -13,38 +13,59 @@ local function plan_start(hid, host, token, at)
     'starting', host.starting)
 end
 
--- Records when the planned start really was, ago in ms (negative: it never was).
-local function note_start(hid, token, ago)
+-- Records when the planned start of a lease at the host really was, ago in ms (negative: it never was).
+local function note_start(hid, host, token, ago)
   local key = P .. 'host:' .. hid
-  local last, starting = unpack(call('HMGET', key, 'last', 'starting'))
-  if ago >= 0 then call('HSET', key, 'last', str(math.max(int(last), now - ago))) end
-  local others = without(starting, token)
+  if ago >= 0 then
+    host.last = math.max(host.last, now - ago)
+    call('HSET', key, 'last', str(host.last))
+  end
+  local others = without(host.starting, token)
   if others == '' then call('HDEL', key, 'starting')
-  elseif others ~= starting then call('HSET', key, 'starting', others) end
+  elseif others ~= host.starting then call('HSET', key, 'starting', others) end
+  host.starting = others ~= '' and others or nil
 end
 
 -- A planned start that never was gives its place back to the next. Only what was planned while nothing was in flight
 -- does: the start before it is known exactly then.
-local function give_place_back(lease)
-  local key = P .. 'host:' .. lease.hid
-  if lease.planned and int(call('HGET', key, 'last')) == lease.planned then
-    call('HSET', key, 'last', str(lease.before))
+local function give_place_back(lease, host)
+  if lease.planned and host.last == lease.planned then
+    host.last = lease.before
+    call('HSET', P .. 'host:' .. lease.hid, 'last', str(lease.before))
   end
 end
 
-local function end_flight(hid, token, ago)
-  local flight = P .. 'host:' .. hid .. ':flight'
-  note_start(hid, token, ago)
-  if call('SREM', flight, token) == 1 and call('EXISTS', flight) == 0 then
+-- host: as host_in_flight gives it
+local function end_flight(hid, host, token, ago)
+  note_start(hid, host, token, ago)
+  if call('SREM', P .. 'host:' .. hid .. ':flight', token) == 0 then return end
+  host.flying = host.flying - 1
+  if host.flying == 0 and host.fcap > 0 then
     call('HDEL', P .. 'host:' .. hid, 'fcap')
+    host.fcap = 0
+    set_limits(host, host.delay, host.allowed)
   end
 end
 
 local function take_lease(worker, token)
-  local key = P .. 'worker:' .. worker
-  local packed = call('HGET', key, token)
+  local packed = call('HGET', P .. 'worker:' .. worker, token)
   if not packed then return nil end
-  return cmsgpack.unpack(packed)
+  local lease = cmsgpack.unpack(packed)
+  if type(lease) ~= 'table' or type(lease.hid) ~= 'string' or type(lease.run) ~= 'string' then error('a broken lease', 0) end
+  return lease
+end
+
+-- Robots records.
+
+-- reach: that of the URLs that may not ask for it, or nil
+local function robots_key(origin, reach)
+  return P .. 'robots:' .. redis.sha1hex(origin) .. (reach and ':' .. reach or '')
+end
+
+local function set_robots(origin, body, failure, ttl, reach)
+  local key = robots_key(origin, reach)
+  call('HSET', key, 'body', body, 'failure', failure)
+  call('PEXPIRE', key, str(math.min(ttl, HOST_KEPT)))
 end
 
 -- The host that a lease's last request went to: that of its URL, but for a robots.txt that redirects elsewhere.
@@ -57,9 +78,9 @@ local function open_again(hid, token)
   schedule(hid)
 end
 
--- Ends what a robots lease keeps out at its own host, and at the one that it was redirected to.
-local function leave_robots(lease, token, ago)
-  end_flight(place_of(lease), token, ago)
+-- Ends what a robots lease keeps out at its own host, and at the one that it was redirected to. host: where it is.
+local function leave_robots(lease, host, token, ago)
+  end_flight(place_of(lease), host, token, ago)
   if lease.at then open_again(lease.at, token) end
   open_again(lease.hid, token)
 end

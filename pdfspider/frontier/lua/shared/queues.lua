@@ -5,42 +5,112 @@ local function rank(kind, priority, depth, seq)
   return base + (127 - priority) * 2 ^ 42 + math.min(depth, 255) * 2 ^ 34 + seq % 2 ^ 34
 end
 
+-- Raises an error where a key is of another type than it should be that is written to where a member that is leased, or
+-- set apart, goes back to its queue or is cancelled. The keys of its host: see host_in_flight.
+local function expect_queue(job, lease)
+  expect('zset', P .. 'host:' .. lease.hid .. ':jobs')
+  expect('set', P .. 'job:' .. job.run .. ':hosts')
+  if job.state == 'cancelling' then seen_state(job, string.sub(lease.member, 1, 8))
+  else expect('zset', P .. 'q:' .. lease.hid .. ':' .. job.run) end
+  if job.state == 'paused' then expect('set', P .. 'job:' .. job.run .. ':parked') end
+end
+
 local function enqueue(job, hid, member, score)
+  local place = queue_place(hid, job)
   call('ZADD', P .. 'q:' .. hid .. ':' .. job.run, str(score), member)
   count(job, score >= DELAYED and 'delayed' or 'queued', 1)
-  attach(hid, job)
+  attach(place, job)
 end
+
+local MOST_LINKS, MOST_LINK_BYTES, DEEPEST = 1000, 2 ^ 20, 2 ^ 52
 
 -- Raises an error for links that make no sense; a script does so before it writes anything.
 local function check_links(links)
+  if type(links) ~= 'table' or #links > MOST_LINKS then error('malformed links', 0) end
   for _, link in ipairs(links) do
+    if type(link) ~= 'table' then error('a malformed link', 0) end
     local fp, hid, name, kind, priority, depth, payload = unpack(link, 1, 7)
     if not (type(fp) == 'string' and #fp == 8 and type(hid) == 'string' and #hid == 16 and type(name) == 'string'
-      and (kind == 'd' or kind == 'p') and type(payload) == 'string' and type(depth) == 'number' and depth >= 0
-      and type(priority) == 'number' and priority >= -128 and priority <= 127) then error('a malformed link') end
+      and (kind == 'd' or kind == 'p') and type(payload) == 'string' and #payload <= MOST_LINK_BYTES
+      and type(depth) == 'number' and depth >= 0 and depth <= DEEPEST
+      and type(priority) == 'number' and priority >= -128 and priority <= 127) then error('a malformed link', 0) end
   end
 end
 
--- Adds links {fp, host id, host name, kind, priority, depth, payload} to a run; returns how many were new.
-local function add_links(job, links)
-  local hosts, added, seq = {}, 0, job.seq
+-- Adding links: first what may fail, which is taken back where it does; then the rest.
+
+-- Whether a link is to be queued: it is new, or its URL ended in a class that is to be revived.
+local function admit_link(plan, key, fp)
+  if not plan.revive then return call('HSETNX', key, fp, '.') == 1 end
+  local state = call('HGET', key, fp)
+  if state and not plan.revive[state] then return false end
+  call('HSET', key, fp, '.')
+  if state then plan.revived[#plan.revived + 1] = {key, fp, state} end
+  return true
+end
+
+local function admit_links(job, links, plan)
+  local seq = job.seq
   for _, link in ipairs(links) do
-    if seen_add(job, link[1]) then
-      added = added + 1
-      local hid = link[2]
-      local member = link[1] .. link[4] .. '-\0\0' .. link[7]
-      call('ZADD', P .. 'q:' .. hid .. ':' .. job.run, str(rank(link[4], link[5], link[6], seq + added)), member)
-      hosts[hid] = link[3]
+    local fp, hid = link[1], link[2]
+    local hash = hash_of(fp)
+    local key = seen_key(job.run, bucket_of(job, hash))
+    if admit_link(plan, key, fp) then
+      local n = #plan.links + 1
+      plan.links[n], plan.hashes[n], plan.keys[n] = link, hash, key
+      local waiting = plan.waiting[hid] or {}
+      plan.waiting[hid] = waiting
+      waiting[#waiting + 1] = str(rank(link[4], link[5], link[6], seq + n))
+      waiting[#waiting + 1] = fp .. link[4] .. '-\0\0\0' .. link[7]
     end
   end
-  if added > 0 then
-    count(job, 'queued', added)
-    count(job, 'seq', added)
-    for hid, name in pairs(hosts) do
-      local host = attach(hid, job, name)
-      if host then schedule_host(hid, host) end
-      note_overfull(hid, job)
-    end
+end
+
+local function queue_links(job, plan)
+  for hid, waiting in pairs(plan.waiting) do
+    plan.places[hid] = queue_place(hid, job)
+    call_with('ZADD', P .. 'q:' .. hid .. ':' .. job.run, waiting)
+    plan.queued[hid] = true
+  end
+end
+
+local function take_back(job, plan)
+  for hid in pairs(plan.queued) do
+    local waiting = plan.waiting[hid]
+    for i = 2, #waiting, 2 do call('ZREM', P .. 'q:' .. hid .. ':' .. job.run, waiting[i]) end
+  end
+  for i, link in ipairs(plan.links) do call('HDEL', plan.keys[i], link[1]) end
+  for _, revived in ipairs(plan.revived) do call('HSET', unpack(revived)) end
+end
+
+-- Puts links {fp, host id, host name, kind, priority, depth, payload} that a run has not seen, or that are to be revived
+-- (a map of class codes), into its queues; add_links does the rest. Where it raises an error nothing has changed.
+local function plan_links(job, links, revive)
+  local plan = {revive = revive, splits = plan_splits(job, links), links = {}, hashes = {}, keys = {}, revived = {}, waiting = {},
+    places = {}, queued = {}}
+  if job.queued + #links > QUEUE_MAX then expect('set', P .. 'overfull') end
+  if plan.splits and plan.splits.level then job.level = plan.splits.level end
+  local done, failure = pcall(admit_links, job, links, plan)
+  if done then done, failure = pcall(queue_links, job, plan) end
+  if done then return plan end
+  if plan.splits and plan.splits.level then job.level = 0 end
+  take_back(job, plan)
+  error(failure, 0)
+end
+
+-- Counts the links of a plan and opens their hosts; returns how many there are.
+local function add_links(job, plan)
+  local added = #plan.links
+  if plan.splits then split_buckets(job, plan.splits, plan.links, plan.hashes) end
+  if added == 0 then return 0 end
+  count(job, 'queued', added)
+  count(job, 'seq', added)
+  count(job, 'seen', added - #plan.revived)
+  local names = {}
+  for _, link in ipairs(plan.links) do names[link[2]] = link[3] end
+  for hid, place in pairs(plan.places) do
+    if attach(place, job, names[hid]) then schedule_host(hid, place.host, nil, false, place.flying) end
+    note_overfull(hid, job)
   end
   return added
 end

@@ -12,13 +12,14 @@
 local LONGEST_OPENING = 3600000
 
 local function check_sign(sign)
-  if not (type(sign) == 'table' and type(sign[1]) == 'string' and type(sign[2]) == 'number'
-    and type(sign[3]) == 'number' and type(sign[4]) == 'boolean') then error('a malformed sign') end
+  if not (type(sign) == 'table' and type(sign[1]) == 'string' and is_number(sign[2], 0, 2 ^ 50)
+    and is_number(sign[3], -1, 2 ^ 50) and type(sign[4]) == 'boolean') then error('a malformed sign', 0) end
 end
 
 local function check_rules(rules)
+  if type(rules) ~= 'table' then error('malformed rules', 0) end
   for i = 1, 7 do
-    if type(rules[i]) ~= 'number' then error('malformed rules') end
+    if not is_number(rules[i], 0, 2 ^ 50) then error('malformed rules', 0) end
   end
 end
 
@@ -79,15 +80,19 @@ local function adapt_delay(hid, latency, usual, rules)
   if before > 0 and (usual or after > before) then call('HSET', key, 'auto', str(after)) end
 end
 
-local function hear(hid, token, sign, rules)
+-- Notes what the end of a lease showed of the host; answers whether that changed anything.
+local function hear(hid, host, token, sign, rules)
   local shown, hold, latency, usual = unpack(sign, 1, 4)
-  if rules[6] > 0 and latency >= 0 then adapt_delay(hid, latency, usual, rules) end
-  if shown == '' then return hold_host(hid, hold) end
-  local trouble = trouble_of(call('HGET', P .. 'host:' .. hid, 'trouble'))
-  if shown == 'ok' and trouble == WELL then return hold_host(hid, hold) end
-  if tonumber(string.match(token, '^%d+')) / 1000 < trouble.since then hold_host(hid, hold)
+  local adapts, trouble = rules[6] > 0 and latency >= 0, host.trouble
+  if adapts then adapt_delay(hid, latency, usual, rules) end
+  if shown == '' or shown == 'ok' and trouble == WELL then
+    hold_host(hid, hold)
+    return adapts or hold > 0
+  end
+  if int(string.match(token, '^%d+')) / 1000 < trouble.since then hold_host(hid, hold)
   elseif shown == 'ok' then note_success(hid, trouble, rules)
   else note_failure(hid, trouble, shown == 'busy', hold, rules) end
+  return true
 end
 
 -- A host that was given up is asked once more.
