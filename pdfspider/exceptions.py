@@ -41,11 +41,10 @@ class ForeignStoreError(ConfigurationError):
 class FormatError(ConfigurationError):
     """The frontier's keys are of another version than this pdfspider's."""
 
-    def __init__(self, found: int) -> None:
-        super().__init__(
-            f"the frontier in this Redis has the format {found}, which is not that of this pdfspider: "
-            "scrapy migrate brings an older one up to date; a newer one needs the pdfspider that wrote it"
-        )
+    def __init__(self, found: int, *, newer: bool) -> None:
+        what = "newer than" if newer else "older than"
+        advice = "install the one that wrote it" if newer else "stop all workers and gateways, then run scrapy migrate"
+        super().__init__(f"the frontier's keys have the format {found}, {what} that of this pdfspider: {advice}")
         self.found = found
 
 

@@ -20,6 +20,7 @@ from pdfspider.embedded import EmbeddedRedis
 from pdfspider.exceptions import ConfigurationError, PdfSpiderError
 from pdfspider.frontier.connection import check, connect
 from pdfspider.frontier.jobs import job_name
+from pdfspider.frontier.migration import check_format
 from pdfspider.records.engine import read_url
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class OnFrontier(Ours):
         if config.redis_url is None and not self.creates and not (config.data_dir / "redis" / "version").exists():
             self.when_nothing(config, opts)
             return
-        with _redis_url(config) as url, asyncio.Runner(loop_factory=self.loop_factory()) as runner:
+        with redis_url(config) as url, asyncio.Runner(loop_factory=self.loop_factory()) as runner:
             runner.run(_do(work, config, url))
 
 
@@ -109,7 +110,7 @@ def _reporting(command: Ours) -> Iterator[None]:
 
 
 @contextmanager
-def _redis_url(config: Config) -> Iterator[str]:
+def redis_url(config: Config) -> Iterator[str]:
     if config.redis_url:
         yield config.redis_url
     else:
@@ -121,6 +122,7 @@ async def _do(work: Work, config: Config, url: str) -> None:
     await check(url, **config.redis_params)
     redis = connect(url, **config.redis_params)
     try:
+        await check_format(redis)
         await work(frontier_for(config, redis))
     finally:
         await redis.aclose()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import Ours, say
+from pdfspider.commands._base import Ours, redis_url, say
+from pdfspider.frontier.connection import check, connect
+from pdfspider.frontier.migration import migrate
 from pdfspider.records.engine import migrate_tables, read_url
 from pdfspider.records.schema import REVISION
 
@@ -31,7 +34,24 @@ def migrate_database(config: Config) -> str:
     return f"database: {config.shown_database} has the tables of this version (revision {REVISION})"
 
 
-PARTS: tuple[Callable[[Config], str], ...] = (migrate_database,)
+def migrate_frontier(config: Config) -> str:
+    """Migrate the frontier's keys; return a line that says so. Raises ConfigurationError."""
+    if config.redis_url is None and not (config.data_dir / "redis" / "version").exists():
+        return f"frontier: there is none in {config.data_dir}"
+    with redis_url(config) as url:
+        return asyncio.run(_migrate_keys(config, url))
+
+
+async def _migrate_keys(config: Config, url: str) -> str:
+    await check(url, **config.redis_params)
+    redis = connect(url, **config.redis_params)
+    try:
+        return await migrate(redis)
+    finally:
+        await redis.aclose()
+
+
+PARTS: tuple[Callable[[Config], str], ...] = (migrate_database, migrate_frontier)
 """Each migrates one part and returns a line that says what it found."""
 
 
@@ -44,8 +64,9 @@ class Command(Ours, ScrapyCommand):
 
     def long_desc(self) -> str:
         return (
-            "Migrates the tables of the database. A worker does so by itself with SQLite; with PostgreSQL it refuses "
-            "to start until this command was run. What is up to date is left as it is."
+            "Migrates the tables of the database, and the keys of the frontier while no worker is at work. A worker "
+            "migrates a SQLite database by itself; anything else it refuses to work with until this command was run. "
+            "What is up to date is left as it is."
         )
 
     def act(self, config: Config, args: list[str], opts: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ from scrapy.exceptions import UsageError
 from pdfspider.commands._base import OnFrontier, invalid, say
 from pdfspider.crawl.due import those_due
 from pdfspider.crawl.params import Params
-from pdfspider.crawl.submission import asked_by, options, read_seeds
+from pdfspider.crawl.submission import asked_by, changes_by, options, read_seeds
 from pdfspider.crawl.wording import counted
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.entries import SCOPES
@@ -48,8 +48,8 @@ class Command(OnFrontier, ScrapyCommand):
         parser.add_argument("--scope", choices=SCOPES, default="host", help="where pages are followed (default: host)")
         parser.add_argument("--priority", metavar="N", type=int, default=0, help="-128 to 127 (default: 0)")
         parser.add_argument("--due", action="store_true", help="leave out hosts that are not due again yet")
-        parser.add_argument("--max-pages", metavar="N", default=0, help="end the job after this many pages")
-        parser.add_argument("--max-documents", metavar="N", default=0, help="end the job after this many documents")
+        parser.add_argument("--max-pages", metavar="N", help="end the job after this many pages")
+        parser.add_argument("--max-documents", metavar="N", help="end the job after this many documents")
         parser.add_argument("--max-seconds", metavar="N", help="end what is queued after so many seconds")
         more = parser.add_mutually_exclusive_group()
         more.add_argument("--seal", action="store_true", help="no more URLs will come: the job may end (default)")
@@ -67,7 +67,8 @@ class Command(OnFrontier, ScrapyCommand):
             seal = name != DEFAULT and not opts.open
             taken = await _those_due(config, frontier, name, seeds) if params.due else seeds
             networks = config.allowed_networks
-            submitted = await frontier.submit(name, taken, options=asked, seal=seal, networks=networks)
+            changes = changes_by(params)
+            submitted = await frontier.submit(name, taken, options=asked, seal=seal, networks=networks, changes=changes)
             left = f"; {len(seeds) - len(taken):,} left out, not due again yet" if len(taken) < len(seeds) else ""
             say(f"job {name}: {counted(len(taken), 'URL')} handed in, {submitted.added:,} of them new{left}")
             if not [worker async for worker in frontier.workers()]:
@@ -93,7 +94,8 @@ def _params(args: list[str], opts: argparse.Namespace) -> Params:
     alike = ("job", "depth", "scope", "due", "max_pages", "max_documents", "max_seconds")
     names = {"urls_file": "file", **{name: name for name in alike}}
     try:
-        return Params(urls=args, **{name: getattr(opts, option) for name, option in names.items()})
+        given = {name: value for name, option in names.items() if (value := getattr(opts, option)) is not None}
+        return Params(urls=args, **given)
     except ValidationError as error:
         spelled = (
             (names.get(str(place), str(place)).replace("_", "-"), value, text) for place, value, text in invalid(error)

@@ -84,6 +84,17 @@ def asked_by(params: Params) -> Asked:
     return asked
 
 
+def changes_by(params: Params) -> dict[str, int]:
+    """Return the options of an open job that the spider's arguments change: the limits that were named."""
+    limits = {
+        "max_pages": params.max_pages,
+        "max_documents": params.max_documents,
+        "max_time": round((params.max_seconds or 0) * 1000),
+    }
+    named = {"max_time" if name == "max_seconds" else name for name in params.model_fields_set}
+    return {option: value for option, value in limits.items() if option in named}
+
+
 def read_urls(params: Params) -> list[str]:
     """The URLs of ``urls`` and of the lines of ``urls_file``. Raises ConfigurationError."""
     urls = list(params.urls)
@@ -131,7 +142,12 @@ async def open_job(worker: Worker, params: Params) -> None:
         if params.due:
             seeds = await those_due(worker.config, worker.frontier, worker.records, worker.job, seeds)
         submitted = await worker.frontier.submit(
-            worker.job, seeds, options=job, seal=worker.job != "default", networks=worker.config.allowed_networks
+            worker.job,
+            seeds,
+            options=job,
+            seal=worker.job != "default",
+            networks=worker.config.allowed_networks,
+            changes=changes_by(params),
         )
         worker.watched = submitted.run
     elif params.job:

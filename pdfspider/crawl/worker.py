@@ -32,6 +32,7 @@ from pdfspider.embedded import EmbeddedRedis
 from pdfspider.exceptions import RecordsUnavailable
 from pdfspider.frontier.connection import check, connect, is_away, is_out_of_memory
 from pdfspider.frontier.frontier import Frontier
+from pdfspider.frontier.migration import check_format
 from pdfspider.records import Database
 
 if TYPE_CHECKING:
@@ -210,6 +211,7 @@ class Worker:
         self.redis = connect(url, on_failure=self.lost.begin, **self.config.redis_params)
         self.frontier = frontier_for(self.config, self.redis, worker=self.name, alone=alone)
         self._opened.append("redis")
+        await check_format(self.redis)
 
     async def _open_records(self) -> None:
         self.records = await Database.open(self.config.database_url)

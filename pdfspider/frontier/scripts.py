@@ -81,7 +81,7 @@ class Scripts:
             answer = await self._scripts[name](keys=[self._start_urls], args=self._pack(arguments))
         except ResponseError as error:
             if found := _FORMAT.search(str(error)):
-                raise FormatError(int(found[1])) from None
+                raise FormatError(int(found[1]), newer=int(found[1]) > FORMAT) from None
             raise
         if isinstance(answer, Exception):
             raise FrontierError(str(answer))

@@ -108,10 +108,16 @@ local function reopen(job)
 end
 
 local function change_options(job)
+  local deadline = changes.max_time and (deadline_of(changes.max_time) or '0')
   for field, value in pairs(pick(changes)) do
     call('HSET', P .. 'job:' .. job.run, field, value)
     if type(job[field]) == 'number' then job[field] = tonumber(value) end
   end
+  if not deadline then return end
+  job.deadline = tonumber(deadline)
+  call('HSET', P .. 'job:' .. job.run, 'deadline', deadline)
+  if job.deadline > 0 then call('ZADD', P .. 'deadlines', deadline, job.run)
+  else call('ZREM', P .. 'deadlines', job.run) end
 end
 
 local function enter(job, before)
@@ -204,6 +210,7 @@ local function admit(request)
   local job, before = job_for(run)
   if task then expect_task(job.run) end
   if claim then expect('list', P .. 'taking:' .. claim[1]) end
+  if changes then expect('zset', P .. 'deadlines') end
   local plan = plan_links(job, links, revive)
   enter(job, before)
   if task and await_answer(job.run) then add_master(job) end

@@ -1,0 +1,209 @@
+"""Brings the frontier's keys from the first format to the present one, in bounded steps that can be broken off.
+
+Every key that changes is renamed to one that begins with ``OLD``; then its parts move to where they belong, each part
+in one script. So it is known at any moment what is still to be moved.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import msgpack
+
+from pdfspider.exceptions import ConfigurationError, FormatError
+from pdfspider.frontier.entries import Entry
+from pdfspider.frontier.reach import networks_number, reach_with
+from pdfspider.frontier.scripts import FORMAT, PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from redis.asyncio import Redis
+
+OLD = f"{PREFIX}format-1:"
+META = f"{PREFIX}meta"
+STEP = 256
+"""Parts of a key that one call moves."""
+CHANGED = re.compile(r"seen:\d+:\d+|q:[0-9a-f]{16}:\d+|solo|worker:[^:]+")
+OUTDATED = re.compile(r"worker:[^:]+:calls")
+HEADER = 12
+"""Bytes of a member before its payload, in the first format."""
+ALL, PUBLIC = 1, 0
+"""Blocks of addresses, as in ``discovery/addresses.py``: the URL's own, and none that is private."""
+_USERINFO = re.compile(r"^(https?://)[^/?#]*@")
+
+
+async def check_format(redis: Redis) -> None:
+    """Raise FormatError where the frontier's keys are not of the present format."""
+    found = await _format_of(redis)
+    if found is not None and found != FORMAT:
+        raise FormatError(found, newer=found > FORMAT)
+
+
+async def migrate(redis: Redis) -> str:
+    """Bring the keys to the present format; return a line that says what was done. Raises ConfigurationError."""
+    found = await _format_of(redis)
+    if found is None:
+        return "frontier: there is none"
+    if found == FORMAT:
+        return f"frontier: it has the format {FORMAT} already"
+    if found > FORMAT:
+        raise FormatError(found, newer=True)
+    await _refuse_while_used(redis)
+    moved = await Migration(redis).run()
+    return f"frontier: {moved:,} keys were brought to the format {FORMAT}"
+
+
+async def _format_of(redis: Any) -> int | None:
+    """Return the version of the keys; None where nothing was ever written."""
+    run_id, version = await redis.hmget(META, "run_id", "format")
+    return int(version) if version else 1 if run_id else None
+
+
+async def _refuse_while_used(redis: Any) -> None:
+    """Raise ConfigurationError while a worker may be alive, or where what there is was never released."""
+    seconds, microseconds = await redis.time()
+    now = seconds * 1000 + microseconds // 1000 + int(await redis.hget(META, "shift") or 0)
+    alive = await redis.zrangebyscore(f"{PREFIX}workers", now, "+inf")
+    if alive:
+        names = ", ".join(name.decode() for name in alive[:3])
+        raise ConfigurationError(f"workers may still be at work ({names}): stop all, or wait until their leases end")
+    if [key async for key in _keys(redis, f"{PREFIX}overflow:*")]:
+        raise ConfigurationError("the frontier was written by a version between two releases, which is not known here")
+
+
+async def _keys(redis: Any, pattern: str) -> AsyncIterator[str]:
+    async for key in redis.scan_iter(match=pattern, count=1000):
+        yield key.decode()
+
+
+class Migration:
+    """One migration, which goes on where another was broken off."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis: Any = redis
+        self._script = redis.register_script(_source())
+        self._reach: dict[str, int] = {}
+        """What the URLs of a run may reach."""
+
+    async def run(self) -> int:
+        """Move everything; return how many keys there were."""
+        await self._redis.hsetnx(META, "secret", secrets.token_hex(32))
+        if not await self._redis.hexists(META, "migrating"):
+            await self._set_aside()
+            await self._redis.hset(META, "migrating", FORMAT)
+        moved = 0
+        async for key in _keys(self._redis, f"{OLD}*"):
+            await self._move(key.removeprefix(OLD))
+            moved += 1
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(META, "format", FORMAT)
+            pipe.hdel(META, "migrating")
+            await pipe.execute()
+        return moved
+
+    async def _set_aside(self) -> None:
+        """Rename what changes, remove what nobody can use any more, and begin with a single bucket in each run."""
+        async for key in _keys(self._redis, f"{PREFIX}*"):
+            name = key.removeprefix(PREFIX)
+            if CHANGED.fullmatch(name):
+                await self._redis.renamenx(key, OLD + name)
+            elif OUTDATED.fullmatch(name) or (name.startswith("robots:") and await self._is_refused(key)):
+                await self._redis.delete(key)
+            elif re.fullmatch(r"job:\d+", name):
+                await self._redis.hset(key, mapping={"level": 0, "split": 0})
+
+    async def _is_refused(self, key: str) -> bool:
+        return bool(await self._redis.hget(key, "failure") == b"S")
+
+    async def _move(self, name: str) -> None:
+        kind, *ids = name.split(":")
+        if kind == "seen":
+            await self._move_bucket(name, ids[0])
+        elif kind == "worker":
+            await self._move_hash(name)
+        else:
+            await self._move_queue(name)
+
+    async def _move_bucket(self, name: str, run: str) -> None:
+        if not await self._redis.exists(f"{PREFIX}job:{run}"):
+            await self._redis.unlink(OLD + name)  # its run is being removed
+            return
+        fingerprints = await self._redis.hkeys(OLD + name)
+        for i in range(0, len(fingerprints), STEP):
+            await self._call("seen", name, run, fingerprints[i : i + STEP])
+
+    async def _move_queue(self, name: str) -> None:
+        """Move a queue, or the URLs that are to be leased alone."""
+        renewed: Callable[[bytes], bytes]
+        if name == "solo":
+            reaches = {run: await self._reach_of(run) for run in await self._runs()}
+            renewed = lambda packed: _renewed_solo(packed, reaches)  # noqa: E731
+        else:
+            reach = await self._reach_of(name.rpartition(":")[2])
+            renewed = lambda member: _renewed(member, reach)  # noqa: E731
+        while members := await self._redis.zrange(OLD + name, 0, STEP - 1):
+            await self._call("zset", name, PREFIX + name, [(member, renewed(member)) for member in members])
+
+    async def _move_hash(self, name: str) -> None:
+        """Move the leases of a worker that is gone."""
+        for token, packed in (await self._redis.hgetall(OLD + name)).items():
+            lease = msgpack.unpackb(packed, raw=True)
+            if member := lease.get(b"member"):
+                lease[b"member"] = _renewed(member, await self._reach_of(lease[b"run"].decode()))
+            if lease.pop(b"targets", None) is not None:
+                lease[b"reach"] = str(PUBLIC)
+            await self._call("hash", name, PREFIX + name, [(token, msgpack.packb(lease, use_bin_type=False))])
+
+    async def _call(self, kind: str, name: str, to: str, items: Sequence[Any]) -> None:
+        await self._script(args=[msgpack.packb((kind, OLD + name, to, items), use_bin_type=False)])
+
+    async def _runs(self) -> list[str]:
+        return [run.decode() for run in await self._redis.hvals(f"{PREFIX}jobs")]
+
+    async def _reach_of(self, run: str) -> int:
+        """Return what the URLs of a run may reach, which stood with the run in the first format."""
+        if run not in self._reach:
+            targets = (await self._redis.hget(f"{PREFIX}job:{run}", "targets") or b"").decode()
+            networks = targets.removeprefix("public").strip()
+            if networks:
+                await self._redis.hset(f"{PREFIX}networks", networks_number(networks), networks)
+            self._reach[run] = reach_with(PUBLIC, networks) if targets else ALL
+        return self._reach[run]
+
+
+def _renewed(member: bytes, reach: int) -> bytes:
+    """Return a member of a queue in the present format."""
+    return member[:HEADER] + b"\0" + _entry(member[HEADER:], reach).pack()
+
+
+def _renewed_solo(packed: bytes, reaches: dict[str, int]) -> bytes:
+    run, host, member, score = msgpack.unpackb(packed, raw=True)
+    renewed = _renewed(member, reaches.get(run.decode(), PUBLIC))
+    return bytes(msgpack.packb((run, host, renewed, score), use_bin_type=False))
+
+
+def _entry(payload: bytes, reach: int) -> Entry:
+    """Return the entry of a payload of the first format: it had no origin, and might have userinfo."""
+    url, depth, flags, *rest = msgpack.unpackb(payload, raw=False)
+    entry = Entry.unpack(msgpack.packb((url, depth, flags, 0, *rest)))
+    return entry.child(
+        url=_without_userinfo(entry.url),
+        found_on=entry.found_on and _without_userinfo(entry.found_on),
+        hops=tuple(hop._replace(url=_without_userinfo(hop.url)) for hop in entry.hops),
+        reach=reach,
+    )
+
+
+def _without_userinfo(url: str) -> str:
+    return _USERINFO.sub(r"\1", url)
+
+
+def _source() -> str:
+    room = files("pdfspider.frontier") / "lua"
+    clock = "local now, secret = 0, call('HGET', P .. 'meta', 'secret')"
+    shared = [(room / f"shared/{part}.lua").read_text("utf-8") for part in ("keys", "jobs", "seen")]
+    return "\n".join((shared[0], clock, *shared[1:], (room / "migrate.lua").read_text("utf-8")))
