@@ -26,7 +26,7 @@ from pdfspider.frontier.connection import connect
 from pdfspider.frontier.entries import Entry
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.frontier.jobs import JobOptions
-from pdfspider.frontier.leases import Ending
+from pdfspider.frontier.leases import CommitRequest
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -117,7 +117,7 @@ async def _serve_small_jobs(url: str, found: Finding) -> None:
         left[(await frontier.submit(f"small-{number}", [seed], options=OPTIONS, seal=True)).run] = number
     while left:
         grant = await frontier.lease(32, 0)
-        await asyncio.gather(*(frontier.commit(Ending(lease, "p", dead=False)) for lease in grant.leases))
+        await asyncio.gather(*(frontier.commit(CommitRequest(lease, "p", dead=False)) for lease in grant.leases))
         for lease in grant.leases:
             if lease.run in left:
                 del left[lease.run]
@@ -143,7 +143,7 @@ async def _check_order(url: str, found: Finding, processes: int) -> None:
             part = number % processes
             found.out_of_order += last.get(part, number - processes) != number - processes
             found.leased, last[part] = found.leased + 1, number
-            await frontier.commit(Ending(lease, "d", dead=False))
+            await frontier.commit(CommitRequest(lease, "d", dead=False))
     await client.aclose()
 
 

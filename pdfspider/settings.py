@@ -224,26 +224,26 @@ LOGSTATS_INTERVAL = 10.0
 # The parts that do the work. Scrapy's own downloader repeats what the frontier's gate has decided; its own handlers
 # hold bodies in memory; retries, redirects, robots.txt and deduplication belong to the frontier.
 
-SCHEDULER = "pdfspider.crawl.scheduler.Scheduler"
-DOWNLOADER = "pdfspider.crawl.downloader.Downloader"
-ITEM_PROCESSOR = "pdfspider.crawl.processor.Processor"
-STATS_CLASS = "pdfspider.crawl.tuning.Stats"
-LOG_FORMATTER = "pdfspider.crawl.tuning.Formatter"
+SCHEDULER = "pdfspider.crawl.engine.scheduler.Scheduler"
+DOWNLOADER = "pdfspider.crawl.fetch.downloader.Downloader"
+ITEM_PROCESSOR = "pdfspider.crawl.engine.processor.Processor"
+STATS_CLASS = "pdfspider.crawl.engine.tuning.Stats"
+LOG_FORMATTER = "pdfspider.crawl.engine.tuning.Formatter"
 TWISTED_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
 ASYNCIO_EVENT_LOOP = "uvloop.Loop"
 DOWNLOAD_HANDLERS_BASE = {
-    "http": "pdfspider.crawl.handler.StagingDownloadHandler",
-    "https": "pdfspider.crawl.handler.StagingDownloadHandler",
+    "http": "pdfspider.crawl.fetch.handler.StagingDownloadHandler",
+    "https": "pdfspider.crawl.fetch.handler.StagingDownloadHandler",
 }
 ITEM_PIPELINES = {
-    "pdfspider.crawl.pipelines.PdfFilesPipeline": 300,
-    "pdfspider.crawl.inside.InsidePipeline": 350,
-    "pdfspider.crawl.pipelines.RecordsPipeline": 400,
+    "pdfspider.crawl.store.pipelines.PdfFilesPipeline": 300,
+    "pdfspider.crawl.inspection.pdf_links.InsidePipeline": 350,
+    "pdfspider.crawl.store.pipelines.RecordsPipeline": 400,
 }
 # Of Scrapy's own parts only these are on; what is not named here is not even loaded. DOWNLOADER_MIDDLEWARES,
 # SPIDER_MIDDLEWARES and EXTENSIONS are free for yours. The handler puts in DEFAULT_REQUEST_HEADERS and USER_AGENT.
 DOWNLOADER_MIDDLEWARES_BASE = {
-    "pdfspider.crawl.credentials.HttpAuth": 300,
+    "pdfspider.crawl.fetch.credentials.HttpAuth": 300,
     "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": 750,
 }
 SPIDER_MIDDLEWARES_BASE: dict[str, int] = {}
@@ -251,9 +251,9 @@ EXTENSIONS_BASE = {
     "scrapy.extensions.corestats.CoreStats": 0,
     "scrapy.extensions.logcount.LogCount": 0,
     "scrapy.extensions.closespider.CloseSpider": 0,
-    "pdfspider.crawl.progress.Progress": 0,
-    "pdfspider.crawl.inspecting.Inspecting": 0,
-    "pdfspider.crawl.stalls.Stalls": 0,
+    "pdfspider.crawl.progress.progress.Progress": 0,
+    "pdfspider.crawl.inspection.extension.InspectionExtension": 0,
+    "pdfspider.crawl.progress.loop_lag.LoopLag": 0,
 }
 # One item per response: a larger number makes Scrapy start that many tasks for each.
 CONCURRENT_ITEMS = 1

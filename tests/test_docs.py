@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from pdfspider import settings
-from pdfspider.crawl.intake import Message
-from pdfspider.crawl.params import Params
+from pdfspider.crawl.engine.start_urls import Message
 from pdfspider.discovery.rules import TECHNIQUES
 from pdfspider.items import Outcome
 from pdfspider.records.schema import metadata
+from pdfspider.submission.params import Params
 from tests.support import PATIENCE
 
 ROOT = Path(__file__).parents[1]

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from bench.ways.base import Way
-from pdfspider.gateway.masters_pb2 import Answer, Message, Receipt
-from pdfspider.gateway.masters_pb2_grpc import MastersServicer, MastersStub, add_MastersServicer_to_server
+from pdfspider.gateway.transports.grpc.masters_pb2 import Answer, Message, Receipt
+from pdfspider.gateway.transports.grpc.masters_pb2_grpc import (
+    MastersServicer,
+    MastersStub,
+    add_MastersServicer_to_server,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

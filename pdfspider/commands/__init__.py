@@ -1,5 +1,5 @@
 """The commands. Scrapy loads all of them at once, and what they load is no garbage."""
 
-from pdfspider.crawl.tuning import load_undisturbed
+from pdfspider.crawl.engine.tuning import load_undisturbed
 
 load_undisturbed()

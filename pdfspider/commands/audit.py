@@ -11,7 +11,7 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import OnFrontier, say
-from pdfspider.crawl.wording import counted
+from pdfspider.formatting import counted
 
 if TYPE_CHECKING:
     import argparse

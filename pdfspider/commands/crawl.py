@@ -15,11 +15,11 @@ from scrapy.exceptions import UsageError
 from scrapy.settings import SETTINGS_PRIORITIES, default_settings
 
 from pdfspider.commands._base import complain, invalid, name_program, read_config
-from pdfspider.crawl.params import Params
-from pdfspider.crawl.submission import read_seeds
 from pdfspider.exceptions import PdfSpiderError
 from pdfspider.fields import MOST, as_number, as_switch
 from pdfspider.spiders.pdfs import PdfSpider
+from pdfspider.submission.params import Params
+from pdfspider.submission.seeds import read_seeds
 
 if TYPE_CHECKING:
     import argparse

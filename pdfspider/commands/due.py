@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from scrapy.commands import ScrapyCommand
 
 from pdfspider.commands._base import Ours, one_job, require_database, say
-from pdfspider.crawl.due import visited
-from pdfspider.crawl.wording import counted, said_time
 from pdfspider.exceptions import JobNotFound
+from pdfspider.formatting import counted, said_time
 from pdfspider.records import Database
+from pdfspider.submission.recrawl_schedule import visited
 
 if TYPE_CHECKING:
     import argparse

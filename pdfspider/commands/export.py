@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from scrapy.commands import ScrapyCommand
 
 from pdfspider.commands._base import Ours, only, say
-from pdfspider.crawl.wording import counted
 from pdfspider.exceptions import InvalidInput
+from pdfspider.formatting import counted
 from pdfspider.frontier.jobs import job_name
 from pdfspider.records import export
 

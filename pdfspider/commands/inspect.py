@@ -10,10 +10,10 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import Ours, require_database, say
-from pdfspider.crawl.inspections import GROUP, UNAVAILABLE, InPlace, Inspections
-from pdfspider.crawl.wording import counted
+from pdfspider.crawl.inspection.service import GROUP, UNAVAILABLE, InPlace, InspectionService
 from pdfspider.documents.inspection.report import Status
 from pdfspider.exceptions import InvalidInput
+from pdfspider.formatting import counted
 from pdfspider.frontier.jobs import job_name
 from pdfspider.records import Database
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from pdfspider.config import Config
-    from pdfspider.crawl.inspections import Copies
+    from pdfspider.crawl.inspection.service import Copies
 
 INTERVAL = 10.0
 """Seconds between two lines that say how far it has come."""
@@ -68,7 +68,7 @@ class Command(Ours, ScrapyCommand):
         assert self.settings is not None
         if config.store_directory is not None:
             return InPlace(config.store_directory)
-        from pdfspider.crawl.downloads import S3Copies  # noqa: PLC0415 - every command loads this module
+        from pdfspider.crawl.inspection.downloads import S3Copies  # noqa: PLC0415 - every command loads this module
 
         return S3Copies(config.files_store, self.settings)
 
@@ -76,7 +76,7 @@ class Command(Ours, ScrapyCommand):
 async def _inspect(config: Config, copies: Copies, job: str | None, again: str | None) -> Counter[str]:
     counts: Counter[str] = Counter()
     records = await Database.open(config.database_url)
-    inspections = Inspections(config, records, copies, lambda how: counts.update([how]))
+    inspections = InspectionService(config, records, copies, lambda how: counts.update([how]))
     telling = asyncio.create_task(_tell(counts))
     groups = _groups(records.to_inspect(job, again))
     taking = asyncio.Lock()
@@ -99,7 +99,7 @@ async def _groups(hashes: AsyncIterator[str]) -> AsyncIterator[list[str]]:
     yield group
 
 
-async def _work(inspections: Inspections, groups: AsyncIterator[list[str]], taking: asyncio.Lock) -> None:
+async def _work(inspections: InspectionService, groups: AsyncIterator[list[str]], taking: asyncio.Lock) -> None:
     while True:
         async with taking:
             group: list[str] = await anext(groups, [])

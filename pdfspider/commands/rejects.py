@@ -16,8 +16,8 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import OnFrontier, say
-from pdfspider.crawl.wording import counted
 from pdfspider.exceptions import ConfigurationError, InvalidInput, PdfSpiderError
+from pdfspider.formatting import counted
 
 if TYPE_CHECKING:
     import argparse
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pdfspider.commands._base import Work
     from pdfspider.config import Config
     from pdfspider.frontier.frontier import Frontier
-    from pdfspider.gateway.rejects import SetAside
+    from pdfspider.gateway.inbound.rejects import SetAside
 
 START_URLS = "start_urls"
 LIMIT = 100
@@ -79,7 +79,7 @@ async def _sources(
 ) -> AsyncIterator[dict[str, AsyncGenerator[SetAside, None]]]:
     """Where messages are set aside: by the transports and the workers, or in the place of that name alone."""
     from pdfspider.gateway import transports  # noqa: PLC0415 - every command loads this module
-    from pdfspider.gateway.desk import OutsideDesk  # noqa: PLC0415
+    from pdfspider.gateway.service import OutsideDesk  # noqa: PLC0415
 
     made = transports(config.gateway.urls, OutsideDesk(config, frontier))
     try:
@@ -97,7 +97,7 @@ async def _sources(
 
 def frontier_rejects(frontier: Frontier) -> AsyncGenerator[SetAside, None]:
     """Start URLs that workers have set aside."""
-    from pdfspider.gateway.rejects import of_list  # noqa: PLC0415 - as above
+    from pdfspider.gateway.inbound.rejects import of_list  # noqa: PLC0415 - as above
 
     return of_list(
         frontier.redis,

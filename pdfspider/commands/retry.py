@@ -10,16 +10,16 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import OnFrontier, require_database, say
-from pdfspider.crawl.submission import options
-from pdfspider.crawl.wording import CLASSES, FOUND, counted
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.discovery.scope import Scope
 from pdfspider.discovery.urls import fingerprint, host_of, normalise
 from pdfspider.exceptions import InvalidInput, JobNotFound
+from pdfspider.formatting import CLASSES, FOUND, counted
 from pdfspider.frontier.entries import DEEPEST, SCOPES, Entry
 from pdfspider.frontier.jobs import job_name
 from pdfspider.items import Outcome
 from pdfspider.records import Database
+from pdfspider.submission.seeds import options
 
 if TYPE_CHECKING:
     import argparse

@@ -14,8 +14,8 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import OnFrontier, say
-from pdfspider.crawl.wording import CLASSES, MEANINGS, counted, said_size
 from pdfspider.exceptions import JobNotFound
+from pdfspider.formatting import CLASSES, MEANINGS, counted, said_size
 from pdfspider.frontier.jobs import COUNTERS, job_name
 from pdfspider.frontier.transports import read_states
 from pdfspider.items import Outcome

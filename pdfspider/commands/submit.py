@@ -9,13 +9,13 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import OnFrontier, invalid, say
-from pdfspider.crawl.due import those_due
-from pdfspider.crawl.params import Params
-from pdfspider.crawl.submission import asked_by, changes_by, options, read_seeds
-from pdfspider.crawl.wording import counted
 from pdfspider.exceptions import InvalidInput
+from pdfspider.formatting import counted
 from pdfspider.frontier.entries import SCOPES
 from pdfspider.records import Database
+from pdfspider.submission.params import Params
+from pdfspider.submission.recrawl_schedule import those_due
+from pdfspider.submission.seeds import asked_by, changes_by, options, read_seeds
 
 if TYPE_CHECKING:
     import argparse

@@ -10,7 +10,7 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import OnFrontier, say
-from pdfspider.crawl.wording import counted
+from pdfspider.formatting import counted
 from pdfspider.frontier.undelivered import Undelivered, send_again, undelivered
 
 if TYPE_CHECKING:

@@ -14,26 +14,26 @@ from weakref import WeakKeyDictionary
 
 from redis.exceptions import RedisError
 
+from pdfspider.condition_logger import ConditionLogger
 from pdfspider.config import Config
-from pdfspider.crawl.budgets import Budgets
-from pdfspider.crawl.credentials import Credentials
-from pdfspider.crawl.due import LeftOut
-from pdfspider.crawl.flights import Flights
-from pdfspider.crawl.outage import Outage
-from pdfspider.crawl.pages import Pages
-from pdfspider.crawl.request_starts import RequestStarts
-from pdfspider.crawl.robots import Robots
-from pdfspider.crawl.storage import Storage
-from pdfspider.crawl.wording import refusal
+from pdfspider.crawl.extract.large_pages import Pages
+from pdfspider.crawl.fetch.credentials import Credentials
+from pdfspider.crawl.fetch.in_flight import InFlight
+from pdfspider.crawl.fetch.start_permits import StartPermits
+from pdfspider.crawl.policy.budgets import Budgets
+from pdfspider.crawl.policy.robots import Robots
+from pdfspider.crawl.store.storage import Storage
 from pdfspider.documents.disk import capacity
 from pdfspider.documents.staging import Staging
 from pdfspider.documents.store import store_id
 from pdfspider.embedded import EmbeddedRedis
 from pdfspider.exceptions import RecordsUnavailable
+from pdfspider.formatting import refusal
 from pdfspider.frontier.connection import check, connect, is_away, is_out_of_memory
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.frontier.migration import check_format
 from pdfspider.records import Database
+from pdfspider.submission.recrawl_schedule import NotDueHosts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from scrapy.crawler import Crawler
 
-    from pdfspider.crawl.inspections import Inspections
+    from pdfspider.crawl.inspection.service import InspectionService
     from pdfspider.frontier.leases import Lease
     from pdfspider.items import Capture
 
@@ -79,16 +79,16 @@ class Worker:
         """What wants to look at the frontier once more, after the last lease has ended."""
         self.when_stored: list[Callable[[str], None]] = []
         """What wants to know of each document (its hash) that is stored, recorded and committed."""
-        self.inspections: Inspections | None = None
+        self.inspections: InspectionService | None = None
         """What looks inside documents, where this worker does and the store is a directory."""
-        self.flights = Flights()
+        self.in_flight = InFlight()
         self.pages = Pages()
         self.credentials = Credentials()
         self.robots = Robots(self)
         self.budgets = Budgets(self)
-        self.left_out = LeftOut(self)
+        self.left_out = NotDueHosts(self)
         self.storage = Storage(self)
-        self.starts = RequestStarts(self)
+        self.starts = StartPermits(self)
         self.held: set[Lease] = set()
         """The leases that this worker has, from the grant to the end."""
         self.releasing: set[Lease] = set()
@@ -97,14 +97,14 @@ class Worker:
         """Set when there may be something to lease."""
         self.draining = False
         """Whether the frontier asked this worker to finish what it holds before it leases again."""
-        self.lost = Outage("Redis cannot be used: waiting for it", "Redis can be used again")
-        self.full = Outage(
+        self.lost = ConditionLogger("Redis cannot be used: waiting for it", "Redis can be used again")
+        self.full = ConditionLogger(
             "Redis is out of memory: no URL is leased until there is room", "There is room in Redis again"
         )
-        self.unrecorded = Outage(
+        self.unrecorded = ConditionLogger(
             "The database cannot be used: no URL is leased until it can", "The database can be used again"
         )
-        self.refused = Outage("Redis refuses to lease URLs: waiting until it does", "URLs are leased again")
+        self.refused = ConditionLogger("Redis refuses to lease URLs: waiting until it does", "URLs are leased again")
         self._background: set[asyncio.Task[None]] = set()
         directory, maxmemory = config.data_dir / "redis", config.embedded_maxmemory
         self._embedded = None if config.redis_url else EmbeddedRedis(directory, maxmemory)
@@ -197,7 +197,7 @@ class Worker:
                 capture.recorded = True
                 self.unrecorded.end()
                 return
-            with self.flights.flying(capture.lease):
+            with self.in_flight.flying(capture.lease):
                 await asyncio.sleep(RECORDS_PAUSE)
 
     async def _open_redis(self) -> None:

@@ -23,14 +23,14 @@ _VIEWERS_FIELDS = frozenset(("file", "url", "src", "pdf"))
 _OTHER_DOCUMENT = re.compile(r"\.(?:docx?|xlsx?|pptx?|od[tsp]|rtf|csv|txt|epub)(?:$|[?#])", re.IGNORECASE).search
 
 
-class Shown(NamedTuple):
+class HostSignal(NamedTuple):
     """What a URL names in its query or fragment; ``alone`` where the URL itself is but a shell around it."""
 
     reference: Reference
     alone: bool
 
 
-def shown_by(href: str) -> Shown | None:
+def shown_by(href: str) -> HostSignal | None:
     """The document that the viewer at ``href`` (as written) shows, through viewers in viewers."""
     if "=" not in href and ":" not in href[:20]:
         return None
@@ -43,12 +43,12 @@ def shown_by(href: str) -> Shown | None:
         href = shown.href or ""
         if _ADDRESS(within) and not _ADDRESS(href):
             href = join(within, href) or href
-    return Shown(Reference(href, shown.document), alone) if shown else None
+    return HostSignal(Reference(href, shown.document), alone) if shown else None
 
 
-def _unwrap(href: str) -> Shown | None:
+def _unwrap(href: str) -> HostSignal | None:
     if extension := _EXTENSION(href):
-        return Shown(Reference(href[extension.end() :], document=True), alone=True)
+        return HostSignal(Reference(href[extension.end() :], document=True), alone=True)
     if not _CARRIES(href):
         return None
     page = href.partition("#")[0].partition("?")[0]
@@ -56,9 +56,9 @@ def _unwrap(href: str) -> Shown | None:
     for match in _FIELD(href):
         value = _decoded(match[2])
         if viewer and match[1].lower() in _VIEWERS_FIELDS and ("/" in value or says_pdf(value)):
-            return Shown(Reference(value, says_pdf(value) or not _OTHER_DOCUMENT(value)), alone=True)
+            return HostSignal(Reference(value, says_pdf(value) or not _OTHER_DOCUMENT(value)), alone=True)
         if _ADDRESS(value) and says_pdf(value):
-            return Shown(Reference(value, document=True), alone=False)
+            return HostSignal(Reference(value, document=True), alone=False)
     return None
 
 

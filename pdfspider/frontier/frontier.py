@@ -12,17 +12,17 @@ from redis.exceptions import RedisError, ResponseError
 
 from pdfspider.batching import Batcher
 from pdfspider.exceptions import ForeignStoreError, FrontierError, HostTaken, JobNotFound, LeaseLost
+from pdfspider.frontier.blocking_pop import something_waits
 from pdfspider.frontier.connection import may_pass
 from pdfspider.frontier.entries import host_id
 from pdfspider.frontier.gates import Gates
 from pdfspider.frontier.jobs import JobOptions, job_name
-from pdfspider.frontier.known import Known
-from pdfspider.frontier.leases import Ending, Grant, Lease, ago
+from pdfspider.frontier.leases import CommitRequest, Grant, Lease, ago
 from pdfspider.frontier.overflow import Overflow
 from pdfspider.frontier.reach import networks_number
 from pdfspider.frontier.scripts import PREFIX, Scripts
+from pdfspider.frontier.seen_cache import SeenCache
 from pdfspider.frontier.view import View
-from pdfspider.frontier.waiting import something_waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -74,7 +74,7 @@ class Frontier(View):
         self.worker = worker or f"command-{self.nonce}"
         self.lease_seconds = lease_seconds
         self.start_urls = start_urls
-        self.known = Known()
+        self.known = SeenCache()
         self.valid_until = 0.0
         """Until when (monotonic) the leases of this worker stand for sure."""
         self.give_up_at: float | None = None
@@ -266,15 +266,15 @@ class Frontier(View):
             raise LeaseLost
         return bool(answer)
 
-    async def commit(self, ending: Ending) -> None:
+    async def commit(self, ending: CommitRequest) -> None:
         """Ends a lease; grouped with others. Raises LeaseLost where it has passed to another worker."""
         links = ending.links
         while len(links) > LINKS_PER_CALL:
-            part = Ending(ending.lease, "", dead=False, links=links[:LINKS_PER_CALL])
+            part = CommitRequest(ending.lease, "", dead=False, links=links[:LINKS_PER_CALL])
             self._settle(await self._commit(part), part)
             links = links[LINKS_PER_CALL:]
         if links is not ending.links:
-            ending = Ending(ending.lease, ending.code, ending.dead, ending.size, links)
+            ending = CommitRequest(ending.lease, ending.code, ending.dead, ending.size, links)
         self._settle(await self._commit(ending), ending)
 
     async def release(self, lease: Lease, *, delay: float = 0.0, counted: bool = False, returned: bool = False) -> None:
@@ -316,7 +316,7 @@ class Frontier(View):
     ) -> None:
         """Ends a robots lease with what the fleet has to know. Raises LeaseLost."""
         milliseconds = (ago(lease.started_at), int(crawl_delay * 1000), int(ttl * 1000))
-        arguments = (self.worker, lease.token, *milliseconds, failure, body, lease.sign(), self._gates.rules())
+        arguments = (self.worker, lease.token, *milliseconds, failure, body, lease.signal(), self._gates.rules())
         answer, _ = await self._persist("robots", *arguments)
         if answer == b"fenced":
             raise LeaseLost
@@ -363,7 +363,7 @@ class Frontier(View):
                     raise
                 await asyncio.sleep(0.5)
 
-    async def _send_commits(self, endings: list[Ending]) -> Sequence[bytes]:
+    async def _send_commits(self, endings: list[CommitRequest]) -> Sequence[bytes]:
         values = [ending.pack() for ending in endings]
         answers: Sequence[bytes]
         answers, _ = await self._persist("commit", self.worker, self._call_id(), self._gates.rules(), *values)
@@ -371,7 +371,7 @@ class Frontier(View):
 
     async def _send_releases(self, items: list[tuple[Lease, float, bool, bool]]) -> Sequence[bytes]:
         values = [
-            (lease.token, int(delay * 1000), ago(lease.started_at), lease.sign(), counted, returned)
+            (lease.token, int(delay * 1000), ago(lease.started_at), lease.signal(), counted, returned)
             for lease, delay, counted, returned in items
         ]
         answers: Sequence[bytes]
@@ -390,7 +390,7 @@ class Frontier(View):
         if answer not in (b"ok", b"fenced"):
             raise _refusal(answer)
 
-    def _settle(self, answer: bytes, ending: Ending) -> None:
+    def _settle(self, answer: bytes, ending: CommitRequest) -> None:
         if answer == b"epoch":
             self.known.clear()
             raise LeaseLost("the frontier restarted while this URL was out: it is fetched again")

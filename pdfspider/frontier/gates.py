@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Shown(StrEnum):
+class HostSignal(StrEnum):
     """What the end of a lease showed of its host."""
 
     NOTHING = ""

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pdfspider.frontier.entries import Entry
-from pdfspider.frontier.gates import Shown
+from pdfspider.frontier.gates import HostSignal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ class Lease:
     """Whether work on it has begun; one that has not may be given back at any moment."""
     hold: float = 0.0
     """Seconds for which the host asked to be left alone."""
-    shown: Shown = Shown.NOTHING
+    shown: HostSignal = HostSignal.NOTHING
     """What the work under this lease showed of the host."""
     latency: float | None = None
     """Seconds from the departure of the last request to the head of its answer; None: there was none."""
@@ -96,7 +96,7 @@ class Lease:
         if self.entry:
             self.entry = self.entry.child(reach=reach)
 
-    def sign(self) -> tuple[str, int, int, bool]:
+    def signal(self) -> tuple[str, int, int, bool]:
         """What it showed of its host, as the scripts take it."""
         latency = -1 if self.latency is None else round(self.latency * 1000)
         return self.shown.value, int(self.hold * 1000), latency, self.usual
@@ -116,7 +116,7 @@ class Grant:
     leases: list[Lease]
 
 
-class Ending(NamedTuple):
+class CommitRequest(NamedTuple):
     """How a lease ends: everything that one commit tells the frontier."""
 
     lease: Lease
@@ -129,7 +129,7 @@ class Ending(NamedTuple):
         """As commit.lua takes it."""
         lease, links = self.lease, [entry.link() for entry in self.links]
         started = ago(lease.started_at)
-        return lease.token, self.code, self.dead, started, self.size, lease.sign(), links, bool(self.code)
+        return lease.token, self.code, self.dead, started, self.size, lease.signal(), links, bool(self.code)
 
 
 def ago(started_at: float | None) -> int:

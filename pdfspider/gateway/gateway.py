@@ -17,11 +17,11 @@ from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.durability import Durability
 from pdfspider.frontier.transports import EXPIRES, forget_states, read_states, write_states
 from pdfspider.gateway import transports
-from pdfspider.gateway.answering import Answering
-from pdfspider.gateway.desk import Desk
-from pdfspider.gateway.results import ResultMaker
-from pdfspider.gateway.supervising import Supervisor
-from pdfspider.gateway.telling import Telling
+from pdfspider.gateway.outbound.event_publisher import EventPublisher
+from pdfspider.gateway.outbound.result_publisher import ResultPublisher
+from pdfspider.gateway.outbound.results import ResultMaker
+from pdfspider.gateway.service import GatewayService
+from pdfspider.gateway.supervisor import Supervisor
 from pdfspider.records import Database
 from pdfspider.tasks import end
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pdfspider.config import Config
     from pdfspider.frontier.frontier import Frontier
     from pdfspider.frontier.transports import TransportState
-    from pdfspider.gateway.transport import Transport
+    from pdfspider.gateway.transports.base import Transport
 
 logger = logging.getLogger(__name__)
 
@@ -47,17 +47,17 @@ async def serve(config: Config, frontier: Frontier, settings: BaseSettings) -> N
     """
     records = await _prepare(config, frontier)
     results = ResultMaker(config)
-    desk = Desk(config, frontier, results, records)
+    service = GatewayService(config, frontier, results, records)
     if config.files_store.startswith("s3://"):
-        from pdfspider.crawl.downloads import S3Copies  # noqa: PLC0415 - Scrapy's pipelines take long to load
+        from pdfspider.crawl.inspection.downloads import S3Copies  # noqa: PLC0415 - Scrapy's pipelines take long to load
 
-        desk.copies = S3Copies(config.files_store, settings)
+        service.copies = S3Copies(config.files_store, settings)
     served: list[Transport] = []
     try:
-        served += _transports(config, desk)
+        served += _transports(config, service)
         for transport in served:
             await transport.listen()
-        await _serve(served, desk, _answering(frontier.redis, served, results))
+        await _serve(served, service, _answering(frontier.redis, served, results))
     finally:
         for transport in served:
             await _close(transport)
@@ -72,12 +72,12 @@ async def _close(transport: Transport) -> None:
         logger.exception("%s could not be closed", transport.name)
 
 
-def _transports(config: Config, desk: Desk) -> list[Transport]:
-    served = transports(config.gateway.urls, desk)
+def _transports(config: Config, service: GatewayService) -> list[Transport]:
+    served = transports(config.gateway.urls, service)
     for transport in served:
         if not NAME.fullmatch(transport.name):
             raise ConfigurationError(f"not a transport's name: {transport.name!r}")
-    desk.telling |= {transport.name for transport in served if transport.tells}
+    service.telling |= {transport.name for transport in served if transport.tells}
     return served
 
 
@@ -96,24 +96,29 @@ async def _prepare(config: Config, frontier: Frontier) -> Database:
     return database
 
 
-def _answering(redis: Redis, served: list[Transport], results: ResultMaker) -> list[Answering | Telling]:
+def _answering(redis: Redis, served: list[Transport], results: ResultMaker) -> list[ResultPublisher | EventPublisher]:
     """What publishes."""
-    telling = {transport: Telling(redis, transport, results) for transport in served if transport.tells}
-    return [*telling.values(), *(Answering(redis, transport, results, telling.get(transport)) for transport in served)]
+    telling = {transport: EventPublisher(redis, transport, results) for transport in served if transport.tells}
+    return [
+        *telling.values(),
+        *(ResultPublisher(redis, transport, results, telling.get(transport)) for transport in served),
+    ]
 
 
-async def _serve(served: list[Transport], desk: Desk, answerings: list[Answering | Telling]) -> None:
+async def _serve(
+    served: list[Transport], service: GatewayService, answerings: list[ResultPublisher | EventPublisher]
+) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stopped.set)
     serving = [asyncio.create_task(_supervised(transport).run()) for transport in served]
     answering = [asyncio.create_task(_supervised_publishing(work).run()) for work in answerings]
-    telling = asyncio.create_task(_tell_states(desk.frontier.redis, served))
+    telling = asyncio.create_task(_tell_states(service.frontier.redis, served))
     logger.info("Serving %s", ", ".join(f"{transport.name} ({transport.address.shown})" for transport in served))
     await stopped.wait()
     await end(serving)
-    await desk.close(desk.config.grace)
+    await service.close(service.config.grace)
     await end([*answering, telling])
 
 
@@ -126,7 +131,7 @@ def _supervised(transport: Transport) -> Supervisor:
     return Supervisor(transport.name, serve, transport.health)
 
 
-def _supervised_publishing(work: Answering | Telling) -> Supervisor:
+def _supervised_publishing(work: ResultPublisher | EventPublisher) -> Supervisor:
     return Supervisor(f"Publishing by {work.transport.name}", work.run, work.transport.health, whole=False)
 
 

@@ -8,9 +8,9 @@ from scrapy_redis.spiders import RedisSpider
 from scrapy_spider_metadata import Args
 
 from pdfspider.config import SPIDER
-from pdfspider.crawl.captures import capture_failure, capture_response
-from pdfspider.crawl.params import Params
+from pdfspider.crawl.extract.captures import capture_failure, capture_response
 from pdfspider.crawl.worker import Worker
+from pdfspider.submission.params import Params
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from twisted.python.failure import Failure
 
-    from pdfspider.crawl.captures import Released
-    from pdfspider.crawl.responses import StagedResponse
+    from pdfspider.crawl.extract.captures import Released
+    from pdfspider.crawl.fetch.responses import StagedResponse
     from pdfspider.items import Capture
 
 

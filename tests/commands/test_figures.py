@@ -5,17 +5,19 @@ from __future__ import annotations
 import pytest
 from scrapy.settings import Settings
 
-from pdfspider.crawl.closing import command
-from pdfspider.crawl.display import line
-from pdfspider.crawl.figures import Figures, Paces
-from pdfspider.crawl.wording import FAILURES, FOUND, LEFT_OUT, MEANINGS, clock, counted, said_size, said_time
+from pdfspider.crawl.progress.display import line
+from pdfspider.crawl.progress.job_stats import JobStats, Paces
+from pdfspider.crawl.progress.summary import command
+from pdfspider.formatting import FAILURES, FOUND, LEFT_OUT, MEANINGS, clock, counted, said_size, said_time
 from pdfspider.items import Outcome
 
 
-def after(paces: Paces, samples: int, *, found: float, ended: float, queued: float = 1000) -> Figures:
+def after(paces: Paces, samples: int, *, found: float, ended: float, queued: float = 1000) -> JobStats:
     for second in range(samples):
         classes = {"page": int(100 + ended * second)}
-        figures = Figures(name="job j", state="running", queued=int(queued + (found - ended) * second), classes=classes)
+        figures = JobStats(
+            name="job j", state="running", queued=int(queued + (found - ended) * second), classes=classes
+        )
         paces.add(float(second), figures, own_ended=0, received=0)
     return figures
 
@@ -41,7 +43,7 @@ def test_nothing_is_told_of_an_end_that_nobody_knows(samples: int, found: float,
 def test_bytes_are_those_that_come_before_they_are_stored() -> None:
     paces = Paces()
     for second in range(3):
-        paces.add(second, Figures(name="", state=""), own_ended=0, received=second * 5_000_000)
+        paces.add(second, JobStats(name="", state=""), own_ended=0, received=second * 5_000_000)
     assert paces.bytes == 5_000_000
 
 
@@ -55,7 +57,7 @@ def test_what_a_serving_worker_shows() -> None:
         "b": {"state": "finished", "queued": 0, "delayed": 0, "leased": 0},
     }
     status = {"jobs": jobs, "hosts": {"waiting": 2}, "workers": {"w": {"leases": 2}}}
-    figures = Figures.of_worker(status, {"pdfspider/outcome/document": 4, "pdfspider/bytes": 10, "finish_reason": "x"})
+    figures = JobStats.of_worker(status, {"pdfspider/outcome/document": 4, "pdfspider/bytes": 10, "finish_reason": "x"})
     assert (figures.name, figures.remaining, figures.documents, figures.bytes) == ("1 open job", 6, 4, 10)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import redis
 
-from pdfspider.crawl.rejected import Rejected
+from pdfspider.submission.rejected import Rejected
 
 if TYPE_CHECKING:
     from tests.commands.conftest import Scrapy

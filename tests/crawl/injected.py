@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
 
-HANDLER = "pdfspider.crawl.handler"
+HANDLER = "pdfspider.crawl.fetch.handler"
 
 
 class StartLog:
@@ -127,7 +127,7 @@ class Ignoring:
             raise IgnoreRequest("not this one")
 
 
-class Answering:
+class ResultPublisher:
     """A downloader middleware that answers without a fetch, in a form of its own."""
 
     def process_request(self, request: Request) -> Response | None:

@@ -8,8 +8,8 @@ import zlib
 import brotli
 import pytest
 
-from pdfspider.crawl.bodies import FREE_INFLATION, STEP, decoded
-from pdfspider.crawl.errors import FetchError
+from pdfspider.crawl.fetch.body_stream import FREE_INFLATION, STEP, decoded
+from pdfspider.crawl.fetch.errors import FetchError
 from pdfspider.items import Outcome
 
 MIB = 1 << 20

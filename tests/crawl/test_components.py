@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from scrapy.pipelines.files import FilesPipeline
 
-from pdfspider.crawl.components import complete_pipelines
-from pdfspider.crawl.inside import InsidePipeline
-from pdfspider.crawl.pipelines import PdfFilesPipeline, RecordsPipeline
+from pdfspider.crawl.engine.components import complete_pipelines
+from pdfspider.crawl.inspection.pdf_links import InsidePipeline
+from pdfspider.crawl.store.pipelines import PdfFilesPipeline, RecordsPipeline
 from pdfspider.exceptions import ConfigurationError
 
 OURS = [PdfFilesPipeline, InsidePipeline, RecordsPipeline]
@@ -39,7 +39,7 @@ def test_ours_are_added_to_others() -> None:
 
 
 def test_places_may_be_chosen() -> None:
-    places = {"pdfspider.crawl.pipelines.PdfFilesPipeline": 1, RecordsPipeline: 2, Other: 3}
+    places = {"pdfspider.crawl.store.pipelines.PdfFilesPipeline": 1, RecordsPipeline: 2, Other: 3}
     assert complete_pipelines(places) == [PdfFilesPipeline, RecordsPipeline, Other, InsidePipeline]
 
 
@@ -56,7 +56,7 @@ def test_what_looks_into_documents_may_be_switched_off() -> None:
     ("chosen", "words"),
     [
         ({PdfFilesPipeline: None}, "must have one PdfFilesPipeline: keep "),
-        ({RecordsPipeline: None}, '"pdfspider.crawl.pipelines.RecordsPipeline": 400'),
+        ({RecordsPipeline: None}, '"pdfspider.crawl.store.pipelines.RecordsPipeline": 400'),
         ({RecordsPipeline: 1}, "store documents before it records them"),
         ({FilesPipeline: 1}, "would store nothing here: make it a subclass of "),
         ({Renaming: 1}, "Renaming.file_path.. would never be called"),

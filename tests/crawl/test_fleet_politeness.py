@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from bench.server import serve
 from bench.site import Site
-from pdfspider.crawl.submission import seed
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.frontier.jobs import JobOptions
+from pdfspider.submission.seeds import seed
 from tests.crawl.hostile import Request, document, hostile, reply
 from tests.support import until
 

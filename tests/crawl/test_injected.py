@@ -19,7 +19,7 @@ DOWNLOADER_MIDDLEWARES = {
     "RaisingRequest": {"internal-error"},
     "RaisingResponse": {"internal-error"},
     "Ignoring": {"other"},
-    "Answering": {"page"},
+    "ResultPublisher": {"page"},
     "Repeating": {"page", "document"},
 }
 PIPELINES = {
@@ -116,7 +116,7 @@ def test_our_pipelines_are_there_whatever_others_are(fleet: Fleet, pipelines: di
 def test_pipelines_that_cannot_work_are_refused(fleet: Fleet) -> None:
     worker = fleet.start("http://127.0.0.1/", ITEM_PIPELINES={"scrapy.pipelines.files.FilesPipeline": 1})
     assert worker.wait() != 0
-    assert "make it a subclass of pdfspider.crawl.pipelines.PdfFilesPipeline" in worker.output
+    assert "make it a subclass of pdfspider.crawl.store.pipelines.PdfFilesPipeline" in worker.output
     assert "Traceback" not in worker.output
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from pdfspider.crawl.revisits import Revisits, condition
+from pdfspider.crawl.policy.conditional_requests import ConditionalRequests, condition
 from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.leases import Lease, LeaseKind
 from pdfspider.records.history import Earlier
@@ -36,9 +36,9 @@ def worker(tmp_path: Path, answer: Any) -> Any:
 
 @pytest.mark.parametrize("answer", [SimpleNamespace(name="j"), JobNotFound("gone"), RedisConnectionError("gone")])
 async def test_what_cannot_be_known_is_fetched(tmp_path: Path, answer: object) -> None:
-    revisits = Revisits(worker(tmp_path, answer))
-    assert await revisits.of([lease(), lease()]) == {}
-    await revisits.close()
+    conditional_requests = ConditionalRequests(worker(tmp_path, answer))
+    assert await conditional_requests.of([lease(), lease()]) == {}
+    await conditional_requests.close()
 
 
 def earlier(**known: Any) -> Earlier:

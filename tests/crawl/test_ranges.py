@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from multidict import CIMultiDict
 
-from pdfspider.crawl.cookies import Cookies
-from pdfspider.crawl.ranges import PROGRESS, Part, Tries, declared_length, part_of, strong_validator
-from pdfspider.crawl.signed import is_signed, unsigned
+from pdfspider.crawl.fetch.cookies import Cookies
+from pdfspider.crawl.fetch.ranges import PROGRESS, Part, Tries, declared_length, part_of, strong_validator
+from pdfspider.discovery.signed_urls import is_signed, unsigned
 
 DATE = "Sun, 22 Nov 2026 12:00:00 GMT"
 BEFORE = "Sun, 22 Nov 2026 11:59:59 GMT"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from pdfspider.crawl.errors import is_give_back
-from pdfspider.crawl.retries import BY_STATUS, PASSING
-from pdfspider.crawl.wording import MEANINGS
+from pdfspider.crawl.fetch.errors import is_give_back
+from pdfspider.crawl.policy.retries import BY_STATUS, PASSING
+from pdfspider.formatting import MEANINGS
 from pdfspider.items import OUTCOMES_BY_CODE, Outcome
 
 REFERENCE = (Path(__file__).parents[2] / "docs/reference.md").read_text("utf-8")

@@ -8,7 +8,7 @@ import pytest
 
 from bench.server import serve
 from bench.site import Site
-from pdfspider.crawl.robots_rules import crawl_delay
+from pdfspider.crawl.policy.robots_rules import crawl_delay
 from tests.crawl.hostile import Request, hostile, page, redirect, reply
 from tests.support import free_port
 

@@ -8,7 +8,16 @@ from itertools import product
 import pytest
 from protego import Protego
 
-from pdfspider.crawl.robots_rules import BODY_LIMIT, SITEMAPS, WILDCARDS, packed, parsed, parsed_size, reduced, unpacked
+from pdfspider.crawl.policy.robots_rules import (
+    BODY_LIMIT,
+    SITEMAPS,
+    WILDCARDS,
+    packed,
+    parsed,
+    parsed_size,
+    reduced,
+    unpacked,
+)
 
 AGENT = "pdfspider/0.1 (a crawler that collects PDF documents and obeys robots.txt)"
 PATHS = ("/", "/a", "/b", "/a/c", "/x.pdf", "/p/q?r=s", "/allowed", "/a/b/c.html")

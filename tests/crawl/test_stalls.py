@@ -7,7 +7,7 @@ import time
 
 from scrapy.utils.test import get_crawler
 
-from pdfspider.crawl.stalls import LONGEST_STALL, TICK, Stalls
+from pdfspider.crawl.progress.loop_lag import LONGEST_STALL, TICK, LoopLag
 
 STALL = 0.2
 
@@ -15,7 +15,7 @@ STALL = 0.2
 async def test_the_longest_stall_is_seen() -> None:
     crawler = get_crawler()
     assert crawler.stats
-    stalls = Stalls(crawler)
+    stalls = LoopLag(crawler)
     stalls.start()
     for length in (STALL, STALL / 4):
         await asyncio.sleep(2 * TICK)

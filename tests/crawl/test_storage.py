@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from pdfspider.crawl import storage
-from pdfspider.crawl.errors import FetchError, GiveBack
-from pdfspider.crawl.flights import Flights
-from pdfspider.crawl.storage import Storage
-from pdfspider.crawl.uploads import StoreAway, store_error
+from pdfspider.crawl.fetch.errors import FetchError, GiveBack
+from pdfspider.crawl.fetch.in_flight import InFlight
+from pdfspider.crawl.store import storage
+from pdfspider.crawl.store.storage import Storage
+from pdfspider.crawl.store.uploads import StoreAway, store_error
 from pdfspider.documents.errors import StoreError
 from pdfspider.documents.staging import BATCH_SIZE, Staging
 from pdfspider.items import Outcome
@@ -48,7 +48,7 @@ async def worker(disk: Path) -> AsyncIterator[Any]:
     """What a Storage needs of its worker."""
     staging = Staging(disk, "w")
     config = SimpleNamespace(retry_delay=5.0)
-    worker = SimpleNamespace(staging=staging, config=config, flights=Flights(), wake=asyncio.Event())
+    worker = SimpleNamespace(staging=staging, config=config, in_flight=InFlight(), wake=asyncio.Event())
     worker.storage = Storage(worker)  # type: ignore[arg-type]
     yield worker
     await worker.storage.close()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pdfspider.crawl.params import Params
-from pdfspider.crawl.submission import changes_by
+from pdfspider.submission.params import Params
+from pdfspider.submission.seeds import changes_by
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pdfspider.documents.walls import asks_for_captcha, challenge, declared_challenge, is_login
+from pdfspider.documents.login_pages import asks_for_captcha, challenge, declared_challenge, is_login
 
 FORM = b"<form action=/in><input name=u><input type=%s name=p></form>"
 PASSWORD = FORM % b"'password'"

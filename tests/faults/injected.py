@@ -48,9 +48,9 @@ class BeforeCommit(Trap):
 
 PIPELINES = {
     f"{__name__}.BeforeStore": 250,
-    "pdfspider.crawl.pipelines.PdfFilesPipeline": 300,
+    "pdfspider.crawl.store.pipelines.PdfFilesPipeline": 300,
     f"{__name__}.BeforeRecord": 350,
-    "pdfspider.crawl.pipelines.RecordsPipeline": 400,
+    "pdfspider.crawl.store.pipelines.RecordsPipeline": 400,
     f"{__name__}.BeforeCommit": 450,
 }
 

@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 import redis
 
-from pdfspider.crawl.submission import seed
 from pdfspider.discovery.urls import normalise
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.frontier.jobs import JobOptions
+from pdfspider.submission.seeds import seed
 from tests.faults import on_redis, on_workers
 from tests.faults.faults import fault
 from tests.faults.redis_server import CROWD, P

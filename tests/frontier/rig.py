@@ -17,7 +17,7 @@ from pdfspider.frontier.connection import connect
 from pdfspider.frontier.entries import Entry
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.frontier.jobs import JobOptions
-from pdfspider.frontier.leases import Ending, LeaseKind
+from pdfspider.frontier.leases import CommitRequest, LeaseKind
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Worker:
         return lease
 
     async def commit(self, lease: Lease, outcome: Outcome = Outcome.PAGE, *links: Entry, size: int = 0) -> None:
-        await self.frontier.commit(Ending(lease, outcome.code, outcome.dead, size, list(links)))
+        await self.frontier.commit(CommitRequest(lease, outcome.code, outcome.dead, size, list(links)))
         self.held.remove(lease)
 
     async def release(self, lease: Lease, **how: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pdfspider.frontier.entries import host_id
-from pdfspider.frontier.gates import Gates, Shown
+from pdfspider.frontier.gates import Gates, HostSignal
 from pdfspider.frontier.jobs import JobOptions
 from pdfspider.items import Outcome
 from tests.frontier.rig import pages, subject
@@ -27,7 +27,7 @@ ADAPTING = replace(GATES, concurrency=2, longest_delay=10)
 ONE = JobOptions(cap=1, robots=0)
 
 
-async def answer(rig: Rig, worker: Worker, shown: Shown, **signs: Any) -> Lease:
+async def answer(rig: Rig, worker: Worker, shown: HostSignal, **signs: Any) -> Lease:
     """Leases one URL, which ends a tenth of a second later in what its host showed."""
     lease = worker.start(await worker.one())
     await rig.sleep(0.1)
@@ -35,11 +35,11 @@ async def answer(rig: Rig, worker: Worker, shown: Shown, **signs: Any) -> Lease:
     return lease
 
 
-async def end(worker: Worker, lease: Lease, shown: Shown, **signs: Any) -> None:
+async def end(worker: Worker, lease: Lease, shown: HostSignal, **signs: Any) -> None:
     lease.shown = shown
     for name, value in signs.items():
         setattr(lease, name, value)
-    outcomes = {Shown.OK: Outcome.NOT_FOUND, Shown.BUSY: Outcome.THROTTLED, Shown.DOWN: Outcome.TIMEOUT}
+    outcomes = {HostSignal.OK: Outcome.NOT_FOUND, HostSignal.BUSY: Outcome.THROTTLED, HostSignal.DOWN: Outcome.TIMEOUT}
     await worker.commit(lease, outcomes[shown])
 
 
@@ -72,7 +72,7 @@ async def test_each_busy_answer_doubles_the_back_off_up_to_the_most(rig: Rig) ->
     await rig.submit("j", *pages(9), options=ONE)
     worker = rig.worker(gates=NO_BREAKER)
     for rest in (5, 10, 20, 40, 40):
-        await answer(rig, worker, Shown.BUSY)
+        await answer(rig, worker, HostSignal.BUSY)
         await opens_after(rig, worker, rest)
     assert len(await worker.lease()) == 1
 
@@ -81,25 +81,25 @@ async def test_a_success_halves_the_back_off_and_holds_nothing(rig: Rig) -> None
     await rig.submit("j", *pages(19), options=ONE)
     worker = rig.worker(gates=NO_BREAKER)
     for rest in (5, 10, 20):
-        await answer(rig, worker, Shown.BUSY)
+        await answer(rig, worker, HostSignal.BUSY)
         await opens_after(rig, worker, rest)
-    await answer(rig, worker, Shown.OK)
-    await answer(rig, worker, Shown.BUSY)
+    await answer(rig, worker, HostSignal.OK)
+    await answer(rig, worker, HostSignal.BUSY)
     await opens_after(rig, worker, 20)
     for _ in range(3):
-        await answer(rig, worker, Shown.OK)
-    await answer(rig, worker, Shown.BUSY)
+        await answer(rig, worker, HostSignal.OK)
+    await answer(rig, worker, HostSignal.BUSY)
     await opens_after(rig, worker, 5)
-    await answer(rig, worker, Shown.OK)
+    await answer(rig, worker, HostSignal.OK)
     assert await trouble(rig) is None
 
 
 async def test_the_longer_of_back_off_and_retry_after_holds(rig: Rig) -> None:
     await rig.submit("j", *pages(9), options=ONE)
     worker = rig.worker(gates=NO_BREAKER)
-    await answer(rig, worker, Shown.BUSY, hold=30)
+    await answer(rig, worker, HostSignal.BUSY, hold=30)
     await opens_after(rig, worker, 30)
-    await answer(rig, worker, Shown.BUSY, hold=2)
+    await answer(rig, worker, HostSignal.BUSY, hold=2)
     await opens_after(rig, worker, 10)
     assert len(await worker.lease()) == 1
 
@@ -111,12 +111,12 @@ async def test_a_burst_of_busy_answers_doubles_the_back_off_once(rig: Rig) -> No
     await rig.sleep(0.2)
     for worker, leases in ((one, first), (two, second)):
         for lease in leases[1:]:
-            await end(worker, lease, Shown.BUSY)
+            await end(worker, lease, HostSignal.BUSY)
     # A success of a request that was on its way before says nothing against it.
-    await end(one, first[0], Shown.OK)
-    await end(two, second[0], Shown.OK)
+    await end(one, first[0], HostSignal.OK)
+    await end(two, second[0], HostSignal.OK)
     await opens_after(rig, one, 5)
-    await answer(rig, one, Shown.BUSY)
+    await answer(rig, one, HostSignal.BUSY)
     await opens_after(rig, one, 10)
     assert len(await one.lease()) == 1
 
@@ -126,14 +126,14 @@ async def test_what_is_tried_again_waits_for_the_host_and_lets_others_go_first(r
     worker = rig.worker(gates=NO_BREAKER)
     first = worker.start(await worker.one())
     await rig.sleep(0.1)
-    first.shown = Shown.BUSY
+    first.shown = HostSignal.BUSY
     await worker.release(first, delay=1)
     await rig.sleep(4.9, worker)
     assert await worker.lease() == []
     await rig.sleep(0.1, worker)
     other = await worker.one()
     assert subject(other) != subject(first)
-    await end(worker, other, Shown.OK)
+    await end(worker, other, HostSignal.OK)
     assert await worker.lease() == []
     await rig.sleep(1.3, worker)
     assert subject(await worker.one()) == subject(first)
@@ -144,11 +144,11 @@ async def test_a_lease_knows_that_its_host_goes_on_asking_for_rest(rig: Rig) -> 
     worker = rig.worker(gates=NO_BREAKER)
     resting = []
     for rest in (5, 10, 20, 40, 40):
-        resting.append((await answer(rig, worker, Shown.BUSY)).resting)
+        resting.append((await answer(rig, worker, HostSignal.BUSY)).resting)
         await rig.sleep(rest, worker)
     # Not at first, and no longer once the back-off has stopped growing: then each try counts.
     assert resting == [False, True, True, True, False]
-    await answer(rig, worker, Shown.OK)
+    await answer(rig, worker, HostSignal.OK)
     assert not (await worker.one()).resting
 
 
@@ -157,13 +157,13 @@ async def test_a_back_off_survives_a_restart(durable: DurableRig) -> None:
     await rig.submit("j", *pages(9), options=ONE)
     worker = rig.worker(gates=NO_BREAKER)
     for rest in (5, 10):
-        await answer(rig, worker, Shown.BUSY)
+        await answer(rig, worker, HostSignal.BUSY)
         await rig.sleep(rest, worker)
-    await answer(rig, worker, Shown.BUSY, hold=120)
+    await answer(rig, worker, HostSignal.BUSY, hold=120)
     await rig.restart()
     await rig.sleep(31, worker)
     await opens_after(rig, worker, 120 - 31)
-    await answer(rig, worker, Shown.BUSY)
+    await answer(rig, worker, HostSignal.BUSY)
     await opens_after(rig, worker, 40)
     assert len(await worker.lease()) == 1
 
@@ -188,16 +188,16 @@ async def test_an_expired_lease_pushes_its_host_back(rig: Rig) -> None:
 
 async def break_host(rig: Rig, worker: Worker, failures: int = 3) -> None:
     for _ in range(failures):
-        await answer(rig, worker, Shown.DOWN)
+        await answer(rig, worker, HostSignal.DOWN)
 
 
 async def test_failures_in_a_row_over_all_workers_open_the_breaker(rig: Rig) -> None:
     await rig.submit("j", *pages(20))
     one, two = rig.worker("w1", gates=GATES), rig.worker("w2", gates=GATES)
-    await answer(rig, one, Shown.DOWN)
-    await answer(rig, two, Shown.DOWN)
+    await answer(rig, one, HostSignal.DOWN)
+    await answer(rig, two, HostSignal.DOWN)
     assert await breakers_open(one) == 0
-    await answer(rig, one, Shown.DOWN)
+    await answer(rig, one, HostSignal.DOWN)
     assert await breakers_open(one) == 1
     await rig.sleep(59.9, one, two)
     assert await one.lease(9) + await two.lease(9) == []
@@ -208,7 +208,7 @@ async def test_failures_in_a_row_over_all_workers_open_the_breaker(rig: Rig) -> 
 async def test_a_success_in_between_keeps_the_breaker_closed(rig: Rig) -> None:
     await rig.submit("j", *pages(20))
     worker = rig.worker(gates=GATES)
-    for shown in (Shown.DOWN, Shown.DOWN, Shown.OK, Shown.DOWN, Shown.DOWN):
+    for shown in (HostSignal.DOWN, HostSignal.DOWN, HostSignal.OK, HostSignal.DOWN, HostSignal.DOWN):
         await answer(rig, worker, shown)
     assert len(await worker.lease(8)) == 8
 
@@ -217,9 +217,9 @@ async def test_busy_answers_count_as_failures_too(rig: Rig) -> None:
     await rig.submit("j", *pages(20))
     worker = rig.worker(gates=GATES)
     for rest in (5, 10):
-        await answer(rig, worker, Shown.BUSY)
+        await answer(rig, worker, HostSignal.BUSY)
         await rig.sleep(rest, worker)
-    await answer(rig, worker, Shown.BUSY)
+    await answer(rig, worker, HostSignal.BUSY)
     assert await breakers_open(worker) == 1
 
 
@@ -232,7 +232,7 @@ async def test_a_half_open_breaker_lets_one_through_and_closes_on_its_success(ri
     (probe,) = await one.lease(9)
     await rig.sleep(10, one, two)
     assert await one.lease(9) + await two.lease(9) == []
-    await end(one, probe, Shown.OK)
+    await end(one, probe, HostSignal.OK)
     assert await breakers_open(one) == 0
     assert await trouble(rig) is None
     assert len(await two.lease(9)) == 8
@@ -255,7 +255,7 @@ async def test_failures_of_what_was_on_its_way_do_not_count_as_probes(rig: Rig) 
     leases = await worker.lease(8)
     await rig.sleep(0.1, worker)
     for lease in leases:
-        await end(worker, lease, Shown.DOWN)
+        await end(worker, lease, HostSignal.DOWN)
     await opens_after(rig, worker, 60)
     assert len(await worker.lease(9)) == 1
 
@@ -266,7 +266,7 @@ async def test_a_failed_probe_opens_the_breaker_for_twice_as_long(rig: Rig) -> N
     await break_host(rig, worker)
     for seconds in (60, 120, 240, 480, 960, 1920, 3600):
         await opens_after(rig, worker, seconds)
-        await answer(rig, worker, Shown.DOWN)
+        await answer(rig, worker, HostSignal.DOWN)
 
 
 async def test_the_probe_is_one_that_has_not_failed(rig: Rig) -> None:
@@ -276,7 +276,7 @@ async def test_the_probe_is_one_that_has_not_failed(rig: Rig) -> None:
     for _ in range(3):
         lease = worker.start(await worker.one())
         await rig.sleep(0.1)
-        lease.shown = Shown.DOWN
+        lease.shown = HostSignal.DOWN
         failed.add(subject(lease))
         await worker.release(lease, delay=1, counted=True)
     await rig.sleep(60, worker)
@@ -290,7 +290,7 @@ async def give_up_host(rig: Rig, worker: Worker) -> None:
     await break_host(rig, worker)
     for seconds in (60, 120):
         await rig.sleep(seconds, worker)
-        await answer(rig, worker, Shown.DOWN)
+        await answer(rig, worker, HostSignal.DOWN)
 
 
 async def test_what_waits_for_a_host_that_never_works_ends_as_host_down(rig: Rig) -> None:
@@ -320,7 +320,7 @@ async def test_what_is_found_later_at_a_host_that_was_given_up_ends_too_until_it
     probe = await worker.lease(9)
     assert [lease.verdict for lease in probe] == [""]
     await rig.sleep(0.1, worker)
-    await end(worker, probe[0], Shown.DOWN)
+    await end(worker, probe[0], HostSignal.DOWN)
     assert all(url.startswith("H ") for url in await worker.work())
 
 
@@ -356,12 +356,12 @@ async def test_a_retry_asks_a_host_again_that_was_given_up(rig: Rig) -> None:
     (probe,) = await worker.lease(9)
     assert probe.verdict == ""
     await rig.sleep(0.1)
-    await end(worker, probe, Shown.OK)
+    await end(worker, probe, HostSignal.OK)
     assert len(await worker.lease(9)) == 3
 
 
-@pytest.mark.parametrize("shown", [Shown.DOWN, Shown.BUSY])
-async def test_a_robots_txt_that_fails_opens_the_breaker_as_well(rig: Rig, shown: Shown) -> None:
+@pytest.mark.parametrize("shown", [HostSignal.DOWN, HostSignal.BUSY])
+async def test_a_robots_txt_that_fails_opens_the_breaker_as_well(rig: Rig, shown: HostSignal) -> None:
     await rig.submit("j", *pages(50), options=JobOptions(cap=8), seal=True)
     worker = rig.worker(gates=replace(GATES, backoff=0))
     asked = 0
@@ -373,7 +373,7 @@ async def test_a_robots_txt_that_fails_opens_the_breaker_as_well(rig: Rig, shown
                 lease.shown = shown
                 await worker.commit_robots(lease, failure="C", ttl=5)
             else:
-                lease.shown = Shown.NOTHING if lease.verdict else Shown.DOWN
+                lease.shown = HostSignal.NOTHING if lease.verdict else HostSignal.DOWN
                 await rig.sleep(0.01)
                 await worker.commit(lease, Outcome.HOST_DOWN if lease.verdict else Outcome.CONNECTION_ERROR)
         await rig.sleep(2, worker)
@@ -388,13 +388,13 @@ async def test_a_robots_txt_that_comes_closes_the_breaker(rig: Rig) -> None:
     worker = rig.worker(gates=replace(GATES, breaker_failures=1))
     robots = await worker.one()
     await rig.sleep(0.1)
-    robots.shown = Shown.DOWN
+    robots.shown = HostSignal.DOWN
     await worker.commit_robots(robots, failure="C", ttl=5)
     await forget_robots(rig)
     await opens_after(rig, worker, 60)
     (probe,) = await worker.lease(9)
     assert probe.origin
-    probe.shown = Shown.OK
+    probe.shown = HostSignal.OK
     await worker.commit_robots(probe, body=b"")
     assert len(await worker.lease(9)) == 8
 
@@ -435,7 +435,7 @@ async def delay_after(rig: Rig, worker: Worker, latency: float, *, usual: bool =
     """What the host's delay is after an answer that took so long, as the next starts show it."""
     lease = worker.start(await worker.one())
     begun = rig.clock.monotonic()
-    lease.latency, lease.usual, lease.shown = latency, usual, Shown.OK
+    lease.latency, lease.usual, lease.shown = latency, usual, HostSignal.OK
     await worker.commit(lease)
     waited = (await worker.ask()).wait
     assert waited is not None
@@ -473,7 +473,7 @@ async def test_delays_do_not_adapt_unless_they_are_asked_to(rig: Rig) -> None:
     await rig.submit("j", *pages(50), options=JobOptions(cap=1, delay=500, robots=0))
     await delay_after(rig, rig.worker("before", gates=ADAPTING), 5)
     worker = rig.worker(gates=GATES)
-    await answer(rig, worker, Shown.OK, latency=30, usual=True)
+    await answer(rig, worker, HostSignal.OK, latency=30, usual=True)
     await rig.sleep(2.4, worker)
     assert await delay_after(rig, worker, 30) == pytest.approx(0.5)
 

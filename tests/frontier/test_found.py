@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pdfspider.frontier.found import Found, Log
 from pdfspider.frontier.jobs import JobOptions, Task
+from pdfspider.frontier.pending_events import Log, PendingEvents
 from pdfspider.items import Outcome
 from tests.frontier.rig import pages
 
 if TYPE_CHECKING:
-    from pdfspider.frontier.found import Note
+    from pdfspider.frontier.pending_events import Note
     from tests.frontier.rig import Rig
 
 TOLD = Task("way", "key", b"record", once=False, events=True)
@@ -18,7 +18,7 @@ ALSO_TOLD = Task("other", "key", b"record", once=False, events=True)
 NOT_TOLD = Task("else", "key", b"record", once=False)
 
 
-async def take(found: Found) -> list[Note]:
+async def take(found: PendingEvents) -> list[Note]:
     """The first call finds that there is no group yet."""
     return await found.next(10, 0.01) or await found.next(10, 0.01)
 
@@ -47,18 +47,18 @@ async def test_each_document_is_noted_until_it_was_told(rig: Rig) -> None:
         await worker.commit(lease, outcome)
     expected = {entry.fingerprint for entry in (*entries[:2], entries[3])}
     for transport in ("way", "other"):
-        found = Found(rig.redis, transport)
+        found = PendingEvents(rig.redis, transport)
         notes = await take(found)
         assert {note.fingerprint for note in notes} == expected == set(await found.any_untold(run, 10))
         assert {(note.run, note.job) for note in notes} == {(run, "j")}
-        assert await take(Found(rig.redis, transport)) == notes  # the first one may have died
+        assert await take(PendingEvents(rig.redis, transport)) == notes  # the first one may have died
         first, *others = [note.fingerprint for note in notes]
         await found.told(run, [first])
         assert await found.untold(run, [first, *others, first]) == others
         await found.told(run, others)
         await found.settle(notes)
         assert not await found.any_untold(run, 10)
-        assert not await take(Found(rig.redis, transport))
+        assert not await take(PendingEvents(rig.redis, transport))
 
 
 async def test_what_nobody_fetches_goes_with_its_run(rig: Rig) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pdfspider.exceptions import LeaseLost
 from pdfspider.frontier.entries import host_id
 from pdfspider.frontier.jobs import JobOptions
-from pdfspider.frontier.leases import Ending
+from pdfspider.frontier.leases import CommitRequest
 from pdfspider.items import Outcome
 from tests.frontier.rig import FREE, entry, pages
 
@@ -232,7 +232,7 @@ async def test_what_is_in_flight_is_counted_by_its_leases(rig: Rig) -> None:
     for lease in leases[:3]:
         await worker.commit(lease)
     with pytest.raises(LeaseLost):
-        await worker.frontier.commit(Ending(leases[0], "p", dead=False))
+        await worker.frontier.commit(CommitRequest(leases[0], "p", dead=False))
     assert await rig.redis.scard(flight) == 2
 
 

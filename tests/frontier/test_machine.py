@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from pdfspider.exceptions import LeaseLost
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.jobs import JobOptions
-from pdfspider.frontier.leases import Ending
+from pdfspider.frontier.leases import CommitRequest
 from pdfspider.frontier.overflow import KINDS, digest, pack_block, unpack_block
 from pdfspider.items import Outcome
 from tests.frontier.audit import audit
@@ -209,7 +209,7 @@ class History(RuleBasedStateMachine):
                 self.settle(name, url, Outcome.CANCELLED)
             return
         outcome = Outcome.POISON if lease.verdict == "P" else outcome
-        ending = Ending(lease, outcome.code, outcome.dead, 0, list(map(entry, links)))
+        ending = CommitRequest(lease, outcome.code, outcome.dead, 0, list(map(entry, links)))
         if not holds:
             with pytest.raises(LeaseLost):
                 await worker.frontier.commit(ending)

@@ -15,7 +15,7 @@ import pytest
 from pdfspider.discovery.urls import fingerprint
 from pdfspider.exceptions import ConfigurationError, FormatError
 from pdfspider.frontier.frontier import Frontier
-from pdfspider.frontier.leases import Ending, LeaseKind
+from pdfspider.frontier.leases import CommitRequest, LeaseKind
 from pdfspider.frontier.migration import check_format, migrate
 from pdfspider.frontier.scripts import FORMAT
 from pdfspider.items import Outcome
@@ -64,7 +64,7 @@ async def crawl(redis: Any, worker: str) -> list[bytes]:
             assert lease.entry is not None
             assert "@" not in lease.entry.url
             fetched.append(lease.entry.fingerprint)
-            await frontier.commit(Ending(lease, Outcome.OTHER.code, dead=False))
+            await frontier.commit(CommitRequest(lease, Outcome.OTHER.code, dead=False))
     await frontier.leave()
     return fetched
 

@@ -13,7 +13,7 @@ from pdfspider.exceptions import ForeignStoreError, LeaseLost
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.frontier.jobs import JobOptions
-from pdfspider.frontier.leases import Ending
+from pdfspider.frontier.leases import CommitRequest
 from pdfspider.items import Outcome
 from tests.frontier.audit import audit
 from tests.frontier.rig import FREE, Clock, Rig, Server, entry, pages, subject
@@ -56,7 +56,7 @@ async def test_a_page_that_was_leased_before_a_restart_is_visited_again(durable:
     page, document, again = await worker.lease(3)
     await rig.restart()
     with pytest.raises(LeaseLost):
-        await worker.frontier.commit(Ending(page, "p", dead=False))
+        await worker.frontier.commit(CommitRequest(page, "p", dead=False))
     await worker.commit(document, Outcome.DOCUMENT)
     await worker.release(page)
     await rig.sleep(31, worker)

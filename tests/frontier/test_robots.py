@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pdfspider.crawl.submission import seed
 from pdfspider.exceptions import HostTaken, InvalidInput, LeaseLost
 from pdfspider.frontier.entries import host_id
 from pdfspider.frontier.jobs import JobOptions
 from pdfspider.frontier.leases import LeaseKind
 from pdfspider.items import Outcome
 from pdfspider.origins import origin_of
+from pdfspider.submission.seeds import seed
 from tests.frontier.rig import FREE, entry, pages
 
 if TYPE_CHECKING:

@@ -16,14 +16,13 @@ from scrapy.settings import Settings
 
 from pdfspider import settings as defaults
 from pdfspider.config import Config
-from pdfspider.crawl.bodies import STEP, decoded
-from pdfspider.crawl.errors import FetchError
-from pdfspider.crawl.intake import parse
-from pdfspider.crawl.rejected import Rejected
-from pdfspider.crawl.retries import LONGEST_HOLD, retry_after
-from pdfspider.crawl.robots import Rules
-from pdfspider.crawl.robots_rules import crawl_delay, packed, parsed, reduced
-from pdfspider.crawl.robots_rules import unpacked as unpacked_rules
+from pdfspider.crawl.engine.start_urls import parse
+from pdfspider.crawl.fetch.body_stream import STEP, decoded
+from pdfspider.crawl.fetch.errors import FetchError
+from pdfspider.crawl.policy.retries import LONGEST_HOLD, retry_after
+from pdfspider.crawl.policy.robots import Rules
+from pdfspider.crawl.policy.robots_rules import crawl_delay, packed, parsed, reduced
+from pdfspider.crawl.policy.robots_rules import unpacked as unpacked_rules
 from pdfspider.discovery.headers import linked
 from pdfspider.discovery.links import Discovery
 from pdfspider.discovery.lists import INFLATED, unpacked
@@ -34,11 +33,12 @@ from pdfspider.documents.names import file_name
 from pdfspider.documents.tail import TAIL_SIZE, is_whole, judge, linearized_length
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.entries import Entry
-from pdfspider.gateway.celery_tasks import unwrap
-from pdfspider.gateway.messages import understand
-from pdfspider.gateway.rq import read_job
-from pdfspider.gateway.transport import Delivery, Receipt
+from pdfspider.gateway.inbound.messages import understand
+from pdfspider.gateway.transports.base import Delivery, Receipt
+from pdfspider.gateway.transports.celery.messages import unwrap
+from pdfspider.gateway.transports.rq.transport import read_job
 from pdfspider.items import Outcome
+from pdfspider.submission.rejected import Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable

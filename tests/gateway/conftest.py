@@ -19,8 +19,8 @@ from pdfspider import settings as defaults
 from pdfspider.config import Config
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
-from pdfspider.gateway.desk import Desk
-from pdfspider.gateway.results import ResultMaker
+from pdfspider.gateway.outbound.results import ResultMaker
+from pdfspider.gateway.service import GatewayService
 from pdfspider.records import Database
 from tests.gateway.rabbitmq import RabbitMQ
 from tests.support import PATIENCE, ROOT, Fleet, until
@@ -115,19 +115,19 @@ def gateway(served: Fleet) -> Iterator[Start]:
 
 
 @pytest.fixture
-async def make_desk(redis_url: str, tmp_path: Path) -> AsyncIterator[Callable[[], Desk]]:
+async def make_desk(redis_url: str, tmp_path: Path) -> AsyncIterator[Callable[[], GatewayService]]:
     """Makes desks on one frontier, for transports that serve inside of the test."""
     known = Settings()
     known.setmodule(defaults)
     known.update({"DATA_DIR": tmp_path, "REDIS_URL": redis_url})
     config, redis = Config.from_settings(known), connect(redis_url)
     results, records = ResultMaker(config), await Database.open(config.database_url)
-    yield lambda: Desk(config, Frontier(redis), results, records)
+    yield lambda: GatewayService(config, Frontier(redis), results, records)
     results.close()
     await records.close()
     await redis.aclose()
 
 
 @pytest.fixture
-def desk(make_desk: Callable[[], Desk]) -> Desk:
+def service(make_desk: Callable[[], GatewayService]) -> GatewayService:
     return make_desk()

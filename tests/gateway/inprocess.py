@@ -12,8 +12,8 @@ from pdfspider import settings as defaults
 from pdfspider.config import Config
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
-from pdfspider.gateway.desk import Desk
-from pdfspider.gateway.results import ResultMaker
+from pdfspider.gateway.outbound.results import ResultMaker
+from pdfspider.gateway.service import GatewayService
 from pdfspider.records import Database
 from pdfspider.tasks import end
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from pdfspider.gateway.transport import Transport
+    from pdfspider.gateway.transports.base import Transport
 
     T = TypeVar("T", bound=Transport)
 
 
 @asynccontextmanager
-async def desk_on(redis_url: str, directory: Path, **settings: Any) -> AsyncIterator[Desk]:
+async def service_on(redis_url: str, directory: Path, **settings: Any) -> AsyncIterator[GatewayService]:
     known = Settings()
     known.setmodule(defaults)
     known.update({"DATA_DIR": directory, "REDIS_URL": redis_url, "GATEWAY_NETWORKS": "127.0.0.0/8", **settings})
@@ -35,7 +35,7 @@ async def desk_on(redis_url: str, directory: Path, **settings: Any) -> AsyncIter
     await redis.config_set("appendonly", "no")  # else each answer waits for the disk
     results, records = ResultMaker(config), await Database.open(config.database_url)
     try:
-        yield Desk(config, Frontier(redis), results, records)
+        yield GatewayService(config, Frontier(redis), results, records)
     finally:
         results.close()
         await records.close()
@@ -50,5 +50,5 @@ async def listening(transport: T) -> AsyncIterator[T]:
         yield transport
     finally:
         await end([serving])
-        await transport.desk.close(5)
+        await transport.service.close(5)
         await transport.close()

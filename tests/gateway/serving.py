@@ -13,22 +13,22 @@ from tests.support import PATIENCE
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from pdfspider.gateway.desk import Desk
-    from pdfspider.gateway.rejects import SetAside
-    from pdfspider.gateway.transport import Transport
+    from pdfspider.gateway.inbound.rejects import SetAside
+    from pdfspider.gateway.service import GatewayService
+    from pdfspider.gateway.transports.base import Transport
 
 
 @asynccontextmanager
-async def serving(url: str, desk: Desk) -> AsyncIterator[Transport]:
+async def serving(url: str, service: GatewayService) -> AsyncIterator[Transport]:
     """Serves inside, and may be asked what it has set aside outside too."""
-    (transport,) = transports([url], desk)
+    (transport,) = transports([url], service)
     await transport.listen()
     task = asyncio.create_task(transport.serve())
     try:
         yield transport
     finally:
         await end([task])
-        await desk.close(PATIENCE)
+        await service.close(PATIENCE)
         await transport.close()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pdfspider.gateway.bounds import LISTS, bounded, encode
+from pdfspider.gateway.outbound.bounds import LISTS, bounded, encode
 
 SIZES = st.lists(st.integers(0, 300), max_size=30)
 

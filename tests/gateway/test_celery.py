@@ -19,9 +19,9 @@ from kombu import Exchange, Queue
 from kombu.transport.native_delayed_delivery import declare_native_delayed_delivery_exchanges_and_queues
 from pika.exceptions import ChannelClosedByBroker
 
-from pdfspider.crawl.rejected import Rejected
 from pdfspider.exceptions import InvalidInput
-from pdfspider.gateway.celery_tasks import TaskMessage, unwrap
+from pdfspider.gateway.transports.celery.messages import TaskMessage, unwrap
+from pdfspider.submission.rejected import Rejected
 from tests.crawl.hostile import Request, hostile
 from tests.gateway.serving import equals, eventually, in_thread, serving
 from tests.servers.processes import RedisProcess
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import pika
 
     from bench.server import Server
-    from pdfspider.gateway.desk import Desk
+    from pdfspider.gateway.service import GatewayService
     from tests.gateway.conftest import Start
     from tests.gateway.rabbitmq import RabbitMQ
 
@@ -193,21 +193,21 @@ def quorum_app(broker: RabbitMQ) -> Celery:
     return app
 
 
-async def test_a_task_may_be_delayed_by_quorum_queues(broker: RabbitMQ, desk: Desk) -> None:
+async def test_a_task_may_be_delayed_by_quorum_queues(broker: RabbitMQ, service: GatewayService) -> None:
     url = f"celery+{broker.url}?tasks=quorum_tasks&exchange=quorum_topic&routing_key=by.key"
     with quorum_app(broker) as app:
-        async with serving(url, desk) as transport:
+        async with serving(url, service) as transport:
             await eventually(lambda: equals(done(transport.health.state), "up"))
             began = time.time()
             await in_thread(lambda: app.send_task("any.download_pdf", ["http://example.org/"], countdown=2))
-            await eventually(lambda: known(desk))
+            await eventually(lambda: known(service))
         with app.connection() as connection:  # a worker of Celery's finds what it would have made
             declare_native_delayed_delivery_exchanges_and_queues(connection, "quorum")
     assert time.time() >= began + 2
-    assert desk.health("celery").error == ""
+    assert service.health("celery").error == ""
 
 
-async def test_what_is_no_topic_or_no_quorum_queue_is_left_alone(broker: RabbitMQ, desk: Desk) -> None:
+async def test_what_is_no_topic_or_no_quorum_queue_is_left_alone(broker: RabbitMQ, service: GatewayService) -> None:
     with broker.connect() as connection:
         channel = connection.channel()
         channel.exchange_delete("celery_delayed_delivery")  # of another test
@@ -215,7 +215,7 @@ async def test_what_is_no_topic_or_no_quorum_queue_is_left_alone(broker: RabbitM
             channel.exchange_declare(name, kind, durable=True)
             channel.queue_declare(name, durable=True)
             channel.queue_bind(name, name, name)
-            async with serving(f"celery+{broker.url}?tasks={name}#{name}", desk) as transport:
+            async with serving(f"celery+{broker.url}?tasks={name}#{name}", service) as transport:
                 await eventually(lambda transport=transport: equals(done(transport.health.state), "up"))
         with pytest.raises(ChannelClosedByBroker, match="NOT_FOUND"):
             connection.channel().exchange_declare("celery_delayed_delivery", passive=True)
@@ -225,17 +225,19 @@ async def done(value: Any) -> Any:
     return value
 
 
-async def known(desk: Desk) -> list[str]:
-    return [name async for name, _ in desk.frontier.jobs()]
+async def known(service: GatewayService) -> list[str]:
+    return [name async for name, _ in service.frontier.jobs()]
 
 
 @pytest.mark.filterwarnings("ignore:Call to deprecated")  # by Celery
-async def test_masters_on_redis_may_have_prefixes_and_steps_of_their_own(tmp_path: Path, desk: Desk) -> None:
+async def test_masters_on_redis_may_have_prefixes_and_steps_of_their_own(
+    tmp_path: Path, service: GatewayService
+) -> None:
     """And whatever depends on a task that cannot be run ends as it does."""
     server = RedisProcess(tmp_path / "masters")
     theirs = "global_keyprefix=app:&backend_global_keyprefix=results&priority_steps=0,1,2&sep=:"
     url = f"celery+{server.url}?backend={server.url}&{theirs}"
-    async with serving(url, desk):
+    async with serving(url, service):
         command = [sys.executable, HERE / "celery_canvases.py", server.url]
         told = await in_thread(lambda: subprocess.run(command, check=True, timeout=120, text=True, stdout=PIPE).stdout)
     server.kill()

@@ -11,18 +11,18 @@ import pytest
 from aiohttp import web
 
 from pdfspider.frontier.connection import connect
-from pdfspider.frontier.found import Note
 from pdfspider.frontier.frontier import Frontier
-from pdfspider.frontier.notes import SILENT
-from pdfspider.frontier.owed import Ended, Owed, unanswered
+from pdfspider.frontier.pending_events import Note
+from pdfspider.frontier.pending_results import Ended, PendingResults, unanswered
+from pdfspider.frontier.stream_consumer import SILENT
 from pdfspider.frontier.undelivered import send_again, undelivered
-from pdfspider.gateway import answering as module
-from pdfspider.gateway.answering import Answering
-from pdfspider.gateway.destinations import AT_ONCE
-from pdfspider.gateway.health import Health
-from pdfspider.gateway.telling import Telling
-from pdfspider.gateway.transport import Event, RefusedError, RejectedError, Result, TooLargeError, TransportError
-from pdfspider.gateway.webhook import Webhook
+from pdfspider.gateway.outbound import result_publisher as module
+from pdfspider.gateway.outbound.destinations import AT_ONCE
+from pdfspider.gateway.outbound.event_publisher import EventPublisher
+from pdfspider.gateway.outbound.result_publisher import ResultPublisher
+from pdfspider.gateway.outbound.webhook import Webhook
+from pdfspider.gateway.transports.base import Event, RefusedError, RejectedError, Result, TooLargeError, TransportError
+from pdfspider.gateway.transports.health import Health
 from pdfspider.tasks import end
 from tests.gateway.test_owed import OWN, submit, take
 from tests.gateway.test_owed import end as end_job
@@ -150,7 +150,7 @@ class FakeResults:
 
 async def publish(owed: FakeOwed, transport: FakeTransport, seconds: float) -> None:
     """For so long, or until nothing is left."""
-    answers = Answering(None, transport, FakeResults())  # type: ignore[arg-type]
+    answers = ResultPublisher(None, transport, FakeResults())  # type: ignore[arg-type]
     answers._owed = owed  # type: ignore[assignment]
     work = asyncio.create_task(answers.run())
     try:
@@ -192,7 +192,7 @@ def test_of_a_destination_that_hangs_few_results_are_in_memory() -> None:
         transport.publish = hang  # type: ignore[method-assign]
         for _ in range(500):
             owed.add("webhook")
-        answers = Answering(None, transport, results)  # type: ignore[arg-type]
+        answers = ResultPublisher(None, transport, results)  # type: ignore[arg-type]
         answers._owed = owed  # type: ignore[assignment]
         work = asyncio.create_task(answers.run())
         await asyncio.sleep(600)
@@ -296,10 +296,10 @@ def test_events_that_are_refused_keep_none_of_other_jobs_waiting() -> None:
             return RejectedError("410") if number < 40 else None
 
         transport = FakeTransport(taken)
-        telling = Telling(None, transport, FakeResults())  # type: ignore[arg-type]
+        telling = EventPublisher(None, transport, FakeResults())  # type: ignore[arg-type]
         telling._found = found = FakeFound()  # type: ignore[assignment]
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("pdfspider.gateway.telling.only_task", no_task)
+            patch.setattr("pdfspider.gateway.outbound.event_publisher.only_task", no_task)
             work = asyncio.create_task(telling.run())
             await asyncio.sleep(50)
             assert {run for run, _ in found.untold_left} == set(range(20))
@@ -319,7 +319,7 @@ async def test_what_was_refused_for_good_can_be_sent_again(redis_url: str) -> No
     frontier = Frontier(redis)
     await submit(frontier, OWN)
     await end_job(frontier)
-    owed = Owed(redis, "way")
+    owed = PendingResults(redis, "way")
     (ended,) = await take(owed)
     await owed.give_up(ended, b"key", b"record", "410 Gone")
     await owed.settle(ended)

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.gateway import transports
-from pdfspider.gateway.http import HttpTransport
-from pdfspider.gateway.masters_pb2 import Question
-from pdfspider.gateway.masters_pb2_grpc import MastersStub
-from tests.gateway.inprocess import desk_on, listening
+from pdfspider.gateway.transports.grpc.masters_pb2 import Question
+from pdfspider.gateway.transports.grpc.masters_pb2_grpc import MastersStub
+from pdfspider.gateway.transports.http.transport import HttpTransport
+from tests.gateway.inprocess import listening, service_on
 from tests.support import free_port
 
 if TYPE_CHECKING:
@@ -50,15 +50,15 @@ def certificate(directory: Path) -> tuple[Path, Path]:
 @pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "gateway.example", "192.0.2.7"])
 async def test_no_token_is_taken_in_clear(redis_url: str, tmp_path: Path, scheme: str, host: str) -> None:
     url = f"{scheme}://{host}:1"
-    async with desk_on(redis_url, tmp_path) as desk:
+    async with service_on(redis_url, tmp_path) as service:
         with pytest.raises(ConfigurationError, match="GATEWAY_TOKEN is needed"):
-            transports([url], desk)
-    async with desk_on(redis_url, tmp_path, GATEWAY_TOKEN=TOKEN) as desk:
+            transports([url], service)
+    async with service_on(redis_url, tmp_path, GATEWAY_TOKEN=TOKEN) as service:
         with pytest.raises(ConfigurationError, match=rf"in clear.*{scheme}s://.*GATEWAY_TLS_TERMINATED"):
-            transports([url], desk)
-        transports([f"{scheme}s://{host}:1?cert=x&key=y", f"{scheme}://127.0.0.1:1#own"], desk)
-    async with desk_on(redis_url, tmp_path, GATEWAY_TOKEN=TOKEN, GATEWAY_TLS_TERMINATED=True) as desk:
-        transports([url], desk)
+            transports([url], service)
+        transports([f"{scheme}s://{host}:1?cert=x&key=y", f"{scheme}://127.0.0.1:1#own"], service)
+    async with service_on(redis_url, tmp_path, GATEWAY_TOKEN=TOKEN, GATEWAY_TLS_TERMINATED=True) as service:
+        transports([url], service)
 
 
 async def test_tls_with_a_token(redis_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -66,9 +66,9 @@ async def test_tls_with_a_token(redis_url: str, tmp_path: Path, caplog: pytest.L
     files = f"?cert={cert}&key={key}"
     ports = free_port(), free_port()
     trusting = ssl.create_default_context(cafile=str(cert))
-    async with desk_on(redis_url, tmp_path, GATEWAY_TOKEN=TOKEN, GATEWAY_CLIENT_TIMEOUT=60) as desk:
+    async with service_on(redis_url, tmp_path, GATEWAY_TOKEN=TOKEN, GATEWAY_CLIENT_TIMEOUT=60) as service:
         https, grpcs = transports(
-            [f"https://127.0.0.1:{ports[0]}{files}", f"grpcs://127.0.0.1:{ports[1]}{files}"], desk
+            [f"https://127.0.0.1:{ports[0]}{files}", f"grpcs://127.0.0.1:{ports[1]}{files}"], service
         )
         assert isinstance(https, HttpTransport)
         async with listening(https), listening(grpcs):

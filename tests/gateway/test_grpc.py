@@ -15,11 +15,11 @@ from google.protobuf import descriptor_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-from pdfspider.gateway import masters_pb2
-from pdfspider.gateway.grpc import GrpcTransport
-from pdfspider.gateway.masters_pb2 import Message, Question
-from pdfspider.gateway.masters_pb2_grpc import MastersStub
-from tests.gateway.inprocess import desk_on, listening
+from pdfspider.gateway.transports.grpc import masters_pb2
+from pdfspider.gateway.transports.grpc.masters_pb2 import Message, Question
+from pdfspider.gateway.transports.grpc.masters_pb2_grpc import MastersStub
+from pdfspider.gateway.transports.grpc.transport import GrpcTransport
+from tests.gateway.inprocess import listening, service_on
 from tests.support import PATIENCE, ROOT, free_port
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ async def test_clients_may_ping_twice_as_often_as_every_fifteen_seconds(redis_ur
     address = f"127.0.0.1:{free_port()}"
     pings = [("grpc.keepalive_time_ms", 500), ("grpc.http2.max_pings_without_data", 0)]
     async with (
-        desk_on(redis_url, tmp_path, GATEWAY_KEEP_ALIVE=0.75) as desk,
-        listening(GrpcTransport(f"grpc://{address}", desk)),
+        service_on(redis_url, tmp_path, GATEWAY_KEEP_ALIVE=0.75) as service,
+        listening(GrpcTransport(f"grpc://{address}", service)),
         grpc.aio.insecure_channel(address, pings) as channel,
     ):
         masters = MastersStub(channel)
@@ -112,7 +112,7 @@ async def test_clients_may_ping_twice_as_often_as_every_fifteen_seconds(redis_ur
         assert (await watching.read()).status.state == "running"
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.shield(reading := asyncio.ensure_future(watching.read())), 4)
-        await desk.control("quiet", "pause")
+        await service.control("quiet", "pause")
         assert (await asyncio.wait_for(reading, PATIENCE)).status.state == "paused"
 
 
@@ -121,8 +121,8 @@ async def test_half_calls_are_ended(redis_url: str, tmp_path: Path) -> None:
     port = free_port()
     preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
     async with (
-        desk_on(redis_url, tmp_path, GATEWAY_CLIENT_TIMEOUT=0.1) as desk,
-        listening(GrpcTransport(f"grpc://127.0.0.1:{port}", desk)),
+        service_on(redis_url, tmp_path, GATEWAY_CLIENT_TIMEOUT=0.1) as service,
+        listening(GrpcTransport(f"grpc://127.0.0.1:{port}", service)),
         asyncio.timeout(PATIENCE),
     ):
         for half in b"", preface[:20], preface, preface + b"\0\0\x40\1\0\0\0\0\1":
@@ -149,7 +149,7 @@ def test_what_cannot_be_listened_on(gateway: Start, url: str, reason: str) -> No
 
 
 def test_the_generated_code_is_that_of_the_proto_file(tmp_path: Path) -> None:
-    name, made = "pdfspider/gateway/masters.proto", tmp_path / "made"
+    name, made = "pdfspider/gateway/transports/grpc/masters.proto", tmp_path / "made"
     command = [sys.executable, "-m", "grpc_tools.protoc", "-I", ".", f"--descriptor_set_out={made}", name]
     subprocess.run(command, cwd=ROOT, check=True, timeout=PATIENCE)
     (expected,) = descriptor_pb2.FileDescriptorSet.FromString(made.read_bytes()).file

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import ClientSession, web
 
-from pdfspider.gateway.http import HttpTransport
-from pdfspider.gateway.http_guard import Guard
-from pdfspider.gateway.openapi import describe
-from tests.gateway.inprocess import desk_on, listening
+from pdfspider.gateway.transports.http.guard import Guard
+from pdfspider.gateway.transports.http.openapi import describe
+from pdfspider.gateway.transports.http.transport import HttpTransport
+from tests.gateway.inprocess import listening, service_on
 from tests.support import PATIENCE, free_port
 
 if TYPE_CHECKING:
@@ -84,7 +84,11 @@ async def test_a_page_of_another_origin_can_do_nothing(
 
     port = free_port()
     here = f"http://127.0.0.1:{port}"
-    async with desk_on(redis_url, tmp_path) as desk, listening(HttpTransport(here, desk)), ClientSession(here) as own:
+    async with (
+        service_on(redis_url, tmp_path) as service,
+        listening(HttpTransport(here, service)),
+        ClientSession(here) as own,
+    ):
         async with own.post("/jobs", json={**MESSAGE, "job": "mine"}) as accepted:
             assert accepted.status == 202
         monkeypatch.setattr(Guard, "check", noted)

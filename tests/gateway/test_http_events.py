@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import ClientSession, ClientTimeout
 
-from pdfspider.gateway.http import HttpTransport
-from pdfspider.gateway.watching import Position
-from tests.gateway.inprocess import desk_on, listening
+from pdfspider.gateway.queries.watching import Position
+from pdfspider.gateway.transports.http.transport import HttpTransport
+from tests.gateway.inprocess import listening, service_on
 from tests.gateway.test_http import parsed
 from tests.support import PATIENCE, free_port
 
@@ -30,8 +30,8 @@ async def test_a_quiet_stream_has_signs_of_life(redis_url: str, tmp_path: Path) 
     port = free_port()
     here = f"http://127.0.0.1:{port}"
     async with (
-        desk_on(redis_url, tmp_path, GATEWAY_KEEP_ALIVE=0.1) as desk,
-        listening(HttpTransport(here, desk)),
+        service_on(redis_url, tmp_path, GATEWAY_KEEP_ALIVE=0.1) as service,
+        listening(HttpTransport(here, service)),
         ClientSession(here, timeout=ClientTimeout(PATIENCE)) as client,
     ):
         await client.post("/jobs", json={"url": "http://127.0.0.1:9/", "job": "quiet", "seal": False})
@@ -51,8 +51,8 @@ async def test_who_comes_again_goes_on_behind_the_last_event(
     port = free_port()
     here = f"http://127.0.0.1:{port}"
     async with (
-        desk_on(redis_url, tmp_path) as desk,
-        listening(HttpTransport(here, desk)),
+        service_on(redis_url, tmp_path) as service,
+        listening(HttpTransport(here, service)),
         ClientSession(here, timeout=ClientTimeout(PATIENCE)) as client,
     ):
         recorded: list[bytes] = FINGERPRINTS[:3]
@@ -63,14 +63,14 @@ async def test_who_comes_again_goes_on_behind_the_last_event(
         async def events_after(_: str, __: int, last: bytes | None) -> dict[bytes, dict[str, Any]]:
             return {each: {"id": each.hex()} for each in recorded if last is None or each > last}
 
-        monkeypatch.setattr(desk, "events", events)  # as the database would say
-        monkeypatch.setattr(desk, "events_after", events_after)
+        monkeypatch.setattr(service, "events", events)  # as the database would say
+        monkeypatch.setattr(service, "events_after", events_after)
         await client.post("/jobs", json={"url": "http://127.0.0.1:9/", "job": "watched", "seal": False})
-        run = (await desk.status("watched"))["run"]
+        run = (await service.status("watched"))["run"]
 
         async def find(*fingerprints: bytes) -> None:
             for fingerprint in fingerprints:
-                await desk.frontier.redis.xadd(f"{{pdfs}}:log:{run}", {"fp": fingerprint})
+                await service.frontier.redis.xadd(f"{{pdfs}}:log:{run}", {"fp": fingerprint})
 
         async def watch(last: str, until: int) -> list[dict[str, str]]:
             """Events up to so many documents (0: to the end)."""
@@ -91,8 +91,8 @@ async def test_who_comes_again_goes_on_behind_the_last_event(
         second = await watch(first[-1]["id"], 3)
         assert told(second) == [each.hex() for each in FINGERPRINTS[2:5]]
         await find(*FINGERPRINTS[6:8])
-        await desk.control("watched", "cancel")
-        while await desk.frontier.sweep():
+        await service.control("watched", "cancel")
+        while await service.frontier.sweep():
             pass
         third = await watch(second[-1]["id"], 0)
         assert told(third) == [each.hex() for each in FINGERPRINTS[5:8]]

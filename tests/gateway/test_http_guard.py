@@ -13,9 +13,9 @@ from aiohttp import ClientSession
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pdfspider.gateway.http import HttpTransport
-from pdfspider.gateway.openapi import describe
-from tests.gateway.inprocess import desk_on, listening
+from pdfspider.gateway.transports.http.openapi import describe
+from pdfspider.gateway.transports.http.transport import HttpTransport
+from tests.gateway.inprocess import listening, service_on
 from tests.support import PATIENCE, free_port
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ async def serve(redis_url: str, tmp_path: Path) -> Serve:
     async def start(**given: Any) -> AsyncIterator[int]:
         port = free_port()
         async with (
-            desk_on(redis_url, tmp_path, **given) as desk,
-            listening(HttpTransport(f"http://127.0.0.1:{port}", desk)),
+            service_on(redis_url, tmp_path, **given) as service,
+            listening(HttpTransport(f"http://127.0.0.1:{port}", service)),
         ):
             yield port
 

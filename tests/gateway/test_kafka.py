@@ -10,9 +10,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from confluent_kafka import Consumer, TopicPartition
 
-from pdfspider.gateway.kafka_producer import ResultProducer
-from pdfspider.gateway.positions import Positions
-from pdfspider.gateway.transport import TooLargeError
+from pdfspider.gateway.transports.base import TooLargeError
+from pdfspider.gateway.transports.kafka.positions import Positions
+from pdfspider.gateway.transports.kafka.producer import ResultProducer
 from tests.gateway.masters.kafka import KafkaMaster
 from tests.support import PATIENCE, until
 

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 import pytest
 from redis.exceptions import ResponseError
 
-from pdfspider.crawl.submission import seed
 from pdfspider.frontier.audit import audit
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.durability import Durability
 from pdfspider.frontier.frontier import LINKS_PER_CALL, Frontier, Submitted
 from pdfspider.frontier.jobs import JobOptions, Submission, Task
-from pdfspider.frontier.owed import Owed, unanswered
+from pdfspider.frontier.pending_results import PendingResults, unanswered
+from pdfspider.submission.seeds import seed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from pdfspider.frontier.owed import Ended
+    from pdfspider.frontier.pending_results import Ended
 
 OWN = Task("way", "key", b"record", once=True)
 SHARED = Task("way", "other", b"other record", once=False)
@@ -45,14 +45,14 @@ async def end(frontier: Frontier) -> None:
         pass
 
 
-async def take(owed: Owed) -> list[Ended]:
+async def take(owed: PendingResults) -> list[Ended]:
     """The first call finds that there is no group yet."""
     return await owed.next(10, 0.01) or await owed.next(10, 0.01)
 
 
 async def test_a_message_is_answered_once_its_run_has_ended(frontier: Frontier) -> None:
     submitted = await submit(frontier, OWN)
-    owed = Owed(frontier.redis, "way")
+    owed = PendingResults(frontier.redis, "way")
     assert not await take(owed)
     assert await unanswered(frontier.redis) == 1
     await end(frontier)
@@ -60,10 +60,10 @@ async def test_a_message_is_answered_once_its_run_has_ended(frontier: Frontier) 
     assert (ended.run, ended.job, ended.state) == (submitted.run, "job", "cancelled")
     assert [task async for task in owed.tasks(ended.run)] == [(b"key", b"record")]
     assert not await take(owed)  # this one has it
-    assert await take(Owed(frontier.redis, "way")) == [ended]  # another one may have died
+    assert await take(PendingResults(frontier.redis, "way")) == [ended]  # another one may have died
     await owed.settle_task(ended.run, b"key", b"record")
     await owed.settle(ended)
-    assert not await take(Owed(frontier.redis, "way"))
+    assert not await take(PendingResults(frontier.redis, "way"))
     assert await unanswered(frontier.redis) == 0
     assert not await frontier.redis.keys("{pdfs}:tasks:*")
     assert not (await audit(frontier.redis)).lines()
@@ -74,7 +74,7 @@ async def test_a_message_that_comes_again_changes_nothing_and_is_answered_again(
     again = await submit(frontier, OWN)
     assert (again.run, again.added) == (first.run, 0)
     await end(frontier)
-    owed = Owed(frontier.redis, "way")
+    owed = PendingResults(frontier.redis, "way")
     (ended,) = await take(owed)
     assert (await submit(frontier, OWN)).run == first.run
     assert not await take(owed)  # it is owed already
@@ -92,7 +92,7 @@ def addressed(reply: str, meta: str = "first") -> Task:
 
 async def test_a_message_that_is_sent_again_is_answered_at_its_newest_address(frontier: Frontier) -> None:
     """While its job runs, while it is being answered, and when it has been; all else stays as it was."""
-    owed = Owed(frontier.redis, "way")
+    owed = PendingResults(frontier.redis, "way")
     run = (await submit(frontier, addressed("old"))).run
     await submit(frontier, addressed("new", "other"))
     await end(frontier)
@@ -123,7 +123,7 @@ async def test_parts_of_a_job_are_all_answered_and_a_later_one_is_a_new_run(fron
     first = await submit(frontier, OWN, seal=False)
     assert (await submit(frontier, SHARED)).run == first.run
     await end(frontier)
-    owed = Owed(frontier.redis, "way")
+    owed = PendingResults(frontier.redis, "way")
     (ended,) = await take(owed)
     assert {key async for key, _ in owed.tasks(ended.run)} == {b"key", b"other"}
     assert (await submit(frontier, SHARED)).run > first.run
@@ -134,8 +134,8 @@ async def test_each_transport_has_its_own(frontier: Frontier) -> None:
     await submit(frontier, Task("else", "key", b"x", once=False))
     await end(frontier)
     for name in ("way", "else"):
-        assert len(await take(Owed(frontier.redis, name))) == 1
-    assert not await take(Owed(frontier.redis, "nobody"))
+        assert len(await take(PendingResults(frontier.redis, name))) == 1
+    assert not await take(PendingResults(frontier.redis, "nobody"))
 
 
 async def test_tasks_outlive_the_keys_of_their_run(redis_url: str) -> None:
@@ -148,7 +148,7 @@ async def test_tasks_outlive_the_keys_of_their_run(redis_url: str) -> None:
     while await frontier.sweep():
         pass
     assert not [name async for name, _ in frontier.jobs()]
-    owed = Owed(redis, "way")
+    owed = PendingResults(redis, "way")
     (ended,) = await take(owed)
     assert ended.run == submitted.run
     assert [task async for task in owed.tasks(ended.run)] == [(b"key", b"record")]
@@ -215,6 +215,6 @@ async def test_parts_of_one_job_may_come_together(frontier: Frontier) -> None:
     assert status["queued"] == 3
     assert not (await audit(frontier.redis)).lines()
     await end(frontier)
-    owed = Owed(frontier.redis, "way")
+    owed = PendingResults(frontier.redis, "way")
     (ended,) = await take(owed)
     assert len([task async for task in owed.tasks(ended.run)]) == 3

@@ -19,14 +19,14 @@ from aiohttp import ClientSession, ClientTimeout
 from yarl import URL
 
 from pdfspider.client import AsyncClient
-from pdfspider.gateway.grpc import GrpcTransport
-from pdfspider.gateway.http import HttpTransport
-from pdfspider.gateway.masters_pb2 import Message, Question
-from pdfspider.gateway.masters_pb2_grpc import MastersStub
-from pdfspider.gateway.transport import Result
-from pdfspider.gateway.zeromq import ZeroMqTransport
+from pdfspider.gateway.transports.base import Result
+from pdfspider.gateway.transports.grpc.masters_pb2 import Message, Question
+from pdfspider.gateway.transports.grpc.masters_pb2_grpc import MastersStub
+from pdfspider.gateway.transports.grpc.transport import GrpcTransport
+from pdfspider.gateway.transports.http.transport import HttpTransport
+from pdfspider.gateway.transports.zeromq.transport import ZeroMqTransport
 from pdfspider.tasks import end
-from tests.gateway.inprocess import desk_on, listening
+from tests.gateway.inprocess import listening, service_on
 from tests.support import PATIENCE, free_port
 
 if TYPE_CHECKING:
@@ -136,8 +136,8 @@ class CuttingProxy:
 async def test_http_behind_nginx(redis_url: str, tmp_path: Path) -> None:
     port = free_port()
     async with (
-        desk_on(redis_url, tmp_path, GATEWAY_KEEP_ALIVE=KEEP_ALIVE) as desk,
-        listening(HttpTransport(f"http://127.0.0.1:{port}", desk)),
+        service_on(redis_url, tmp_path, GATEWAY_KEEP_ALIVE=KEEP_ALIVE) as service,
+        listening(HttpTransport(f"http://127.0.0.1:{port}", service)),
         nginx(tmp_path, port) as url,
         ClientSession(timeout=ClientTimeout(PATIENCE)) as client,
     ):
@@ -150,7 +150,7 @@ async def test_http_behind_nginx(redis_url: str, tmp_path: Path) -> None:
             until = loop.time() + QUIET
             while loop.time() < until:
                 assert await stream.content.readline()
-            await desk.control("open", "pause")
+            await service.control("open", "pause")
             while b"paused" not in (line := await stream.content.readline()):
                 assert line
         async with AsyncClient(url) as master:
@@ -162,11 +162,11 @@ async def test_a_proxy_that_cuts_what_is_quiet(redis_url: str, tmp_path: Path) -
     ports = free_port(), free_port()
     sockets = [free_port() for _ in range(3)]
     zeromq_url = f"zmq://127.0.0.1:{sockets[0]}?push={sockets[1]}&results={sockets[2]}"
-    async with desk_on(redis_url, tmp_path, GATEWAY_KEEP_ALIVE=KEEP_ALIVE) as desk, AsyncExitStack() as stack:
+    async with service_on(redis_url, tmp_path, GATEWAY_KEEP_ALIVE=KEEP_ALIVE) as service, AsyncExitStack() as stack:
         transports = [
-            HttpTransport(f"http://127.0.0.1:{ports[0]}", desk),
-            GrpcTransport(f"grpc://127.0.0.1:{ports[1]}", desk),
-            published := ZeroMqTransport(zeromq_url, desk),
+            HttpTransport(f"http://127.0.0.1:{ports[0]}", service),
+            GrpcTransport(f"grpc://127.0.0.1:{ports[1]}", service),
+            published := ZeroMqTransport(zeromq_url, service),
         ]
         for transport in transports:
             await stack.enter_async_context(listening(transport))
@@ -195,7 +195,7 @@ async def test_a_proxy_that_cuts_what_is_quiet(redis_url: str, tmp_path: Path) -
             await ask(asking)
             await stub.Submit(Message(urls=["http://127.0.0.1:9/more"], job="open", seal=False))
             await master.job("open").cancel()
-            while await desk.frontier.sweep():
+            while await service.frontier.sweep():
                 pass
             assert (await waiting).state == "cancelled"
             while not (event := await watching.read()).HasField("result"):
@@ -225,8 +225,8 @@ async def curve(directory: Path, redis_url: str) -> AsyncIterator[tuple[Any, lis
     ports = [free_port() for _ in range(3)]
     options = f"push={ports[1]}&results={ports[2]}&secret={secret}&clients={known}"
     async with (
-        desk_on(redis_url, directory) as desk,
-        listening(ZeroMqTransport(f"zmq://127.0.0.1:{ports[0]}?{options}", desk)) as transport,
+        service_on(redis_url, directory) as service,
+        listening(ZeroMqTransport(f"zmq://127.0.0.1:{ports[0]}?{options}", service)) as transport,
     ):
         yield transport, ports, {**keys, "curve_serverkey": zmq.auth.load_certificate(secret)[0]}
 
@@ -253,7 +253,7 @@ async def test_curve_from_end_to_end(redis_url: str, tmp_path: Path) -> None:
                     await asyncio.wait([sending], timeout=PATIENCE if name == "known" else 0.2)
             assert (await sockets["known", zmq.REQ].recv_json())["job"] == f"known-{zmq.REQ}"
             expected = {f"known-{zmq.REQ}", f"known-{zmq.PUSH}"}
-            while set(await transport.desk.jobs(100)) != expected:
+            while set(await transport.service.jobs(100)) != expected:
                 await asyncio.sleep(0.05)
             received = asyncio.ensure_future(sockets["known", zmq.SUB].recv_multipart())
             while not received.done():  # a subscription takes a moment
@@ -263,4 +263,4 @@ async def test_curve_from_end_to_end(redis_url: str, tmp_path: Path) -> None:
             for name in "strange", "plain":
                 assert not await sockets[name, zmq.SUB].poll(200)
                 assert not await sockets[name, zmq.REQ].poll(0)
-            assert set(await transport.desk.jobs(100)) == expected
+            assert set(await transport.service.jobs(100)) == expected

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bench.server import Server
-    from pdfspider.gateway.desk import Desk
+    from pdfspider.gateway.service import GatewayService
     from tests.gateway.conftest import Gateway, Start
     from tests.gateway.rabbitmq import RabbitMQ
     from tests.support import Fleet
@@ -144,7 +144,7 @@ def test_what_is_too_large_for_the_broker_is_cut(
 
 
 async def test_what_is_set_aside_keeps_its_properties_and_its_master_is_told(
-    broker: RabbitMQ, connection: pika.BlockingConnection, desk: Desk
+    broker: RabbitMQ, connection: pika.BlockingConnection, service: GatewayService
 ) -> None:
     channel = connection.channel()
     channel.confirm_delivery()
@@ -154,7 +154,7 @@ async def test_what_is_set_aside_keeps_its_properties_and_its_master_is_told(
     known = {"reply_to": answers, "correlation_id": "mine", "message_id": "m", "headers": headers, "priority": 3}
     sent = pika.BasicProperties(delivery_mode=2, content_type="a/b", expiration="600000", **known)
     channel.basic_publish("", "pdf_tasks", b"\xff\x00 no sense", sent)
-    async with serving(broker.url, desk) as transport:
+    async with serving(broker.url, service) as transport:
         properties, told = await in_thread(lambda: take(connection, answers))
         assert (properties.correlation_id, told["state"]) == ("mine", "rejected")
         assert "UTF-8" in told["reason"]
@@ -171,7 +171,9 @@ async def test_what_is_set_aside_keeps_its_properties_and_its_master_is_told(
     assert (again.content_type, again.delivery_mode) == ("a/b", 2)
 
 
-async def test_a_stream_is_taken_from_where_it_was_left(broker: RabbitMQ, make_desk: Callable[[], Desk]) -> None:
+async def test_a_stream_is_taken_from_where_it_was_left(
+    broker: RabbitMQ, make_desk: Callable[[], GatewayService]
+) -> None:
     with broker.connect() as connection:
         channel = connection.channel()
         channel.confirm_delivery()
@@ -179,12 +181,12 @@ async def test_a_stream_is_taken_from_where_it_was_left(broker: RabbitMQ, make_d
         for part in (1, 2):  # what was published before the first gateway, and while none ran
             for body in (f"http://example.org/{part}/1", f"http://example.org/{part}/2", "no sense"):
                 channel.basic_publish("", "pdf_stream", body.encode())
-            desk = make_desk()
-            redis: Any = desk.frontier.redis
-            async with serving(f"{broker.url}?tasks=pdf_stream", desk):
+            service = make_desk()
+            redis: Any = service.frontier.redis
+            async with serving(f"{broker.url}?tasks=pdf_stream", service):
                 await eventually(lambda: equals(redis.zscore("{pdfs}:offsets", "amqp:pdf_stream"), 3 * part))  # noqa: B023
-            assert desk.health("amqp").received == 3
-        assert len([job async for job in desk.frontier.jobs()]) == 4
+            assert service.health("amqp").received == 3
+        assert len([job async for job in service.frontier.jobs()]) == 4
 
 
 def states(fleet: Fleet) -> dict[str, dict[str, Any]]:

@@ -9,8 +9,8 @@ import redis
 from redis.exceptions import ResponseError
 
 from pdfspider.gateway import transports
-from pdfspider.gateway.redis_scripts import MOVE, SET_ASIDE
-from pdfspider.gateway.transport import Event, TransportError
+from pdfspider.gateway.transports.base import Event, TransportError
+from pdfspider.gateway.transports.redis.scripts import MOVE, SET_ASIDE
 from tests.gateway.serving import equals, eventually, in_thread, serving
 from tests.servers.processes import RedisProcess
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pdfspider.gateway.desk import Desk
+    from pdfspider.gateway.service import GatewayService
 
 STREAM, LIST, MOVING, REJECTS = "pdf_tasks:stream", "pdf_tasks", "pdf_tasks:moving", "pdf_tasks:rejected"
 
@@ -119,27 +119,27 @@ def test_what_cannot_be_set_aside_stays(client: redis.Redis, redis_url: str, ref
 
 
 async def test_a_right_that_is_missing_is_said_once_and_costs_nothing(
-    tmp_path: Path, desk: Desk, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, service: GatewayService, caplog: pytest.LogCaptureFixture
 ) -> None:
     broker = RedisProcess(tmp_path / "masters")
     broker.call("ACL", "SETUSER", "spider", "on", ">p", "~*", "&*", "+@all", "-xadd")
     messages = {f"http://example.org/{number}" for number in range(3)}
     broker.call("LPUSH", LIST, *messages)
     with broker.client() as client:
-        async with serving(f"redis://spider:p@127.0.0.1:{broker.port}", desk):
+        async with serving(f"redis://spider:p@127.0.0.1:{broker.port}", service):
             await eventually(lambda: in_thread(lambda: len(client.acl_log()) and client.acl_log()[-1]["count"] >= 3))
             assert held(client, "list") == {message.encode() for message in messages}
             assert [record.message for record in caplog.records].count("Messages are taken from redis again") == 0
             broker.call("ACL", "SETUSER", "spider", "+xadd")
-            await eventually(lambda: equals(_jobs(desk), 3))
+            await eventually(lambda: equals(_jobs(service), 3))
             await eventually(lambda: in_thread(lambda: "Messages are taken from redis again" in caplog.text))
     assert caplog.text.count("Messages cannot be taken from redis (") == 1
     broker.kill()
 
 
-async def test_a_document_that_cannot_be_told_everywhere_is_told_nowhere(desk: Desk) -> None:
-    client: Any = desk.frontier.redis
-    (transport,) = transports(["redis:?events=told&items=items"], desk)
+async def test_a_document_that_cannot_be_told_everywhere_is_told_nowhere(service: GatewayService) -> None:
+    client: Any = service.frontier.redis
+    (transport,) = transports(["redis:?events=told&items=items"], service)
     event = Event(id="1", job="job", body=b"{}")
     await client.set("items", "no list")
     for _ in range(2):
@@ -151,5 +151,5 @@ async def test_a_document_that_cannot_be_told_everywhere_is_told_nowhere(desk: D
     assert (await client.xlen("told"), await client.llen("items")) == (1, 1)
 
 
-async def _jobs(desk: Desk) -> int:
-    return len([name async for name, _ in desk.frontier.jobs()])
+async def _jobs(service: GatewayService) -> int:
+    return len([name async for name, _ in service.frontier.jobs()])

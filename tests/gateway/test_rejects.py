@@ -12,15 +12,15 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pdfspider.crawl.rejected import Rejected
 from pdfspider.exceptions import InvalidInput
+from pdfspider.submission.rejected import Rejected
 from tests.gateway.masters.kafka import KafkaMaster
 from tests.gateway.serving import all_of, equals, eventually, in_thread, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pdfspider.gateway.desk import Desk
+    from pdfspider.gateway.service import GatewayService
 
 BINARY = b"\x1f\x8b\x08\x00\xff\xfe gzip, perhaps"
 
@@ -49,12 +49,12 @@ def test_times_are_kept_and_what_others_wrote_is_refused() -> None:
             Rejected.load(raw)
 
 
-async def test_redis_keeps_bytes_and_fields(desk: Desk) -> None:
-    redis: Any = desk.frontier.redis
+async def test_redis_keeps_bytes_and_fields(service: GatewayService) -> None:
+    redis: Any = service.frontier.redis
     await redis.lpush("pdf_tasks", BINARY, "not a URL")
     await redis.xadd("pdf_tasks:stream", {"body": BINARY, b"\xff": "x"})
     await redis.xadd("pdf_tasks:stream", {"message": "nor this", "trace": "1"})
-    async with serving("redis:", desk) as transport:
+    async with serving("redis:", service) as transport:
         await eventually(lambda: equals(redis.llen("pdf_tasks:rejected"), 4))
     found = {one.rejected.message: one for one in await all_of(transport)}
     assert found.keys() == {BINARY, b"not a URL", b"", b"nor this"}
@@ -70,14 +70,14 @@ async def test_redis_keeps_bytes_and_fields(desk: Desk) -> None:
     assert len(entries) == 4
 
 
-async def test_kafka_keeps_keys_headers_and_what_is_null(desk: Desk, tmp_path: Path) -> None:
+async def test_kafka_keeps_keys_headers_and_what_is_null(service: GatewayService, tmp_path: Path) -> None:
     """And commits what has no value, so that the group's lag goes."""
     master = KafkaMaster(tmp_path)
     producer, topic = Producer({"bootstrap.servers": master.broker}), master.topics["tasks"]
     for value in (BINARY, b"", None):
         producer.produce(topic, value, key=b"\xffkey", headers=[("trace", b"\xfe"), ("trace", b"2")])
     producer.flush(60)
-    async with serving(master.url, desk) as transport:
+    async with serving(master.url, service) as transport:
         await eventually(lambda: in_thread(lambda: len(master.rejects()) == 3))
         found = await all_of(transport)
         group = Consumer({"bootstrap.servers": master.broker, "group.id": master.group})

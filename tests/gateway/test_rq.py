@@ -16,7 +16,7 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from pdfspider.exceptions import InvalidInput
-from pdfspider.gateway.rq import read_job
+from pdfspider.gateway.transports.rq.transport import read_job
 from tests.gateway.serving import eventually, in_thread, serving
 from tests.servers.processes import RedisProcess
 from tests.support import PATIENCE, ROOT, until
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bench.server import Server
-    from pdfspider.gateway.desk import Desk
+    from pdfspider.gateway.service import GatewayService
     from tests.gateway.conftest import Start
 
 NAME = "crawling.download_pdf"
@@ -108,12 +108,12 @@ def test_a_job_ends_as_with_a_worker(broker: RedisProcess, gateway: Start, site:
         running.kill()
 
 
-async def test_a_job_for_later_is_enqueued_when_it_is_due(broker: RedisProcess, desk: Desk) -> None:
+async def test_a_job_for_later_is_enqueued_when_it_is_due(broker: RedisProcess, service: GatewayService) -> None:
     with broker.client() as connection:
         queue = Queue("later", connection=connection, serializer=JSONSerializer)
         job = queue.enqueue_in(timedelta(seconds=1), NAME, "http://example.org/")
         assert job.get_status() is JobStatus.SCHEDULED
-        async with serving(f"rq+{broker.url}?tasks=later", desk):
+        async with serving(f"rq+{broker.url}?tasks=later", service):
             await eventually(lambda: in_thread(lambda: job.get_status() is JobStatus.STARTED))
         assert not connection.keys("rq:scheduler-lock:*")
 

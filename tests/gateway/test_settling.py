@@ -14,9 +14,9 @@ from pdfspider.config import Config
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.durability import Durability
 from pdfspider.frontier.frontier import Frontier
-from pdfspider.gateway.desk import Desk
-from pdfspider.gateway.results import ResultMaker
-from pdfspider.gateway.transport import Delivery, Receipt
+from pdfspider.gateway.outbound.results import ResultMaker
+from pdfspider.gateway.service import GatewayService
+from pdfspider.gateway.transports.base import Delivery, Receipt
 from pdfspider.records import Database
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Noted(Delivery):
     async def reject(self, reason: str) -> None:
         raise AssertionError(reason)
 
-    async def again(self) -> None:
+    async def nack(self) -> None:
         self.comes_again = True
 
 
@@ -64,19 +64,19 @@ class Watched(Frontier):
 
 
 @pytest.fixture
-async def desk(redis_url: str, tmp_path: Path) -> AsyncIterator[Desk]:
+async def service(redis_url: str, tmp_path: Path) -> AsyncIterator[GatewayService]:
     known = Settings()
     known.setmodule(defaults)
     known.update({"DATA_DIR": tmp_path, "REDIS_URL": redis_url})
     config, redis = Config.from_settings(known), connect(redis_url)
     results, records = ResultMaker(config), await Database.open(config.database_url)
-    yield Desk(config, Watched(redis), results, records)
+    yield GatewayService(config, Watched(redis), results, records)
     results.close()
     await records.close()
     await redis.aclose()
 
 
-async def test_calls_overlap_and_the_messages_of_a_job_keep_their_order(desk: Desk) -> None:
+async def test_calls_overlap_and_the_messages_of_a_job_keep_their_order(service: GatewayService) -> None:
     urls = [f"http://example.org/{number}" for number in range(PARTS + OWN)]
     messages = [{"url": url, "job": "large", "seal": url == urls[PARTS - 1]} for url in urls[:PARTS]]
     own = [{"url": url, "task_id": url} for url in urls[PARTS:]]
@@ -84,9 +84,9 @@ async def test_calls_overlap_and_the_messages_of_a_job_keep_their_order(desk: De
     deliveries = [Noted(body=json.dumps(message).encode()) for message in mixed]
     async with asyncio.timeout(60):
         for delivery in deliveries:
-            await desk.accept("test", delivery)
-        await desk.close(60)
-    frontier = desk.frontier
+            await service.accept("test", delivery)
+        await service.close(60)
+    frontier = service.frontier
     assert isinstance(frontier, Watched)
     assert frontier.most == 2
     assert frontier.parts == urls[:PARTS]
@@ -96,13 +96,13 @@ async def test_calls_overlap_and_the_messages_of_a_job_keep_their_order(desk: De
     assert all(receipt.added == 1 for receipt in receipts)
 
 
-async def test_what_does_not_get_to_the_disk_comes_again(desk: Desk) -> None:
+async def test_what_does_not_get_to_the_disk_comes_again(service: GatewayService) -> None:
     def fail() -> None:
         raise OSError("the disk is broken")
 
-    desk.durable = Durability(desk.frontier.redis, fail)
+    service.durable = Durability(service.frontier.redis, fail)
     delivery = Noted(body=b"http://example.org/")
-    await desk.accept("test", delivery)
-    await desk.close(60)
+    await service.accept("test", delivery)
+    await service.close(60)
     assert delivery.comes_again
     assert delivery.receipt is None

@@ -11,10 +11,10 @@ import pytest
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier import transports
 from pdfspider.frontier.connection import connect
-from pdfspider.gateway import supervising
-from pdfspider.gateway.health import Health
-from pdfspider.gateway.supervising import Supervisor
-from pdfspider.gateway.transport import TransportError
+from pdfspider.gateway import supervisor as supervising
+from pdfspider.gateway.supervisor import Supervisor
+from pdfspider.gateway.transports.base import TransportError
+from pdfspider.gateway.transports.health import Health
 
 if TYPE_CHECKING:
     from collections.abc import Callable

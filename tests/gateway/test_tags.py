@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pdfspider.gateway.tags import Tags
+from pdfspider.gateway.transports.rabbitmq.tags import Tags
 
 
 def test_what_stands_behind_one_that_is_open_is_acknowledged_alone() -> None:

@@ -21,7 +21,7 @@ from scrapy.crawler import Crawler
 from scrapy.settings import Settings
 from scrapy.statscollectors import MemoryStatsCollector
 
-from pdfspider.crawl import inspecting
+from pdfspider.crawl.inspection import extension as inspecting
 from pdfspider.documents.store import document_path
 from pdfspider.records import Database
 from pdfspider.spiders.pdfs import PdfSpider
@@ -133,7 +133,7 @@ async def test_a_worker_remembers_so_many_documents(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(inspecting, "WAITING", 3)
     settings = Settings({"DATA_DIR": str(tmp_path)})
     settings.setmodule("pdfspider.settings", priority="default")
-    behind = inspecting.Inspecting(Crawler(PdfSpider, settings))
+    behind = inspecting.InspectionExtension(Crawler(PdfSpider, settings))
     for number in range(5):
         behind.add(f"{number:064x}")
     assert (len(behind._waiting), behind._left) == (3, 2)
@@ -148,7 +148,7 @@ async def test_a_database_that_is_away_is_waited_for_with_one_line(
     settings.setmodule("pdfspider.settings", priority="default")
     crawler = Crawler(PdfSpider, settings)
     crawler.stats = MemoryStatsCollector(crawler)
-    behind = inspecting.Inspecting(crawler)
+    behind = inspecting.InspectionExtension(crawler)
     records = behind._worker.records = await Database.open(f"sqlite:///{tmp_path}/pdfs.db", patience=0.02)
     look, looked = records.inspected, list[int]()
 

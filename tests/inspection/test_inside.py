@@ -10,7 +10,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 from scrapy.settings import Settings
 
-from pdfspider.crawl.inside import InsidePipeline
+from pdfspider.crawl.inspection.pdf_links import InsidePipeline
 from pdfspider.spiders.pdfs import PdfSpider
 from tests.crawl.hostile import PDF, document, hostile, page, reply
 from tests.inspection.malformed import one_page, traps

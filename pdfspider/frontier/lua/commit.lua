@@ -1,7 +1,7 @@
 -- Ends leases: what was found is enqueued, the outcome is counted, the host is told when it was asked.
 --
--- ARGV[2] msgpack: {worker, call id, rules, ending, …}; rules and sign: see hear
---   ending  {token, class code, dead, ms since the fetch started (-1: never), bytes stored, sign, links, last}
+-- ARGV[2] msgpack: {worker, call id, rules, ending, …}; rules and signal: see apply_signal
+--   ending  {token, class code, dead, ms since the fetch started (-1: never), bytes stored, signal, links, last}
 --           last is false for all but the final part of a page whose links do not fit into one call
 -- Answer: one of ok, fenced, epoch for each ending, in order, or the text of the error that kept it from anything. epoch:
 -- the frontier restarted since the lease was granted, and may have forgotten links that the worker did not send because
@@ -14,10 +14,10 @@ local calls_key, leases_key = P .. 'worker:' .. worker .. ':calls', P .. 'worker
 
 local function check(ending)
   if type(ending) ~= 'table' then error('a malformed ending', 0) end
-  local token, code, dead, ago, bytes, sign, links, last = unpack(ending, 1, 8)
+  local token, code, dead, ago, bytes, signal, links, last = unpack(ending, 1, 8)
   if not (type(token) == 'string' and type(code) == 'string' and (#code == 1 or not last) and type(dead) == 'boolean'
     and is_number(ago, -1, 2 ^ 52) and is_number(bytes, 0, 2 ^ 52)) then error('a malformed ending', 0) end
-  check_sign(sign)
+  check_signal(signal)
   check_links(links)
 end
 
@@ -28,15 +28,15 @@ local function count_end(job, lease, code, dead, bytes)
   if bytes > 0 then count(job, 'bytes', bytes) end
 end
 
-local function end_visit(lease, host, token, ago, sign)
+local function end_visit(lease, host, token, ago, signal)
   local hid = lease.hid
   if ago < 0 then give_place_back(lease, host) end
   end_flight(hid, host, token, ago)
-  schedule(hid, nil, false, not hear(hid, host, token, sign, rules) and host)
+  schedule(hid, nil, false, not apply_signal(hid, host, token, signal, rules) and host)
 end
 
 local function commit(ending)
-  local token, code, dead, ago, bytes, sign, links, last = unpack(ending, 1, 8)
+  local token, code, dead, ago, bytes, signal, links, last = unpack(ending, 1, 8)
   local lease = take_lease(worker, token)
   if not lease or not lease.member then return 'fenced' end
   if lease.epoch ~= epoch and (code == 'p' or not last) then return 'epoch' end
@@ -56,7 +56,7 @@ local function commit(ending)
   call('HDEL', leases_key, token)
   if job then count_end(job, lease, code, dead, bytes) end
   if FOUND[code] and job then note_found(job, fp) end
-  if lease.kind == 'u' then end_visit(lease, host, token, ago, sign) end
+  if lease.kind == 'u' then end_visit(lease, host, token, ago, signal) end
   return 'ok'
 end
 

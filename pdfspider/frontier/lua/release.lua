@@ -1,7 +1,7 @@
 -- Gives leases back, now or after a delay.
 --
--- ARGV[2] msgpack: {worker, rules, release, …}; rules and sign: see hear
---   release  {token, delay ms, ms since the fetch started (-1: never), sign, whether this try is counted, whether there
+-- ARGV[2] msgpack: {worker, rules, release, …}; rules and signal: see apply_signal
+--   release  {token, delay ms, ms since the fetch started (-1: never), signal, whether this try is counted, whether there
 --             was work on it that came to nothing}
 -- Answer: ok or fenced for each, in order, or the text of the error that kept it from anything.
 
@@ -42,7 +42,7 @@ local function put_back(job, lease, delay, counted, returned)
   if job.state == 'cancelling' then cancel_member(job, lease.member) else again(job, lease, delay, counted, returned) end
 end
 
-local function release(token, delay, ago, sign, counted, returned)
+local function release(token, delay, ago, signal, counted, returned)
   local lease = take_lease(worker, token)
   if not lease then return 'fenced' end
   local hid, job = lease.hid, lease.kind ~= 'r' and job_of(lease.run)
@@ -50,10 +50,10 @@ local function release(token, delay, ago, sign, counted, returned)
   if lease.at then host_in_flight(hid) end
   if job then expect_queue(job, lease) elseif lease.origin then expect('hash', robots_key(lease.origin)) end
   call('HDEL', P .. 'worker:' .. worker, token)
-  if lease.kind == 'r' then sign[2] = math.max(sign[2], delay) end
-  hear(place_of(lease), host, token, sign, rules)
+  if lease.kind == 'r' then signal[2] = math.max(signal[2], delay) end
+  apply_signal(place_of(lease), host, token, signal, rules)
   if lease.at then hold_host(hid, delay) end
-  if sign[1] == 'busy' and delay > 0 then delay = delay_behind_host(hid, delay) end
+  if signal[1] == 'busy' and delay > 0 then delay = delay_behind_host(hid, delay) end
   if job then put_back(job, lease, delay, counted, returned) end
   if lease.kind == 'r' then
     release_robots(lease, returned)
@@ -69,10 +69,10 @@ check_rules(rules)
 if #request > MOST_RELEASES then error('too many releases', 0) end
 for i = 3, #request do
   if type(request[i]) ~= 'table' then error('a malformed release', 0) end
-  local token, delay, ago, sign, counted, returned = unpack(request[i], 1, 6)
+  local token, delay, ago, signal, counted, returned = unpack(request[i], 1, 6)
   if not (type(token) == 'string' and is_number(delay, 0, 2 ^ 50) and is_number(ago, -1, 2 ^ 52)
     and type(counted) == 'boolean' and type(returned) == 'boolean') then error('a malformed release', 0) end
-  check_sign(sign)
+  check_signal(signal)
 end
 expect('zset', P .. 'breakers')
 local answers = {}

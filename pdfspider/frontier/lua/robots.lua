@@ -1,15 +1,15 @@
 -- Ends a robots lease: the origin's rules are known to the whole fleet until they expire.
 --
 -- ARGV[2] msgpack: {worker, token, ms since the fetch started, crawl delay ms, ttl ms, failure class or '', body,
---                    sign, rules}; the last two: see hear
+--                    signal, rules}; the last two: see apply_signal
 -- Answer: ok or fenced.
 
 local request = cmsgpack.unpack(ARGV[2])
-local worker, token, ago, crawl_delay, ttl, failure, body, sign, rules = unpack(request, 1, 9)
+local worker, token, ago, crawl_delay, ttl, failure, body, signal, rules = unpack(request, 1, 9)
 if not (type(worker) == 'string' and type(token) == 'string' and is_number(ago, -1, 2 ^ 52)
   and is_number(crawl_delay, 0, 2 ^ 50) and is_number(ttl, 0, 2 ^ 50) and type(failure) == 'string' and #failure <= 1
   and type(body) == 'string') then error('a malformed robots.txt', 0) end
-check_sign(sign)
+check_signal(signal)
 check_rules(rules)
 local lease = take_lease(worker, token)
 if not lease or not lease.origin then return 'fenced' end
@@ -28,6 +28,6 @@ for i = 1, #fields, 2 do
 end
 call('HSET', host_key, 'crawl', str(slowest))
 call('HDEL', host_key, 'returns')
-hear(place_of(lease), host, token, sign, rules)
+apply_signal(place_of(lease), host, token, signal, rules)
 leave_robots(lease, host, token, ago)
 return 'ok'

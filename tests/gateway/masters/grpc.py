@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.protobuf import json_format
 
-from pdfspider.gateway.masters_pb2 import Message, Question
-from pdfspider.gateway.masters_pb2_grpc import MastersStub
+from pdfspider.gateway.transports.grpc.masters_pb2 import Message, Question
+from pdfspider.gateway.transports.grpc.masters_pb2_grpc import MastersStub
 from tests.gateway.masters.base import AskingMaster
 from tests.support import free_port
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pdfspider.gateway.masters_pb2 import Result
+    from pdfspider.gateway.transports.grpc.masters_pb2 import Result
 
 TOKEN = "known to both"
 CREDENTIALS = (("authorization", f"Bearer {TOKEN}"),)

@@ -21,7 +21,7 @@
 --                                  cap, crawl: what jobs and robots.txt ask for; fcap: the least cap of the leases that
 --                                  are out; until: to be left alone; turn: how many leases it has given;
 --                                  starting, robots: tokens of the starts that were not reported yet and of the
---                                  robots lease that is out, or has been redirected here; trouble: see hear; auto: the
+--                                  robots lease that is out, or has been redirected here; trouble: see apply_signal; auto: the
 --                                  delay that its latency asks for; held: see hold_host
 --   host:HOST:jobs           ZSET  runs with work at the host by their turn
 --   host:HOST:flight         SET   tokens of the leases that may be fetching there

@@ -1,6 +1,6 @@
 -- What the end of a lease showed of its host.
 --
---   sign    {shown, hold ms, latency ms (-1: unknown), whether the latency is that of a status 200}
+--   signal    {shown, hold ms, latency ms (-1: unknown), whether the latency is that of a status 200}
 --           shown  ok: the host answered; busy: it wants to be left alone; down: it failed; '': nothing
 --   rules   {first back-off ms, longest, failures that open the breaker (0: it never opens), ms for which it opens first,
 --           openings, target concurrency (0: delays do not adapt), longest adapted delay ms}
@@ -11,9 +11,9 @@
 
 local LONGEST_OPENING = 3600000
 
-local function check_sign(sign)
-  if not (type(sign) == 'table' and type(sign[1]) == 'string' and is_number(sign[2], 0, 2 ^ 50)
-    and is_number(sign[3], -1, 2 ^ 50) and type(sign[4]) == 'boolean') then error('a malformed sign', 0) end
+local function check_signal(signal)
+  if not (type(signal) == 'table' and type(signal[1]) == 'string' and is_number(signal[2], 0, 2 ^ 50)
+    and is_number(signal[3], -1, 2 ^ 50) and type(signal[4]) == 'boolean') then error('a malformed signal', 0) end
 end
 
 local function check_rules(rules)
@@ -81,8 +81,8 @@ local function adapt_delay(hid, latency, usual, rules)
 end
 
 -- Notes what the end of a lease showed of the host; answers whether that changed anything.
-local function hear(hid, host, token, sign, rules)
-  local shown, hold, latency, usual = unpack(sign, 1, 4)
+local function apply_signal(hid, host, token, signal, rules)
+  local shown, hold, latency, usual = unpack(signal, 1, 4)
   local adapts, trouble = rules[6] > 0 and latency >= 0, host.trouble
   if adapts then adapt_delay(hid, latency, usual, rules) end
   if shown == '' or shown == 'ok' and trouble == WELL then

@@ -1,0 +1,179 @@
+"""Visits without detours: from the request to the capture's end in one task.
+
+Scrapy's engine and scraper do the same for any number of items per response, in four tasks and a dozen callbacks. What
+stands here in for their methods is private to Scrapy, whose minor release is pinned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, cast
+
+from pydispatch import dispatcher
+from scrapy import Request, signals
+from scrapy.exceptions import DropItem
+from scrapy.extensions.corestats import CoreStats
+from scrapy.http import Response
+from scrapy.utils.log import logformatter_adapter
+from twisted.python.failure import Failure
+
+from pdfspider.crawl.engine.scraper import CompleteScraper
+from pdfspider.crawl.extract.large_pages import is_large_page
+from pdfspider.crawl.worker import Worker
+
+if TYPE_CHECKING:
+    from scrapy.core.engine import ExecutionEngine
+    from scrapy.crawler import Crawler
+
+    from pdfspider.crawl.fetch.responses import StagedResponse
+
+logger = logging.getLogger(__name__)
+
+
+def install(crawler: Crawler) -> None:
+    """Puts the short way in place of the engine's, unless spider middlewares want to see what goes by."""
+    engine = crawler.engine
+    assert engine is not None
+    engine.scraper = scraper = CompleteScraper(crawler)
+    if not scraper.spidermw.middlewares:
+        visits = Visits(crawler, engine, scraper)
+        visits.count(crawler.get_extension(CoreStats))
+        engine._start_scheduled_request = visits.start  # type: ignore[method-assign]  # noqa: SLF001
+
+
+class Visits:
+    """The requests that the engine has begun."""
+
+    def __init__(self, crawler: Crawler, engine: ExecutionEngine, scraper: CompleteScraper) -> None:
+        self._crawler, self._engine, self._scraper = crawler, engine, scraper
+        self._downloader: Any = engine.downloader
+        self._worker = Worker.of(crawler)
+        self._signals, self._logformatter = crawler.signals, crawler.logformatter
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stats: Any = None
+
+    def count(self, core_stats: CoreStats | None) -> None:
+        """Counts what Scrapy's extension would count at signals: these cost more, and mostly nobody else listens."""
+        if core_stats:
+            self._stats = core_stats.stats
+            self._signals.disconnect(core_stats.response_received, signals.response_received)
+            self._signals.disconnect(core_stats.item_scraped, signals.item_scraped)
+
+    def start(self) -> bool:
+        """Begins the next request, if there is one."""
+        slot = self._slot
+        request = slot.scheduler.next_request()
+        if request is None:
+            if _is_heard(signals.scheduler_empty):
+                self._signals.send_catch_log(signals.scheduler_empty)
+            return False
+        slot.add_request(request)
+        task = asyncio.create_task(self._visit(request, self._downloader.begin(request)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return True
+
+    @property
+    def _slot(self) -> Any:
+        return self._engine._slot  # noqa: SLF001
+
+    async def _visit(self, request: Request, fetch: Any) -> None:
+        try:
+            result = await self._download(request, fetch)
+            if isinstance(result, Request):
+                self._engine.crawl(result)
+            else:
+                await self._scrape(result, request)
+        except Exception:
+            logger.exception("The visit to %s failed", request.url)
+        finally:
+            self._slot.remove_request(request)
+            self._slot.nextcall.schedule()
+
+    async def _download(self, request: Request, fetch: Any) -> Response | Request | Failure:
+        try:
+            result: Response | Request = await fetch
+        except Exception:
+            return Failure()  # type: ignore[no-untyped-call]
+        finally:
+            self._slot.nextcall.schedule()
+        if isinstance(result, Response):
+            self._announce(result, request)
+        return result
+
+    def _announce(self, response: Response, request: Request) -> None:
+        spider: Any = self._crawler.spider
+        response.request = response.request or request
+        if entry := self._logformatter.crawled(response.request, response, spider):
+            logging.getLogger("scrapy.core.engine").log(*logformatter_adapter(entry), extra={"spider": spider})
+        self._tell(signals.response_received, "response_received_count", response=response, request=response.request)
+
+    async def _scrape(self, result: Response | Failure, request: Request) -> None:
+        slot = self._scraper.slot
+        assert slot is not None
+        slot.active.add(request)
+        size = len(result.body) if isinstance(result, Response) else 0
+        slot.active_size += max(size, slot.MIN_RESPONSE_SIZE)
+        try:
+            if is_large_page(result):
+                await self._worker.pages.prepare(self._worker, cast("StagedResponse", result), request)
+            for item in self._call(result, request):
+                if isinstance(item, Request):
+                    logger.error(
+                        "%s is not fetched: links travel in a Capture, and the spider yields no requests", item
+                    )
+                else:
+                    await self._process(item, result)
+        except Exception:
+            self._scraper.handle_spider_error(Failure(), request, result)  # type: ignore[no-untyped-call]
+        try:
+            await self._scraper.complete(request)
+        finally:
+            slot.finish_response(result, request)
+            self._scraper._check_if_closing()  # noqa: SLF001
+
+    def _call(self, result: Response | Failure, request: Request) -> Any:
+        if isinstance(result, Failure):
+            result.request = request  # type: ignore[attr-defined]
+            return request.errback(result)  # type: ignore[misc]
+        return result.request.callback(result)  # type: ignore[misc, union-attr]
+
+    async def _process(self, item: Any, result: Response | Failure) -> None:
+        slot = self._scraper.slot
+        assert slot is not None
+        slot.itemproc_size += 1
+        try:
+            item = await self._scraper.itemproc.process_item_async(item)
+        except Exception as error:
+            self._note_failure(error, item, result)
+            return
+        finally:
+            slot.itemproc_size -= 1
+        self._tell(signals.item_scraped, "item_scraped_count", item=item, response=result)
+
+    def _note_failure(self, error: Exception, item: Any, result: Any) -> None:
+        """Log and signal what a pipeline raised, as Scrapy does."""
+        spider: Any = self._crawler.spider
+        if isinstance(error, DropItem):
+            entry = self._logformatter.dropped(item, error, result, spider)
+            details: dict[str, Any] = {"exception": error}
+        else:
+            entry = self._logformatter.item_error(item, error, result, spider)
+            details = {"failure": Failure()}  # type: ignore[no-untyped-call]
+        if entry:
+            shown = None if isinstance(error, DropItem) else error
+            logging.getLogger("scrapy.core.scraper").log(*logformatter_adapter(entry), exc_info=shown)
+        signal = signals.item_dropped if isinstance(error, DropItem) else signals.item_error
+        self._signals.send_catch_log(signal, item=item, response=result, spider=spider, **details)
+
+    def _tell(self, signal: object, stat: str, **named: Any) -> None:
+        if self._stats:
+            self._stats.inc_value(stat)
+        if _is_heard(signal):
+            self._signals.send_catch_log(signal, spider=self._crawler.spider, **named)
+
+
+def _is_heard(signal: object) -> bool:
+    """Whether anybody listens, to whatever crawler: who it is costs four times as much to find out."""
+    return any(signal in by_signal or dispatcher.Any in by_signal for by_signal in dispatcher.connections.values())

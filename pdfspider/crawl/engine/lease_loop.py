@@ -1,0 +1,280 @@
+"""Keeps the scheduler's buffer full of leased URLs, the leases alive, and the frontier's house in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from redis.exceptions import RedisError, ResponseError
+
+from pdfspider.crawl.engine.lost_requests import LostRequests
+from pdfspider.crawl.engine.requests import RequestMaker
+from pdfspider.crawl.engine.start_urls import StartUrls
+from pdfspider.frontier.leases import LeaseKind
+from pdfspider.tasks import end
+
+if TYPE_CHECKING:
+    from collections import deque
+
+    from scrapy import Request
+    from scrapy.crawler import Crawler
+
+    from pdfspider.crawl.worker import Worker
+    from pdfspider.frontier.leases import Grant, Lease
+
+logger = logging.getLogger(__name__)
+
+TICK = 0.15
+BREATH = 0.004
+LOST_AFTER = 2.0
+TIDY = 5.0
+"""Seconds; far less than those after which an untouched staging directory may be a dead worker's."""
+
+
+class LeaseLoop:
+    """The worker's background tasks. Whatever ends one of them unasked closes the spider."""
+
+    def __init__(self, crawler: Crawler, worker: Worker, ready: deque[Request]) -> None:
+        self._crawler, self._worker, self._ready = crawler, worker, ready
+        self._requests = RequestMaker(crawler, worker)
+        self._lost = LostRequests(crawler, worker, ready)
+        self._accepting: set[Lease] = set()  # leases that have no request yet
+        self._intake = StartUrls(worker)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._given_up = -1.0  # what valid_until was when the leases were last given up
+        self._serving: set[asyncio.Task[None]] = set()
+        self._on_trial = False  # whether a URL was asked for that shows if the store is back
+        self._reconcile_at = 0.0
+
+    async def start(self) -> None:
+        for job in (
+            self._feed(),
+            self._renew(),
+            self._guard(),
+            self._sweep(),
+            self._watch(),
+            self._tidy(),
+            self._look_for_lost_requests(),
+            self._take_in(),
+            self._listen(),
+        ):
+            task = asyncio.create_task(job)
+            task.add_done_callback(self._ended)
+            self._tasks.append(task)
+
+    async def stop(self) -> None:
+        """Ends the tasks and gives back what was leased and not begun."""
+        await end(self._tasks)
+        await asyncio.gather(*self._serving, return_exceptions=True)
+        await self._release_buffer()
+        await self._requests.close()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            logger.critical("This worker cannot go on", exc_info=error)
+            self._close("failed")
+
+    def _close(self, reason: str) -> None:
+        assert self._crawler.engine is not None
+        # In a task of its own: the close ends in stop(), which waits for the feeder's tasks.
+        self._worker.run(self._crawler.engine.close_spider_async(reason=reason))
+
+    # Leasing
+
+    async def _feed(self) -> None:
+        while self._crawler.crawling:
+            self._worker.wake.clear()
+            try:
+                grant = await self._lease()
+            except RedisError as error:
+                self._worker.note_trouble(error)
+                await asyncio.sleep(1)
+                continue
+            self._worker.refused.end()
+            if grant.watched in ("finished", "cancelled", "gone"):
+                await self._worker.wind_up()
+                self._close("finished")
+                break
+            await self._pause(grant)
+        await self._shut_down()
+
+    async def _lease(self) -> Grant:
+        if self._has_lost_leases():
+            await self._give_up_leases()
+        await self._reconcile()
+        held = len(self._worker.held)
+        if self._worker.storage.is_closed:
+            await self._release_buffer()
+        grant = await self._worker.frontier.lease(self._wanted(held), held, self._worker.watched)
+        self._worker.draining = grant.drain
+        self._worker.held.update(grant.leases)
+        self._accepting.update(grant.leases)
+        try:
+            await self._requests.look_back(grant.leases)
+            self._hand_over([request for lease in grant.leases if (request := await self._accept(lease))])
+        finally:
+            self._accepting.clear()
+        return grant
+
+    def _wanted(self, held: int) -> int:
+        """Return how many URLs to lease beside those that are held."""
+        worker, storage = self._worker, self._worker.storage
+        if storage.is_away and storage.on_trial and self._on_trial and not held:
+            storage.note_success()
+        if worker.full.lasts or worker.unrecorded.lasts or storage.is_closed:
+            return 0
+        self._on_trial = storage.is_away
+        alone = worker.draining or storage.is_away
+        return int(not held) if alone else 2 * worker.config.concurrency - held
+
+    async def _reconcile(self) -> None:
+        """Once in a lease period."""
+        if time.monotonic() < self._reconcile_at:
+            return
+        if unknown := await self._worker.frontier.reconcile(self._worker.held):
+            logger.warning("The frontier took this worker to hold %d URLs more than it does", unknown)
+        self._reconcile_at = time.monotonic() + self._worker.config.lease_seconds
+
+    async def _accept(self, lease: Lease) -> Request | None:
+        """The request of a lease, if it is to be fetched at once."""
+        if lease.kind is LeaseKind.ROBOTS:
+            lease.begun = True
+            task = asyncio.create_task(self._serve_robots(lease))
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
+            return None
+        returned = True
+        try:
+            request = await self._requests.make(lease)
+        except RedisError:
+            request, returned = None, False
+        if request is None:
+            await self._worker.release(lease, returned=returned)
+        elif (early := lease.starts_at - time.monotonic()) > 0:
+            asyncio.get_running_loop().call_later(early, self._hand_over, [request])
+        else:
+            return request
+        return None
+
+    def _hand_over(self, requests: list[Request]) -> None:
+        requests = [request for request in requests if request.meta["lease"] in self._worker.held]
+        if requests and self._crawler.crawling and self._crawler.engine:
+            self._ready.extend(requests[:-1])
+            self._crawler.engine.crawl(requests[-1])  # wakes the engine for all of them
+
+    async def _serve_robots(self, lease: Lease) -> None:
+        try:
+            await self._worker.robots.serve(self._crawler, lease)
+        except Exception:
+            logger.exception("Cannot settle the robots.txt of %s", lease.origin)
+            await self._worker.release(lease, delay=self._worker.config.retry_delay, returned=True)
+        finally:
+            self._worker.settled(lease)
+
+    async def _pause(self, grant: Grant) -> None:
+        """Until there may be something to lease: a lease has ended, a host's time has come, or a moment has passed."""
+        timeout = TICK
+        if grant.wait is not None:
+            timeout = min(max(grant.wait, BREATH), TICK)
+        await self._woken(timeout)
+        while len(self._worker.held) > 1.5 * self._worker.config.concurrency and self._crawler.crawling:
+            self._worker.wake.clear()
+            await self._woken(TICK)
+
+    async def _woken(self, timeout: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._worker.wake.wait(), timeout)
+
+    async def _listen(self) -> None:
+        """Makes an idle worker lease at once what is handed in; whoever may not listen finds it a little later."""
+        while True:
+            try:
+                await self._worker.frontier.listen(self._worker.wake.set)
+            except ResponseError:
+                return
+            except RedisError:
+                await asyncio.sleep(1)
+
+    # Staying alive
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self._worker.config.lease_seconds / 3)
+            try:
+                if not await self._worker.frontier.renew():
+                    await self._give_up_leases()
+            except RedisError as error:
+                logger.warning("The frontier does not answer: %s", error)
+
+    async def _guard(self) -> None:
+        """Nothing is fetched any longer once the leases may have passed to others."""
+        while True:
+            await asyncio.sleep(TICK)
+            if self._has_lost_leases():
+                await self._give_up_leases()
+
+    def _has_lost_leases(self) -> bool:
+        """Whether they may have passed to others. To be asked before a call that makes the worker known again."""
+        valid_until = self._worker.frontier.valid_until
+        return bool(self._worker.held) and time.monotonic() > valid_until != self._given_up
+
+    async def _give_up_leases(self) -> None:
+        self._given_up = self._worker.frontier.valid_until
+        logger.warning("The leases of this worker have run out: %d URLs are given up", len(self._worker.held))
+        self._worker.in_flight.abort_all()
+        await self._release_buffer()
+
+    async def _sweep(self) -> None:
+        while True:
+            try:
+                more = await self._worker.frontier.sweep()
+            except RedisError:
+                more = False
+            await asyncio.sleep(0 if more else min(1.0, self._worker.config.lease_seconds / 3))
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                await self._worker.watch_redis()
+            except RedisError as error:
+                self._worker.note_trouble(error)
+            await asyncio.sleep(1)
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(TIDY)
+            with suppress(RedisError, OSError):
+                await self._worker.tidy_staging()
+
+    async def _look_for_lost_requests(self) -> None:
+        while True:
+            await asyncio.sleep(LOST_AFTER)
+            await self._lost.end(self._accepting)
+
+    async def _take_in(self) -> None:
+        while self._crawler.crawling:
+            try:
+                if not self._worker.full.lasts:
+                    await self._intake.take_in()
+                    continue
+            except RedisError as error:
+                self._worker.note_trouble(error)
+            await asyncio.sleep(1)
+
+    # Ending
+
+    async def _shut_down(self) -> None:
+        """SIGTERM: what was not begun goes back at once, what is under way after the grace."""
+        self._worker.frontier.give_up_at = time.monotonic() + self._worker.config.grace
+        await self._release_buffer()
+        await asyncio.sleep(self._worker.config.grace)
+        self._worker.in_flight.abort_all()
+
+    async def _release_buffer(self) -> None:
+        """Gives back every lease whose fetch has not begun."""
+        self._ready.clear()
+        idle = [lease for lease in self._worker.held if not lease.begun]
+        await asyncio.gather(*(self._worker.release(lease) for lease in idle))

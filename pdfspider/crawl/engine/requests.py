@@ -1,0 +1,82 @@
+"""From a lease to the request that Scrapy fetches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scrapy import Request
+
+from pdfspider.crawl.fetch.errors import GiveBack
+from pdfspider.crawl.policy.conditional_requests import ConditionalRequests, condition
+from pdfspider.exceptions import JobNotFound
+from pdfspider.frontier.leases import LeaseKind
+from pdfspider.items import OUTCOMES_BY_CODE, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scrapy.crawler import Crawler
+
+    from pdfspider.crawl.worker import Worker
+    from pdfspider.frontier.jobs import Job
+    from pdfspider.frontier.leases import Lease
+    from pdfspider.records.history import Earlier
+
+VERDICTS = {
+    Outcome.POISON: "every worker that fetched it died",
+    Outcome.HOST_DOWN: "the host failed again and again",
+    Outcome.INTERNAL_ERROR: "workers gave it back again and again without a result",
+    Outcome.OVER_BUDGET: "the job's max_pages or max_documents is used up",
+}
+CAUSES = {
+    "t": "the job's max_seconds is over",
+    "s": "its host asks to be asked so slowly that it would not be done within FRONTIER_HOST_PATIENCE",
+}
+
+
+class RequestMaker:
+    """Every request has callback and errback, so that every ending becomes one item.
+
+    A URL whose end is known without a fetch becomes a request too, with its ``verdict``: there is one way to an ending.
+    """
+
+    def __init__(self, crawler: Crawler, worker: Worker) -> None:
+        self._crawler, self._worker = crawler, worker
+        self._revisits = ConditionalRequests(worker)
+        self._earlier: dict[Lease, Earlier] = {}
+
+    async def look_back(self, leases: Sequence[Lease]) -> None:
+        """What earlier runs brought from the URLs of these leases, in one question for all that are to be made."""
+        await self._worker.left_out.look_up(leases)
+        self._earlier = await self._revisits.of(leases)
+
+    async def close(self) -> None:
+        await self._revisits.close()
+
+    async def make(self, lease: Lease) -> Request | None:
+        """None where the lease has to be given back."""
+        assert lease.entry is not None
+        try:
+            job = await self._worker.frontier.job(lease.run)
+            verdict = await self._verdict(lease, job)
+        except (JobNotFound, GiveBack):
+            return None
+        meta: dict[str, Any] = {"lease": lease, "job": job, "verbatim_url": True}
+        headers = None
+        if verdict:
+            meta["verdict"] = verdict
+        elif earlier := self._earlier.get(lease):
+            meta["earlier"] = earlier
+            headers = condition(earlier, lease.entry.url)
+        spider: Any = self._crawler.spider
+        return Request(
+            lease.entry.url, spider.parse, headers=headers, errback=spider.failed, meta=meta, dont_filter=True
+        )
+
+    async def _verdict(self, lease: Lease, job: Job) -> tuple[Outcome, str] | None:
+        if lease.kind is LeaseKind.VERDICT:
+            outcome = OUTCOMES_BY_CODE[lease.verdict]
+            return outcome, CAUSES.get(lease.verdict_cause) or VERDICTS.get(outcome, outcome.value)
+        assert lease.entry is not None
+        denied = await self._worker.robots.verdict(lease.entry.url, lease.reach) if job.robots else None
+        return denied or await self._worker.budgets.verdict(lease)

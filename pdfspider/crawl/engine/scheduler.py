@@ -1,0 +1,96 @@
+"""Scrapy's scheduler: a small buffer of leased URLs, filled by the feeder."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, cast
+
+from redis.exceptions import RedisError
+from scrapy import signals
+from scrapy.core.scheduler import BaseScheduler
+from scrapy.exceptions import CloseSpider
+from scrapy.utils.defer import deferred_from_coro
+
+from pdfspider.crawl.engine.fast_path import install
+from pdfspider.crawl.engine.lease_loop import LeaseLoop
+from pdfspider.crawl.engine.tuning import settle_down
+from pdfspider.crawl.fetch.foreign_requests import NoLease
+from pdfspider.crawl.worker import Worker
+from pdfspider.exceptions import PdfSpiderError
+from pdfspider.submission.seeds import open_job
+
+if TYPE_CHECKING:
+    from scrapy import Request, Spider
+    from scrapy.crawler import Crawler
+    from twisted.internet.defer import Deferred
+
+    from pdfspider.spiders.pdfs import PdfSpider
+
+logger = logging.getLogger(__name__)
+
+
+class Scheduler(BaseScheduler):
+    """Hands out what the feeder has leased. It never runs dry: the feeder closes the spider when its job ends."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._ready: deque[Request] = deque()
+        self._worker = Worker.of(crawler)
+        self._feeder = LeaseLoop(crawler, self._worker, self._ready)
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Scheduler:
+        return cls(crawler)
+
+    def open(self, spider: Spider) -> Deferred[None]:
+        return deferred_from_coro(self._open(cast("PdfSpider", spider)))
+
+    def close(self, reason: str) -> Deferred[None]:
+        return deferred_from_coro(self._close())
+
+    async def _open(self, spider: PdfSpider) -> None:
+        try:
+            await self._worker.open()
+            await open_job(self._worker, spider.args)
+        except (PdfSpiderError, RedisError) as error:
+            source = "Redis refuses: " if isinstance(error, RedisError) else ""
+            logger.error("%s%s", source, error)
+            await self._worker.close()
+            # Not raised here: what is opened after the scheduler must be open before it can be closed.
+            self._crawler.signals.connect(self._refuse, signals.spider_opened)
+            return
+        install(self._crawler)
+        settle_down(self._crawler.settings)
+        # The engine cannot be woken before it has started.
+        self._crawler.signals.connect(self._feeder.start, signals.engine_started)
+
+    def _refuse(self) -> None:
+        raise CloseSpider("refused")
+
+    async def _close(self) -> None:
+        await self._feeder.stop()
+        await self._worker.close()
+
+    def has_pending_requests(self) -> bool:
+        return True
+
+    def enqueue_request(self, request: Request) -> bool:
+        """Take a further request of a lease; whatever else is handed to the engine is refused."""
+        lease = request.meta.get("lease")
+        if lease is None:
+            logger.error("%s is not fetched: %s", request, NoLease())
+        if lease not in self._worker.held:
+            return False
+        lease.begun = False
+        self._ready.append(request)
+        return True
+
+    def next_request(self) -> Request | None:
+        while self._ready and not self._worker.storage.is_closed:
+            request = self._ready.popleft()
+            lease = request.meta["lease"]
+            if lease in self._worker.held:
+                lease.begun = True
+                return request
+        return None

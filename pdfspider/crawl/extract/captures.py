@@ -1,0 +1,163 @@
+"""From a response or a failure to its Capture."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pdfspider.crawl.extract.blocked_pages import obstacle
+from pdfspider.crawl.extract.fallback_links import fresh_link
+from pdfspider.crawl.extract.link_extraction import extract, redirected
+from pdfspider.crawl.fetch.errors import FetchError, GiveBack, error_of, is_give_back, outcome_of, status_outcome
+from pdfspider.crawl.fetch.foreign_requests import staged_response
+from pdfspider.crawl.policy.budgets import bound_links
+from pdfspider.crawl.policy.conditional_requests import compare
+from pdfspider.crawl.policy.retries import retry_after, shown
+from pdfspider.documents.head import Kind
+from pdfspider.documents.names import file_name
+from pdfspider.items import Capture, Outcome
+
+if TYPE_CHECKING:
+    from scrapy.http import Response
+    from twisted.python.failure import Failure
+
+    from pdfspider.crawl.fetch.responses import StagedResponse
+    from pdfspider.crawl.worker import Worker
+    from pdfspider.frontier.leases import Lease
+
+logger = logging.getLogger(__name__)
+
+OUTCOMES_BY_KIND = {
+    Kind.PDF: Outcome.DOCUMENT,
+    Kind.HTML: Outcome.PAGE,
+    Kind.EMPTY: Outcome.EMPTY,
+    Kind.OTHER: Outcome.OTHER,
+}
+
+
+@dataclass(slots=True, eq=False)
+class Released:
+    """What a visit becomes that had to be given back: not an ending."""
+
+    lease: Lease
+    delay: float = 0.0
+
+
+def capture_response(worker: Worker, response: Response) -> Capture:
+    """Never raises: a URL whose capture fails to be made still gets one, with the reason."""
+    request: Any = response.request
+    capture = _begin(worker, request.meta)
+    try:
+        staged = staged_response(worker, response)
+        _describe(capture, staged)
+        _judge(worker, capture, staged)
+    except FetchError as error:
+        capture.outcome, capture.reason = outcome_of(error)
+    except Exception as error:
+        logger.exception("Cannot make sense of %s", response.url)
+        capture.outcome, capture.reason = outcome_of(error)
+    return capture
+
+
+def capture_failure(worker: Worker, failure: Failure) -> Capture | Released:
+    """The capture of a fetch that raised."""
+    meta, error = failure.request.meta, error_of(failure)  # type: ignore[attr-defined]
+    if is_give_back(error):
+        return Released(meta["lease"], error.delay if isinstance(error, GiveBack) else 0.0)
+    capture = _begin(worker, meta)
+    capture.outcome, capture.reason = outcome_of(error)
+    capture.lease.shown = shown(capture.outcome, None)
+    if capture.outcome is Outcome.INTERNAL_ERROR:
+        logger.error("Cannot fetch %s", capture.url, exc_info=error)
+    return capture
+
+
+def capture_missing(
+    worker: Worker, meta: dict[str, Any], reason: str = "the spider gave no capture: the log says why"
+) -> Capture:
+    """The capture of a visit of which the spider, or a spider middleware, gave none."""
+    capture = _begin(worker, meta)
+    capture.reason = reason
+    return capture
+
+
+def _begin(worker: Worker, meta: dict[str, Any]) -> Capture:
+    lease, job = meta["lease"], meta["job"]
+    entry, now = lease.entry, time.time()
+    started = None if lease.started_at is None else now - (time.monotonic() - lease.started_at)
+    return Capture(
+        job=job.name,
+        run=lease.run,
+        fingerprint=int.from_bytes(entry.fingerprint, "big", signed=True),
+        token=lease.token,
+        url=entry.url,
+        depth=entry.depth,
+        found_on=entry.found_on,
+        technique=entry.technique,
+        hops=list(entry.hops),
+        started=started,
+        finished=now,
+        worker=worker.name,
+        attempt=lease.attempt,
+        reach=lease.reach,
+        lease=lease,
+    )
+
+
+def _describe(capture: Capture, response: StagedResponse) -> None:
+    capture.final_url = response.url
+    capture.hops += response.hops
+    capture.status = response.status
+    capture.content_type = response.header("Content-Type")
+    capture.etag = response.header("ETag")
+    capture.last_modified = response.header("Last-Modified")
+    if disposition := response.header("Content-Disposition"):
+        capture.disposition_name = file_name(disposition)
+
+
+def _judge(worker: Worker, capture: Capture, response: StagedResponse) -> None:
+    lease: Lease = capture.lease
+    lease.usual = response.status == 200
+    if 300 <= response.status < 400:
+        capture.outcome, capture.reason, capture.links = redirected(worker, capture, response)
+    elif found := obstacle(worker, response, capture.lease.entry):
+        capture.outcome, capture.reason = found
+        _hear(capture, response)
+    elif failure := status_outcome(response.status):
+        capture.outcome, capture.reason = failure, f"HTTP status {response.status}"
+        _hear(capture, response)
+        capture.links = fresh_link(capture, response)
+    else:
+        capture.outcome = OUTCOMES_BY_KIND[response.kind]
+        if response.kind is Kind.PDF:
+            _take_document(capture, response)
+        elif response.flaw:
+            capture.outcome, capture.reason = Outcome.CONNECTION_ERROR, response.flaw
+        elif response.kind is Kind.HTML:
+            capture.size = len(response.body)
+            extracted = extract(worker, lease, response)
+            capture.links, capture.left_out = extracted.entries, extracted.links.left_out
+            bound_links(capture, worker.config)
+    if earlier := response.request.meta.get("earlier"):
+        compare(capture, earlier)
+    if capture.sha256:
+        worker.budgets.credit(capture)
+    lease.shown = shown(capture.outcome, capture.status)
+
+
+def _hear(capture: Capture, response: StagedResponse) -> None:
+    """Retry-After: of a 202 it is about the URL, of anything else about the host."""
+    if response.status == 202:
+        capture.retry_in = retry_after(response)
+    else:
+        capture.lease.hold = retry_after(response)
+
+
+def _take_document(capture: Capture, response: StagedResponse) -> None:
+    capture.size = response.size
+    if response.staged is None:
+        capture.outcome, capture.reason = Outcome.TRUNCATED, response.flaw
+    else:
+        capture.sha256, capture.staged = response.staged.sha256, response.staged

@@ -1,0 +1,81 @@
+"""Ways to a document that is not where a link says: behind a page that stands in its place, and behind a fresh link for
+one that has expired.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pdfspider.discovery.signed_urls import EXPIRED, is_signed, unsigned
+from pdfspider.discovery.urls import fingerprint, host_of
+from pdfspider.items import Hop
+
+if TYPE_CHECKING:
+    from pdfspider.crawl.fetch.responses import StagedResponse
+    from pdfspider.frontier.entries import Entry
+    from pdfspider.items import Capture, Link
+
+FEW = 5
+"""Documents that a page may lead to and still stand for one of them; one with more is a list of other documents."""
+FIRST = 127
+"""The priority of a fresh link, which will expire as the one before it did."""
+
+
+def may_stand_in(entry: Entry, limit: int) -> bool:
+    """Whether a page is followed although its links are not followed otherwise: it was answered in the place of a
+    document, and is not the last of the ``limit`` hops on the way to one.
+    """
+    return (entry.document or bool(entry.sought)) and len(entry.hops) < limit
+
+
+def behind(entry: Entry, found: list[Link], page: str) -> list[Entry]:
+    """The entries of those links that lead from such a page to what it stands for."""
+    if entry.sought:
+        found = [link for link in found if unsigned(link.url) == entry.sought][:1]
+    else:
+        found = [link for link in found if link.document]
+    return [_child(entry, link, page) for link in found] if len(found) <= FEW else []
+
+
+def _child(entry: Entry, link: Link, page: str) -> Entry:
+    return entry.child(
+        url=link.url,
+        fingerprint=fingerprint(link.url),
+        host=host_of(link.url),
+        depth=entry.depth + 1,
+        priority=FIRST if entry.sought else entry.priority,
+        document=True,
+        leaf=True,
+        technique=link.technique,
+        found_on=page,
+        hops=(*entry.hops, Hop(200, page)),
+        cookies=(),
+    )
+
+
+def fresh_link(capture: Capture, response: StagedResponse) -> list[Entry]:
+    """The entry by which a signed link that was refused is derived again, once: where it came from is visited again."""
+    entry: Entry = capture.lease.entry
+    source = entry.hops[0].url if entry.hops else entry.found_on
+    if (
+        response.status not in EXPIRED
+        or not source
+        or entry.sought
+        or not is_signed(entry.url, document=entry.document)
+    ):
+        return []
+    sought = unsigned(entry.url)
+    again = entry.child(
+        url=source,
+        fingerprint=fingerprint(f"{source}#{sought}"),
+        host=host_of(source),
+        depth=max(entry.depth - 1, 0),
+        priority=FIRST,
+        document=True,
+        leaf=False,
+        found_on=entry.url,
+        hops=(),
+        cookies=(),
+        sought=sought,
+    )
+    return [again]

@@ -1,0 +1,55 @@
+"""Work on large pages, in a thread beside the event loop: one page at a time, so that their memory is bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from pdfspider.crawl.extract.link_extraction import extract
+from pdfspider.crawl.fetch.responses import StagedResponse
+from pdfspider.documents.head import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scrapy import Request
+
+    from pdfspider.crawl.worker import Worker
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LARGE = 32 * 1024
+MANY_TAGS = 2_048
+"""A page of as many bytes and tags takes a tenth of a second at most, whatever is in it."""
+
+
+class Pages:
+    """Runs what takes long and would keep others waiting."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pages")
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do something in the thread, after what was asked of it before."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
+
+    async def prepare(self, worker: Worker, response: StagedResponse, request: Request) -> None:
+        """Find out what a page leads to; where that fails, it fails again where the page's capture is made."""
+        response.request = response.request or request
+        with suppress(Exception):
+            await self.run(extract, worker, request.meta["lease"], response)
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+def is_large_page(result: Any) -> bool:
+    """Whether it may take long to find out what a response leads to."""
+    return isinstance(result, StagedResponse) and result.kind is Kind.HTML and is_large(result.body)
+
+
+def is_large(body: bytes) -> bool:
+    return len(body) > LARGE or body.count(b"<") > MANY_TAGS

@@ -1,0 +1,161 @@
+"""What a visit leads to: entries for the links of a page, and for the target of a redirect."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from w3lib.encoding import http_content_type_encoding
+
+from pdfspider.crawl.extract.fallback_links import behind, may_stand_in
+from pdfspider.crawl.fetch.redirects import redirect_target
+from pdfspider.discovery.lists import ANYWHERE, LISTED, SAME_DEPTH
+from pdfspider.discovery.rules import says_pdf
+from pdfspider.discovery.scope import Scope
+from pdfspider.discovery.urls import canonical, fingerprint, host_of
+from pdfspider.frontier.entries import Entry
+from pdfspider.items import Hop, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pdfspider.crawl.fetch.responses import StagedResponse
+    from pdfspider.crawl.worker import Worker
+    from pdfspider.discovery.links import PageLinks
+    from pdfspider.frontier.jobs import Job
+    from pdfspider.frontier.leases import Lease
+    from pdfspider.items import Capture, Link
+
+
+@lru_cache(maxsize=4096)
+def scope_around(kind: str, anchors: str, host: str) -> Scope:
+    """The scope of a page on ``host``, in a job whose seeds are on ``anchors``."""
+    return Scope.of_seeds(kind, [f"http://{name}/" for name in (host, *anchors.split())])
+
+
+class Extracted(NamedTuple):
+    """What a page leads to: its links, and the entries of those that are followed; ``body`` is what it was found in."""
+
+    body: bytes
+    links: PageLinks
+    entries: list[Entry]
+
+
+def extract(worker: Worker, lease: Lease, response: StagedResponse) -> Extracted:
+    """Return what a page leads to. Takes up to some seconds."""
+    if response.extracted is None or response.extracted.body is not response.body:
+        entry = lease.entry
+        assert entry is not None
+        found = find_links(worker, entry, response)
+        response.extracted = Extracted(response.body, found, to_follow(worker, lease, response, found.links))
+    return response.extracted
+
+
+def to_follow(worker: Worker, lease: Lease, response: StagedResponse, links: list[Link]) -> list[Entry]:
+    """Return the entries of a page's links that the frontier may not know yet."""
+    entry, job = lease.entry, response.request.meta["job"]
+    assert entry is not None
+    if not is_followed(entry):
+        stands_in = may_stand_in(entry, worker.config.max_redirects)
+        return behind(entry, links, response.url) if stands_in else []
+    return children(worker, lease, job, links, response.url)
+
+
+def is_followed(entry: Entry) -> bool:
+    """Whether the links of what is there are followed."""
+    return not (entry.leaf or entry.sought or (entry.max_depth and entry.depth >= entry.max_depth))
+
+
+def children(worker: Worker, lease: Lease, job: Job, links: Iterable[Link], found_on: str) -> list[Entry]:
+    """The entries of those of these links that are in scope and that the frontier may not know yet."""
+    entry = lease.entry
+    assert entry is not None
+    known = worker.frontier.known.urls(lease.run)
+    if left_out := worker.left_out.hosts(lease.run):
+        links = [link for link in links if host_of(link.url) not in left_out]
+    scope = scope_around(entry.scope, job.anchors, host_of(found_on))
+    return [
+        _child(entry, link, scope, found_on)
+        for link in links
+        if hash(link.url) not in known and (scope.admits(link) or link.technique in ANYWHERE)
+    ]
+
+
+def find_links(worker: Worker, entry: Entry, response: StagedResponse) -> PageLinks:
+    """Return what the rules find on a page."""
+    discovery, kind = worker.config.discovery, response.header("Content-Type")
+    found = discovery.find(
+        response.body,
+        response.url,
+        http_content_type_encoding(kind),
+        content_type=kind,
+        technique=entry.technique,
+        headers=response.received.getall("Link", ()),
+    )
+    if entry.technique == "seed" and not entry.max_depth and worker.config.sitemaps:
+        found.links.extend(discovery.named("robots-sitemap", worker.robots.sitemaps(response.url), response.url))
+    return found
+
+
+def _child(parent: Entry, link: Link, scope: Scope, found_on: str) -> Entry:
+    entry = Entry(
+        url=link.url,
+        fingerprint=fingerprint(link.url),
+        host=host_of(link.url),
+        depth=parent.depth + 1,
+        max_depth=parent.max_depth,
+        scope=parent.scope,
+        priority=parent.priority,
+        document=link.document,
+        leaf=link.document and not scope.contains(link.url),
+        technique=link.technique,
+        found_on=found_on,
+        reach=parent.reach,
+    )
+    return _listed(parent, entry, scope) if link.technique in LISTED else entry
+
+
+def _listed(parent: Entry, entry: Entry, scope: Scope) -> Entry:
+    """Parts of a list are as deep as the list; an index of indexes, which the protocol knows not, is deeper. What a
+    record names elsewhere is one page and what it leads to, not a further site.
+    """
+    if entry.technique in SAME_DEPTH:
+        nested = entry.technique == parent.technique == "sitemap-index"
+        return entry if nested else entry.child(depth=parent.depth)
+    if entry.technique == "text-list" or scope.contains(entry.url):
+        return entry.child(leaf=False)
+    furthest = entry.depth + 1
+    return entry.child(leaf=False, max_depth=min(parent.max_depth or furthest, furthest))
+
+
+def redirected(worker: Worker, capture: Capture, response: StagedResponse) -> tuple[Outcome, str | None, list[Entry]]:
+    """Outcome, reason and child of a redirect that leads to another origin: its gate and its robots.txt apply there."""
+    entry: Entry = capture.lease.entry
+    target = redirect_target(response)
+    if target is None:
+        return Outcome.HTTP_ERROR, f"HTTP status {response.status} without a location", []
+    hops = (*capture.hops, Hop(response.status, response.url))
+    if len(hops) > worker.config.max_redirects:
+        return Outcome.REDIRECT_LOOP, f"more than {worker.config.max_redirects} redirects", []
+    known, cookies = fingerprint(target), response.cookies
+    if any(canonical(hop.url) == canonical(target) for hop in hops):
+        if entry.fingerprint != fingerprint(entry.url) or not (cookies and cookies.header(target)):
+            return Outcome.REDIRECT_LOOP, f"{target} was on the way already", []
+        # With the cookies it may answer in another way: it is visited once more.
+        known = fingerprint(f"{target}#again")
+    document = entry.document or says_pdf(target)
+    anchors = response.request.meta["job"].anchors
+    inside = scope_around(entry.scope, anchors, entry.host or host_of(entry.url)).contains(target)
+    handed_in = entry.technique == "seed" or entry.technique in ANYWHERE
+    if not (inside or document or handed_in):
+        return Outcome.OUT_OF_SCOPE, f"redirects to {target}", []
+    child = entry.child(
+        url=target,
+        fingerprint=known,
+        host=host_of(target),
+        hops=hops,
+        cookies=cookies.carried() if cookies else (),
+        document=document,
+        leaf=entry.leaf or (not inside and not handed_in),
+    )
+    return Outcome.REDIRECT, f"to {target}", [child]

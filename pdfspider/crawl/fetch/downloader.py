@@ -1,0 +1,91 @@
+"""A downloader without slots of its own: the frontier's gate has decided already when a host may be asked."""
+
+from __future__ import annotations
+
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, cast
+
+from scrapy import Request
+from scrapy.core.downloader.handlers import DownloadHandlers
+from scrapy.core.downloader.middleware import DownloaderMiddlewareManager
+from scrapy.utils.defer import deferred_from_coro
+from scrapy.utils.httpobj import urlparse_cached
+from scrapy.utils.misc import build_from_crawler
+
+from pdfspider.crawl.fetch.errors import FetchError
+from pdfspider.crawl.fetch.foreign_requests import NoLease, own_response, take_over
+from pdfspider.crawl.fetch.handler import StagingDownloadHandler
+from pdfspider.crawl.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+    from twisted.internet.defer import Deferred
+
+
+class Middlewares(DownloaderMiddlewareManager):
+    """Awaits only what has to be awaited: most middlewares answer at once."""
+
+    async def _process_request(self, request: Request, download_func: Any) -> Response | Request:
+        for method in self.methods["process_request"]:
+            assert method is not None
+            result = self._handle_mw_method(method, request=request)
+            if isawaitable(result):
+                result = await result
+            if result is not None:
+                return cast("Response | Request", result)
+        return cast("Response", await download_func(request))
+
+
+class Handlers(DownloadHandlers):
+    """Finds the handler without taking the URL apart. Requests go through their host's gate, whoever handles them."""
+
+    async def download_request_async(self, request: Request) -> Response:
+        handler = self._get_handler(request.url.partition(":")[0])
+        if isinstance(handler, StagingDownloadHandler):
+            return await handler.download_request(request)
+        return await Worker.of(self._crawler).starts.run(super().download_request_async, request)
+
+
+class Downloader:
+    """Scrapy's downloader as the engine needs it: middlewares, handlers, and a limit on what is in flight."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self.active: set[Request] = set()
+        self.slots: dict[str, Any] = {}
+        self.handlers = Handlers(crawler)
+        self.total_concurrency = Worker.of(crawler).config.concurrency
+        self.middleware = build_from_crawler(Middlewares, crawler)
+
+    def fetch(self, request: Request) -> Deferred[Response | Request]:
+        return deferred_from_coro(self.begin(request))
+
+    def begin(self, request: Request) -> Coroutine[Any, Any, Response | Request]:
+        """Counts the request as active before the fetch begins: until then the engine would hand out more.
+
+        Raises NoLease.
+        """
+        if "lease" not in request.meta:
+            raise NoLease
+        self.active.add(request)
+        return self._fetch(request)
+
+    async def _fetch(self, request: Request) -> Response | Request:
+        try:
+            if verdict := request.meta.get("verdict"):  # no request to any middleware
+                raise FetchError(*verdict)
+            result = await self.middleware.download_async(self.handlers.download_request_async, request)
+            return take_over(result, request) if isinstance(result, Request) else own_response(result, request)
+        finally:
+            self.active.remove(request)
+
+    def needs_backout(self) -> bool:
+        return len(self.active) >= self.total_concurrency
+
+    def get_slot_key(self, request: Request) -> str:
+        return urlparse_cached(request).hostname or ""
+
+    def close(self) -> None:
+        """Nothing of its own is open; handlers close with the engine."""

@@ -1,0 +1,98 @@
+"""Requests and responses that middlewares and download handlers of other people make.
+
+A request that stands in for one of ours goes on under its lease, and through its host's gate. To another origin it
+becomes what a redirect is: a URL of its own. A request without a lease is not sent.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from pdfspider.crawl.fetch.errors import FetchError
+from pdfspider.crawl.fetch.responses import StagedResponse
+from pdfspider.discovery.lists import is_list
+from pdfspider.discovery.urls import origin_of
+from pdfspider.documents.head import HEAD_SIZE, Kind, sniff
+from pdfspider.documents.tail import judge
+from pdfspider.exceptions import PdfSpiderError
+from pdfspider.items import Outcome
+
+if TYPE_CHECKING:
+    from scrapy import Request
+    from scrapy.http import Response
+
+    from pdfspider.crawl.worker import Worker
+
+CARRIED = ("job", "whole", "earlier")
+"""What a request has in its meta beside its lease."""
+TEMPORARY_REDIRECT = 307
+
+
+class NoLease(PdfSpiderError):
+    """A request without a lease is not sent: hand its URL in (scrapy submit), or return it from a middleware."""
+
+
+def take_over(new: Request, old: Request) -> Request | Response:
+    """Return what is to be done for a request that a middleware gave in place of another: that request under the
+    other's lease, or a redirect where it leads to another origin. Raises FetchError for what cannot be done.
+    """
+    if not new.url.startswith(("http://", "https://")):
+        raise FetchError(Outcome.INTERNAL_ERROR, f"a middleware asks for {new.url}, which is not HTTP")
+    if origin_of(new.url) != origin_of(old.url):
+        return _redirect(new, old)
+    carried = {name: old.meta[name] for name in CARRIED if name in old.meta}
+    new.meta.update(carried, lease=old.meta["lease"], verbatim_url=True)
+    new.callback, new.errback = new.callback or old.callback, new.errback or old.errback
+    new.dont_filter = True
+    return new
+
+
+def _redirect(new: Request, old: Request) -> Response:
+    if new.method != "GET" or new.body:
+        reason = f"a middleware asks another origin by {new.method} with {len(new.body)} bytes: {new.url}"
+        raise FetchError(Outcome.INTERNAL_ERROR, reason)
+    received = CIMultiDictProxy(CIMultiDict({"Location": new.url}))
+    return StagedResponse(old.url, status=TEMPORARY_REDIRECT, request=old, received=received)
+
+
+def own_response(response: Response, request: Request) -> Response:
+    """Return a response that belongs to a request, and to no other visit."""
+    if response.request is not request:
+        response = copy.copy(response)
+        response.request = request
+    return response
+
+
+def staged_response(worker: Worker, response: Response) -> StagedResponse:
+    """Return a response of any class as one that says what its body is. Raises FetchError for one that is too large."""
+    if isinstance(response, StagedResponse):
+        return response
+    request: Any = response.request
+    received = _received(response)
+    body, declared, entry = response.body, received.get("Content-Type"), request.meta["lease"].entry
+    kind = sniff(body[:HEAD_SIZE], declared)
+    if kind is Kind.OTHER and entry and is_list(body[:HEAD_SIZE], declared, entry.technique):
+        kind = Kind.HTML
+    fields: dict[str, Any] = {"status": response.status, "request": request, "received": received, "kind": kind}
+    if kind is Kind.PDF and response.status < 300 and "whole" not in request.meta:
+        return _with_document(worker, StagedResponse(response.url, **fields), body)
+    limit = request.meta.get("whole") or (worker.config.page_limit if kind is Kind.HTML else HEAD_SIZE)
+    return StagedResponse(response.url, body=body[:limit], **fields)
+
+
+def _received(response: Response) -> CIMultiDictProxy[str]:
+    names = [(key, value) for key in response.headers for value in response.headers.getlist(key)]
+    return CIMultiDictProxy(CIMultiDict([(key.decode("latin-1"), value.decode("latin-1")) for key, value in names]))
+
+
+def _with_document(worker: Worker, response: StagedResponse, body: bytes) -> StagedResponse:
+    limit = worker.config.document_limit
+    if limit and len(body) > limit:
+        raise FetchError(Outcome.TOO_LARGE, f"more than {limit} bytes")
+    document = worker.staging.in_memory(body)
+    response.size, response.flaw = document.size, judge(document.head, document.tail, document.size)
+    response.staged = None if response.flaw else document
+    return response

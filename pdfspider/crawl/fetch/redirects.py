@@ -1,0 +1,73 @@
+"""Redirects within an origin: followed in place, with the cookies that were set on the way."""
+
+from __future__ import annotations
+
+from string import printable
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from pdfspider.crawl.fetch.errors import FetchError
+from pdfspider.discovery.urls import canonical, join, origin_of
+from pdfspider.items import Hop, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pdfspider.crawl.fetch.cookies import Cookies
+    from pdfspider.crawl.fetch.responses import StagedResponse
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+def redirect_target(response: StagedResponse) -> str | None:
+    """The normalised URL that a response redirects to; None if it does not, or to nothing that can be followed."""
+    location = response.header("Location")
+    if response.status not in REDIRECTS or not location:
+        return None
+    return join(response.url, _escaped(location))
+
+
+def _escaped(location: str) -> str:
+    """A Location whose bytes are no UTF-8 means these very bytes, as browsers see it."""
+    try:
+        location.encode()
+    except UnicodeEncodeError:
+        return quote(location.encode("utf-8", "surrogateescape"), safe=printable)
+    return location
+
+
+class RedirectChain:
+    """Where one fetch stands. ``hops`` are the redirects taken, each with the URL that gave it; ``cookies`` are those
+    of the visit.
+
+    ``within`` tells what must not change on the way: the origin, with its one robots.txt, or for a robots.txt itself
+    the host, with its one gate.
+    """
+
+    def __init__(self, url: str, limit: int, cookies: Cookies, within: Callable[[str], str] = origin_of) -> None:
+        self.url = url
+        self.hops: list[Hop] = []
+        self.cookies = cookies
+        self._limit, self._within = limit, within
+        self._seen = {self._state(url)}
+
+    def follow(self, response: StagedResponse) -> bool:
+        """Moves on to the target if it may be followed in place. Raises FetchError for a loop: the same URL in any
+        spelling, with the same cookies.
+        """
+        self.cookies.take(self.url, response.received.getall("Set-Cookie", ()))
+        target = redirect_target(response)
+        if target is None or self._within(target) != self._within(self.url):
+            return False
+        self.hops.append(Hop(response.status, self.url))
+        if len(self.hops) > self._limit:
+            raise FetchError(Outcome.REDIRECT_LOOP, "too many redirects")
+        state = self._state(target)
+        if state in self._seen:
+            raise FetchError(Outcome.REDIRECT_LOOP, f"{target} redirects to itself")
+        self._seen.add(state)
+        self.url = target
+        return True
+
+    def _state(self, url: str) -> tuple[str, str]:
+        return canonical(url), self.cookies.header(url)

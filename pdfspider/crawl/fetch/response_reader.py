@@ -1,0 +1,229 @@
+"""Reading an answer: the first KiB decides; a PDF is streamed to staging, a page is bounded, all else stops there."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+import aiohttp
+
+from pdfspider.crawl.fetch.body_stream import GZIP, Begun, BodyStream, Decoded, decoded
+from pdfspider.crawl.fetch.errors import FetchError, GiveBack
+from pdfspider.crawl.fetch.partial_download import DownloadInterrupted, PartialDownload
+from pdfspider.crawl.fetch.ranges import declared_length, part_of, strong_validator
+from pdfspider.crawl.fetch.responses import StagedResponse
+from pdfspider.discovery.lists import is_list
+from pdfspider.discovery.rules import says_pdf
+from pdfspider.documents.errors import StagingBusy, StagingError
+from pdfspider.documents.head import HEAD_SIZE, Kind, sniff
+from pdfspider.documents.tail import judge
+from pdfspider.items import Outcome
+
+if TYPE_CHECKING:
+    from scrapy import Request
+
+    from pdfspider.crawl.fetch.body_stream import Chunks
+    from pdfspider.crawl.worker import Worker
+    from pdfspider.exceptions import PdfSpiderError
+
+
+class Opening(NamedTuple):
+    """The beginning of a body, a KiB or all of it, and what it says; ``chunks`` are the rest, ``broken`` what broke the
+    connection.
+    """
+
+    chunks: Chunks
+    body: bytes
+    broken: Exception | None
+    kind: Kind
+    encoded: bool
+
+
+class Reader:
+    """Reads answers for one worker."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker, self._config = worker, worker.config
+
+    async def read(
+        self, response: aiohttp.ClientResponse, url: str, request: Request, *, in_parts: bool = True
+    ) -> StagedResponse:
+        """Raises FetchError; and Cut, whose staged file the caller has to take care of. With ``in_parts`` false the
+        server is known to send everything or nothing, and there is no Cut.
+        """
+        opening = await self._open(response, url, request)
+        whole = request.meta.get("whole")
+        if opening.kind is Kind.PDF and response.status < 300 and not whole:
+            total = None if opening.encoded else _total(response)
+            if self._worker.storage.is_closed:
+                raise GiveBack("the document store takes no documents")
+            file, received = self._worker.staging.new(request.meta["lease"]), response.headers
+            partial = PartialDownload(url, response.status, received, request, file, total, opening.encoded, in_parts)
+            return await self._read_document(response, partial, Begun(opening.body, opening.chunks))
+        limit = whole or (self._config.page_limit if opening.kind is Kind.HTML else HEAD_SIZE)
+        return await self._read_page(response, url, request, opening, limit)
+
+    async def _open(self, response: aiohttp.ClientResponse, url: str, request: Request) -> Opening:
+        """Reads the first KiB, without its encodings."""
+        bound, declared = self._config.max_inflation, response.headers.get("Content-Type")
+        chunks: Chunks = self._arriving(response)
+        encoding = response.headers.get("Content-Encoding")
+        if encoding:
+            chunks = await decoded(chunks, encoding, max_inflation=bound)
+        body, broken = await read_at_least(chunks, HEAD_SIZE, b"")
+        kind = sniff(body[:HEAD_SIZE], declared)
+        if kind is Kind.OTHER and body.startswith(GZIP) and _may_be_compressed_pdf(url, declared):
+            inside = Decoded(Begun(body, chunks), "gzip", max_inflation=bound)
+            body, broken = await read_at_least(inside, HEAD_SIZE, b"")
+            kind = Kind.PDF if sniff(body[:HEAD_SIZE]) is Kind.PDF else Kind.OTHER
+            return Opening(inside, body, broken, kind, encoded=True)
+        entry = request.meta["lease"].entry
+        if kind is Kind.OTHER and entry and is_list(body[:HEAD_SIZE], declared, entry.technique):
+            kind = Kind.HTML
+        return Opening(chunks, body, broken, kind, bool(encoding))
+
+    async def _read_page(
+        self, response: aiohttp.ClientResponse, url: str, request: Request, opening: Opening, limit: int
+    ) -> StagedResponse:
+        _, body, broken, kind, _ = opening
+        if response.status < 300:
+            if limit > HEAD_SIZE and not broken:
+                body, broken = await read_at_least(opening.chunks, limit, body)
+            if broken and kind is not Kind.HTML:
+                raise broken
+        _spare_connection(response)
+        return StagedResponse(
+            url,
+            status=response.status,
+            body=body[:limit],
+            request=request,
+            received=response.headers,
+            kind=kind,
+            flaw=f"the connection broke: {broken}" if broken else None,
+        )
+
+    async def _read_document(
+        self, response: aiohttp.ClientResponse, partial: PartialDownload, chunks: Chunks
+    ) -> StagedResponse:
+        if partial.status == 206 and partial.total is None:
+            response.close()
+            return partial.response("a part came that was not asked for")
+        self._check_size(partial.total or 0)
+        self._worker.storage.check_size(partial.total or 0)
+        taken = await self._receive(partial, chunks)
+        _spare_connection(response)
+        return taken
+
+    async def go_on(self, response: aiohttp.ClientResponse, partial: PartialDownload) -> StagedResponse:
+        """Takes the rest of a document; where the answer is not that, what came is dropped. Raises as ``read`` does."""
+        if response.status == 206 and partial.is_continued_by(response.headers):
+            taken = await self._receive(partial, self._arriving(response))
+            _spare_connection(response)
+            return taken
+        if response.status == 416 and partial.is_ended_by(response.headers):
+            return await self._finish(partial)
+        partial.begin_anew(self._worker.staging.new(partial.request.meta["lease"]))
+        if response.status in (206, 416):
+            raise DownloadInterrupted(partial, "the document has changed")
+        changed = strong_validator(response.headers) != strong_validator(partial.received)
+        return await self.read(response, partial.url, partial.request, in_parts=changed)
+
+    def _arriving(self, response: aiohttp.ClientResponse) -> BodyStream:
+        config = self._config
+        return BodyStream(response.content, idle_timeout=config.idle_timeout, minimum_rate=config.minimum_rate)
+
+    async def _receive(self, partial: PartialDownload, chunks: Chunks) -> StagedResponse:
+        file, worker, limit = partial.file, self._worker, self._config.document_limit
+        broken: Exception | None = None
+        try:
+            try:
+                while chunk := await chunks.next():
+                    await file.write(chunk)
+                    worker.received += len(chunk)
+                    if limit:
+                        self._check_size(file.size)
+            except (aiohttp.ClientError, OSError) as error:
+                broken = error
+            if flaw := _shortfall(partial, broken):
+                return await self._cut(partial, flaw)
+            return await self._finish(partial)
+        except DownloadInterrupted:
+            raise
+        except StagingBusy as error:
+            raise GiveBack(str(error), delay=self._config.retry_delay) from error
+        except StagingError as error:
+            raise await self._judge(error, partial) from error
+        except BaseException:
+            file.abandon()
+            raise
+
+    async def _judge(self, error: StagingError, partial: PartialDownload) -> PdfSpiderError:
+        """Return what to raise for a document that could not be staged, once its file is gone."""
+        with suppress(StagingError):
+            await partial.file.discard()
+        size, lease = max(partial.file.size, partial.total or 0), partial.request.meta["lease"]
+        found = await self._worker.storage.judge(error, size, lease)
+        return FetchError(Outcome.STORE_ERROR, str(error)) if found is error else found
+
+    def _check_size(self, size: int) -> None:
+        limit = self._config.document_limit
+        if limit and size > limit:
+            raise FetchError(Outcome.TOO_LARGE, f"more than {limit} bytes")
+
+    async def _cut(self, partial: PartialDownload, flaw: str) -> StagedResponse:
+        if self._config.resumes and partial.range_headers():
+            raise DownloadInterrupted(partial, flaw)
+        partial.file.abandon()
+        return partial.response(flaw)
+
+    async def _finish(self, partial: PartialDownload) -> StagedResponse:
+        finished = await partial.file.finish()
+        flaw = judge(finished.head, finished.tail, finished.size)
+        if partial.total is not None and finished.size > partial.total:
+            flaw = f"{finished.size} bytes came instead of {partial.total}"
+        if flaw:
+            partial.file.abandon()
+        return partial.response(flaw, None if flaw else finished)
+
+
+async def read_at_least(chunks: Chunks, size: int, begun: bytes) -> tuple[bytes, Exception | None]:
+    """Reads on until there are ``size`` bytes, or no more; and what broke the connection, if that did."""
+    parts, have = [begun] if begun else [], len(begun)
+    try:
+        while have < size and (chunk := await chunks.next()):
+            parts.append(chunk)
+            have += len(chunk)
+    except (aiohttp.ClientError, OSError) as error:
+        return b"".join(parts), error
+    return b"".join(parts), None
+
+
+def _may_be_compressed_pdf(url: str, content_type: str | None) -> bool:
+    """Whether gzip may be an encoding that nobody declared; in a file of its own name it is what was published."""
+    path = url.partition("?")[0].lower()
+    return not path.endswith((".gz", ".tgz")) and (says_pdf(url) or "pdf" in (content_type or "").lower())
+
+
+def _total(response: aiohttp.ClientResponse) -> int | None:
+    if response.status != 206:
+        return declared_length(response.headers)
+    part = part_of(response.headers)
+    return part.total if part and part.first == 0 else None
+
+
+def _shortfall(partial: PartialDownload, broken: Exception | None) -> str | None:
+    """What is missing by what HTTP says; where it says nothing, by the document's own end."""
+    file = partial.file
+    if broken is not None:
+        return f"the connection broke: {broken}"
+    if partial.total is not None:
+        return f"{file.size} of {partial.total} bytes came" if file.size < partial.total else None
+    if partial.encoded or "Transfer-Encoding" in partial.received:
+        return None
+    return judge(file.head, file.tail, file.size)
+
+
+def _spare_connection(response: aiohttp.ClientResponse) -> None:
+    """A body that is not read to its end costs its connection, unless it is complete already."""
+    if not response.content.at_eof():
+        response.close()

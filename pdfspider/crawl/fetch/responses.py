@@ -1,0 +1,80 @@
+"""The response to a fetch whose head was judged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scrapy.http import Headers, Response
+
+from pdfspider.documents.head import Kind
+
+if TYPE_CHECKING:
+    from multidict import CIMultiDictProxy
+    from scrapy import Request
+
+    from pdfspider.crawl.extract.link_extraction import Extracted
+    from pdfspider.crawl.fetch.cookies import Cookies
+    from pdfspider.documents.staging import Finished
+    from pdfspider.items import Hop
+
+
+class StagedResponse(Response):
+    """A response that carries what the first KiB said it is.
+
+    ``kind`` is what the body is; a PDF is in ``staged`` and ``body`` is empty; a page's ``body`` is bounded; of
+    anything else only the head was read. ``received`` are the headers as they came. ``hops`` are the redirects within
+    the origin that led here, ``cookies`` what they have set. ``flaw`` tells what is wrong with a PDF or a page that did
+    not come whole, ``size`` how much of a PDF came.
+    """
+
+    attributes: tuple[str, ...] = (
+        *Response.attributes,
+        "received",
+        "kind",
+        "staged",
+        "size",
+        "hops",
+        "cookies",
+        "flaw",
+    )
+
+    request: Request
+    extracted: Extracted | None = None
+    """What a page leads to, where that was found out beforehand."""
+
+    def __init__(
+        self,
+        *args: Any,
+        received: CIMultiDictProxy[str],
+        kind: Kind = Kind.OTHER,
+        staged: Finished | None = None,
+        size: int | None = None,
+        hops: tuple[Hop, ...] = (),
+        cookies: Cookies | None = None,
+        flaw: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.received = received
+        self.kind = kind
+        self.staged = staged
+        self.size = size
+        self.hops = hops
+        self.cookies = cookies
+        self.flaw = flaw
+
+    @property
+    def headers(self) -> Headers:
+        """Scrapy's form of the headers, made when somebody asks for it; without the encoding that has been undone."""
+        if self._headers is None:
+            self._headers = Headers(list(self.received.items()))
+            self._headers.pop(b"Content-Encoding", None)
+        return self._headers
+
+    @headers.setter
+    def headers(self, value: Any) -> None:
+        self._headers = None if value is None else Headers(value)
+
+    def header(self, name: str) -> str | None:
+        """A header as it was received, if it is there and not empty."""
+        return self.received.get(name) or None

@@ -1,0 +1,90 @@
+"""When the requests of a lease may start: the first in its turn, each further one under a permit, whoever made it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from pdfspider.crawl.fetch.errors import FetchError, GiveBack
+from pdfspider.crawl.fetch.ssrf_guard import look_behind_proxy
+from pdfspider.discovery.urls import host_of
+from pdfspider.exceptions import LeaseLost
+from pdfspider.frontier.leases import LATEST_START
+from pdfspider.frontier.reach import networks_of
+from pdfspider.items import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from scrapy import Request
+    from scrapy.http import Response
+
+    from pdfspider.crawl.worker import Worker
+    from pdfspider.frontier.leases import Lease
+
+logger = logging.getLogger("pdfspider.crawl.fetch.handler")
+
+MOST_REQUESTS = 100
+"""Requests of one lease that middlewares make."""
+
+
+class StartPermits:
+    """The starts of one worker's requests."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    async def begin(self, request: Request, lease: Lease) -> None:
+        """Wait until a request may start. Raises LeaseLost, and FetchError where it may not start at all."""
+        lease.requests += 1
+        if lease.requests > MOST_REQUESTS:
+            raise FetchError(Outcome.INTERNAL_ERROR, f"a middleware made more than {MOST_REQUESTS} requests for it")
+        first = lease.requests == 1
+        if lease.entry is not None and request.url != lease.entry.url and request.meta["job"].robots:
+            await self._check_robots(request.url, lease)
+        await (self._await(lease.starts_at) if first else self.permit(lease))
+
+    async def permit(self, lease: Lease) -> None:
+        """Wait until a further request of a lease may start. Raises LeaseLost."""
+        wait = await self._worker.frontier.permit(lease)
+        lease.starts_at = time.monotonic() + wait
+        await self._await(lease.starts_at)
+
+    def report(self, lease: Lease) -> None:
+        """Tell the frontier of a start that it waits for."""
+        self._worker.run(self._worker.frontier.started(lease))
+
+    async def run(self, download: Callable[[Request], Awaitable[Any]], request: Request) -> Response:
+        """Have a handler that knows nothing of leases download a request, and note its start."""
+        lease: Lease = request.meta["lease"]
+        with self._worker.in_flight.flying(lease):
+            await self._check_address(request.url, lease)
+            await self.begin(request, lease)
+            if lease.report and time.monotonic() > lease.starts_at + LATEST_START:
+                raise GiveBack("its turn at the host has passed")
+            lease.started_at = time.monotonic()
+            logger.debug("start %.6f %s", lease.started_at, request.url)
+            if lease.report:
+                self.report(lease)
+            response: Response = await download(request)
+            lease.latency = time.monotonic() - lease.started_at
+            return response
+
+    async def _await(self, at: float) -> None:
+        early = at - time.monotonic()
+        if early > 0:
+            await asyncio.sleep(early)
+        if time.monotonic() > self._worker.frontier.valid_until:
+            raise LeaseLost
+
+    async def _check_robots(self, url: str, lease: Lease) -> None:
+        if verdict := await self._worker.robots.verdict(url, lease.reach):
+            raise FetchError(*verdict)
+
+    async def _check_address(self, url: str, lease: Lease) -> None:
+        """Look at the address here: another handler does not."""
+        listed = networks_of(lease.reach)
+        networks = await self._worker.frontier.networks(listed) if listed else ""
+        await look_behind_proxy(host_of(url), lease, networks, resolve=True)

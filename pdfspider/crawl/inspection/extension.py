@@ -1,0 +1,148 @@
+"""Looks inside the documents that this worker stores, behind the crawl and never in its way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Self
+
+from scrapy import signals
+from scrapy.exceptions import NotConfigured
+
+from pdfspider.condition_logger import ConditionLogger
+from pdfspider.crawl.inspection.service import GROUP, InPlace, InspectionService
+from pdfspider.crawl.worker import Worker
+from pdfspider.exceptions import ConfigurationError, RecordsError
+from pdfspider.formatting import counted
+
+if TYPE_CHECKING:
+    from scrapy.crawler import Crawler
+
+logger = logging.getLogger(__name__)
+
+WAITING = 20_000
+"""Documents that are remembered; further ones are left to ``scrapy inspect``."""
+COLLECTING = 0.2
+"""Seconds for which a group grows, so that few documents do not take a transaction each."""
+TICK = 0.05
+PAUSE = 1.0
+"""Seconds before the next try where the database cannot be used."""
+LEFT = "pdfspider/inspection/left"
+
+
+class InspectionExtension:
+    """An extension. A document that it does not come to has no inspection, and ``scrapy inspect`` finds it by that.
+
+    That is so for all of an object store.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler, self._worker = crawler, Worker.of(crawler)
+        self._waiting: deque[str] = deque()
+        self._in_hand = 0
+        self._left = 0
+        self._more = asyncio.Event()
+        self._closing = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._unrecorded = ConditionLogger(
+            "Inspections cannot be recorded: they wait", "Inspections are recorded again"
+        )
+        self._inspections: InspectionService
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        if not Worker.of(crawler).config.inspect:
+            raise NotConfigured
+        extension = cls(crawler)
+        crawler.signals.connect(extension.start, signals.engine_started)
+        return extension
+
+    def start(self) -> None:
+        config, directory = self._worker.config, self._worker.config.store_directory
+        if not hasattr(self._worker, "records"):  # another scheduler is at work
+            return
+        self._worker.when_stored.append(self.add)
+        if directory is None:
+            self._closing = True
+            self._worker.before_close.append(self._tell)
+            return
+        self._inspections = InspectionService(config, self._worker.records, InPlace(directory), self._count)
+        self._worker.inspections = self._inspections
+        self._worker.before_end.append(self.finish)
+        self._worker.before_close.append(self.close)
+        self._tasks = [asyncio.create_task(self._serve()) for _ in range(config.inspect_processes)]
+
+    def add(self, sha256: str) -> None:
+        """A document is in the store and in the records."""
+        if len(self._waiting) < WAITING and not self._closing:
+            self._waiting.append(sha256)
+            self._more.set()
+        else:
+            self._left += 1
+
+    async def finish(self) -> None:
+        """Inspects what waits, for a bounded time, unless the worker is told to stop."""
+        await asyncio.sleep(TICK)  # the last document's commit may be on its way back
+        patience = self._worker.config.inspect_patience
+        until = time.monotonic() + patience
+        if self._pending:
+            logger.info("Inspecting %s, for at most %g s", counted(self._pending, "more document"), patience)
+        while time.monotonic() < until and self._is_awaited:  # noqa: ASYNC110 - a signal to stop sets no event
+            await asyncio.sleep(TICK)
+
+    async def close(self) -> None:
+        """Whatever is not inspected yet is left."""
+        self._closing = True
+        self._more.set()
+        await self._inspections.close()
+        await asyncio.gather(*self._tasks)
+        self._left += len(self._waiting)
+        await self._tell()
+
+    async def _tell(self) -> None:
+        if self._left:
+            self._crawler.stats.set_value(LEFT, self._left)
+
+    @property
+    def _is_awaited(self) -> bool:
+        return self._pending > 0 and not self._closing and bool(self._crawler.crawling)
+
+    @property
+    def _pending(self) -> int:
+        return len(self._waiting) + self._in_hand
+
+    async def _serve(self) -> None:
+        while not self._closing:
+            if not self._waiting:
+                self._more.clear()
+                await self._more.wait()
+                await asyncio.sleep(COLLECTING)
+                continue
+            group = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+            self._in_hand += len(group)
+            self._waiting.extendleft(reversed(await self._rest_of(group)))
+            self._in_hand -= len(group)
+
+    async def _rest_of(self, group: list[str]) -> list[str]:
+        """Inspects what it can of the group and gives the rest."""
+        try:
+            known = await self._worker.records.inspected(group)
+            new = [sha256 for sha256 in group if sha256 not in known]
+            rest = new[len(await self._inspections.inspect(new)) :] if new else []
+            self._unrecorded.end()
+            return rest
+        except RecordsError as error:
+            self._unrecorded.begin(error)
+            await asyncio.sleep(0 if self._closing else PAUSE)
+        except ConfigurationError as error:
+            logger.error("%s", error)
+            self._closing = True
+        except Exception:
+            logger.exception("No more documents are inspected")
+            self._closing = True
+        return group
+
+    def _count(self, how: str) -> None:
+        self._crawler.stats.inc_value(f"pdfspider/inspection/{how}")

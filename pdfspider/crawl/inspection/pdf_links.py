@@ -1,0 +1,96 @@
+"""Follows the links in documents: these are inspected before their visit ends, so that a job ends after their links."""
+
+from __future__ import annotations
+
+import time
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import RedisError
+from scrapy.exceptions import NotConfigured
+
+from pdfspider.batching import Batcher
+from pdfspider.crawl.extract.link_extraction import children, is_followed
+from pdfspider.crawl.fetch.errors import GiveBack
+from pdfspider.crawl.policy.budgets import bound_links
+from pdfspider.crawl.worker import Worker
+from pdfspider.documents.inspection.report import Report
+from pdfspider.exceptions import JobNotFound
+from pdfspider.items import Capture, Outcome
+
+if TYPE_CHECKING:
+    from scrapy.crawler import Crawler
+
+    from pdfspider.frontier.entries import Entry
+    from pdfspider.frontier.jobs import Job
+
+    Links = list[str]
+
+TECHNIQUE = "pdf-link"
+HAVING = (Outcome.DOCUMENT, Outcome.UNCHANGED)
+TOGETHER = 8
+"""Documents that share the ways to threads and a transaction, and wait for the slowest of them."""
+WINDOW = 0.001
+"""Seconds for which they are collected; more come while others are inspected."""
+
+
+class InsidePipeline:
+    """Between the store and the records. A worker that dies here has not ended the visit: it is made again.
+
+    An inspection that fails has no links, as its row says; the document ends all the same.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._worker = Worker.of(crawler)
+        processes = range(self._worker.config.inspect_processes)
+        self._links_of = cycle([Batcher(self._read, window=WINDOW, limit=TOGETHER) for _ in processes])
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> InsidePipeline:
+        config, off = Worker.of(crawler).config, crawler.settings.getlist("PDF_TECHNIQUES_OFF")
+        if not (config.inspect and config.inspect_limits.links and config.store_directory) or TECHNIQUE in off:
+            raise NotConfigured
+        return cls(crawler)
+
+    async def process_item(self, item: Any) -> Any:
+        """Raises GiveBack when the worker has to let go of the lease, and RecordsError."""
+        if isinstance(item, Capture) and item.sha256 and item.outcome in HAVING and is_followed(item.lease.entry):
+            with self._worker.in_flight.flying(item.lease):
+                item.links = await self._children(item, item.sha256)
+            bound_links(item, self._worker.config)
+        return item
+
+    async def _children(self, capture: Capture, sha256: str) -> list[Entry]:
+        found_on = capture.final_url or capture.url
+        uris = await next(self._links_of)(sha256)
+        if not uris:
+            return []
+        try:
+            job = await self._worker.frontier.job(capture.run)
+        except (RedisError, JobNotFound):
+            raise GiveBack("its job is not known") from None
+        return await self._worker.pages.run(self._entries, capture, job, uris, found_on)
+
+    def _entries(self, capture: Capture, job: Job, uris: Links, found_on: str) -> list[Entry]:
+        links = self._worker.config.discovery.named(TECHNIQUE, map(_with_scheme, uris), found_on)
+        return children(self._worker, capture.lease, job, links, found_on)
+
+    async def _read(self, hashes: list[str]) -> list[Links]:
+        found = await self._worker.records.links_inside(hashes)
+        while new := [sha256 for sha256 in dict.fromkeys(hashes) if sha256 not in found]:
+            found |= await self._inspect(new)
+        return [found[sha256] for sha256 in hashes]
+
+    async def _inspect(self, hashes: list[str]) -> dict[str, Links]:
+        """Of the first of these documents."""
+        inspections, until = self._worker.inspections, self._worker.frontier.give_up_at
+        if inspections is None or (until is not None and time.monotonic() > until):
+            raise GiveBack("the worker ends")
+        if not (found := await inspections.inspect(hashes)):
+            raise GiveBack("the worker ends")
+        return {sha256: (isinstance(one, Report) and one.links) or [] for sha256, one in found.items()}
+
+
+def _with_scheme(uri: str) -> str:
+    """As readers of documents take it, where what was typed became a link."""
+    return f"http://{uri}" if uri[:4].lower() == "www." else uri

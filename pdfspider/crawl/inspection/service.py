@@ -1,0 +1,94 @@
+"""Has stored documents inspected and records what is found."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pdfspider.documents.inspection.inspector import Unavailable
+from pdfspider.documents.inspection.pool import Pool
+from pdfspider.documents.inspection.report import FIELDS, Report
+from pdfspider.documents.inspection.thumbnails import keep_thumbnail
+from pdfspider.documents.store import document_path
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from pdfspider.config import Config
+    from pdfspider.records import Database
+
+    Found = Mapping[str, Report | Unavailable]
+
+logger = logging.getLogger(__name__)
+
+GROUP = 32
+"""Documents that share the ways to threads, and a transaction."""
+UNAVAILABLE = "unavailable"
+
+
+class Copies(Protocol):
+    """Gives the paths of documents as local files, in their order."""
+
+    def of(self, hashes: Sequence[str]) -> AbstractAsyncContextManager[list[str]]: ...
+
+
+class InPlace:
+    """The documents of a directory store."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    @asynccontextmanager
+    async def of(self, hashes: Sequence[str]) -> AsyncIterator[list[str]]:
+        yield [f"{self._directory}/{document_path(sha256)}" for sha256 in hashes]
+
+
+class InspectionService:
+    """``count`` is told how each ended: its status, or ``unavailable``."""
+
+    def __init__(self, config: Config, records: Database, copies: Copies, count: Callable[[str], None]) -> None:
+        self._records, self._copies, self._count = records, copies, count
+        self._thumbnails = config.data_dir / "thumbnails"
+        self._pool = Pool(config.inspect_processes, config.inspect_limits)
+
+    async def inspect(self, hashes: Sequence[str]) -> Found:
+        """Inspects the first of these documents and records what is found: of none once it was closed.
+
+        Raises ConfigurationError where nothing can be inspected, and RecordsError where nothing can be recorded.
+        """
+        async with self._copies.of(hashes) as paths:
+            found = dict(zip(hashes, await self._pool.inspect(paths), strict=False))
+        await self._records.write_inspections(self._rows(found))  # made in that thread, for thumbnails are files
+        for sha256, result in found.items():
+            self._note(sha256, result)
+        return found
+
+    async def close(self) -> None:
+        """Ends what is under way, which stays without an inspection."""
+        await self._pool.close()
+
+    def _rows(self, found: Found) -> Iterator[dict[str, Any]]:
+        for sha256, result in found.items():
+            if isinstance(result, Report):
+                row = {name: getattr(result, name) for name in FIELDS}
+                row |= {"sha256": sha256, "inspected": time.time()}
+                row["thumbnail"] = self._keep_thumbnail(sha256, result.thumbnail) if result.thumbnail else None
+                yield row
+
+    def _keep_thumbnail(self, sha256: str, content: bytes) -> str | None:
+        try:
+            return keep_thumbnail(self._thumbnails, sha256, content)
+        except OSError as error:
+            logger.error("The thumbnail of %s cannot be kept: %s", sha256, error)
+            return None
+
+    def _note(self, sha256: str, result: Report | Unavailable) -> None:
+        if isinstance(result, Unavailable):
+            logger.warning("The document %s cannot be inspected: %s", sha256, result)
+            self._count(UNAVAILABLE)
+        else:
+            self._count(result.status.value)

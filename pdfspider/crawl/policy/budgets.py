@@ -1,0 +1,137 @@
+"""How many pages of a host, and of one pattern, a job takes: what traps cost is bounded."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from redis.exceptions import RedisError
+
+from pdfspider.crawl.fetch.errors import GiveBack
+from pdfspider.discovery.traps import maze, pattern
+from pdfspider.discovery.urls import host_of
+from pdfspider.exceptions import FrontierError
+from pdfspider.items import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pdfspider.config import Config
+    from pdfspider.crawl.worker import Worker
+    from pdfspider.frontier.entries import Entry
+    from pdfspider.frontier.leases import Lease
+    from pdfspider.items import Capture
+
+    Verdict = tuple[Outcome, str]
+
+USED_UP = "it is a page, and the job's max_pages is used up"
+PATTERNS = 50_000
+"""Those that a worker counts at once; of what was seen the longest time ago it begins anew."""
+HOSTS = 50_000
+WORTH = 10
+"""Pages by which a pattern's bound grows for each document that they have led to."""
+STEPS = 1000
+"""In about so many steps a host's budget is used up: its pages are counted in Redis a step at a time."""
+
+
+FEW = 500
+"""Links that are never too large together."""
+LINK_SIZE, HOST_SIZE = 200, 1_500
+"""Bytes that a link and a host take in the frontier beside their URLs, about."""
+
+
+def bound_links(capture: Capture, config: Config) -> None:
+    """Leave a page as many links as the settings admit, documents first, and say so."""
+    entries, most, size = capture.links, config.links_per_page, config.links_size
+    if (most and len(entries) > most) or (size and len(entries) > FEW and _size(entries) > size):
+        kept = sorted(entries, key=lambda entry: not entry.document)[: most or None]
+        capture.links = list(_within(kept, size)) if size else kept
+        capture.left_out += len(entries) - len(capture.links)
+    if capture.left_out:
+        followed = len(capture.links)
+        bounded = f"{followed + capture.left_out} links, of which {followed} are followed"
+        capture.reason = f"{capture.reason}; {bounded}" if capture.reason else bounded
+
+
+def _size(entries: list[Entry]) -> int:
+    """Bytes that these take in the frontier, about."""
+    found_on = len(entries[0].found_on or "")
+    hosts = len({entry.host for entry in entries})
+    return sum(len(entry.url) for entry in entries) + len(entries) * (LINK_SIZE + found_on) + hosts * HOST_SIZE
+
+
+def _within(entries: list[Entry], size: int) -> Iterator[Entry]:
+    """Yield the first of these entries, as many as fit."""
+    hosts: set[str] = set()
+    for entry in entries:
+        size -= len(entry.url) + len(entry.found_on or "") + LINK_SIZE + (HOST_SIZE if entry.host not in hosts else 0)
+        if size < 0:
+            return
+        hosts.add(entry.host)
+        yield entry
+
+
+class Budgets:
+    """Counts pages by pattern in this worker, and by host over all workers. Seeds and documents are not counted."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._patterns: OrderedDict[int, int] = OrderedDict()
+        self._hosts: OrderedDict[tuple[int, str], tuple[int, int]] = OrderedDict()
+
+    async def verdict(self, lease: Lease) -> Verdict | None:
+        """Why a page is not fetched; None where it may be, and then it is counted. Raises RedisError."""
+        entry, config = lease.entry, self._worker.config
+        if entry is None or entry.document or entry.technique == "seed" or lease.attempt > 1:
+            return None
+        if config.traps and (reason := maze(entry.url)):
+            return Outcome.TRAP, reason
+        if config.pages_per_pattern and not self._admits(config, lease.run, pattern(entry.url)):
+            return Outcome.TRAP, f"more than {config.pages_per_pattern} pages are like it: {pattern(entry.url)}"
+        if config.pages_per_host and not await self._host_admits(config, lease.run, host_of(entry.url)):
+            return Outcome.OVER_BUDGET, f"PDF_PAGES_PER_HOST={config.pages_per_host} is used up"
+        return None
+
+    async def admit(self, capture: Capture) -> None:
+        """Ends a page where a document was expected, if its job may have no more pages. Raises GiveBack."""
+        frontier, lease = self._worker.frontier, capture.lease
+        if capture.outcome is not Outcome.PAGE or not lease.entry.document:
+            return
+        try:
+            if not (await frontier.job(lease.run)).max_pages or await frontier.admit_page(lease):
+                return
+        except (RedisError, FrontierError):
+            raise GiveBack("the frontier does not say whether there is room for it") from None
+        capture.outcome, capture.reason, capture.links = Outcome.OVER_BUDGET, USED_UP, []
+
+    def credit(self, capture: Capture) -> None:
+        """A document was found: pages of the pattern that led to it are worth their while."""
+        if capture.found_on:
+            key = hash((capture.run, pattern(capture.found_on)))
+            if key in self._patterns:
+                self._patterns[key] -= WORTH
+
+    def _admits(self, config: Config, run: int, shape: str) -> bool:
+        key = hash((run, shape))  # a URL, and so its pattern, may have thousands of characters
+        count = self._patterns.get(key, 0)
+        if count >= config.pages_per_pattern:
+            return False
+        self._patterns[key] = count + 1
+        self._patterns.move_to_end(key)
+        if len(self._patterns) > PATTERNS:
+            self._patterns.popitem(last=False)
+        return True
+
+    async def _host_admits(self, config: Config, run: int, host: str) -> bool:
+        """Whether there is room, by what all workers have counted so far and this one has since."""
+        total, own = self._hosts.get((run, host), (0, 0))
+        if total + own >= config.pages_per_host:
+            return False
+        own += 1
+        if own >= max(1, config.pages_per_host // STEPS):
+            total, own = await self._worker.frontier.count_pages(run, host, own), 0
+        self._hosts[run, host] = total, own
+        self._hosts.move_to_end((run, host))
+        if len(self._hosts) > HOSTS:
+            self._hosts.popitem(last=False)
+        return total <= config.pages_per_host

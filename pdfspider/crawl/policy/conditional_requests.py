@@ -1,0 +1,156 @@
+"""Visiting again: what an earlier run of the job brought is asked for only if it has changed, and compared.
+
+Only documents are asked for with a condition: of a page that has not changed no body comes, and without it nobody knows
+what it leads to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import time
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from redis.exceptions import RedisError
+
+from pdfspider.documents.store import document_path
+from pdfspider.exceptions import JobNotFound, RecordsError
+from pdfspider.frontier.leases import LeaseKind
+from pdfspider.items import Outcome
+from pdfspider.records.history import History
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from pdfspider.config import Config
+    from pdfspider.crawl.worker import Worker
+    from pdfspider.frontier.leases import Lease
+    from pdfspider.items import Capture
+    from pdfspider.records.history import Earlier
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED_RUNS = 4096
+GONE = (404, 410)
+_HEADER = re.compile(r"[\x21-\x7e][\x20-\x7e\x80-\xff]{0,1023}").fullmatch
+
+
+class ConditionalRequests:
+    """What earlier runs brought, for the leases that a worker has just been granted.
+
+    Of a run it is asked once whether it has any before it; a job's first run costs no more than that.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._past: OrderedDict[int, tuple[int, ...]] = OrderedDict()
+        self._history: History | None = None
+        self._thread: ThreadPoolExecutor | None = None
+
+    async def of(self, leases: Iterable[Lease]) -> dict[Lease, Earlier]:
+        """The document that each lease's URL had, where it had one; nothing where the database does not tell."""
+        by_run: dict[int, list[Lease]] = {}
+        for lease in leases:
+            if lease.kind is LeaseKind.URL and self._past.get(lease.run) != ():
+                by_run.setdefault(lease.run, []).append(lease)
+        return await self._look_up(by_run) if by_run else {}
+
+    async def _look_up(self, by_run: dict[int, list[Lease]]) -> dict[Lease, Earlier]:
+        jobs = {run: name for run in by_run if (name := await self._name(run))}
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="history")
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._thread, self._read, by_run, jobs)
+        except RecordsError as error:
+            logger.warning("What earlier runs brought is fetched again: %s", error)
+            return {}
+
+    async def _name(self, run: int) -> str | None:
+        try:
+            return (await self._worker.frontier.job(run)).name
+        except (JobNotFound, RedisError):
+            return None
+
+    def _read(self, by_run: dict[int, list[Lease]], jobs: dict[int, str]) -> dict[Lease, Earlier]:
+        """In the thread."""
+        history = self._history = self._history or History(self._worker.config.database_url)
+        found: dict[Lease, Earlier] = {}
+        for run, job in jobs.items():
+            if run not in self._past:
+                self._remember(run, history.runs_before(job, run))
+            if past := self._past[run]:
+                leases = {_fingerprint(lease): lease for lease in by_run[run]}
+                known = history.documents(job, past, leases)
+                found |= {leases[number]: earlier for number, earlier in known.items()}
+        config = self._worker.config
+        return {
+            lease: earlier if config.only_if_changed and is_kept(config, earlier.sha256) else unconditional(earlier)
+            for lease, earlier in found.items()
+        }
+
+    def _remember(self, run: int, past: tuple[int, ...]) -> None:
+        self._past[run] = past
+        if len(self._past) > REMEMBERED_RUNS:
+            self._past.popitem(last=False)
+
+    async def close(self) -> None:
+        if self._thread is not None:
+            if self._history is not None:
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._history.close)
+            self._thread.shutdown(wait=False)
+
+
+def _fingerprint(lease: Lease) -> int:
+    assert lease.entry is not None
+    return int.from_bytes(lease.entry.fingerprint, "big", signed=True)
+
+
+def is_kept(config: Config, sha256: str) -> bool:
+    """Whether the store has the document, by its name; an object store is not asked, which would cost a request."""
+    directory: Path | None = config.store_directory
+    return directory is None or os.path.exists(f"{directory}/{document_path(sha256)}")  # noqa: PTH110 - it is cheaper
+
+
+def unconditional(earlier: Earlier) -> Earlier:
+    """Without what a condition could be made of."""
+    return earlier._replace(etag=None, last_modified=None)
+
+
+def condition(earlier: Earlier, url: str) -> dict[str, str]:
+    """The headers that ask for ``url`` only if it has changed (RFC 9110, 13.1).
+
+    What was behind a redirect is known by its ETag alone: the redirect may lead to an older file by now.
+    """
+    headers = {}
+    if earlier.etag and _HEADER(earlier.etag):
+        headers["If-None-Match"] = earlier.etag
+    if earlier.last_modified and earlier.final_url == url and _HEADER(earlier.last_modified):
+        headers["If-Modified-Since"] = earlier.last_modified
+    return headers
+
+
+def compare(capture: Capture, earlier: Earlier) -> None:
+    """Says of a capture that was judged by itself what has become of the document that an earlier run brought."""
+    if capture.status == 304:
+        capture.outcome, capture.reason, capture.links = Outcome.UNCHANGED, None, []
+        capture.sha256, capture.size = earlier.sha256, earlier.size
+        for name in ("content_type", "disposition_name", "etag", "last_modified"):
+            if getattr(capture, name) is None:
+                setattr(capture, name, getattr(earlier, name))
+    elif capture.outcome is Outcome.NOT_FOUND and capture.status in GONE:
+        capture.outcome = Outcome.GONE
+        capture.reason = f"HTTP status {capture.status}; in the run of {_day(earlier.run)} it was {earlier.sha256}"
+    elif capture.outcome is Outcome.DOCUMENT and capture.sha256 == earlier.sha256:
+        capture.outcome = Outcome.UNCHANGED
+    elif capture.outcome is Outcome.DOCUMENT:
+        capture.reason = f"changed: in the run of {_day(earlier.run)} it was {earlier.sha256}"
+
+
+def _day(run: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(run / 1000))

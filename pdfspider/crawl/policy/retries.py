@@ -1,0 +1,93 @@
+"""What is tried again, and when."""
+
+from __future__ import annotations
+
+import time
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from pdfspider.frontier.gates import HostSignal
+from pdfspider.items import Capture, Outcome
+
+if TYPE_CHECKING:
+    from pdfspider.config import Config
+    from pdfspider.crawl.fetch.responses import StagedResponse
+
+PASSING = frozenset(
+    {
+        Outcome.TRUNCATED,
+        Outcome.DNS_ERROR,
+        Outcome.CONNECTION_ERROR,
+        Outcome.TIMEOUT,
+        Outcome.ROBOTS_UNAVAILABLE,
+        Outcome.STORE_ERROR,
+    }
+)
+"""Failures that may pass whatever the status was."""
+DOWN = frozenset(
+    {
+        Outcome.DNS_ERROR,
+        Outcome.CONNECTION_ERROR,
+        Outcome.TLS_ERROR,
+        Outcome.TIMEOUT,
+        Outcome.SERVER_ERROR,
+        Outcome.ROBOTS_UNAVAILABLE,
+    }
+)
+BY_STATUS = frozenset(
+    {
+        Outcome.SERVER_ERROR,
+        Outcome.THROTTLED,
+        Outcome.NOT_FOUND,
+        Outcome.FORBIDDEN,
+        Outcome.HTTP_ERROR,
+    }
+)
+"""Failures that may pass if ``RETRY_HTTP_CODES`` has their status."""
+BUSY = (429, 503)
+LONGEST_DELAY = 3600.0
+LONGEST_HOLD = 24 * 3600.0
+
+
+def retry_delay(config: Config, capture: Capture) -> float | None:
+    """Seconds until a failure is tried again; None where it is final."""
+    tries = _tries(config, capture)
+    if not tries or (counts(capture) and capture.lease.attempt > tries):
+        return None
+    return max(float(min(config.retry_delay * 2 ** (capture.lease.attempt - 1), LONGEST_DELAY)), capture.retry_in)
+
+
+def _tries(config: Config, capture: Capture) -> int:
+    """How many further tries a failure gets."""
+    if capture.outcome is Outcome.NOT_READY:
+        return config.polls
+    if capture.outcome in PASSING or (capture.outcome in BY_STATUS and capture.status in config.retry_codes):
+        return config.retries
+    return 0
+
+
+def counts(capture: Capture) -> bool:
+    """Whether a failure is a try of the URL's own: it is not while its host goes on asking to be left alone."""
+    return not (capture.lease.resting and capture.lease.shown is HostSignal.BUSY)
+
+
+def shown(outcome: Outcome, status: int | None) -> HostSignal:
+    """What an ending shows of the URL's host."""
+    if status in BUSY:
+        return HostSignal.BUSY
+    if outcome in DOWN:
+        return HostSignal.DOWN
+    return HostSignal.NOTHING if status is None else HostSignal.OK
+
+
+def retry_after(response: StagedResponse) -> float:
+    """Seconds for which a host asks to be left alone (RFC 9110, 10.2.3: seconds or a date)."""
+    value = (response.header("Retry-After") or "").strip()
+    if value.isascii() and value.isdigit():
+        seconds = float(value)
+    else:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except (TypeError, ValueError):
+            seconds = 0.0
+    return min(max(seconds, 0.0), LONGEST_HOLD)

@@ -1,0 +1,220 @@
+"""robots.txt: fetched once per origin for the whole fleet under a lease of its own, and kept in the frontier."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from random import uniform
+from typing import TYPE_CHECKING
+
+from scrapy import Request
+
+from pdfspider.crawl.fetch.errors import FetchError, GiveBack, is_give_back, outcome_of, status_outcome
+from pdfspider.crawl.fetch.foreign_requests import staged_response
+from pdfspider.crawl.fetch.redirects import redirect_target
+from pdfspider.crawl.policy.retries import retry_after, shown
+from pdfspider.crawl.policy.robots_rules import BODY_LIMIT, crawl_delay, packed, parsed, parsed_size, reduced, unpacked
+from pdfspider.discovery.urls import host_of, origin_of
+from pdfspider.documents.head import Kind
+from pdfspider.exceptions import HostTaken, LeaseLost
+from pdfspider.frontier.gates import HostSignal
+from pdfspider.frontier.jobs import Job
+from pdfspider.items import OUTCOMES_BY_CODE, Outcome
+
+if TYPE_CHECKING:
+    from protego import Protego
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+
+    from pdfspider.crawl.fetch.responses import StagedResponse
+    from pdfspider.crawl.worker import Worker
+    from pdfspider.frontier.leases import Lease
+
+logger = logging.getLogger(__name__)
+
+LOCAL_TTL = 300.0
+LOCAL_SIZE = 32 * 1024 * 1024
+"""Bytes of memory that the rules take which a worker remembers, about."""
+LARGE = 16 * 1024
+"""Bytes of rules from which on they are parsed and looked up beside the event loop."""
+LARGE_TTL = 3600.0
+"""Seconds for which a robots.txt is kept whose rules take more than ``LARGE`` in the frontier."""
+PATIENCE, ASK_AGAIN = 60.0, 0.25
+"""Seconds for which a host is waited for that a robots.txt redirects to, and between two questions."""
+TAKEN_DELAY = 2.0
+REDIRECTS = 5
+"""Redirects of a robots.txt that are followed at least (RFC 9309, 2.3.1.2)."""
+UNAVAILABLE = frozenset({Outcome.SERVER_ERROR, Outcome.THROTTLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What an origin's robots.txt says to us; ``failure`` is the class its URLs end in where it cannot be had."""
+
+    parsed: Protego | None
+    failure: Outcome | None
+    expires: float
+    text: int = 0
+    """Bytes of the rules."""
+    size: int = 1_000
+    """Bytes of memory that they take, about."""
+
+    def verdict(self, url: str, user_agent: str) -> tuple[Outcome, str] | None:
+        """The class and reason of a URL that may not be fetched; None for one that may."""
+        if self.failure is Outcome.OUT_OF_SCOPE:
+            return self.failure, "its host has not a public address"
+        if self.failure is not None:
+            return self.failure, "the host's robots.txt cannot be had"
+        if self.parsed is not None and not self.parsed.can_fetch(url, user_agent):
+            return Outcome.ROBOTS_DENIED, "robots.txt forbids it"
+        return None
+
+
+class Robots:
+    """Fetches robots.txt for robots leases and answers for every URL that is about to be fetched."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._agent = worker.config.user_agent
+        self._rules: OrderedDict[str, Rules] = OrderedDict()
+        self._size = 0
+
+    async def verdict(self, url: str, reach: int) -> tuple[Outcome, str] | None:
+        """Return the class and reason of a URL of this reach that may not be fetched; None for one that may."""
+        rules = await self._rules_of(origin_of(url), reach)
+        if rules.text > LARGE:
+            return await asyncio.to_thread(rules.verdict, url, self._agent)
+        return rules.verdict(url, self._agent)
+
+    def sitemaps(self, url: str) -> list[str]:
+        """The sitemaps that the robots.txt names by which ``url`` was judged."""
+        rules = self._rules.get(origin_of(url))
+        return list(rules.parsed.sitemaps) if rules and rules.parsed else []
+
+    async def _rules_of(self, origin: str, reach: int) -> Rules:
+        rules = self._rules.get(origin)
+        if rules is None or rules.expires < time.monotonic():
+            rules = await self._load(origin, reach)
+            self._remember(origin, rules)
+        return rules
+
+    def _remember(self, origin: str, rules: Rules) -> None:
+        if known := self._rules.pop(origin, None):
+            self._size -= known.size
+        self._rules[origin] = rules
+        self._size += rules.size
+        while self._size > LOCAL_SIZE and len(self._rules) > 1:
+            self._size -= self._rules.popitem(last=False)[1].size
+
+    async def _load(self, origin: str, reach: int) -> Rules:
+        record = await self._worker.frontier.robots(origin, reach)
+        failure = OUTCOMES_BY_CODE[record.failure] if record and record.failure else None
+        if record is None:
+            raise GiveBack(f"the robots.txt of {origin} has to be fetched again")
+        text = b"" if failure else unpacked(record.body)
+        expires = time.monotonic() + (0.0 if failure else LOCAL_TTL)
+        if not text:
+            return Rules(None, failure, expires)
+        rules = await asyncio.to_thread(parsed, text) if len(text) > LARGE else parsed(text)
+        return Rules(rules, None, expires, len(text), parsed_size(text))
+
+    async def serve(self, crawler: Crawler, lease: Lease) -> None:
+        """Works off a robots lease: fetches, then tells the fleet, or gives it back for another try."""
+        try:
+            await self._fetch(crawler, lease)
+        except LeaseLost:
+            logger.debug("The lease on the robots.txt of %s was lost", lease.origin)
+
+    async def _fetch(self, crawler: Crawler, lease: Lease) -> None:
+        try:
+            response = await self._follow(crawler, lease)
+        except Exception as error:
+            if is_give_back(error):
+                await self._worker.frontier.release(lease, delay=getattr(error, "delay", 0.0), returned=True)
+                return
+            await self._tell(lease, None, outcome_of(error)[0])
+            return
+        failure = status_outcome(response.status)
+        lease.hold = retry_after(response) if failure in UNAVAILABLE else 0.0
+        await self._tell(lease, response, failure)
+
+    async def _follow(self, crawler: Crawler, lease: Lease) -> StagedResponse:
+        """Fetch a robots.txt, from whatever host it is redirected to; a redirect that leads on for too long, or round
+        in a circle, is the answer (RFC 9309, 2.3.1.2). Raises FetchError for what cannot be reached.
+        """
+        url, seen, hops = f"{lease.origin}/robots.txt", set[str](), 0
+        while True:
+            seen.add(url)
+            try:
+                response = await self._ask(crawler, lease, url)
+            except FetchError as error:
+                if len(seen) > 1 and error.outcome is Outcome.OUT_OF_SCOPE:
+                    raise FetchError(Outcome.ROBOTS_UNAVAILABLE, str(error)) from error
+                raise
+            hops += len(response.hops) + 1
+            target = redirect_target(response)
+            if target is None or target in seen or hops > max(REDIRECTS, self._worker.config.max_redirects):
+                return response
+            await self._visit(lease, host_of(target))
+            url = target
+
+    async def _visit(self, lease: Lease, host: str) -> None:
+        """Wait for the gate of a host that a robots.txt redirects to. Raises FetchError where it stays closed; GiveBack
+        while the robots.txt of that host is being fetched for long, for it may wait for this one's.
+        """
+        until, taken_until = time.monotonic() + PATIENCE, time.monotonic() + uniform(2, 8)
+        while True:
+            try:
+                wait = await self._worker.frontier.visit(lease, host)
+            except HostTaken:
+                wait = None
+                if time.monotonic() > taken_until:
+                    raise GiveBack(f"the robots.txt of {host} is being fetched", TAKEN_DELAY) from None
+            if wait is not None:
+                break
+            if time.monotonic() > until:
+                raise FetchError(Outcome.ROBOTS_UNAVAILABLE, f"{host}, which it redirects to, is busy")
+            lease.started_at = None  # the request that led here has been reported
+            await asyncio.sleep(ASK_AGAIN)
+        lease.started_at, lease.starts_at = None, time.monotonic() + wait
+        lease.report, lease.requests = True, 0  # its turn at that host
+
+    async def _ask(self, crawler: Crawler, lease: Lease, url: str) -> StagedResponse:
+        job = Job(name="", run=0, robots=False, anchors="")
+        meta = {"lease": lease, "job": job, "whole": BODY_LIMIT}
+        response = await _answer(crawler, Request(url, meta=meta, dont_filter=True))
+        return staged_response(self._worker, response)
+
+    async def _tell(self, lease: Lease, response: StagedResponse | None, failure: Outcome | None) -> None:
+        config, frontier = self._worker.config, self._worker.frontier
+        if response is not None and failure not in UNAVAILABLE:
+            # A robots.txt that is not there, or that only some may read, allows everything (RFC 9309, 2.3.1.3).
+            body = b"" if failure or response.status >= 300 or response.kind is Kind.PDF else response.body
+            lease.shown = HostSignal.OK
+            rules, delay = await asyncio.to_thread(_read, body, self._agent) if body else (b"", 0.0)
+            ttl = min(config.robots_ttl, LARGE_TTL) if len(rules) > LARGE else config.robots_ttl
+            await frontier.commit_robots(lease, body=rules, crawl_delay=delay, ttl=ttl)
+            return
+        assert failure is not None
+        if failure is Outcome.OUT_OF_SCOPE:
+            await frontier.commit_robots(lease, ttl=LOCAL_TTL, failure=failure.code)
+            return
+        # One that cannot be reached forbids everything (RFC 9309, 2.3.1.4). The host's URLs fail with it, and when they
+        # are tried again it is asked for again.
+        failure = Outcome.ROBOTS_UNAVAILABLE if failure in UNAVAILABLE else failure
+        lease.shown = shown(failure, None)
+        await frontier.commit_robots(lease, ttl=lease.hold + max(config.retry_delay, 0.1), failure=failure.code)
+
+
+async def _answer(crawler: Crawler, request: Request) -> Response:
+    assert crawler.engine is not None
+    return await crawler.engine.download_async(request)
+
+
+def _read(body: bytes, user_agent: str) -> tuple[bytes, float]:
+    """Return what the frontier keeps of a robots.txt, and its crawl delay."""
+    text = reduced(body, user_agent)
+    return packed(text), crawl_delay(text, user_agent)

@@ -1,0 +1,133 @@
+"""The rules of a robots.txt for one user agent: reduced to those, kept small, and looked up in bounded time."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+from protego import Protego
+
+from pdfspider.crawl.policy.retries import LONGEST_HOLD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    Line = tuple[str, str]
+
+BODY_LIMIT = 512 * 1024
+"""Bytes of a robots.txt that are read; RFC 9309, 2.5, asks for 500 KiB at least."""
+WILDCARDS = 5_000
+"""Rules with wildcards that are kept as they are: each of them is compared with each URL."""
+SITEMAPS, SITEMAPS_SIZE = 1_000, 128 * 1024
+"""Sitemaps that are kept, and their characters."""
+PACKED_FROM = 512
+
+_AGENT = re.compile(r"user[- ]?agent(?=[\s:]|$)\s*:?\s*(.*)", re.IGNORECASE).fullmatch
+_SITE_WIDE = re.compile(r"(site-?maps?|host)(?=[\s:]|$)\s*:?\s*(.*)", re.IGNORECASE).fullmatch
+_RULE = re.compile(
+    r"[^:]*:.*|(?:allow|disallow|crawl[- ]delay|request[- ]rate|visit[- ]time)\s.*", re.IGNORECASE
+).fullmatch
+_ALLOW = re.compile(r"allow(?=[\s:])", re.IGNORECASE).match
+
+
+def reduced(body: bytes, user_agent: str) -> bytes:
+    """Return the rules of a robots.txt that concern a user agent, as rules for all, and its sitemaps.
+
+    Of a file with too many rules with wildcards, those that forbid are cut before their first one, so that they forbid
+    more, and those that allow are left out.
+    """
+    text = body.decode("utf-8-sig", errors="ignore")
+    if len(body) >= BODY_LIMIT:
+        text = text.rpartition("\n")[0]  # its last line may be cut
+    lines = list(_lines(text))
+    names = {name for kind, name in lines if kind == "agent" and _concerns(name, user_agent.lower())}
+    rules = list(_bounded(_rules_for(max(names, key=lambda name: (name != "*", len(name))), lines))) if names else []
+    sitemaps = list(_sitemaps(lines))
+    return "\n".join([*(["User-agent: *"] if rules else []), *rules, *sitemaps]).encode()
+
+
+def packed(text: bytes) -> bytes:
+    """Return the form in which the frontier keeps it."""
+    return zlib.compress(text) if len(text) > PACKED_FROM else text
+
+
+def unpacked(body: bytes) -> bytes:
+    """Return what ``packed`` was given."""
+    try:
+        return zlib.decompress(body) if body[:1] == b"x" else body
+    except zlib.error:
+        return body
+
+
+def parsed(text: bytes) -> Protego:
+    return Protego.parse(text.decode("utf-8-sig", errors="ignore"))
+
+
+def parsed_size(text: bytes) -> int:
+    """Return about how many bytes of memory the parsed form takes."""
+    return 2_000 + 400 * (text.count(b"\n") + 1) + 2 * len(text)
+
+
+def crawl_delay(text: bytes, user_agent: str) -> float:
+    """Return the seconds between two requests that a robots.txt asks for; a day at most, whatever it says."""
+    asked = parsed(text).crawl_delay(user_agent) if text else None
+    return min(float(asked or 0.0), LONGEST_HOLD)
+
+
+def _lines(text: str) -> Iterator[Line]:
+    """Yield the lines that say something, each with its kind: agent, site or rule."""
+    for line in text.splitlines():
+        said = line.partition("#")[0].strip()
+        if agent := _AGENT(said):
+            yield "agent", agent[1].lower().replace("*", "") or agent[1][:1]
+        elif _SITE_WIDE(said):
+            yield "site", said
+        elif _RULE(said):
+            yield "rule", said
+
+
+def _concerns(name: str, user_agent: str) -> bool:
+    """Whether a group of that name is for a user agent: the name begins one of its words, or is ``*``."""
+    return name == "*" or bool(name and re.search(rf"(?<![\w-]){re.escape(name)}", user_agent))
+
+
+def _rules_for(name: str, lines: Iterable[Line]) -> Iterator[str]:
+    """Yield the rules of all groups of that name, each once."""
+    naming, concerned, seen = False, False, set[str]()
+    for kind, line in lines:
+        if kind == "agent":
+            concerned = (naming and concerned) or line == name
+            naming = True
+        elif kind == "rule":
+            naming = False
+            if concerned and line not in seen:
+                seen.add(line)
+                yield line
+
+
+def _bounded(rules: Iterable[str]) -> Iterator[str]:
+    wildcards, seen = 0, set[str]()
+    for rule in rules:
+        wildcards += "*" in rule
+        if wildcards <= WILDCARDS or "*" not in rule:
+            yield rule
+        elif not _ALLOW(rule) and (cut := _before_wildcard(rule)) not in seen:
+            seen.add(cut)
+            yield cut
+
+
+def _before_wildcard(rule: str) -> str:
+    cut = rule.partition("*")[0]
+    return cut if cut.rstrip()[-1:] != ":" else f"{cut}/"
+
+
+def _sitemaps(lines: Iterable[Line]) -> Iterator[str]:
+    size = 0
+    found = (line for kind, line in lines if kind == "site" and line[:4].lower() == "site")
+    for _, line in takewhile(lambda one: one[0] < SITEMAPS, enumerate(found)):
+        size += len(line)
+        if size > SITEMAPS_SIZE:
+            return
+        yield line

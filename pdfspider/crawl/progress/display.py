@@ -1,0 +1,115 @@
+"""How progress and the summary look."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from pdfspider.formatting import FAILURES, FOUND, LEFT_OUT, MEANINGS, clock, said_rate, said_size, said_time
+from pdfspider.items import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import RenderableType
+
+    from pdfspider.crawl.progress.job_stats import JobStats, Paces
+
+QUIET, LOUD = "dim", "bold"
+COLUMNS = ((9, False), (10, True), (15, False), (7, False), (10, True), (2, False), (7, False), (9, True))
+"""Widths of the panel's columns, and which hold numbers."""
+LABELS = {Outcome.DOCUMENT: "documents", Outcome.DUPLICATE: "duplicates", Outcome.PAGE: "pages"}
+
+
+def panel(job_stats: JobStats, paces: Paces, elapsed: float) -> RenderableType:
+    """What stands at the foot of a terminal while the crawl runs: four lines of at most 80 columns."""
+    return Group(_head(job_stats, paces, elapsed), _body(job_stats, paces))
+
+
+def _head(job_stats: JobStats, paces: Paces, elapsed: float) -> Table:
+    head = Table.grid(padding=(0, 1), expand=True)
+    head.add_column(no_wrap=True, overflow="ellipsis")
+    head.add_column(ratio=1)
+    head.add_column(no_wrap=True)
+    name = Text.assemble((job_stats.name, LOUD), (f"  {job_stats.state}", QUIET))
+    until = "" if paces.eta is None else f"  ETA {said_time(paces.eta)}"
+    head.add_row(name, Rule(style=QUIET), Text.assemble((clock(elapsed), QUIET), (until, LOUD)))
+    return head
+
+
+def _body(job_stats: JobStats, paces: Paces) -> Table:
+    body = Table.grid(padding=(0, 1))
+    for width, right in COLUMNS:
+        body.add_column(width=width, justify="right" if right else "left", no_wrap=True, overflow="ellipsis")
+    size, rate, bytes_rate = said_size(job_stats.bytes), said_rate(paces.urls.per_second), f"{said_size(paces.bytes)}/s"
+    hosts = ("hosts", job_stats.hosts) if job_stats.hosts is not None else ("", "")
+    here = ("here", f"{paces.own.per_second:.1f}/s") if job_stats.workers > 1 else ("", "")
+    rows: tuple[tuple[str | int, ...], ...] = (
+        ("documents", job_stats.documents, size, "queued", job_stats.queued, "", *hosts),
+        ("pages", job_stats.pages, rate, "delayed", job_stats.delayed, "", "workers", job_stats.workers),
+        ("failures", job_stats.failures, bytes_rate, "leased", job_stats.leased, "", *here),
+    )
+    for row in rows:
+        body.add_row(*map(_cell, row))
+    return body
+
+
+def _cell(content: str | int) -> Text:
+    return Text(f"{content:,}", LOUD) if isinstance(content, int) else Text(content, QUIET)
+
+
+def line(job_stats: JobStats, paces: Paces) -> str:
+    """The same in one line of a log."""
+    return (
+        f"{job_stats.name}: {job_stats.documents:,} documents ({said_size(job_stats.bytes)}), "
+        f"{job_stats.pages:,} pages, "
+        f"{job_stats.failures:,} failures; {job_stats.queued:,} queued, {job_stats.delayed:,} delayed, "
+        f"{job_stats.leased:,} leased; {said_rate(paces.urls.per_second)}"
+        + ("" if paces.eta is None else f", ETA {said_time(paces.eta)}")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of the summary that says where something is, or which command does something."""
+
+    label: str
+    text: str
+
+
+def summary(title: str, job_stats: JobStats, places: Sequence[Place]) -> RenderableType:
+    """What was found, what failed and why, and where things are."""
+    where = [Text(f"  {place.label:<12}  {place.text}", no_wrap=True, overflow="ignore") for place in places]
+    return Group(Text(title, LOUD), Text(), Padding(_outcomes(job_stats), (0, 0, 0, 2)), Text(), *where)
+
+
+def _outcomes(job_stats: JobStats) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(min_width=12, no_wrap=True)
+    table.add_column(min_width=9, justify="right", no_wrap=True)
+    table.add_column()
+    shown = dict.fromkeys((Outcome.DOCUMENT.value, Outcome.PAGE.value), 0) | dict(job_stats.classes)
+    notes = {**MEANINGS, Outcome.DOCUMENT: said_size(job_stats.bytes)}
+    for heading, outcomes in (("", FOUND), ("left out", LEFT_OUT), ("failures", FAILURES)):
+        found = {outcome: shown[outcome.value] for outcome in outcomes if outcome.value in shown}
+        if heading and found:
+            table.add_row()
+            table.add_row(Text(heading), _cell(sum(found.values())))
+        for outcome, number in found.items():
+            label = f"  {outcome.value}" if heading else LABELS.get(outcome, outcome.value)
+            table.add_row(Text(label), _cell(number), Text(notes[outcome], QUIET))
+    return table
+
+
+def plain(renderable: RenderableType) -> str:
+    """A renderable as lines of text for a log."""
+    text = io.StringIO()
+    Console(file=text, width=120, color_system=None, force_terminal=False).print(renderable, crop=False)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())

@@ -1,0 +1,48 @@
+"""How long the event loop stood still."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Self
+
+from scrapy import signals
+
+if TYPE_CHECKING:
+    from scrapy.crawler import Crawler
+
+TICK = 0.02
+"""Seconds between two looks: a stall is seen to that precision."""
+LONGEST_STALL = "pdfspider/loop/longest_stall"
+
+
+class LoopLag:
+    """Sees that it is called too late. A look takes some microseconds."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._stats = crawler.stats
+        self._longest = 0.0
+        self._due = 0.0
+        self._next: asyncio.TimerHandle | None = None
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        stalls = cls(crawler)
+        crawler.signals.connect(stalls.start, signals.engine_started)
+        crawler.signals.connect(stalls.stop, signals.spider_closed)
+        return stalls
+
+    def start(self) -> None:
+        self._due = time.monotonic() + TICK
+        self._next = asyncio.get_running_loop().call_later(TICK, self._look)
+
+    def stop(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+
+    def _look(self) -> None:
+        late = time.monotonic() - self._due
+        if late > self._longest:
+            self._longest = late
+            self._stats.set_value(LONGEST_STALL, round(late, 4))
+        self.start()

@@ -1,0 +1,149 @@
+"""Says how the crawl goes while it runs, and what it came to at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self
+
+from redis.exceptions import RedisError
+from scrapy import signals
+
+from pdfspider.crawl.progress.display import line, panel, plain
+from pdfspider.crawl.progress.job_stats import JobStats, Paces, own_classes
+from pdfspider.crawl.progress.summary import crawl_summary
+from pdfspider.crawl.progress.terminal import Terminal
+from pdfspider.crawl.worker import Worker
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from scrapy import Spider
+    from scrapy.crawler import Crawler
+
+logger = logging.getLogger(__name__)
+
+TICK = 1.0
+PATIENCE = 2.0
+"""Seconds that the last look at the frontier may take."""
+LONGEST_SILENCE = 60.0
+SILENCE = 5.0
+"""Seconds without an answer after which that is said."""
+LONGEST_REST = 30.0
+SHARE = 20
+"""A look at the frontier is followed by a rest of at least so many times its duration."""
+
+
+class Progress:
+    """In a terminal a display that stays at its foot, elsewhere a line now and then; a summary in both.
+
+    It never disturbs the crawl: where the frontier does not answer, the last figures stand; where it fails itself, it
+    falls silent.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler, self._worker = crawler, Worker.of(crawler)
+        self._interval, self._grace = self._worker.config.progress_interval, self._worker.config.grace
+        self._terminal = Terminal(self._panel) if Terminal.is_there() else None
+        self._figures = JobStats(name="", state="starting")
+        self._paces = Paces()
+        self._began = self._said_at = time.monotonic()
+        self._asked_at: float | None = None
+        self._said = self._figures
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        progress = cls(crawler)
+        crawler.signals.connect(progress.start, signals.engine_started)
+        crawler.signals.connect(progress.stop, signals.spider_closed)
+        return progress
+
+    def start(self) -> None:
+        if not hasattr(self._worker, "frontier"):  # another scheduler is at work
+            return
+        self._worker.before_close.append(self._look_a_last_time)
+        self._task = asyncio.create_task(self._follow())
+        task = f"works on job {self._worker.job}" if self._worker.job else "serves all jobs until it is stopped"
+        logger.info("Worker %s %s", self._worker.name, task)
+        if self._terminal:
+            self._terminal.open()
+
+    def stop(self, spider: Spider, reason: str) -> None:
+        if self._task is None:  # it was refused before it began, and that has been said
+            return
+        self._task.cancel()
+        if self._terminal:
+            self._terminal.close()
+        try:
+            self._conclude(crawl_summary(self._crawler, self._figures, reason, self._elapsed))
+        except Exception:
+            logger.debug("No summary can be given", exc_info=True)
+
+    def _conclude(self, words: RenderableType) -> None:
+        if self._terminal:
+            self._terminal.console.print("", words, "", sep="\n", crop=False)
+        else:
+            logger.info("%s", plain(words))
+
+    @property
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+    def _panel(self) -> RenderableType:
+        job_stats = self._figures
+        if self._asked_at and time.monotonic() - self._asked_at > SILENCE:
+            job_stats = replace(job_stats, state="the frontier does not answer")
+        elif not self._crawler.crawling:
+            job_stats = replace(job_stats, state=f"stopping: what is under way has {self._grace:g} s")
+        return panel(job_stats, self._paces, self._elapsed)
+
+    async def _follow(self) -> None:
+        try:
+            while True:
+                began = time.monotonic()
+                await self._look()
+                self._say()
+                await asyncio.sleep(min(max(TICK, SHARE * (time.monotonic() - began)), LONGEST_REST))
+        except Exception:
+            logger.debug("Progress is not followed any longer", exc_info=True)
+
+    async def _look(self) -> None:
+        self._asked_at = self._asked_at or time.monotonic()
+        with suppress(RedisError, TimeoutError):
+            job_stats = await self._read()
+            self._asked_at = None
+            stats = self._crawler.stats.get_stats()
+            own_ended = sum(own_classes(stats).values())
+            self._figures = job_stats
+            self._paces.add(time.monotonic(), job_stats, own_ended, self._worker.received)
+
+    async def _look_a_last_time(self) -> None:
+        try:
+            await asyncio.wait_for(self._look(), PATIENCE)
+        except Exception:
+            logger.debug("The last figures stand", exc_info=True)
+
+    async def _read(self) -> JobStats:
+        frontier, run = self._worker.frontier, self._worker.watched
+        if run is None:
+            return JobStats.of_worker(await frontier.status(), self._crawler.stats.get_stats())
+        status = await frontier.status_of_run(run)
+        return JobStats.of_job(self._worker.job or "", status) if status else self._figures
+
+    def _say(self) -> None:
+        """A line of the log where there is no terminal: when something has changed, or after a long silence."""
+        if self._terminal:
+            return
+        if not (self._crawler.crawling or self._stopping):
+            self._stopping = True
+            logger.info("Stopping: what is under way has %g s; a second signal ends it at once", self._grace)
+        if not self._interval:
+            return
+        silent = time.monotonic() - self._said_at
+        if silent >= LONGEST_SILENCE or (silent >= self._interval and self._figures != self._said):
+            self._said, self._said_at = self._figures, time.monotonic()
+            logger.info("%s", line(self._figures, self._paces))

@@ -1,0 +1,120 @@
+"""What the summary at the end of a worker says."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from scrapy.settings import SETTINGS_PRIORITIES
+
+from pdfspider.crawl.inspection.extension import LEFT
+from pdfspider.crawl.inspection.service import UNAVAILABLE
+from pdfspider.crawl.progress.display import Place, summary
+from pdfspider.crawl.progress.loop_lag import LONGEST_STALL
+from pdfspider.crawl.worker import Worker
+from pdfspider.documents.inspection.report import Status
+from pdfspider.formatting import PROGRAMS, counted, said_time
+from pdfspider.items import Outcome
+from pdfspider.masking import masked_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rich.console import RenderableType
+    from scrapy.crawler import Crawler
+    from scrapy.settings import BaseSettings
+
+    from pdfspider.config import Config
+    from pdfspider.crawl.progress.job_stats import JobStats
+
+PLACES = {
+    "export": ("DATA_DIR", "DATABASE_URL"),
+    "inspect": ("DATA_DIR", "DATABASE_URL", "FILES_STORE"),
+    "retry": ("DATA_DIR", "DATABASE_URL", "REDIS_URL"),
+}
+"""The settings that say where a command finds what it needs."""
+
+
+def crawl_summary(crawler: Crawler, job_stats: JobStats, reason: str, elapsed: float) -> RenderableType:
+    """The summary: of the job that the worker was bound to, or else of what the worker did."""
+    worker = Worker.of(crawler)
+    title = f"{_ended(job_stats, reason)} after {said_time(elapsed)}: {_subject(worker, job_stats)}"
+    return summary(title, job_stats, _places(worker, crawler.settings, job_stats, crawler.stats.get_stats()))
+
+
+def _ended(job_stats: JobStats, reason: str) -> str:
+    if reason == "finished":
+        return job_stats.state.capitalize()
+    return {"shutdown": "Stopped", "failed": "Failed (the log says why)"}.get(reason, f"Ended ({reason})")
+
+
+def _subject(worker: Worker, job_stats: JobStats) -> str:
+    if worker.job is None:
+        return "this worker's own work"
+    left = f", {counted(job_stats.remaining, 'URL')} left" if job_stats.remaining else ""
+    return f"job {worker.job}{left}"
+
+
+def _places(worker: Worker, settings: BaseSettings, job_stats: JobStats, stats: Mapping[str, Any]) -> list[Place]:
+    """Where things are and what can be done with them."""
+    of_job = f" --job {worker.job}" if worker.job else ""
+    places = [
+        *_inspected(stats),
+        Place("files", _near(worker.config.shown_store)),
+        Place("database", _shown_database(worker.config)),
+        Place("export", command(settings, f"export captures.csv{of_job}")),
+    ]
+    if any(job_stats.classes.get(outcome.value) for outcome in Outcome if outcome.dead):
+        places.append(Place("try again", command(settings, f"retry{of_job}")))
+    if stats.get(LEFT):
+        places.append(Place("inspect", command(settings, f"inspect{of_job}")))
+    if worker.job and job_stats.remaining:
+        places.append(Place("go on", "the same command again"))
+    return places
+
+
+def _inspected(stats: Mapping[str, Any]) -> Iterator[Place]:
+    """How the inspections of this worker ended, and how long its event loop stood still at most."""
+    found = {status: stats.get(f"pdfspider/inspection/{status}", 0) for status in (*Status, UNAVAILABLE)}
+    words = [f"{number:,} {status}" for status, number in found.items() if number]
+    if left := stats.get(LEFT):
+        words.append(f"{left:,} left")
+    if words:
+        yield Place("inspections", ", ".join(words))
+    if LONGEST_STALL in stats:
+        yield Place("event loop", f"longest stall {1000 * stats[LONGEST_STALL]:.0f} ms")
+
+
+def command(settings: BaseSettings, words: str) -> str:
+    """A command of ours as this user can type it, with what of its places was chosen on the command line.
+
+    Passwords are left to be filled in.
+    """
+    names = PLACES[words.partition(" ")[0]]
+    chosen = [name for name in names if settings.getpriority(name) == SETTINGS_PRIORITIES["cmdline"]]
+    given = [f"-s {name}={shlex.quote(masked_url(str(settings[name])))}" for name in chosen]
+    return " ".join([_program(), words, *given])
+
+
+def _program() -> str:
+    """Return what has to be typed to start the program that runs."""
+    started = sys.argv[0]
+    name = Path(started).name
+    if name not in PROGRAMS:
+        return "scrapy"
+    return name if shutil.which(name) == started else _near(started)
+
+
+def _near(path: str) -> str:
+    """A path as it is shortest from here; anything else as it is."""
+    here, place = Path.cwd(), Path(path)
+    return str(place.relative_to(here)) if place.is_relative_to(here) else path
+
+
+def _shown_database(config: Config) -> str:
+    scheme, _, path = config.shown_database.partition(":///")
+    return _near(unquote(path)) if scheme == "sqlite" else config.shown_database

@@ -1,0 +1,142 @@
+"""Item pipelines: the document to the store, the record to the database."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from scrapy.exceptions import NotConfigured
+from scrapy.pipelines.files import FilesPipeline, FSFilesStore
+from scrapy.utils.defer import ensure_awaitable
+
+from pdfspider.batching import Batcher
+from pdfspider.crawl.store.uploads import check_bucket, store_error, verify_upload
+from pdfspider.crawl.worker import Worker
+from pdfspider.documents.errors import StagingError, StoreError
+from pdfspider.documents.store import Staged, document_path, keep_all
+from pdfspider.exceptions import ConfigurationError
+from pdfspider.items import Capture
+from pdfspider.masking import masked
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+    from os import PathLike
+
+    from scrapy.crawler import Crawler
+
+    from pdfspider.documents.staging import Finished
+    from pdfspider.frontier.leases import Lease
+
+
+class DirectoryStore(FSFilesStore):
+    """A directory as the store: documents are written and renamed in groups, off the event loop."""
+
+    def __init__(self, basedir: str | PathLike[str]) -> None:
+        super().__init__(basedir)
+        self._executor: Executor | None = None
+        self._keep = Batcher(self._keep_all, limit=64)
+
+    def _mkdir(self, dirname: Path, domain: object = None) -> None:
+        """Other workers may do so at the same moment, which Scrapy's own takes for a failure."""
+        dirname.mkdir(parents=True, exist_ok=True)
+
+    async def keep(self, document: Finished, executor: Executor) -> None:
+        """Raises StoreError."""
+        self._executor = executor
+        target = f"{self.basedir}/{document_path(document.sha256)}"
+        result = await self._keep(Staged(str(document.path), document.content, target))
+        if isinstance(result, StoreError):
+            raise result
+
+    async def _keep_all(self, documents: list[Staged]) -> list[bool | StoreError]:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, keep_all, documents)
+
+
+class _Upload(io.FileIO):
+    """A staged file as Scrapy's other stores take it; those that want it whole get it whole."""
+
+    def getvalue(self) -> bytes:
+        self.seek(0)
+        return self.read()
+
+
+class PdfFilesPipeline(FilesPipeline):
+    """Persists the document that the crawl has fetched and judged already; it downloads nothing itself."""
+
+    STORE_SCHEMES: ClassVar[dict[str, Any]] = {
+        **FilesPipeline.STORE_SCHEMES,
+        "": DirectoryStore,
+        "file": DirectoryStore,
+    }
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> PdfFilesPipeline:
+        """Raises ConfigurationError for a FILES_STORE that cannot be one."""
+        cls._update_stores(crawler.settings)
+        config = Worker.of(crawler).config
+        store = config.shown_store
+        try:
+            pipeline = cls(config.files_store, crawler=crawler)
+            check_bucket(pipeline.store)
+            return pipeline
+        except KeyError as error:
+            schemes = ", ".join(f"{scheme}://" for scheme in cls.STORE_SCHEMES if scheme)
+            raise ConfigurationError(f"FILES_STORE={store}: there is no store for {error} ({schemes})") from None
+        except ValueError:
+            raise ConfigurationError(f"FILES_STORE={store} is not complete: it ends in BUCKET/PREFIX/") from None
+        except (NotConfigured, ImportError, OSError, StoreError) as error:
+            raise ConfigurationError(f"FILES_STORE={store} cannot be used: {masked(str(error))}") from None
+
+    async def process_item(self, item: Any, spider: Any = None) -> Any:
+        """Raises StoreError or FetchError where the document cannot be stored, GiveBack where nothing can."""
+        if isinstance(item, Capture) and item.staged:
+            await self._persist(item.staged, item.lease)
+            self.inc_stats("downloaded")
+            item.staged, item.stored = None, True
+        return item
+
+    async def _persist(self, document: Finished, lease: Lease) -> None:
+        worker = Worker.of(self.crawler)
+        if not isinstance(self.store, DirectoryStore):
+            await worker.storage.upload(partial(self._upload, document), lease)
+            return
+        try:
+            await self.store.keep(document, worker.staging.executor)
+        except StoreError as error:
+            size = 0 if document.content is None else document.size
+            raise await worker.storage.judge(error, size, lease) from error
+
+    async def _upload(self, document: Finished) -> None:
+        """Raises StoreError."""
+        path = document_path(document.sha256)
+        try:
+            opened: Any = _Upload(document.path) if document.content is None else io.BytesIO(document.content)
+        except OSError as error:
+            raise StagingError(document.path, error) from error
+        try:
+            with opened as content:
+                await ensure_awaitable(self.store.persist_file(path, content, self.spiderinfo))
+            if Worker.of(self.crawler).config.verify_uploads:
+                await verify_upload(self.store, document, self.spiderinfo)
+        except Exception as error:
+            raise store_error(error, Path(path)) from error
+
+
+class RecordsPipeline:
+    """Writes the capture; from here on its outcome says whether this URL owns the document or repeats it."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._worker = Worker.of(crawler)
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> RecordsPipeline:
+        return cls(crawler)
+
+    async def process_item(self, item: Any) -> Any:
+        """Raises RecordsError for a row that the database refuses, GiveBack where the worker ends meanwhile."""
+        if isinstance(item, Capture):
+            await self._worker.record(item)
+        return item

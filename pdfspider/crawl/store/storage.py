@@ -1,0 +1,157 @@
+"""Whether the store takes documents. While it does not, nothing is leased and no document is received.
+
+A disk is probed until it takes something again. Other stores are tried with the document that they did not take first;
+all others go back to the frontier.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from pdfspider.condition_logger import ConditionLogger
+from pdfspider.crawl.fetch.errors import FetchError, GiveBack
+from pdfspider.crawl.store.uploads import StoreAway
+from pdfspider.documents.disk import NO_ROOM, Room, capacity, probe
+from pdfspider.documents.errors import StoreError
+from pdfspider.items import Outcome
+from pdfspider.tasks import end
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pdfspider.crawl.worker import Worker
+    from pdfspider.exceptions import PdfSpiderError
+    from pdfspider.frontier.leases import Lease
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
+"""Seconds between two tries; each pause is twice as long as the one before."""
+REMEMBERED = 1000
+TRIES = 10
+"""Uploads of one document that fail because the store is away, before another document is tried in its place."""
+
+
+class Storage:
+    """The state of one worker's document store."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._outage = ConditionLogger(
+            "The document store takes no documents: waiting for it", "The document store takes documents again"
+        )
+        self._pause = FIRST_PAUSE
+        self._watching: asyncio.Task[None] | None = None
+        self._uploading: Lease | None = None
+        self.on_trial = False
+        """Whether one URL may be leased, whose document shows if the store is back."""
+        self.capacity = 0
+        """Bytes that the file system of staging holds in all; 0: not known."""
+        self._successes = 0
+        self._refused: dict[str, int] = {}
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the store is known to take nothing."""
+        return self._outage.lasts
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no fetch may begin."""
+        return self._outage.lasts and not self.on_trial
+
+    def check_size(self, size: int) -> None:
+        """Raise FetchError for a document that even an empty disk could not hold."""
+        if self.capacity and size > self.capacity:
+            raise FetchError(Outcome.TOO_LARGE, f"{size} bytes; the disk of the store holds {self.capacity} in all")
+
+    async def close(self) -> None:
+        if self._watching:
+            await end([self._watching])
+
+    # Disks
+
+    async def judge(self, error: StoreError, size: int, lease: Lease) -> PdfSpiderError:
+        """Return what to raise for a document of ``size`` bytes that the disk did not take: a GiveBack unless it is
+        the document's own fault.
+        """
+        directory = self._worker.staging.directory
+        self.capacity = await asyncio.to_thread(capacity, directory)
+        room = await asyncio.to_thread(probe, directory, size)
+        if room is Room.NONE:
+            self._begin(error)
+            return GiveBack(str(error))
+        if error.errno not in NO_ROOM:
+            return error
+        if room is Room.ENOUGH or self._worker.staging.has_others(lease):
+            return GiveBack(f"{error}, for now", delay=self._worker.config.retry_delay)
+        if self.capacity and size > self.capacity:
+            return FetchError(Outcome.TOO_LARGE, f"the disk of the store holds {self.capacity} bytes in all")
+        return FetchError(Outcome.STORE_ERROR, f"{error} for a document of {size} bytes or more")
+
+    def _begin(self, error: Exception) -> None:
+        self._outage.begin(error)
+        self.on_trial = False
+        self._worker.wake.set()
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        """Probe the disk until it takes something."""
+        while await asyncio.to_thread(probe, self._worker.staging.directory) is Room.NONE:
+            await asyncio.sleep(self._pause)
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        self._watching = None
+        if self._uploading is None:
+            self.note_success()
+
+    # Other stores
+
+    async def upload(self, put: Callable[[], Awaitable[None]], lease: Lease) -> None:
+        """Upload a document by ``put``. Raises StoreError where that is the document's fault, else GiveBack."""
+        try:
+            await put()
+        except StoreAway as error:
+            self._outage.begin(error)
+            self._worker.wake.set()
+            if self._uploading is not None:
+                raise GiveBack(str(error)) from error
+            with self._worker.in_flight.flying(lease):
+                await self._try_again(put, lease, error)
+        self.note_success()
+
+    async def _try_again(self, put: Callable[[], Awaitable[None]], lease: Lease, error: StoreAway) -> None:
+        self._uploading, self.on_trial = lease, False
+        try:
+            for _ in range(TRIES):
+                await asyncio.sleep(self._pause)
+                self._pause = min(2 * self._pause, LONGEST_PAUSE)
+                try:
+                    return await put()
+                except StoreAway as again:
+                    error = again
+                except StoreError:  # an answer
+                    self.note_success()
+                    raise
+            raise self._refusal(error)
+        finally:
+            self._uploading, self.on_trial = None, True
+
+    def _refusal(self, error: StoreAway) -> PdfSpiderError:
+        """Return what to raise for a document after all its tries: its own fault if the store took others since they
+        began to fail.
+        """
+        path, successes = str(error.path), self._successes
+        if self._refused.setdefault(path, successes) != successes or not self._outage.lasts:
+            del self._refused[path]
+            return StoreError(error.path, error.reason)
+        if len(self._refused) > REMEMBERED:
+            self._refused.clear()
+        return GiveBack(str(error), delay=self._worker.config.retry_delay)
+
+    def note_success(self) -> None:
+        """End the outage: the store took a document, or the one URL on trial had none."""
+        self._successes += 1
+        if self._outage.lasts:
+            self._outage.end()
+            self._pause, self.on_trial = FIRST_PAUSE, False
+            self._worker.wake.set()

@@ -1,0 +1,88 @@
+"""Documents that masters are to be told of as they are found, and the log of a run that is watched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pdfspider.frontier.scripts import PREFIX
+from pdfspider.frontier.stream_consumer import StreamConsumer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis.asyncio import Redis
+
+
+class Note(NamedTuple):
+    """A document that was found; ``id`` is that of its entry."""
+
+    id: bytes
+    run: int
+    job: str
+    fingerprint: bytes
+
+
+class PendingEvents:
+    """What masters of one transport are to be told. A fingerprint is untold until it is ``told``; notes only say early
+    that there are some.
+    """
+
+    def __init__(self, redis: Redis, transport: str) -> None:
+        self._redis: Any = redis
+        self._transport = transport
+        self._notes = StreamConsumer(redis, f"{PREFIX}found:{transport}")
+
+    async def next(self, count: int, timeout: float) -> list[Note]:
+        """Notes of documents; waits up to ``timeout`` seconds for the first."""
+        return [_note(*note) for note in await self._notes.next(count, timeout)]
+
+    async def settle(self, notes: Sequence[Note]) -> None:
+        await self._notes.settle(*(note.id for note in notes))
+
+    async def untold(self, run: int, fingerprints: Sequence[bytes]) -> list[bytes]:
+        """Those of which masters were not told yet."""
+        known = await self._redis.smismember(self._untold(run), list(dict.fromkeys(fingerprints)))
+        return [fingerprint for fingerprint, there in zip(dict.fromkeys(fingerprints), known, strict=True) if there]
+
+    async def any_untold(self, run: int, count: int) -> list[bytes]:
+        """Some documents of a run of which masters were not told yet; empty: of all."""
+        return await self._redis.srandmember(self._untold(run), count)  # type: ignore[no-any-return]
+
+    async def told(self, run: int, fingerprints: Sequence[bytes]) -> None:
+        await self._redis.srem(self._untold(run), *fingerprints)
+
+    def _untold(self, run: int) -> str:
+        return f"{PREFIX}untold:{run}:{self._transport}"
+
+
+class Log:
+    """The documents of a run from when this was made, if the run is told to log."""
+
+    def __init__(self, redis: Redis, run: int) -> None:
+        self._redis: Any = redis
+        self._key = f"{PREFIX}log:{run}"
+        self.last = "0-0"
+        """The entry that was read last."""
+
+    async def skip(self) -> None:
+        """Go to its end."""
+        for entry, _ in await self._redis.xrevrange(self._key, count=1):
+            self.last = entry.decode()
+
+    async def resume(self, entry: str) -> bool:
+        """Go to an entry; return whether it is there still, so that all behind it are."""
+        if not entry or not await self._redis.xrange(self._key, min=entry, max=entry, count=1):
+            return False
+        self.last = entry
+        return True
+
+    async def next(self, count: int) -> dict[str, bytes]:
+        """Return entries and fingerprints of documents; empty where there are no more for now."""
+        entries = await self._redis.xrange(self._key, min=f"({self.last}", count=count)
+        if entries:
+            self.last = entries[-1][0].decode()
+        return {entry.decode(): fields[b"fp"] for entry, fields in entries}
+
+
+def _note(entry: bytes, fields: dict[bytes, bytes]) -> Note:
+    return Note(entry, int(fields[b"run"]), fields[b"job"].decode(), fields[b"fp"])

@@ -1,0 +1,91 @@
+"""Answers that are owed to masters: the runs that have ended, and the messages that led to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pdfspider.frontier.jobs import KEY_LENGTH
+from pdfspider.frontier.scripts import PREFIX
+from pdfspider.frontier.stream_consumer import GROUP, StreamConsumer
+from pdfspider.frontier.undelivered import Undelivered, keep_undelivered
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from redis.asyncio import Redis
+
+TASKS_PER_STEP = 100
+MOST_SENDERS = 100
+SETTLE_TASK = """
+if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[1], ARGV[1]) end
+"""
+
+
+class Ended(NamedTuple):
+    """A run that has ended and is to be answered; ``id`` is that of its entry."""
+
+    id: bytes
+    run: int
+    job: str
+    state: str
+
+
+class PendingResults:
+    """The answers that are owed by one transport. Every one is given until it is settled, at least once."""
+
+    def __init__(self, redis: Redis, transport: str) -> None:
+        self._redis: Any = redis
+        self._transport = transport
+        self._stream = f"{PREFIX}owed:{transport}"
+        self._notes = StreamConsumer(redis, self._stream)
+
+    async def next(self, count: int, timeout: float) -> list[Ended]:
+        """Runs to answer; waits up to ``timeout`` seconds for the first."""
+        return [_ended(*note) for note in await self._notes.next(count, timeout)]
+
+    async def tasks(self, run: int) -> AsyncIterator[tuple[bytes, bytes]]:
+        """Keys and records of the messages that wait for this run's end."""
+        async for key, record in self._redis.hscan_iter(self._tasks(run), count=TASKS_PER_STEP):
+            yield key, record
+
+    async def settle_task(self, run: int, key: bytes, record: bytes) -> None:
+        """One message has been answered as its record says; if that is another one by now, it is answered again."""
+        await self._redis.eval(SETTLE_TASK, 1, self._tasks(run), key, record)
+
+    async def give_up(self, ended: Ended, key: bytes, record: bytes, reason: str) -> None:
+        """The answer to one message is refused for good: keep what it takes to send it again."""
+        result = Undelivered("", self._transport, ended.run, ended.job, ended.state, key, record, reason)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            keep_undelivered(pipe, result)
+            pipe.eval(SETTLE_TASK, 1, self._tasks(ended.run), key, record)
+            await pipe.execute()
+
+    async def settle(self, ended: Ended) -> None:
+        """All messages that waited for the end of this run have been answered."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.xack(self._stream, GROUP, ended.id)
+            pipe.xdel(self._stream, ended.id)
+            pipe.srem(f"{PREFIX}unanswered", f"{ended.run}:{self._transport}")
+            await pipe.execute()
+
+    def _tasks(self, run: int) -> str:
+        return f"{PREFIX}tasks:{run}:{self._transport}"
+
+
+def _ended(entry: bytes, fields: dict[bytes, bytes]) -> Ended:
+    return Ended(entry, int(fields[b"run"]), fields[b"job"].decode(), fields[b"state"].decode())
+
+
+async def only_task(redis: Any, transport: str, run: int, kind: str = "tasks") -> tuple[bytes, bytes] | None:
+    """Return key and record of the message that led to a run, if it was one; of those that wait, or were "answered".
+
+    It may have come several times.
+    """
+    name = f"{PREFIX}{kind}:{run}:{transport}"
+    found: dict[bytes, bytes] = await redis.hgetall(name) if await redis.hlen(name) <= MOST_SENDERS else {}
+    return next(iter(found.items())) if len({key[:KEY_LENGTH] for key in found}) == 1 else None
+
+
+async def unanswered(redis: Redis) -> int:
+    """How many runs have masters that wait for an answer."""
+    return int(await redis.scard(f"{PREFIX}unanswered"))

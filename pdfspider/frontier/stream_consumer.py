@@ -1,0 +1,66 @@
+"""What the frontier notes for gateways: streams from which each entry goes to one of them, until it is settled."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import ResponseError
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    Note = tuple[bytes, dict[bytes, bytes]]
+    """Id and fields."""
+
+GROUP = "gateway"
+SILENT = 60_000
+"""Milliseconds after which what another gateway has begun is taken over."""
+
+
+class StreamConsumer:
+    """One of these streams, as one gateway reads it."""
+
+    def __init__(self, redis: Redis, stream: str) -> None:
+        self._redis: Any = redis
+        self._stream = stream
+        self._consumer = secrets.token_hex(4)
+        self._silent = 0  # at first what others have begun is taken over at once: they may all be dead
+
+    async def next(self, count: int, timeout: float) -> list[Note]:
+        """Waits up to ``timeout`` seconds for the first."""
+        try:
+            return await self._take_over(count) or await self._read(count, timeout)
+        except ResponseError as error:
+            if not str(error).startswith(("NOGROUP", "UNBLOCKED")):
+                raise
+            await make_group(self._redis, self._stream, GROUP)
+            return []
+
+    async def settle(self, *ids: bytes) -> None:
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.xack(self._stream, GROUP, *ids)
+            pipe.xdel(self._stream, *ids)
+            await pipe.execute()
+
+    async def _take_over(self, count: int) -> list[Note]:
+        answer = await self._redis.xautoclaim(self._stream, GROUP, self._consumer, self._silent, "0-0", count)
+        found = [(entry, fields) for entry, fields in answer[1] if fields]
+        if not found:
+            self._silent = SILENT
+        return found
+
+    async def _read(self, count: int, timeout: float) -> list[Note]:
+        streams = {self._stream: ">"}
+        block = max(int(timeout * 1000), 1)
+        answer = await self._redis.xreadgroup(GROUP, self._consumer, streams, count=count, block=block)
+        return [note for _, entries in answer or () for note in entries]
+
+
+async def make_group(redis: Any, stream: str, group: str) -> None:
+    """A stream's group that begins with its first entry, unless there is one."""
+    try:
+        await redis.xgroup_create(stream, group, id="0", mkstream=True)
+    except ResponseError as error:
+        if not str(error).startswith("BUSYGROUP"):
+            raise

@@ -1,0 +1,167 @@
+"""What was handed in by one transport, from there until it is acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from redis.exceptions import RedisError
+
+from pdfspider.exceptions import InvalidInput
+from pdfspider.frontier.jobs import KEY_LENGTH
+from pdfspider.frontier.pending_results import unanswered
+from pdfspider.gateway.inbound.messages import understand
+from pdfspider.gateway.inbound.submit_batcher import MOST_TOGETHER, SubmitBatcher, Understood, until_redis_can
+from pdfspider.gateway.transports.base import Receipt, TransportError
+from pdfspider.masking import masked
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Coroutine, Sequence
+    from typing import Any
+
+    from pdfspider.frontier.frontier import Submitted
+    from pdfspider.frontier.jobs import Submission
+    from pdfspider.gateway.inbound.submit_batcher import Answers
+    from pdfspider.gateway.service import GatewayService
+    from pdfspider.gateway.transports.base import Delivery
+
+logger = logging.getLogger(__name__)
+
+WAIT = 0.5
+
+
+class InboundQueue:
+    """Bounds how many messages are out, here and, with ``GATEWAY_OPEN_JOBS``, in the frontier."""
+
+    def __init__(self, transport: str, service: GatewayService) -> None:
+        self._transport, self._desk = transport, service
+        self._config, self._frontier = service.config, service.frontier
+        self._slots = asyncio.Semaphore(service.config.gateway.unacknowledged)
+        self._room = 0
+        self._submitting = SubmitBatcher(service.frontier, self._start, self._acknowledge)
+        self._undecided = 0
+        """Messages of which it is not known yet what is due."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    @property
+    def has_room(self) -> bool:
+        """Whether ``accept`` would take a delivery at once."""
+        return not (self._closed or self._slots.locked()) and (self._room > 0 or not self._config.gateway.open_jobs)
+
+    async def accept(self, delivery: Delivery) -> None:
+        """Returns when it is in these hands."""
+        await self._slots.acquire()
+        try:
+            await self._wait_for_room()
+            if self._closed:
+                await asyncio.Event().wait()  # until the transport is closed
+        except BaseException:
+            self._slots.release()
+            raise
+        self._take(delivery)
+
+    async def close(self, timeout: float) -> None:
+        """Takes no more, and waits for what is here; what takes longer is delivered again."""
+        self._closed = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+        for task in self._tasks:
+            task.cancel()
+
+    async def _wait_for_room(self) -> None:
+        limit = self._config.gateway.open_jobs
+        if not limit:
+            return
+        while self._room <= 0:
+            with suppress(RedisError):
+                out = await unanswered(self._frontier.redis) + len(self._submitting) + self._undecided
+                self._room = min(limit - out, MOST_TOGETHER)
+            if self._room <= 0:
+                await asyncio.sleep(WAIT)
+        self._room -= 1
+
+    def _take(self, delivery: Delivery) -> None:
+        try:
+            submission = understand(
+                delivery, self._transport, self._config, events=self._transport in self._desk.telling
+            )
+        except InvalidInput as error:
+            shown = masked(delivery.body.decode("utf-8", "replace"))
+            logger.warning("A message by %s was rejected: %s: %.200r", self._transport, error, shown)
+            self._start(self._settle(delivery.reject(str(error)), 1))
+            return
+        except Exception as error:
+            self._give_up(delivery, error)
+            return
+        if submission.options.due:
+            self._undecided += 1
+            self._start(self._leave_out(delivery, submission))
+        else:
+            self._submitting.add(Understood(delivery, submission))
+
+    async def _leave_out(self, delivery: Delivery, submission: Submission) -> None:
+        """What is not due."""
+        try:
+            due = await until_redis_can(lambda: self._desk.due(submission))
+        except Exception as error:
+            self._give_up(delivery, error)
+        else:
+            self._submitting.add(Understood(delivery, due))
+        finally:
+            self._undecided -= 1
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _settle(self, said: Awaitable[None], count: int) -> None:
+        """Brings what is said back to its end."""
+        try:
+            await said
+        except TransportError as error:
+            logger.debug("A message by %s will come again: %s", self._transport, error)
+        except Exception:
+            logger.exception("A message by %s could not be settled", self._transport)
+        finally:
+            self._release(count)
+
+    def _give_up(self, delivery: Delivery, error: Exception) -> None:
+        logger.error("A message by %s could not be taken in: it will come again", self._transport, exc_info=error)
+        self._start(self._settle(delivery.nack(), 1))
+
+    def _release(self, count: int) -> None:
+        for _ in range(count):
+            self._slots.release()
+
+    def _acknowledge(self, handed: Sequence[Understood], answers: Answers) -> None:
+        settled = []
+        for one, answer in zip(handed, answers, strict=True):
+            if isinstance(answer, Exception):
+                self._give_up(one.delivery, answer)
+            else:
+                one.delivery.drop_body()  # what waits for the disk is kept small
+                settled.append((one.delivery, _receipt(one.submission, answer)))
+        if settled:
+            self._start(self._settle(self._say(settled), len(settled)))
+
+    async def _say(self, settled: Sequence[tuple[Delivery, Receipt]]) -> None:
+        try:
+            await until_redis_can(self._desk.durable)
+        except OSError as error:
+            logger.error("Messages by %s are not on the disk and will come again: %s", self._transport, error)
+            await asyncio.gather(*(delivery.nack() for delivery, _ in settled))
+        else:
+            await type(settled[0][0]).ack_all(settled)
+
+
+def _receipt(submission: Submission, submitted: Submitted) -> Receipt:
+    return Receipt(
+        submission.job, submitted.run, submission.task.key[:KEY_LENGTH] if submission.task else "", submitted.added
+    )

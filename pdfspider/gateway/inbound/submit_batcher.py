@@ -1,0 +1,128 @@
+"""Messages on their way into the frontier: many in one call of its script."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from redis.exceptions import RedisError
+
+from pdfspider.frontier.connection import may_pass
+from pdfspider.frontier.frontier import LINKS_PER_CALL
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from typing import Any, TypeAlias
+
+    from pdfspider.frontier.frontier import Frontier, Submitted
+    from pdfspider.frontier.jobs import Submission
+    from pdfspider.gateway.transports.base import Delivery
+
+    Answers: TypeAlias = Sequence[Submitted | Exception]
+
+logger = logging.getLogger(__name__)
+
+WAIT = 0.5
+WINDOW = 0.01
+MOST_TOGETHER = 100
+"""Messages in one call: some 5 ms, for which Redis does nothing else."""
+CALLS = 2
+"""At a time: Redis has the next one when it has done one."""
+
+T = TypeVar("T")
+
+
+class Understood(NamedTuple):
+    delivery: Delivery
+    submission: Submission
+
+
+class SubmitBatcher:
+    """Submits in groups: what comes while one is on its way is the next. The messages of a job stay in their order.
+
+    ``start`` makes a task; ``answered`` is told what became of a group: each was submitted, or why it cannot be.
+    """
+
+    def __init__(
+        self,
+        frontier: Frontier,
+        start: Callable[[Coroutine[Any, Any, None]], object],
+        answered: Callable[[Sequence[Understood], Answers], None],
+    ) -> None:
+        self._frontier, self._start, self._answered = frontier, start, answered
+        self._waiting: deque[Understood] = deque()
+        self._calls = 0
+        self._under_way: set[str] = set()
+        """Jobs of the messages in these calls."""
+
+    def __len__(self) -> int:
+        """Messages that wait, and jobs that are on their way."""
+        return len(self._waiting) + len(self._under_way)
+
+    def add(self, message: Understood) -> None:
+        self._waiting.append(message)
+        if not self._calls or (self._calls < CALLS and len(self._waiting) >= MOST_TOGETHER):
+            self._calls += 1
+            self._start(self._call())
+
+    async def _call(self) -> None:
+        try:
+            while group := self._group():
+                jobs = {one.submission.job for one in group}
+                self._under_way |= jobs
+                try:
+                    await self._submit(group)
+                finally:
+                    self._under_way -= jobs
+                if len(group) > 1 and len(self._waiting) < MOST_TOGETHER:
+                    await asyncio.sleep(WINDOW)  # more will come, and cost less together
+        finally:
+            self._calls -= 1
+
+    def _group(self) -> list[Understood]:
+        """Takes those in front that one call can take."""
+        group: list[Understood] = []
+        links = 0
+        for one in islice(self._waiting, MOST_TOGETHER):
+            links += len(one.submission.entries)
+            if (group and links > LINKS_PER_CALL) or one.submission.job in self._under_way:
+                break
+            group.append(one)
+        for _ in group:
+            self._waiting.popleft()
+        return group
+
+    async def _submit(self, group: Sequence[Understood]) -> None:
+        try:
+            answers = await until_redis_can(lambda: self._send(group))
+        except Exception as error:
+            if len(group) == 1:
+                self._answered(group, [error])
+                return
+            for one in group:  # not all of them can be sent
+                await self._submit([one])
+        else:
+            self._answered(group, answers)
+
+    async def _send(self, group: Sequence[Understood]) -> Sequence[Submitted | RedisError]:
+        """Raises what will pass, as when Redis is out of memory: then all are sent again."""
+        answers = await self._frontier.submit_all([one.submission for one in group])
+        for answer in answers:
+            if isinstance(answer, RedisError) and may_pass(answer):
+                raise answer
+        return answers
+
+
+async def until_redis_can(call: Callable[[], Awaitable[T]]) -> T:
+    """Raises what will not pass."""
+    while True:
+        try:
+            return await call()
+        except RedisError as error:
+            if not may_pass(error):
+                raise
+            logger.warning("Redis cannot be used: %s", error)
+            await asyncio.sleep(WAIT)

@@ -1,0 +1,59 @@
+"""Sizes of what goes out: a result's lists end where they would make it too large for a broker or a client."""
+
+from __future__ import annotations
+
+import json
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+from pdfspider.gateway.transports.base import TooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pdfspider.submission.rejected import Rejected
+
+LISTS = ("urls", "documents", "failures")
+SHOWN = 200
+"""Bytes of a rejected message that is too large to be set aside whole."""
+ROOM = 8
+"""Bytes that brackets and commas may need besides."""
+
+
+def encode(body: Any) -> bytes:
+    return json.dumps(body, ensure_ascii=False, default=str).encode()
+
+
+def bounded(result: dict[str, Any], limit: int) -> dict[str, Any]:
+    """The result as it is, if it has no more than ``limit`` bytes (0: no limit); else with shorter lists, if it can."""
+    size = len(encode(result)) if limit else 0
+    if size <= limit:
+        return result
+    sizes = {name: [len(encode(entry)) + 2 for entry in result.get(name) or ()] for name in LISTS}
+    wanted = {name: sum(entries) for name, entries in sizes.items()}
+    if not any(wanted.values()):
+        return result
+    shares = _shares(wanted, limit - ROOM - (size - sum(wanted.values())))
+    cut = {
+        name: result[name][: sum(end <= shares[name] for end in accumulate(sizes[name]))]
+        for name in LISTS
+        if sizes[name]
+    }
+    return {**result, **cut, "truncated": True}
+
+
+def _shares(wanted: dict[str, int], room: int) -> dict[str, int]:
+    """A list that needs little gets it; the others share the rest."""
+    shares: dict[str, int] = {}
+    for left, name in zip(range(len(wanted), 0, -1), sorted(wanted, key=lambda name: wanted[name]), strict=True):
+        shares[name] = min(wanted[name], max(room, 0) // left)
+        room -= shares[name]
+    return shares
+
+
+async def set_aside(send: Callable[[bytes], Awaitable[None]], rejected: Rejected) -> None:
+    """Sends a rejected message with its reason, or its beginning. Raises what ``send`` does."""
+    try:
+        await send(rejected.dump())
+    except TooLargeError:
+        await send(rejected.shortened(SHOWN).dump())

@@ -1,0 +1,157 @@
+"""Tells masters of each document when it is found, where a transport does that."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+from redis.exceptions import RedisError
+
+from pdfspider.condition_logger import ConditionLogger
+from pdfspider.exceptions import RecordsError
+from pdfspider.frontier.pending_events import PendingEvents
+from pdfspider.frontier.pending_results import only_task
+from pdfspider.gateway.outbound.destinations import Destinations
+from pdfspider.gateway.outbound.publisher import Postponed, take
+from pdfspider.gateway.transports.base import Event, RefusedError, RejectedError, TooLargeError, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from redis.asyncio import Redis
+
+    from pdfspider.frontier.pending_events import Note
+    from pdfspider.gateway.outbound.results import ResultMaker
+    from pdfspider.gateway.transports.base import Transport
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 100
+MOST_PENDING = 1000
+"""Notes of one run that wait here; those on top wait in the frontier."""
+MOST_RUNS = 100
+WAIT = 5.0
+PAUSE = 1.0
+
+
+class EventPublisher:
+    """Publishes the events of one transport: before each is marked as told, and until it is.
+
+    A run whose events are refused keeps those of no other waiting. An event that is refused for good is dropped: the
+    document is in the result.
+    """
+
+    def __init__(self, redis: Redis, transport: Transport, results: ResultMaker) -> None:
+        self._redis, self._found = redis, PendingEvents(redis, transport.name)
+        self.transport, self._results = transport, results
+        self._destinations = Destinations("Documents", transport.name)
+        self._trouble = ConditionLogger(
+            f"Documents for {transport.name} cannot be read: they wait", "Documents are read again"
+        )
+        self._postponed = Postponed()
+        self._pending: dict[int, list[Note]] = {}
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as telling:
+            while True:
+                if len(self._under_way) >= MOST_RUNS:
+                    await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+                for note in await take(lambda: self._found.next(AT_ONCE, WAIT)):
+                    if self._add(note):
+                        task = telling.create_task(self._tell_run(note.job, note.run))
+                        self._under_way.add(task)
+                        task.add_done_callback(self._under_way.discard)
+
+    def _add(self, note: Note) -> bool:
+        """Return whether nobody tells of this run by now."""
+        if not self._postponed.is_due(_name(note.run)):
+            return False
+        if notes := self._pending.get(note.run):
+            notes += [note] if len(notes) < MOST_PENDING else []
+            return False
+        self._pending[note.run] = [note]
+        return True
+
+    async def _tell_run(self, job: str, run: int) -> None:
+        notes = self._pending[run]
+        try:
+            while notes:
+                some = notes[:AT_ONCE]
+                if await self._is_told(run, partial(self._try, some)):
+                    del notes[: len(some)]
+                elif not self._postponed.is_due(_name(run)):
+                    return
+        except Exception:  # they are noted still, and keep nothing else waiting
+            logger.exception("Documents of job %s cannot be published by %s", job, self.transport.name)
+        finally:
+            del self._pending[run]
+
+    async def _is_told(self, run: int, attempt: Callable[[], Awaitable[None]]) -> bool:
+        """Make one attempt, and wait if that fails; no longer than is useful."""
+        destination = self._destinations[""]
+        if permitted := destination.is_closed:
+            await destination.turn()
+        try:
+            await destination.send(attempt, permitted=permitted)
+        except RefusedError as error:
+            self.transport.health.note(error)
+            await self._postponed.wait(_name(run))
+        except TransportError:
+            return False
+        except (RecordsError, RedisError) as error:
+            self._trouble.begin(error)
+            await asyncio.sleep(PAUSE)
+        else:
+            self._trouble.end()
+            self._postponed.forget(_name(run))
+            return True
+        return False
+
+    async def finish(self, job: str, run: int) -> None:
+        """What was found in a run and is not told yet. Raises TransportError, RecordsError and RedisError."""
+        async with self._turn(run):
+            while left := await self._found.any_untold(run, AT_ONCE):
+                await self._tell(job, run, left)
+
+    async def _try(self, notes: Sequence[Note]) -> None:
+        """Notes of one run."""
+        job, run = notes[0].job, notes[0].run
+        async with self._turn(run):
+            if untold := await self._found.untold(run, [note.fingerprint for note in notes]):
+                await self._tell(job, run, untold)
+        await self._found.settle(notes)
+
+    def _turn(self, run: int) -> asyncio.Lock:
+        """So that nothing is told twice at a time."""
+        return self._turns.setdefault(run, asyncio.Lock())
+
+    async def _tell(self, job: str, run: int, fingerprints: Sequence[bytes]) -> None:
+        events = await self._results.events(job, run, fingerprints)
+        task = await only_task(self._redis, self.transport.name, run)
+        whose = {"task_id": json.loads(task[1])["task_id"] if task else None}
+        calls = [self.transport.tell(_event({**whose, **event})) for event in events.values()]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        errors = {fp: error for fp, error in zip(events, answers, strict=True) if error}
+        for fingerprint, error in list(errors.items()):
+            if isinstance(error, (RejectedError, TooLargeError)):
+                logger.warning("A document of job %s is told to nobody by %s: %s", job, self.transport.name, error)
+                self.transport.health.note(errors.pop(fingerprint))
+        if told := [fp for fp in fingerprints if fp not in errors]:
+            await self._found.told(run, told)
+        for error in errors.values():
+            raise error
+
+
+def _name(run: int) -> bytes:
+    return str(run).encode()
+
+
+def _event(told: dict[str, Any]) -> Event:
+    return Event(id=told["id"], job=told["job"], body=json.dumps(told, ensure_ascii=False, default=str).encode())

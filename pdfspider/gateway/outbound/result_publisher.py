@@ -1,0 +1,173 @@
+"""Answers masters when what they handed in has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import RedisError
+
+from pdfspider.condition_logger import ConditionLogger
+from pdfspider.exceptions import RecordsError
+from pdfspider.frontier.pending_results import PendingResults
+from pdfspider.gateway.outbound.destinations import Destinations
+from pdfspider.gateway.outbound.publisher import Postponed, take
+from pdfspider.gateway.outbound.results import result_for
+from pdfspider.gateway.outbound.round import Round
+from pdfspider.gateway.transports.base import RejectedError, TooLargeError
+from pdfspider.tasks import end
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from redis.asyncio import Redis
+
+    from pdfspider.frontier.pending_results import Ended
+    from pdfspider.gateway.outbound.destinations import Destination
+    from pdfspider.gateway.outbound.event_publisher import EventPublisher
+    from pdfspider.gateway.outbound.results import ResultMaker
+    from pdfspider.gateway.transports.base import Result, Transport
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 32
+MOST_UNDER_WAY = 1000
+"""Runs that are being answered, or wait for a destination; those on top wait in the frontier."""
+WAIT = 5.0
+PAUSE = 1.0
+
+
+class ResultPublisher:
+    """Publishes the results of one transport: before each is marked as delivered, and until it is.
+
+    A destination that fails keeps its own results waiting only, and a result that is refused itself only. What is
+    refused for good is kept with the frontier's undelivered results.
+    """
+
+    def __init__(
+        self, redis: Redis, transport: Transport, results: ResultMaker, telling: EventPublisher | None = None
+    ) -> None:
+        self._owed = PendingResults(redis, transport.name)
+        self.transport, self._results, self._telling = transport, results, telling
+        self._cut = ConditionLogger(f"Results are cut where they are too large for {transport.name}", "")
+        self._trouble = ConditionLogger(
+            f"Results for {transport.name} cannot be made: they wait", "Results are made again"
+        )
+        self._destinations = Destinations("Results", transport.name)
+        self._postponed = Postponed()
+        self._under_way: dict[bytes, asyncio.Task[None]] = {}
+        self._waiting: dict[bytes, None] = {}
+        """Those under way that wait for a destination, in the order in which they began to."""
+
+        self._stirred = asyncio.Event()
+        """One of them has ended, or waits."""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as answers:
+            while True:
+                await self._make_room()
+                for ended in await take(self._next):
+                    # Or it is this gateway's own, begun long ago.
+                    if ended.id not in self._under_way and self._postponed.is_due(ended.id):
+                        self._under_way[ended.id] = answers.create_task(self._answer_all(ended))
+
+    async def _next(self) -> list[Ended]:
+        return await self._owed.next(min(AT_ONCE, MOST_UNDER_WAY - len(self._under_way)), WAIT)
+
+    async def _make_room(self) -> None:
+        """Leave the last that wait to the frontier, which gives them again a minute later, in favour of others."""
+        while len(self._under_way) >= MOST_UNDER_WAY:
+            if self.transport.has_destinations and self._waiting:
+                last = list(self._waiting)[-AT_ONCE:]
+                await end([self._under_way[identity] for identity in last])
+            else:
+                self._stirred.clear()
+                await self._stirred.wait()
+
+    async def _answer_all(self, ended: Ended) -> None:
+        try:
+            await self._go_on(ended)
+        except Exception:  # it is owed still, and keeps nothing else waiting
+            logger.exception("Results of job %s cannot be published by %s", ended.job, self.transport.name)
+        finally:
+            self._waiting.pop(ended.id, None)
+            self._under_way.pop(ended.id, None)
+            self._stirred.set()
+
+    async def _go_on(self, ended: Ended) -> None:
+        """In rounds, until all are answered, or what is left has to be postponed."""
+        permitted: Destination | None = None
+        while True:
+            try:
+                left = await self._round(ended, permitted)
+                if not (left.closed or left.refused):
+                    await self._owed.settle(ended)
+            except (RecordsError, RedisError) as error:
+                self._trouble.begin(error)
+                await asyncio.sleep(PAUSE)
+                continue
+            self._trouble.end()
+            if left.closed:
+                self._waiting[ended.id] = None
+                self._stirred.set()
+                permitted = await left.turn()
+                self._waiting.pop(ended.id, None)
+            elif left.refused:
+                self.transport.health.note(left.refused)
+                if not await self._postponed.wait(ended.id):
+                    return
+            else:
+                self._postponed.forget(ended.id)
+                return
+
+    async def _round(self, ended: Ended, permitted: Destination | None) -> Round:
+        """Answer all messages whose destination is open, or is the one that may be tried. Return what is left."""
+        this = Round(permitted)
+        if self._telling and not await this.send(
+            self._destinations[""], partial(self._telling.finish, ended.job, ended.run)
+        ):
+            return this
+        described: dict[str, Any] = {}
+
+        async def describe() -> dict[str, Any]:
+            """Read what became of the run, once, and only when something is sent: it may be large."""
+            if not described:
+                described.update(await self._results.describe(ended.job, ended.run, ended.state))
+            return described
+
+        async for key, record in self._owed.tasks(ended.run):
+            destination = self._destinations[self.transport.destination(json.loads(record)["reply"])]
+            await this.send(destination, partial(self._answer, ended, key, record, describe))
+        return this
+
+    async def _answer(
+        self, ended: Ended, key: bytes, record: bytes, describe: Callable[[], Awaitable[dict[str, Any]]]
+    ) -> None:
+        result_of = partial(result_for, ended, await describe(), key, record)
+        try:
+            await self._publish(result_of)
+        except (RejectedError, TooLargeError) as error:
+            logger.warning("A result of job %s is kept as undelivered by %s: %s", ended.job, self.transport.name, error)
+            self.transport.health.note(error)
+            await self._owed.give_up(ended, key, record, str(error))
+        else:
+            self.transport.health.published += 1
+            await self._owed.settle_task(ended.run, key, record)
+
+    async def _publish(self, result_of: Callable[[int], Result]) -> None:
+        """Publish the result, or one of half the size where that is too large, as far as it can be made smaller."""
+        limit = self._results.limit
+        while True:
+            result = result_of(limit)
+            try:
+                return await self.transport.publish(result)
+            except TooLargeError as error:
+                half = len(result.body) // 2
+                if limit and half >= limit:
+                    raise
+                limit = half
+                self._cut.begin(error)

@@ -1,0 +1,59 @@
+"""One round of sending to several destinations, of which some may be closed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from pdfspider.gateway.transports.base import RefusedError, TransportError
+from pdfspider.tasks import end
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pdfspider.gateway.outbound.destinations import Destination
+
+
+class Round:
+    """What is left of it. ``permitted`` is a closed destination that may be tried once."""
+
+    def __init__(self, permitted: Destination | None) -> None:
+        self._permitted = permitted
+        self.closed: list[Destination] = []
+        self.refused: RefusedError | None = None
+        """The last error of those that were refused themselves."""
+
+    def may_try(self, destination: Destination) -> bool:
+        """Return whether something may be sent there now; if not, it is left."""
+        if not destination.is_closed or destination is self._permitted:
+            return True
+        if destination not in self.closed:
+            self.closed.append(destination)
+        return False
+
+    async def send(self, destination: Destination, attempt: Callable[[], Awaitable[None]]) -> bool:
+        """Send, if that may be tried now. Return whether it is done."""
+        if not self.may_try(destination):
+            return False
+        permitted = destination is self._permitted
+        if permitted:
+            self._permitted = None
+        try:
+            await destination.send(attempt, permitted=permitted)
+        except RefusedError as error:
+            self.refused = error
+            return False
+        except TransportError:
+            if destination not in self.closed:
+                self.closed.append(destination)
+            return False
+        return True
+
+    async def turn(self) -> Destination:
+        """Wait for the first of those that are closed; return it."""
+        waiting = {asyncio.create_task(destination.turn()): destination for destination in self.closed}
+        try:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end(waiting)
+        return waiting[done.pop()]

@@ -1,0 +1,67 @@
+"""Keeps the parts of a gateway running, each for itself: no failure of one of them ends another one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from redis.exceptions import RedisError
+
+from pdfspider.exceptions import PdfSpiderError
+from pdfspider.tasks import end
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Any
+
+    from pdfspider.gateway.transports.health import Health
+
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
+EXPECTED = (PdfSpiderError, RedisError, OSError)
+
+
+class Supervisor:
+    """Runs ``work`` for ever: starts it again, after a pause, whenever it ends, whatever it raises.
+
+    ``whole``: its transport is down without it.
+    """
+
+    def __init__(
+        self, what: str, work: Callable[[], Coroutine[Any, Any, None]], health: Health, *, whole: bool = True
+    ) -> None:
+        self._what, self._work, self._health, self._whole = what, work, health, whole
+        self._told = ""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        pause = FIRST_PAUSE
+        while True:
+            error = await self._failure()
+            if self._health.state == "up":
+                pause = FIRST_PAUSE
+            self._tell(error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _failure(self) -> BaseException:
+        """Return what ended the work. A library may cancel it as well, when it loses a connection."""
+        task = asyncio.create_task(self._work())
+        try:
+            await asyncio.wait({task})
+        finally:
+            await end([task])
+        if task.cancelled():
+            return RuntimeError("its task was cancelled from within")
+        return task.exception() or RuntimeError("it has ended")
+
+    def _tell(self, error: BaseException) -> None:
+        shown = f"{type(error).__name__}: {error}"
+        if not isinstance(error, EXPECTED) and shown != self._told:
+            self._told = shown
+            logger.error("%s has failed and is started again", self._what, exc_info=error)
+        tell = self._health.begin if self._whole else self._health.note
+        tell(error if isinstance(error, PdfSpiderError) else shown)

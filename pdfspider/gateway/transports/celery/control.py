@@ -1,0 +1,78 @@
+"""What masters tell Celery's workers by remote control: the gateway hears ``revoke``, as a worker does.
+
+The messages are kombu's (kombu/pidbox.py): published to the fanout exchange ``celery.pidbox``, and on Redis to the
+channel of that name. Whoever does not listen at that moment never hears of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from celery.exceptions import TaskRevokedError
+from redis.exceptions import RedisError
+
+from pdfspider.exceptions import InvalidInput, JobNotFound
+from pdfspider.gateway.transports.celery.calls import parse
+from pdfspider.gateway.transports.celery.messages import failure
+
+if TYPE_CHECKING:
+    from pdfspider.gateway.service import GatewayService
+    from pdfspider.gateway.transports.base import Receipt
+
+logger = logging.getLogger(__name__)
+
+EXCHANGE = "celery.pidbox"
+REMEMBERED = 50_000
+REVOCATION = failure("revoked", TaskRevokedError)
+
+
+class Revocations:
+    """The newest ids of tasks that were revoked, and the jobs of tasks that may be."""
+
+    def __init__(self, service: GatewayService) -> None:
+        self._desk = service
+        self._revoked: OrderedDict[str, str] = OrderedDict()
+        self._jobs: OrderedDict[str, str] = OrderedDict()
+
+    def __contains__(self, task: object) -> bool:
+        return task in self._revoked
+
+    async def begun(self, task: str, receipt: Receipt) -> None:
+        """A task has become a job; one that is a part of another job cannot be cancelled alone."""
+        if receipt.key and receipt.job.endswith(f"-{receipt.key}"):
+            _remember(self._jobs, task, receipt.job)
+            if task in self._revoked:
+                await self._cancel(task)
+
+    async def hear(self, message: bytes) -> None:
+        for task in _revoked(message):
+            _remember(self._revoked, task)
+            await self._cancel(task)
+
+    async def _cancel(self, task: str) -> None:
+        if job := self._jobs.pop(task, None):
+            try:
+                logger.info("Task %s was revoked: job %s is %s", task, job, await self._desk.control(job, "cancel"))
+            except (JobNotFound, RedisError) as error:
+                logger.warning("Job %s of the revoked task %s was not cancelled: %s", job, task, error)
+
+
+def _remember(known: OrderedDict[str, str], task: str, job: str = "") -> None:
+    known[task] = job
+    if len(known) > REMEMBERED:
+        known.popitem(last=False)
+
+
+def _revoked(message: bytes) -> list[str]:
+    """The ids of the tasks that this message to all workers revokes."""
+    try:
+        told = parse(message)
+    except InvalidInput:
+        return []
+    if not isinstance(told, dict) or told.get("method") != "revoke" or told.get("destination"):
+        return []
+    arguments = told.get("arguments")
+    tasks = arguments.get("task_id") if isinstance(arguments, dict) else None
+    return [task for task in (tasks if isinstance(tasks, list) else [tasks]) if isinstance(task, str)]

@@ -1,0 +1,199 @@
+"""Celery's task messages, protocol 2, and what becomes of them: celery/app/amqp.py and celery/backends have the source.
+
+The body is ``[args, kwargs, embed]``, all else is in the headers. On Redis, kombu wraps both in one JSON object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from celery import Celery
+from celery.exceptions import TaskRevokedError
+from celery.states import FAILURE, REVOKED
+
+from pdfspider.exceptions import ConfigurationError, InvalidInput
+from pdfspider.gateway.transports.base import TransportError
+from pdfspider.gateway.transports.celery.calls import message, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+JSON = "application/json"
+UNABLE = ("callbacks", "errbacks", "chain", "chord")
+"""What a worker would have to do after the task."""
+LATER = ("callbacks", "chain", "chord")
+"""Those of it that are tasks for whose end somebody may wait."""
+COMPRESSED = "compression"
+ENDINGS: dict[str, type[Exception]] = {FAILURE: ValueError, REVOKED: TaskRevokedError}
+"""States of tasks that are rejected, and the exceptions that their masters get."""
+MOST_LATER = 1000
+
+
+class TaskExpired(InvalidInput):
+    """A task whose time is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskMessage:
+    """One task message, whatever broker it came by; nothing in it has been looked at yet."""
+
+    headers: Mapping[str, Any]
+    body: bytes
+    content_type: Any
+    reply_to: Any = None
+
+    @property
+    def id(self) -> str:
+        """Empty if there is none."""
+        found = self.headers.get("id")
+        return found if isinstance(found, str) else ""
+
+    def reply(self) -> dict[str, Any]:
+        """What is needed to answer it."""
+        known = {"correlation_id": self.id, "oid": self.reply_to, "ignored": bool(self.headers.get("ignore_result"))}
+        return {name: value for name, value in known.items() if value}
+
+    def later(self) -> list[dict[str, Any]]:
+        """Return what is needed to answer the tasks that were to come after it, ``MOST_LATER`` at most.
+
+        Nobody runs them if it cannot be run: Celery's workers end the rest of a chain likewise.
+        """
+        found: list[dict[str, Any]] = []
+        left = list(self._embedded().values())
+        while left and len(found) < MOST_LATER:
+            signature = left.pop()
+            if isinstance(signature, list):
+                left += signature
+            elif isinstance(signature, dict):
+                options = signature.get("options")
+                options = options if isinstance(options, dict) else {}
+                if isinstance(task := options.get("task_id"), str):
+                    known = {"correlation_id": task, "oid": options.get("reply_to") or self.reply_to}
+                    found.append({name: value for name, value in known.items() if value})
+                left += _inside(signature, options)
+        return found
+
+    def _embedded(self) -> dict[str, Any]:
+        with suppress(InvalidInput, IndexError, TypeError, KeyError):
+            embed = parse(self.body)[2]
+            return {name: embed.get(name) for name in LATER} if isinstance(embed, dict) else {}
+        return {}
+
+    def message(self) -> bytes:
+        """The message that it stands for. Raises InvalidInput."""
+        if not self.id or "task" not in self.headers:
+            raise InvalidInput(self._why_not())
+        if self.content_type != JSON or self.headers.get(COMPRESSED):
+            raise InvalidInput(
+                f"a task as {self.headers.get(COMPRESSED) or self.content_type!r}: only plain {JSON} is taken"
+            )
+        body = parse(self.body)
+        if not isinstance(body, list) or len(body) != 3 or not isinstance(body[2], dict):
+            raise InvalidInput("not a task message of Celery's protocol 2")
+        if more := [name for name in UNABLE if body[2].get(name)]:
+            raise InvalidInput(f"{', '.join(more)}: nothing can be run after a task here")
+        self.wait()
+        self.refuse_late()
+        return message(self.headers["task"], body[0], body[1], self.id)
+
+    def _why_not(self) -> str:
+        body = None
+        with suppress(InvalidInput):
+            body = parse(self.body)
+        if isinstance(body, dict) and "task" in body and "id" in body:
+            return "a task message of Celery's protocol 1: masters need task_protocol = 2, which is Celery's default"
+        return "not a task message of Celery's protocol 2"
+
+    def wait(self) -> float:
+        """Seconds until it may begin. Raises InvalidInput where ``eta`` is not a time."""
+        eta = _time(self.headers.get("eta"))
+        return max(eta - time.time(), 0) if eta else 0
+
+    def waits(self) -> bool:
+        try:
+            return self.wait() > 0
+        except InvalidInput:
+            return False
+
+    def refuse_late(self) -> None:
+        """Raises InvalidInput once it has expired."""
+        expires = _time(self.headers.get("expires"))
+        if expires is not None and expires < time.time():
+            raise TaskExpired(f"the task expired at {self.headers['expires']}")
+
+
+def unwrap(envelope: bytes) -> TaskMessage:
+    """From kombu's JSON object; from anything else comes a message that makes no sense."""
+    try:
+        fields = parse(envelope)
+        properties, headers, body = fields["properties"], fields["headers"], fields["body"]
+        raw = base64.b64decode(body) if properties.get("body_encoding") == "base64" else body.encode()
+        return TaskMessage(headers=dict(headers), body=raw, content_type=fields["content-type"])
+    except (InvalidInput, TypeError, KeyError, ValueError, AttributeError):
+        return TaskMessage(headers={}, body=envelope, content_type=None)
+
+
+def failure(reason: str, kind: type[Exception] = ValueError) -> dict[str, Any]:
+    """An exception as result backends keep it."""
+    return {"exc_type": kind.__name__, "exc_message": [reason], "exc_module": kind.__module__}
+
+
+class Backend:
+    """The result backend of the masters' app, if it is told; any that Celery has.
+
+    Raises ConfigurationError for one that it has not. ``rpc://`` needs no backend: each task says where its master is.
+    """
+
+    def __init__(self, options: Mapping[str, str]) -> None:
+        url, prefix = options["backend"], options["backend_global_keyprefix"]
+        self._app = None
+        if not url or url.startswith("rpc:"):
+            return
+        self._app = Celery("pdf_crawler", backend=url, set_as_current=False)
+        once: dict[str, Any] = {"retry_policy": {"max_retries": 0, "timeout": 5}}
+        if prefix:
+            once["global_keyprefix"] = prefix
+        self._app.conf.update(result_serializer="json", result_backend_transport_options=once)
+        try:
+            assert self._app.backend
+        except Exception as error:  # whatever that backend's library raises
+            raise ConfigurationError(f"no result backend of Celery's: {error}") from error
+
+    async def store(self, reply: dict[str, Any], state: str, result: Any) -> bool:
+        """Whether it takes the result of this task; then it has it. Raises TransportError."""
+        if self._app is None or reply.get("ignored") or "correlation_id" not in reply:
+            return False
+        try:
+            await asyncio.to_thread(self._store, reply["correlation_id"], result, state)
+        except Exception as error:  # likewise
+            raise TransportError(f"the result backend: {type(error).__name__}: {error}") from error
+        return True
+
+    def _store(self, task: str, result: Any, state: str) -> None:
+        assert self._app
+        self._app.backend.store_result(task, result, state)
+
+
+def _inside(signature: dict[str, Any], options: dict[str, Any]) -> list[Any]:
+    """Return the signatures in a signature: those of a canvas, such as a group, and those that come after it."""
+    inside = [options.get(name) for name in ("chord", "link")]
+    kwargs = signature.get("kwargs")
+    if str(signature.get("task")).startswith("celery.") and isinstance(kwargs, dict):
+        inside += [kwargs.get(name) for name in ("tasks", "header", "body")]
+    return inside
+
+
+def _time(text: Any) -> float | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"{text!r} is not a time") from None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,52 @@
+"""Celery: calls of ``download_pdf`` in, the tasks' results out; no worker waits for a crawl.
+
+The gateway takes task messages from the broker as a worker does, in the same format, and stores results where the
+masters' app looks for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from celery.states import REVOKED
+
+from pdfspider.exceptions import InvalidInput
+from pdfspider.gateway.transports.base import TransportError
+from pdfspider.gateway.transports.celery.messages import TaskExpired
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from pdfspider.gateway.transports.celery.messages import TaskMessage
+    from pdfspider.gateway.transports.celery.rabbitmq import AmqpTask, CeleryOverAmqp
+    from pdfspider.gateway.transports.celery.redis import CeleryOverRedis, RedisTask
+
+    CeleryDelivery: TypeAlias = AmqpTask | RedisTask
+    CeleryTransport: TypeAlias = CeleryOverAmqp | CeleryOverRedis
+
+logger = logging.getLogger(__name__)
+
+
+async def take(transport: CeleryTransport, task: TaskMessage, delivery: CeleryDelivery) -> None:
+    """Hands in what the task stands for, when its time has come; what makes no sense is set aside."""
+    try:
+        delivery.body = task.message()
+        await asyncio.sleep(task.wait())
+        task.refuse_late()
+    except InvalidInput as error:
+        if isinstance(error, TaskExpired):
+            delivery.ends_in = REVOKED
+        logger.warning("A task by %s was rejected: %s: %.200r", transport.name, error, task.body)
+        try:
+            await delivery.reject(str(error))
+        except TransportError as failed:
+            transport.kept.begin(failed)
+        return
+    if task.id in transport.revocations:
+        with suppress(TransportError):
+            await delivery.drop()
+        return
+    await transport.service.accept(transport.name, delivery)

@@ -1,0 +1,26 @@
+"""What a transport with tokens may listen on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pdfspider.exceptions import ConfigurationError
+from pdfspider.gateway.transports.loopback import is_loopback
+
+if TYPE_CHECKING:
+    from pdfspider.gateway.config import GatewayConfig
+    from pdfspider.gateway.transports.base import Address
+
+
+def check_exposure(address: Address, gateway: GatewayConfig, *, tls: bool) -> None:
+    """Raises ConfigurationError for an address beyond loopback without a token, or where it is sent in clear."""
+    if is_loopback(address.host):
+        return
+    if not gateway.token:
+        raise ConfigurationError(f"to listen on {address.host} GATEWAY_TOKEN is needed")
+    if not (tls or gateway.tls_terminated):
+        scheme = address.url.partition(":")[0]
+        raise ConfigurationError(
+            f"{scheme}:// on {address.host} would have GATEWAY_TOKEN sent in clear: take "
+            f"{scheme}s://…?cert=FILE&key=FILE, or set GATEWAY_TLS_TERMINATED=True where a proxy in front has the TLS"
+        )

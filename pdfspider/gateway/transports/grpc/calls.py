@@ -1,0 +1,164 @@
+"""The calls of masters.proto."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from redis.exceptions import RedisError
+
+from pdfspider.exceptions import InvalidInput, JobNotFound, RecordsError
+from pdfspider.gateway.queries.replay import run_of
+from pdfspider.gateway.queries.watching import watch
+from pdfspider.gateway.transports.base import Delivery, Receipt
+from pdfspider.gateway.transports.grpc import masters_pb2, masters_pb2_grpc
+from pdfspider.gateway.transports.grpc import messages as as_proto
+from pdfspider.tasks import end
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from typing import TypeAlias
+
+    from pdfspider.gateway.queries.replay import Replay
+    from pdfspider.gateway.service import GatewayService
+
+    Said: TypeAlias = Receipt | str | None
+    """The receipt of a message, why it was rejected, or None where it has to be sent again."""
+
+PATIENCE = 10.0
+"""Seconds for which a call waits until there is room for its message."""
+WAIT = 0.2
+
+
+@dataclass(slots=True, kw_only=True)
+class GrpcDelivery(Delivery):
+    """What is rejected is not set aside, for the master has it."""
+
+    answer: Callable[[Said], None]
+
+    async def ack(self, receipt: Receipt) -> None:
+        self.answer(receipt)
+
+    async def reject(self, reason: str) -> None:
+        self.answer(reason)
+
+    async def nack(self) -> None:
+        self.answer(None)
+
+
+class Masters(masters_pb2_grpc.MastersServicer):
+    """The service; ``takes`` says whether messages are taken still."""
+
+    def __init__(self, service: GatewayService, transport: str, replay: Replay) -> None:
+        self._desk, self._transport, self._replay = service, transport, replay
+        self.takes = True
+
+    async def Submit(self, message: masters_pb2.Message, context: Any) -> masters_pb2.Receipt:  # noqa: N802
+        answers: asyncio.Queue[Said] = asyncio.Queue()
+        delivery = GrpcDelivery(body=as_proto.body(message), answer=answers.put_nowait)
+        if not self.takes:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the gateway is about to end")
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._desk.accept(self._transport, delivery)
+        except TimeoutError:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "there is no room for more jobs now")
+        answer = await answers.get()
+        if isinstance(answer, Receipt):
+            return as_proto.receipt(answer)
+        if answer is None:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "it could not be taken in")
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, answer)
+        raise AssertionError  # for abort does
+
+    async def SubmitMany(self, messages: Any, context: Any) -> AsyncIterator[masters_pb2.Answer]:  # noqa: N802
+        answers: asyncio.Queue[masters_pb2.Answer | None] = asyncio.Queue()
+        room = asyncio.Semaphore(self._desk.config.gateway.unacknowledged)
+        reading = asyncio.create_task(self._read(messages, answers, room))
+        try:
+            while (answer := await answers.get()) is not None:
+                yield answer
+                room.release()
+        finally:
+            await end([reading])
+
+    async def Watch(self, question: masters_pb2.Question, context: Any) -> AsyncIterator[masters_pb2.Event]:  # noqa: N802
+        async with _errors(context):
+            run = run_of(question.result_id) if question.result_id else 0
+            job = await self._job(question)
+            async for name, told, _ in watch(self._desk, job, documents=question.documents, run=run):
+                yield as_proto.document(told) if name == "document" else as_proto.status_event(job, told)
+            result = await (self._published(question.result_id) if run else self._desk.result(job))
+            yield masters_pb2.Event(result=as_proto.result(result))
+
+    async def Status(self, question: masters_pb2.Question, context: Any) -> masters_pb2.JobStatus:  # noqa: N802
+        async with _errors(context):
+            job = await self._job(question)
+            return as_proto.status(job, await self._desk.status(job))
+
+    async def GetResult(self, question: masters_pb2.Question, context: Any) -> masters_pb2.Result:  # noqa: N802
+        async with _errors(context):
+            if not question.result_id:
+                return as_proto.result(await self._desk.result(question.job))
+            found = await self._replay.find(question.result_id)
+            if found is None:
+                raise JobNotFound(f"there is no result {question.result_id}: not yet, or not any more")
+            return as_proto.result(found)
+
+    async def Cancel(self, question: masters_pb2.Question, context: Any) -> masters_pb2.JobStatus:  # noqa: N802
+        async with _errors(context):
+            job = await self._job(question)
+            await self._desk.control(job, "cancel")
+            return as_proto.status(job, await self._desk.status(job))
+
+    async def _job(self, question: masters_pb2.Question) -> str:
+        if question.result_id:
+            return (await self._desk.frontier.job(run_of(question.result_id))).name
+        return str(question.job)
+
+    async def _published(self, identity: str) -> dict[str, Any]:
+        """The result of a job that has ended is there a moment later."""
+        while True:
+            if found := await self._replay.find(identity):
+                return found
+            await asyncio.sleep(WAIT)
+
+    async def _read(self, messages: Any, answers: asyncio.Queue[Any], room: asyncio.Semaphore) -> None:
+        """Hands a stream's messages over; ends ``answers`` with None once all are answered."""
+        number = 0
+        try:
+            async for message in messages:
+                await room.acquire()
+                delivery = GrpcDelivery(body=as_proto.body(message), answer=_numbered(number, answers, room))
+                await self._desk.accept(self._transport, delivery)
+                number += 1
+            for _ in range(self._desk.config.gateway.unacknowledged):
+                await room.acquire()  # all are answered
+        finally:
+            answers.put_nowait(None)
+
+
+@asynccontextmanager
+async def _errors(context: Any) -> AsyncIterator[None]:
+    """Says what went wrong in gRPC's status codes."""
+    try:
+        yield
+    except InvalidInput as error:
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+    except JobNotFound as error:
+        await context.abort(grpc.StatusCode.NOT_FOUND, str(error))
+    except (RedisError, RecordsError) as error:
+        await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+
+
+def _numbered(number: int, answers: asyncio.Queue[Any], room: asyncio.Semaphore) -> Callable[[Said], None]:
+    def answer(said: Said) -> None:
+        if said is None:
+            room.release()  # there is no answer, and it is sent again
+        else:
+            answers.put_nowait(as_proto.answer(number, said))
+
+    return answer

@@ -1,0 +1,60 @@
+"""Between what the gateway says and the messages of masters.proto."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from google.protobuf.json_format import MessageToDict, ParseDict
+
+from pdfspider.gateway.transports.grpc import masters_pb2
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from pdfspider.gateway.transports.base import Receipt
+
+T = TypeVar("T", bound="Message")
+
+
+def body(message: masters_pb2.Message) -> bytes:
+    """As JSON, which is what other transports get."""
+    fields = {field.name: value for field, value in message.ListFields()}
+    if "urls" in fields:
+        fields["urls"] = list(fields["urls"])
+    if "meta" in fields:
+        fields["meta"] = MessageToDict(fields["meta"])
+    return json.dumps(fields, ensure_ascii=False).encode()
+
+
+def receipt(said: Receipt) -> masters_pb2.Receipt:
+    return masters_pb2.Receipt(job=said.job, run=said.run, result_id=said.result_id, added=said.added)
+
+
+def answer(number: int, said: Receipt | str) -> masters_pb2.Answer:
+    """What becomes of one message of a stream; text: why it was rejected."""
+    if isinstance(said, str):
+        return masters_pb2.Answer(number=number, error=said)
+    return masters_pb2.Answer(number=number, receipt=receipt(said))
+
+
+def status(job: str, said: dict[str, Any]) -> masters_pb2.JobStatus:
+    return _fill(masters_pb2.JobStatus(), {"job": job, **said})
+
+
+def status_event(job: str, said: dict[str, Any]) -> masters_pb2.Event:
+    return masters_pb2.Event(status=status(job, said))
+
+
+def document(said: dict[str, Any]) -> masters_pb2.Event:
+    """The event of a document that was found."""
+    return masters_pb2.Event(document=masters_pb2.Found(id=said["id"], document=_fill(masters_pb2.Document(), said)))
+
+
+def result(said: dict[str, Any]) -> masters_pb2.Result:
+    return _fill(masters_pb2.Result(), said)
+
+
+def _fill(message: T, fields: dict[str, Any]) -> T:
+    ParseDict(fields, message, ignore_unknown_fields=True)
+    return message

@@ -1,0 +1,139 @@
+"""gRPC: the service ``Masters`` of masters.proto, with health and reflection."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from pdfspider.exceptions import ConfigurationError
+from pdfspider.gateway.queries.replay import Replay
+from pdfspider.gateway.transports.base import Transport
+from pdfspider.gateway.transports.exposure import check_exposure
+from pdfspider.gateway.transports.grpc import masters_pb2, masters_pb2_grpc
+from pdfspider.gateway.transports.grpc.calls import Masters
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pdfspider.gateway.config import GatewayConfig
+    from pdfspider.gateway.service import GatewayService
+    from pdfspider.gateway.transports.base import Result
+
+PORT = 50051
+MOST_STREAMS = 1000
+"""Of one connection, at a time."""
+MOST_METADATA = 16 << 10
+SHORTEST_PING = 5000
+"""Milliseconds."""
+SERVICE = masters_pb2.DESCRIPTOR.services_by_name["Masters"].full_name
+
+
+class GrpcTransport(Transport):
+    """``grpc://HOST:PORT`` to listen on; ``grpcs`` with the files ``cert`` and ``key``.
+
+    Without ``GATEWAY_TOKEN`` only loopback addresses may be listened on; with it others if there is TLS, and health and
+    reflection stay open.
+    """
+
+    listens = True
+    options = {"cert": "", "key": ""}  # noqa: RUF012 - declared by Transport
+
+    def __init__(self, url: str, service: GatewayService) -> None:
+        super().__init__(url, service)
+        self._has_tls = self.address.url.startswith("grpcs:")
+        check_exposure(self.address, service.config.gateway, tls=self._has_tls)
+        self._replay = Replay(service, self.name)
+        self._masters = Masters(service, self.name, self._replay)
+        self._health = health.aio.HealthServicer()
+        self._server: Any = None
+
+    async def listen(self) -> None:
+        gateway = self.service.config.gateway
+        self._server = grpc.aio.server(
+            interceptors=[Guard(gateway.token)] if gateway.token else [],
+            options=options(gateway),
+            maximum_concurrent_rpcs=gateway.unacknowledged,
+        )
+        masters_pb2_grpc.add_MastersServicer_to_server(self._masters, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        self._bind()
+        await self._server.start()
+        await self._health.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
+
+    async def serve(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._masters.takes = False
+
+    async def publish(self, result: Result) -> None:
+        """It is kept, so that it can be asked for."""
+        await self._replay.keep(result)
+
+    async def close(self) -> None:
+        if self._server:
+            await self._health.enter_graceful_shutdown()
+            await self._server.stop(grace=1)
+
+    def _bind(self) -> None:
+        host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
+        address = f"{host}:{self.address.port or PORT}"
+        try:
+            if self._has_tls:
+                self._server.add_secure_port(address, self._credentials())
+            else:
+                self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise ConfigurationError(f"cannot listen on {address}: {error}") from error
+
+    def _credentials(self) -> Any:
+        cert, key = self.address.options["cert"], self.address.options["key"]
+        try:
+            return grpc.ssl_server_credentials([(Path(key).read_bytes(), Path(cert).read_bytes())])
+        except OSError as error:
+            raise ConfigurationError(f"grpcs:// in GATEWAY_URLS needs ?cert=FILE&key=FILE: {error}") from error
+
+
+def options(gateway: GatewayConfig) -> list[tuple[str, int]]:
+    """Return the channel arguments of a server: bounds for clients, and signs of life on quiet connections."""
+    keep_alive, timeout = int(gateway.keep_alive * 1000), int(gateway.client_timeout * 1000)
+    found = [
+        ("grpc.max_receive_message_length", gateway.message_size or -1),
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_concurrent_streams", MOST_STREAMS),
+        ("grpc.absolute_max_metadata_size", MOST_METADATA),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # A client may ping as often as this server does, with room for what comes early.
+        ("grpc.http2.min_ping_interval_without_data_ms", keep_alive // 3 or SHORTEST_PING),
+    ]
+    if keep_alive:
+        found += [("grpc.keepalive_time_ms", keep_alive), ("grpc.keepalive_timeout_ms", max(keep_alive, 1000))]
+    if timeout:
+        found += [("grpc.server_handshake_timeout_ms", timeout), ("grpc.max_connection_idle_ms", 10 * timeout)]
+    if gateway.connections:
+        found.append(("grpc.max_allowed_incoming_connections", gateway.connections))
+    return found
+
+
+class Guard(grpc.aio.ServerInterceptor):
+    """Lets those in who know the token."""
+
+    def __init__(self, token: str) -> None:
+        self._expected = f"Bearer {token}".encode()
+        self._refusal = grpc.stream_stream_rpc_method_handler(self._refuse)
+
+    async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], call: Any) -> Any:
+        given = dict(call.invocation_metadata).get("authorization", "")
+        if call.method.startswith(f"/{SERVICE}/") and not hmac.compare_digest(given.encode(), self._expected):
+            return self._refusal
+        return await continuation(call)
+
+    async def _refuse(self, _: Any, context: Any) -> None:
+        await context.abort(grpc.StatusCode.UNAUTHENTICATED, "GATEWAY_TOKEN is needed")

@@ -1,0 +1,177 @@
+"""The requests that the HTTP transport answers; openapi.py describes them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from contextlib import suppress
+from dataclasses import dataclass, field
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from pdfspider.exceptions import InvalidInput
+from pdfspider.gateway.transports.base import Delivery, Receipt
+from pdfspider.gateway.transports.http.documents import Documents
+from pdfspider.gateway.transports.http.events import EventStreams
+from pdfspider.gateway.transports.http.guard import PROTECTION, Guard
+from pdfspider.gateway.transports.http.idempotency import IdempotencyKeys, idempotency_key
+from pdfspider.gateway.transports.http.openapi import describe
+from pdfspider.gateway.transports.http.problems import EXPECTED, problem, problem_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pdfspider.gateway.queries.replay import Replay
+    from pdfspider.gateway.service import GatewayService
+
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+logger = logging.getLogger(__name__)
+
+PATIENCE = 10.0
+"""Seconds for which a request waits until there is room for its message."""
+LISTED = 100
+MOST_LISTED = 1000
+ACTIONS = ("pause", "resume", "cancel")
+NO_TASK = {"id": None, "task_id": None, "meta": None, "urls": None}
+
+
+@dataclass(slots=True, kw_only=True)
+class HttpDelivery(Delivery):
+    """What is said back is the response; what is rejected is not set aside, for the master has it."""
+
+    receipt: asyncio.Future[Receipt] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    async def ack(self, receipt: Receipt) -> None:
+        with suppress(asyncio.InvalidStateError):  # the client has gone
+            self.receipt.set_result(receipt)
+
+    async def reject(self, reason: str) -> None:
+        with suppress(asyncio.InvalidStateError):
+            self.receipt.set_exception(InvalidInput(reason))
+
+    async def nack(self) -> None:
+        with suppress(asyncio.InvalidStateError):
+            self.receipt.set_exception(web.HTTPServiceUnavailable(reason="it could not be taken in"))
+
+
+class Calls:
+    """The handlers; ``takes`` says whether messages are taken still."""
+
+    def __init__(self, service: GatewayService, transport: str, replay: Replay) -> None:
+        self._desk, self._transport, self._replay = service, transport, replay
+        self._gateway = service.config.gateway
+        self._guard = Guard(self._gateway.token)
+        self._keys = IdempotencyKeys(service.frontier.redis, transport, service.config.retention)
+        self._streams = EventStreams(service, self._describe)
+        self.takes = True
+
+    def application(self) -> web.Application:
+        app = web.Application(middlewares=[self._answer], client_max_size=self._gateway.message_size or 1 << 40)
+        app.add_routes(
+            [
+                web.get("/openapi.json", self._openapi),
+                web.post("/jobs", self._submit),
+                web.get("/jobs", self._jobs),
+                web.get("/transports", self._transports),
+                web.get("/documents/{sha256}", Documents(self._desk.copies).serve),
+                web.get("/jobs/{job}", self._job),
+                web.get("/jobs/{job}/result", self._result),
+                web.get("/jobs/{job}/events", self._streams.serve),
+                *(web.post(f"/jobs/{{job}}/{action}", self._control) for action in ACTIONS),
+            ]
+        )
+        app.on_response_prepare.append(_protect)
+        return app
+
+    def close(self) -> None:
+        self._streams.close()
+
+    @web.middleware
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            self._guard.check(request)
+            return await handler(request)
+        except EXPECTED as error:
+            return problem_of(error)
+        except Exception:
+            logger.exception("%s %s could not be answered", request.method, request.path)
+            return problem(500, "an error of the gateway, which is in its log")
+
+    async def _openapi(self, _: web.Request) -> web.Response:
+        return web.json_response(describe(with_token=bool(self._gateway.token)))
+
+    async def _submit(self, request: web.Request) -> web.Response:
+        if not self.takes:
+            raise web.HTTPServiceUnavailable(reason="the gateway is about to end")
+        key = idempotency_key(request)
+        body = await self._read(request)
+        is_new = bool(key) and await self._keys.claim(key, body)
+        try:
+            receipt = await self._hand_in(body, key)
+        except InvalidInput:
+            if is_new:
+                await self._keys.forget(key)
+            raise
+        told = {"job": receipt.job, "run": receipt.run, "result_id": receipt.result_id, "added": receipt.added}
+        return web.json_response(told, status=202, headers={"Location": f"jobs/{receipt.job}"})
+
+    async def _read(self, request: web.Request) -> bytes:
+        """Return the body. Raises web.HTTPRequestTimeout."""
+        try:
+            async with asyncio.timeout(self._gateway.client_timeout or None):
+                return await request.read()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout(reason="the body did not come in time") from None
+
+    async def _hand_in(self, body: bytes, key: str) -> Receipt:
+        """Raises InvalidInput, and web.HTTPServiceUnavailable."""
+        delivery = HttpDelivery(body=body, id=key or ("" if _has_task_id(body) else token_hex(16)))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._desk.accept(self._transport, delivery)
+        except TimeoutError:
+            raise web.HTTPServiceUnavailable(reason="there is no room for more jobs now") from None
+        return await delivery.receipt
+
+    async def _jobs(self, request: web.Request) -> web.Response:
+        limit = request.query.get("limit", str(LISTED))
+        if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= MOST_LISTED):
+            raise InvalidInput(f"limit must be between 1 and {MOST_LISTED}")
+        return web.json_response({"jobs": await self._desk.jobs(int(limit))})
+
+    async def _transports(self, _: web.Request) -> web.Response:
+        return web.json_response({"transports": await self._desk.transports()})
+
+    async def _job(self, request: web.Request) -> web.Response:
+        job = request.match_info["job"]
+        return web.json_response({"job": job, **await self._desk.status(job)})
+
+    async def _result(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._describe(request.match_info["job"]))
+
+    async def _control(self, request: web.Request) -> web.Response:
+        job, action = request.match_info["job"], request.path.rpartition("/")[2]
+        return web.json_response({"job": job, "state": await self._desk.control(job, action)})
+
+    async def _describe(self, job: str) -> dict[str, Any]:
+        """The result of a job; with what its message said of its own, if it came by one."""
+        result = await self._desk.result(job)
+        return {**NO_TASK, **await self._replay.only_task(result["run"]), **result}
+
+
+async def _protect(_: web.Request, response: web.StreamResponse) -> None:
+    for name, value in PROTECTION.items():
+        response.headers.setdefault(name, value)
+
+
+def _has_task_id(body: bytes) -> bool:
+    """Then the message itself says what it is the repetition of."""
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(message, dict) and message.get("task_id") is not None

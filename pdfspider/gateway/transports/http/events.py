@@ -1,0 +1,72 @@
+"""Server-sent events of the HTTP transport."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from redis.exceptions import RedisError
+
+from pdfspider.exceptions import InvalidInput, JobNotFound, RecordsError
+from pdfspider.gateway.queries.watching import Position, watch, with_pauses
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pdfspider.gateway.service import GatewayService
+
+HEADERS = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+"""The second one has nginx hand on each event at once."""
+COMMENT = b": nothing new\n\n"
+
+
+class EventStreams:
+    """The streams that are open; ``result`` describes a job."""
+
+    def __init__(self, service: GatewayService, result: Callable[[str], Awaitable[dict[str, Any]]]) -> None:
+        self._desk, self._result = service, result
+        self._open: set[asyncio.Task[Any]] = set()
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """``status`` whenever it has changed, ``document`` for each that was found if asked for; last, ``result``.
+
+        Whoever has got the result and connects again, as browsers' EventSource does, is answered 204.
+        """
+        job, documents = request.match_info["job"], request.query.get("documents", "false")
+        if documents not in ("true", "false"):
+            raise InvalidInput("documents must be true or false")
+        run = (await self._desk.status(job))["run"]  # says at once whether there is such a job
+        after = Position.parse(request.headers.get("Last-Event-ID", ""))
+        if after and after.ended and after.run == run:
+            return web.Response(status=204)
+        response = web.StreamResponse(headers=HEADERS)
+        await response.prepare(request)
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        try:
+            # The client has gone, or the job; or it comes again, and goes on from there.
+            with suppress(ConnectionError, JobNotFound, RedisError, RecordsError):
+                await self._write(response, job, after, documents=documents == "true")
+        finally:
+            self._open.discard(task)
+        return response
+
+    def close(self) -> None:
+        for task in self._open:
+            task.cancel()
+
+    async def _write(self, response: web.StreamResponse, job: str, after: Position | None, *, documents: bool) -> None:
+        events = watch(self._desk, job, documents=documents, after=after)
+        async with aclosing(with_pauses(events, self._desk.config.gateway.keep_alive)) as coming:
+            async for told in coming:
+                await response.write(_event(*told) if told else COMMENT)
+        result = await self._result(job)
+        await response.write(_event("result", result, Position(result["run"], ended=True)))
+
+
+def _event(name: str, data: dict[str, Any], position: Position) -> bytes:
+    return f"id: {position}\nevent: {name}\ndata: {json.dumps(data, ensure_ascii=False, default=str)}\n\n".encode()

@@ -1,0 +1,169 @@
+"""The HTTP transport's description of itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pdfspider
+from pdfspider.gateway.inbound.messages import Message
+from pdfspider.gateway.transports.http.documents import SHA256
+from pdfspider.gateway.transports.http.idempotency import PATTERN as KEY
+from pdfspider.items import Outcome
+
+Schema = dict[str, Any]
+
+STATES = ["running", "paused", "finished", "cancelling", "cancelled"]
+COUNT: Schema = {"type": "integer", "minimum": 0}
+TEXT: Schema = {"type": "string"}
+NULLABLE: Schema = {"type": ["string", "null"]}
+URL: Schema = {"type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"}
+CLASSES: Schema = {"type": "object", "additionalProperties": COUNT}
+EXAMPLE: Schema = {"url": "https://example.org/", "depth": 1, "task_id": "mine"}
+EVENT: Schema = {
+    "type": "object",
+    "properties": {
+        "id": TEXT,
+        "event": {"enum": ["status", "document", "result"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["id", "event", "data"],
+}
+OF_JOB = ("status", "result", "pause", "resume", "cancel")
+JOB: Schema = {
+    "name": "job",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"},
+}
+
+
+def describe(*, with_token: bool) -> Schema:
+    """The OpenAPI 3.1 document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "pdfspider", "version": "1", "description": pdfspider.__doc__},
+        "paths": _paths(),
+        "components": {"schemas": _schemas(), "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        "security": [{"token": []}] if with_token else [],
+    }
+
+
+def _paths() -> Schema:
+    submit = _operation("Hand in a job, or a part of one", 202, "Accepted", 400, 408, 413, 415, 422)
+    submit["responses"]["202"]["links"] = {name: _link(name) for name in OF_JOB}
+    submit["requestBody"] = {"required": True, "content": _json("Message", example=EXAMPLE)}
+    submit["parameters"] = [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "schema": {"type": "string", "pattern": KEY},
+            "description": "The same again: the same message, which changes nothing. With another body: 422",
+        }
+    ]
+    jobs = _operation("Some jobs and their status", 200, "Jobs", 400)
+    limit = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
+    jobs["parameters"] = [{"name": "limit", "in": "query", "schema": limit}]
+    told = "Its status whenever that has changed, documents as they are found, and at its end the result"
+    events = _of_job("events", told, "Status")
+    events["parameters"] = [
+        JOB,
+        {"name": "documents", "in": "query", "schema": {"type": "boolean", "default": False}},
+        {"name": "Last-Event-ID", "in": "header", "schema": TEXT, "description": "Go on behind this event"},
+    ]
+    events["responses"]["204"] = {"description": "The event was the last one"}
+    events["responses"]["200"]["content"] = {"text/event-stream": {"schema": EVENT}}
+    document = {"operationId": "document", **_operation("The bytes of a document", 200, "Document", 400, 404)}
+    document["parameters"] = [
+        {"name": "sha256", "in": "path", "required": True, "schema": {"type": "string", "pattern": SHA256}}
+    ]
+    document["responses"]["200"]["content"] = {"application/pdf": {}}
+    return {
+        "/jobs": {"post": submit, "get": jobs},
+        "/transports": {"get": _operation("The transports of all gateways, and how each is", 200, "Transports")},
+        "/documents/{sha256}": {"get": document},
+        "/jobs/{job}": {"get": _of_job("status", "The status of a job", "Status")},
+        "/jobs/{job}/result": {"get": _of_job("result", "What became of a job until now", "Result")},
+        "/jobs/{job}/events": {"get": events},
+        "/jobs/{job}/pause": {"post": _control("pause", "Take a job out of the turns")},
+        "/jobs/{job}/resume": {"post": _control("resume", "Bring it back")},
+        "/jobs/{job}/cancel": {"post": _control("cancel", "Drop what was not fetched yet")},
+    }
+
+
+def _of_job(name: str, summary: str, schema: str, *errors: int) -> Schema:
+    return {"operationId": name, **_operation(summary, 200, schema, 400, 404, *errors), "parameters": [JOB]}
+
+
+def _control(name: str, summary: str) -> Schema:
+    return _of_job(name, summary, "State", 415)
+
+
+def _link(name: str) -> Schema:
+    return {"operationId": name, "parameters": {"job": "$response.body#/job"}}
+
+
+def _operation(summary: str, status: int, schema: str, *errors: int) -> Schema:
+    failed = {"description": "The reason", "content": _json("Problem", "application/problem+json")}
+    responses = {str(error): failed for error in (*errors, 401, 403, 503)}
+    return {
+        "summary": summary,
+        "responses": {str(status): {"description": summary, "content": _json(schema)}, **responses},
+    }
+
+
+def _json(schema: str, media: str = "application/json", **more: Any) -> Schema:
+    return {media: {"schema": {"$ref": f"#/components/schemas/{schema}"}, **more}}
+
+
+def _schemas() -> Schema:
+    message = Message.model_json_schema()
+    urls = {"type": "array", "items": URL, "minItems": 1}
+    message["oneOf"] = [_either(url=URL, urls={"type": "null"}), _either(urls=urls, url={"type": "null"})]
+    counters = ("queued", "delayed", "leased", "done", "dead", "documents", "bytes")
+    status = {
+        "state": {"enum": STATES},
+        "sealed": {"type": "boolean"},
+        "run": COUNT,
+        **dict.fromkeys(counters, COUNT),
+        "classes": CLASSES,
+    }
+    document = dict.fromkeys(("sha256", "stored", "title", "found_on"), NULLABLE)
+    document |= {"url": TEXT, "outcome": TEXT, "size": {"type": ["integer", "null"]}}
+    failure = {"url": TEXT, "outcome": {"enum": [outcome.value for outcome in Outcome]}, "reason": NULLABLE}
+    failure |= {"status": {"type": ["integer", "null"]}, "found_on": NULLABLE}
+    result = {
+        "id": NULLABLE,
+        "task_id": {"type": ["string", "integer", "null"]},
+        "meta": {"type": ["object", "null"]},
+        "urls": {"type": ["array", "null"], "items": TEXT},
+        "job": TEXT,
+        "run": COUNT,
+        "state": {"enum": STATES},
+        "documents": {"type": "array", "items": _object(document)},
+        "failures": {"type": "array", "items": _object(failure)},
+        "counts": CLASSES,
+        "classes": CLASSES,
+        "truncated": {"type": "boolean"},
+    }
+    transport = dict.fromkeys(("gateway", "transport", "error"), TEXT)
+    transport |= {"state": {"enum": ["starting", "up", "down"]}, "since": {"type": "number"}}
+    transport |= {"received": COUNT, "published": COUNT}
+    return {
+        "Message": message,
+        "Transports": _object({"transports": {"type": "array", "items": _object(transport)}}),
+        "Accepted": _object({"job": TEXT, "run": COUNT, "result_id": TEXT, "added": COUNT}),
+        "Status": _object({"job": TEXT, **status}),
+        "Jobs": _object({"jobs": {"type": "object", "additionalProperties": _object(status)}}),
+        "State": _object({"job": TEXT, "state": {"enum": STATES}}),
+        "Result": _object(result),
+        "Problem": _object({"type": TEXT, "title": TEXT, "status": COUNT, "detail": TEXT, "error": TEXT}),
+    }
+
+
+def _either(**properties: Schema) -> Schema:
+    """The first one is required."""
+    return {"required": list(properties)[:1], "properties": properties}
+
+
+def _object(properties: Schema) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(properties)}

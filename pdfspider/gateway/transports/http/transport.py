@@ -1,0 +1,97 @@
+"""HTTP: jobs as resources, server-sent events, and a webhook for results."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from pdfspider.exceptions import ConfigurationError
+from pdfspider.gateway.outbound.webhook import Webhook
+from pdfspider.gateway.queries.replay import Replay
+from pdfspider.gateway.transports.base import Transport
+from pdfspider.gateway.transports.exposure import check_exposure
+from pdfspider.gateway.transports.http.calls import Calls
+from pdfspider.gateway.transports.http.server import Limits, Listener
+
+if TYPE_CHECKING:
+    from pdfspider.gateway.service import GatewayService
+    from pdfspider.gateway.transports.base import Event, Result
+
+PORT = 8080
+
+
+class HttpTransport(Transport):
+    """``http://HOST:PORT`` to listen on; ``https`` with the files ``cert`` and ``key``.
+
+    ``GET /openapi.json`` describes it. Without ``GATEWAY_TOKEN`` only loopback addresses may be listened on, with it
+    others if there is TLS. With ``events=webhook`` documents are posted, as they are found; whoever watches a job may
+    have them in any case.
+    """
+
+    listens = True
+    options = {"cert": "", "key": "", "events": ("no", "webhook")}  # noqa: RUF012 - declared by Transport
+
+    def __init__(self, url: str, service: GatewayService) -> None:
+        super().__init__(url, service)
+        gateway = service.config.gateway
+        self._has_tls = self.address.url.startswith("https:")
+        check_exposure(self.address, gateway, tls=self._has_tls)
+        self._replay = Replay(service, self.name)
+        self._webhook = Webhook(gateway.webhook, gateway.webhook_secret)
+        self._calls = Calls(service, self.name, self._replay)
+        self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
+
+    async def listen(self) -> None:
+        tls = self._tls()
+        gateway = self.service.config.gateway
+        app = self._calls.application()
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=False, shutdown_timeout=1)
+        await self._runner.setup()
+        assert self._runner.server is not None
+        limits = Limits(gateway.connections, gateway.connections_per_address, gateway.client_timeout)
+        self._listener = Listener(self._runner.server, limits, tls)
+        try:
+            await self._listener.start(self.address.host, self.address.port or PORT)
+        except OSError as error:
+            raise ConfigurationError(f"cannot listen on {self.address.shown}: {error}") from error
+
+    async def serve(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._calls.takes = False
+
+    async def publish(self, result: Result) -> None:
+        """It is kept, so that it can be asked for, and goes to the webhook, if there is one."""
+        await self._replay.keep(result)
+        if self._webhook:
+            await self._webhook.post("result", result.id, result.body)
+
+    @property
+    def tells(self) -> bool:
+        return bool(self._webhook) and self.address.options["events"] == "webhook"
+
+    async def tell(self, event: Event) -> None:
+        await self._webhook.post("document", event.id, event.body)
+
+    async def close(self) -> None:
+        if self._listener:
+            await self._listener.close()
+        self._calls.close()
+        if self._runner:
+            await self._runner.cleanup()
+        await self._webhook.close()
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if not self._has_tls:
+            return None
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            context.load_cert_chain(self.address.options["cert"], self.address.options["key"] or None)
+        except OSError as error:
+            raise ConfigurationError(f"https:// in GATEWAY_URLS needs ?cert=FILE&key=FILE: {error}") from error
+        return context

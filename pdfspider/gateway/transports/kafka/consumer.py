@@ -1,0 +1,126 @@
+"""The consumer of tasks, which must be called all the time, and therefore has a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from pdfspider.gateway.transports.kafka.positions import Positions
+
+if TYPE_CHECKING:
+    from pdfspider.gateway.transports.health import Health
+
+WAIT = 0.5
+POLL = 0.1
+"""Seconds of one call that nothing interrupts: so long wait an end, and what is settled to be committed."""
+AT_ONCE = 500
+CONSUMER = {
+    "auto.offset.reset": "earliest",  # what was there before the first gateway is served too
+    "enable.auto.commit": "false",
+    "partition.assignment.strategy": "cooperative-sticky",  # a gateway keeps what another one that comes does not get
+    "topic.metadata.refresh.interval.ms": "5000",  # a topic that is made later is found soon
+    "queued.max.messages.kbytes": "16384",
+}
+logger = logging.getLogger("librdkafka")
+logger.setLevel(logging.CRITICAL)  # it is said here, once, what does not work
+
+
+class TaskConsumer:
+    """Fetches a topic into ``inbox``, at most ``limit`` messages ahead of what is settled by ``positions``.
+
+    Raises KafkaException and ValueError.
+    """
+
+    def __init__(self, topic: str, properties: dict[str, Any], limit: int, health: Health) -> None:
+        loop = asyncio.get_running_loop()
+        told = {
+            "error_cb": lambda error: loop.call_soon_threadsafe(self._failed, error),
+            "on_commit": self._committed,
+        }
+        self.positions = Positions()
+        self.inbox: asyncio.Queue[Any] = asyncio.Queue()
+        self._topic, self._limit, self._health = topic, limit, health
+        self._paused = False
+        self._consumer: Any = Consumer({**CONSUMER, **properties, **told}, logger=logger)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-in")
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        loop = asyncio.get_running_loop()
+        self._consumer.subscribe([self._topic], on_revoke=self._revoked, on_lost=self._revoked)
+        while True:
+            for message in await loop.run_in_executor(self._thread, self._turn):
+                if error := message.error():
+                    self._failed(error)
+                else:
+                    self.inbox.put_nowait(message)
+            if self._health.state != "up" and await loop.run_in_executor(self._thread, self._is_well):
+                self._health.end()
+
+    async def close(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._leave)
+        self._thread.shutdown()
+
+    def _failed(self, error: Any) -> None:
+        if error.name() != "_TRANSPORT":  # one connection of many, which is made again
+            self._health.begin(error.str())
+
+    # In the consumer's thread
+
+    def _turn(self) -> list[Any]:
+        """Commits, and waits a moment for messages; called all the time, for else the group goes on without it."""
+        self._commit(asynchronous=True)
+        self._pace()
+        first = self._consumer.poll(POLL)
+        messages = [] if first is None else [first]  # one without a value is falsy
+        with suppress(KafkaException):
+            messages += self._consumer.consume(max(min(AT_ONCE, self._limit - len(self.positions)) - 1, 0), 0)
+        for message in messages:
+            if not message.error():
+                self.positions.take(message.partition(), message.offset())
+        return messages
+
+    def _pace(self) -> None:
+        """Stops fetching while too much is not settled; the broker keeps the rest."""
+        held = len(self.positions)
+        if held >= self._limit:
+            self._paused = True
+            with suppress(KafkaException):  # it may have been revoked this moment
+                self._consumer.pause(self._consumer.assignment())
+        elif self._paused and held <= self._limit // 2:
+            self._paused = False
+            with suppress(KafkaException):
+                self._consumer.resume(self._consumer.assignment())
+
+    def _is_well(self) -> bool:
+        """Whether the brokers know the topic."""
+        try:
+            found = self._consumer.list_topics(self._topic, timeout=WAIT).topics
+        except KafkaException:
+            return False
+        return all(topic.error is None for topic in found.values())
+
+    def _commit(self, *, asynchronous: bool) -> None:
+        """What cannot be committed is delivered again, to whoever has the partition then."""
+        if ahead := [TopicPartition(self._topic, *position) for position in self.positions.advance().items()]:
+            with suppress(KafkaException):
+                self._consumer.commit(offsets=ahead, asynchronous=asynchronous)
+
+    def _committed(self, failure: Any, partitions: list[Any]) -> None:
+        for partition in partitions:
+            if failure or partition.error:
+                self.positions.retry(partition.partition, partition.offset)
+
+    def _revoked(self, _: Any, partitions: list[Any]) -> None:
+        self._commit(asynchronous=False)
+        for partition in partitions:
+            self.positions.forget(partition.partition)
+
+    def _leave(self) -> None:
+        self._commit(asynchronous=False)
+        self._consumer.close()

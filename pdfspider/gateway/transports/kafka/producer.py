@@ -1,0 +1,74 @@
+"""The producer of results, which librdkafka drives from a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from pdfspider.gateway.transports.base import TooLargeError, TransportError
+from pdfspider.tasks import end
+
+WAIT = 0.5
+POLL = 0.1
+PRODUCER = {
+    "acks": "all",
+    "enable.idempotence": "true",
+    "compression.type": "gzip",  # what every client can read: aiokafka has no lz4 of its own
+    "message.max.bytes": "16777216",  # before compression: the broker has the last word
+    "message.timeout.ms": "30000",
+}
+
+
+class ResultProducer:
+    """Idempotent, and confirmed by all replicas in sync. Raises KafkaException and ValueError."""
+
+    def __init__(self, properties: dict[str, Any]) -> None:
+        self._properties = properties
+        self._producer = self._make()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-out")
+        self._polling = asyncio.create_task(self._poll())
+
+    async def send(self, topic: str, value: bytes | None, headers: Any, key: Any) -> None:
+        """Returns when all replicas in sync have it. Raises TransportError, and TooLargeError."""
+        loop, producer = asyncio.get_running_loop(), self._producer
+        sent: asyncio.Queue[Any] = asyncio.Queue()
+
+        def delivered(failure: Any, _: Any) -> None:
+            loop.call_soon_threadsafe(sent.put_nowait, failure)
+
+        try:
+            producer.produce(topic, value=value, key=key, headers=headers, on_delivery=delivered)
+            failure = await sent.get()
+        except KafkaException as error:
+            failure = error.args[0]
+        except BufferError as error:
+            raise TransportError(str(error)) from error
+        if failure and failure.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            raise TooLargeError(failure.str())
+        if failure:
+            if failure.fatal() and producer is self._producer:
+                self._producer = self._make()
+                await loop.run_in_executor(self._thread, _give_up, producer)
+            raise TransportError(failure.str())
+
+    async def close(self) -> None:
+        await end([self._polling])
+        self._thread.shutdown()
+
+    def _make(self) -> Any:
+        return Producer({**PRODUCER, **self._properties}, logger=logging.getLogger("librdkafka"))
+
+    async def _poll(self) -> None:
+        """Lets the producer tell what was delivered."""
+        while True:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._producer.poll, POLL)
+
+
+def _give_up(producer: Any) -> None:
+    """What a producer has that does not work any longer, has failed: whoever sent it tries again."""
+    producer.purge()
+    producer.flush(WAIT)

@@ -1,0 +1,112 @@
+"""Kafka's rejects: what is kept of a message, and how it is sent again."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+
+from pdfspider.gateway.inbound.rejects import SetAside, identify, read
+from pdfspider.gateway.transports.base import TransportError
+from pdfspider.gateway.transports.kafka.positions import Positions
+from pdfspider.gateway.transports.kafka.producer import ResultProducer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping
+
+    from pdfspider.submission.rejected import Rejected
+
+TIMEOUT = 10.0
+
+
+def metadata_of(message: Any) -> dict[str, Any]:
+    """Return the key and the headers of a message, where it stood, and whether it was null."""
+    return {
+        "key": message.key(),
+        "headers": [list(header) for header in message.headers() or ()],
+        "topic": message.topic(),
+        "partition": message.partition(),
+        "offset": message.offset(),
+        "null": message.value() is None,
+    }
+
+
+async def rejects_of(properties: Mapping[str, Any], options: Mapping[str, Any]) -> AsyncGenerator[SetAside, None]:
+    """Those of the topic, but for the first ones that were all sent again: a topic keeps what it has.
+
+    Raises TransportError.
+    """
+    reading = _Reading(properties, options)
+    producer = ResultProducer(dict(properties))
+    try:
+        await _do(reading.begin)
+        while message := await _do(reading.next):
+            rejected = read(message.value() or b"")
+            again = partial(_send_again, producer, reading, message, rejected, options["tasks"])
+            yield SetAside(identify(message.value() or b""), rejected, again)
+    finally:
+        await producer.close()
+        await _do(reading.close)
+
+
+async def _send_again(
+    producer: ResultProducer, reading: _Reading, message: Any, rejected: Rejected, tasks: str
+) -> None:
+    metadata = rejected.metadata
+    value = None if metadata.get("null") else rejected.message
+    headers = [tuple(header) for header in metadata.get("headers", ())]
+    await producer.send(tasks, value, headers, metadata.get("key"))
+    await _do(partial(reading.settle, message))
+
+
+class _Reading:
+    """The topic from where its messages were not sent again up to where it ends now. Its calls wait."""
+
+    def __init__(self, properties: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+        self._topic = options["rejects"]
+        own = {"group.id": f"{options['group']}-rejects", "enable.auto.commit": "false", "enable.partition.eof": "true"}
+        self._consumer: Any = Consumer({**properties, **own, "auto.offset.reset": "earliest"})
+        self._positions = Positions()
+        self._open: set[int] = set()
+
+    def begin(self) -> None:
+        partitions = self._consumer.list_topics(self._topic, timeout=TIMEOUT).topics[self._topic].partitions
+        places = [TopicPartition(self._topic, partition) for partition in partitions]
+        places = self._consumer.committed(places, timeout=TIMEOUT) if places else []
+        for place in places:
+            place.offset = place.offset if place.offset >= 0 else OFFSET_BEGINNING
+        self._open = {place.partition for place in places}
+        self._consumer.assign(places)
+
+    def next(self) -> Any:
+        """Return the next message; None at the end."""
+        while self._open:
+            message = self._consumer.poll(TIMEOUT)
+            if message is None:
+                raise TransportError("the brokers do not answer")
+            error = message.error()
+            if error is None:
+                self._positions.take(message.partition(), message.offset())
+                return message
+            if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - so librdkafka's own codes are called
+                raise KafkaException(error)
+            self._open.discard(message.partition())
+        return None
+
+    def settle(self, message: Any) -> None:
+        self._positions.settle(message.partition(), message.offset())
+        if ahead := self._positions.advance():
+            places = [TopicPartition(self._topic, *place) for place in ahead.items()]
+            self._consumer.commit(offsets=places, asynchronous=False)
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+async def _do(call: Callable[[], Any]) -> Any:
+    try:
+        return await asyncio.to_thread(call)
+    except KafkaException as error:
+        raise TransportError(str(error)) from error

@@ -1,0 +1,164 @@
+"""Kafka, and what speaks its protocol: a topic of messages in, a topic of results out."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from confluent_kafka import KafkaException
+
+from pdfspider.exceptions import ConfigurationError
+from pdfspider.gateway.outbound.bounds import set_aside
+from pdfspider.gateway.transports.base import Delivery, Transport, TransportError
+from pdfspider.gateway.transports.kafka.consumer import TaskConsumer
+from pdfspider.gateway.transports.kafka.producer import ResultProducer
+from pdfspider.gateway.transports.kafka.rejects import metadata_of, rejects_of
+from pdfspider.tasks import end_with
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from pdfspider.gateway.inbound.rejects import SetAside
+    from pdfspider.gateway.service import GatewayService
+    from pdfspider.gateway.transports.base import Event, Receipt, Result
+    from pdfspider.submission.rejected import Rejected
+
+PORT = 9092
+WAIT = 0.5
+TOGETHER = 50
+PAUSE = 2.0
+"""Seconds after which a message is looked at again that could not be taken in."""
+
+
+@dataclass(slots=True, kw_only=True)
+class KafkaDelivery(Delivery):
+    transport: KafkaTransport
+    message: Any
+
+    async def ack(self, receipt: Receipt) -> None:
+        self.transport.settle(self.message)
+
+    async def reject(self, reason: str) -> None:
+        """Until it is set aside: Kafka delivers nothing again before the gateway is started again."""
+        while True:
+            try:
+                await self.transport.set_aside(self.rejected(reason))
+            except TransportError as error:
+                self.transport.kept.begin(error)
+                await asyncio.sleep(WAIT)
+            else:
+                self.transport.kept.end()
+                self.transport.settle(self.message)
+                return
+
+    async def nack(self) -> None:
+        self.transport.look_again(self.message)
+
+    def metadata(self) -> dict[str, Any]:
+        return metadata_of(self.message)
+
+
+class KafkaTransport(Transport):
+    """Messages: the topic ``tasks``. Results: the topic ``results``, with the job as key and the header ``id``.
+    Documents, as they are found: the topic ``events``, likewise.
+
+    ``brokers`` names more brokers to begin with; what else stands in the query is librdkafka's. ``kafkas`` is TLS;
+    a user and a password are SASL's.
+    """
+
+    options = {  # noqa: RUF012 - declared by Transport
+        "tasks": "pdf_tasks",
+        "results": "pdf_results",
+        "rejects": "pdf_rejects",
+        "events": "",
+        "group": "pdfspider",
+        "brokers": "",
+    }
+
+    def __init__(self, url: str, service: GatewayService) -> None:
+        super().__init__(url, service)
+        self.address.shown = self.address.shown.partition("?")[0]  # there may be passwords
+        self._properties = self._read()
+        self._consumer: TaskConsumer | None = None
+        self._producer: ResultProducer | None = None
+
+    async def listen(self) -> None:
+        """Makes the clients, which connect by themselves."""
+        options, limit = self.address.options, self.service.config.gateway.unacknowledged
+        try:
+            self._producer = ResultProducer(self._properties)
+            properties = {"group.id": options["group"], **self._properties}
+            self._consumer = TaskConsumer(options["tasks"], properties, limit, self.health)
+        except (KafkaException, ValueError) as error:
+            raise ConfigurationError(f"{self.address.shown} in GATEWAY_URLS cannot be Kafka: {error}") from error
+
+    async def serve(self) -> None:
+        assert self._consumer
+        try:
+            await end_with(self._consumer.run(), self._hand_over(self._consumer))
+        except KafkaException as error:
+            raise TransportError(str(error)) from error
+
+    async def publish(self, result: Result) -> None:
+        await self._send(self.address.options["results"], result.body, {"id": result.id}, key=result.job)
+
+    @property
+    def tells(self) -> bool:
+        return bool(self.address.options["events"])
+
+    async def tell(self, event: Event) -> None:
+        await self._send(self.address.options["events"], event.body, {"id": event.id}, key=event.job)
+
+    async def set_aside(self, rejected: Rejected) -> None:
+        """Raises TransportError."""
+        send = partial(self._send, self.address.options["rejects"], headers={"reason": rejected.reason})
+        await set_aside(send, rejected)
+
+    def rejects(self) -> AsyncGenerator[SetAside, None]:
+        return rejects_of(self._properties, self.address.options)
+
+    def settle(self, message: Any) -> None:
+        assert self._consumer
+        self._consumer.positions.settle(message.partition(), message.offset())
+
+    def look_again(self, message: Any) -> None:
+        """Kafka would not deliver it again, nor would anything behind it be committed."""
+        assert self._consumer
+        asyncio.get_running_loop().call_later(PAUSE, self._consumer.inbox.put_nowait, message)
+
+    async def close(self) -> None:
+        if self._consumer:
+            await self._consumer.close()
+        if self._producer:
+            await self._producer.close()
+
+    async def _send(self, topic: str, value: bytes, headers: dict[str, str], key: str | None = None) -> None:
+        assert self._producer
+        await self._producer.send(topic, value, headers, key)
+
+    async def _hand_over(self, consumer: TaskConsumer) -> None:
+        while True:
+            if consumer.inbox.qsize() % TOGETHER == 0:
+                await asyncio.sleep(0)  # where there is always a next one, others go on too
+            message = await consumer.inbox.get()
+            if not consumer.positions.holds(message.partition(), message.offset()):
+                continue  # it is another gateway's now
+            place = f"{message.topic()}:{message.partition()}:{message.offset()}:{message.timestamp()[1]}"
+            delivery = KafkaDelivery(body=message.value() or b"", id=place, transport=self, message=message)
+            if message.value() is None:
+                delivery.invalid = "null: a message without a value"
+            await self.service.accept(self.name, delivery)
+
+    def _read(self) -> dict[str, Any]:
+        """Properties of librdkafka, from the URL."""
+        parts = urlsplit(self.address.url)
+        brokers = [f"{parts.hostname or '127.0.0.1'}:{parts.port or PORT}", self.address.options["brokers"]]
+        secure = "ssl" if parts.scheme == "kafkas" else "plaintext"
+        properties = {"bootstrap.servers": ",".join(filter(None, brokers)), "security.protocol": secure}
+        if parts.username:
+            user = {"sasl.username": unquote(parts.username), "sasl.password": unquote(parts.password or "")}
+            properties |= {"security.protocol": f"sasl_{secure}", "sasl.mechanism": "PLAIN", **user}
+        return properties | dict(parse_qsl(parts.query))

@@ -1,0 +1,94 @@
+"""A message by RabbitMQ, and what is said back to the broker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from pdfspider.gateway.transports.base import Delivery, TransportError
+from pdfspider.gateway.transports.rabbitmq.errors import failures
+from pdfspider.gateway.transports.rabbitmq.rejects import metadata_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiormq.abc import AbstractChannel, DeliveredMessage
+
+    from pdfspider.gateway.transports.base import Receipt
+    from pdfspider.gateway.transports.rabbitmq.tags import Tags
+    from pdfspider.gateway.transports.rabbitmq.transport import AmqpTransport
+
+logger = logging.getLogger(__name__)
+
+WAIT = 0.5
+PERSISTENT = 2
+
+
+@dataclass(slots=True, kw_only=True)
+class AmqpDelivery(Delivery):
+    transport: AmqpTransport
+    channel: AbstractChannel
+    tags: Tags
+    """Those of the channel."""
+    tag: int
+    message: DeliveredMessage | None
+    """Until it is in the frontier."""
+    offset: int | None = None
+    """Its place in a stream."""
+
+    def metadata(self) -> dict[str, Any]:
+        return metadata_of(self.message) if self.message else {}
+
+    def drop_body(self) -> None:
+        self.body, self.message = b"", None
+
+    async def ack(self, receipt: Receipt) -> None:
+        await self.ack_all([(self, receipt)])
+
+    @classmethod
+    async def ack_all(cls, settled: Sequence[tuple[Self, Receipt]]) -> None:
+        try:
+            await settled[0][0].transport.settle_offsets(delivery for delivery, _ in settled)
+        except TransportError as error:
+            logger.debug("Messages of a stream will come again: %s", error)
+        channels = {delivery.channel: delivery.tags for delivery, _ in settled}
+        for channel, tags in channels.items():
+            last, others = tags.settle(delivery.tag for delivery, _ in settled if delivery.channel is channel)
+            try:
+                with failures():
+                    if last:
+                        await channel.basic_ack(last, multiple=True, wait=False)
+                    for tag in others:
+                        await channel.basic_ack(tag, wait=False)
+            except TransportError as error:
+                logger.debug("Messages will come again: %s", error)
+
+    async def settle(self) -> None:
+        """Acknowledges this one alone. Raises TransportError."""
+        await self.transport.settle_offsets([self])
+        with failures():
+            await self.channel.basic_ack(self.tag, wait=False)
+        self.tags.settle([self.tag])
+
+    async def reject(self, reason: str) -> None:
+        try:
+            with failures():
+                await self.transport.set_aside(self, reason)
+            await self.settle()
+        except TransportError as error:
+            self.transport.kept.begin(error)
+            await self.nack()
+            raise
+        self.transport.kept.end()
+
+    async def nack(self) -> None:
+        await asyncio.sleep(WAIT)
+        with suppress(TransportError), failures():
+            if self.offset is None:
+                await self.channel.basic_nack(self.tag)
+                self.tags.settle([self.tag])
+            else:  # a stream delivers nothing again before it is consumed anew
+                await self.channel.close()

@@ -1,0 +1,30 @@
+"""What aiormq raises where RabbitMQ cannot be used."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from aiormq.exceptions import AMQPError, ChannelInvalidStateError
+
+from pdfspider.gateway.transports.base import TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FAILURES = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError)
+BARE = (Exception, RuntimeError)
+"""What aiormq raises itself where a connection was lost meanwhile."""
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Turn what aiormq raises into TransportError."""
+    try:
+        yield
+    except FAILURES as error:
+        raise TransportError(f"{type(error).__name__}: {error}") from error
+    except Exception as error:
+        if type(error) not in BARE:
+            raise
+        raise TransportError(f"the connection was lost: {error}") from error

@@ -1,0 +1,250 @@
+"""RabbitMQ, and other brokers that speak AMQP 0-9-1: a queue of messages in, a queue of results out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import aiormq
+from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed, PublishError
+from pamqp.commands import Basic
+
+from pdfspider.gateway.outbound.bounds import set_aside
+from pdfspider.gateway.transports.base import TooLargeError, Transport, TransportError
+from pdfspider.gateway.transports.rabbitmq.delivery import PERSISTENT, WAIT, AmqpDelivery
+from pdfspider.gateway.transports.rabbitmq.errors import failures
+from pdfspider.gateway.transports.rabbitmq.rejects import refusal
+from pdfspider.gateway.transports.rabbitmq.rejects import set_aside as rejects_of
+from pdfspider.gateway.transports.rabbitmq.streams import HEADER, StreamOffset, offset_of
+from pdfspider.gateway.transports.rabbitmq.tags import Tags
+from pdfspider.submission.rejected import REASON_LENGTH
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterable
+
+    from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
+
+    from pdfspider.gateway.inbound.rejects import SetAside
+    from pdfspider.gateway.service import GatewayService
+    from pdfspider.gateway.transports.base import Event, Result
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT, CLOSING = 30.0, 5.0
+MOST_PREFETCHED = 65535
+logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # it is said here, once, what does not work
+
+
+class AmqpTransport(Transport):
+    """Messages: the queue ``pdf_tasks``. Results: ``reply_to`` with the ``correlation_id``, else ``pdf_results``.
+    Documents, as they are found: the queue ``events``.
+
+    ``declare_…`` says what becomes of a queue that is not there: it is waited for (``no``), or declared. One that is
+    there is taken as it is.
+    """
+
+    options = {  # noqa: RUF012 - declared by Transport
+        "tasks": "pdf_tasks",
+        "results": "pdf_results",
+        "rejects": "pdf_rejects",
+        "events": "",
+        "declare_tasks": ("no", "durable", "transient", "quorum"),
+        "declare_results": ("durable", "transient", "no"),
+        "declare_rejects": ("durable", "transient", "no"),
+        "declare_events": ("durable", "transient", "no"),
+    }
+
+    def __init__(self, url: str, service: GatewayService) -> None:
+        super().__init__(url, service)
+        self._connection: AbstractConnection | None = None
+        self._out: AbstractChannel | None = None
+        self._opening = asyncio.Lock()
+        self.tags = Tags()
+        self._offset = StreamOffset(service.frontier.redis, self.name, self.address.options["tasks"])
+
+    async def serve(self) -> None:
+        """From connecting until the connection, the channel or the consumer ends."""
+        try:
+            with failures():
+                await self._session()
+        except Exception:
+            await self.close()
+            raise
+
+    has_destinations = True
+
+    def destination(self, reply: dict[str, Any]) -> str:
+        return str(reply.get("reply_to") or "")
+
+    async def publish(self, result: Result) -> None:
+        properties = Basic.Properties(
+            content_type="application/json",
+            delivery_mode=PERSISTENT,
+            message_id=result.id,
+            correlation_id=result.reply.get("correlation_id"),
+        )
+        with failures():
+            if reply_to := result.reply.get("reply_to"):
+                with suppress(PublishError):  # nobody waits for it there any more
+                    await self._publish(reply_to, result.body, properties)
+                    return
+            await self._publish(self.address.options["results"], result.body, properties)
+
+    @property
+    def tells(self) -> bool:
+        return bool(self.address.options["events"])
+
+    async def tell(self, event: Event) -> None:
+        properties = Basic.Properties(
+            content_type="application/json", delivery_mode=PERSISTENT, message_id=event.id, headers={"job": event.job}
+        )
+        with failures():
+            await self._publish(self.address.options["events"], event.body, properties)
+
+    async def set_aside(self, delivery: AmqpDelivery, reason: str) -> None:
+        """Publishes what does not parse to the rejects queue, and tells its master. Raises what aiormq does."""
+        await self._refuse(delivery, reason)
+        properties = Basic.Properties(
+            content_type="application/json", delivery_mode=PERSISTENT, headers={"reason": reason[:REASON_LENGTH]}
+        )
+        send = partial(self._publish, self.address.options["rejects"], properties=properties)
+        await set_aside(send, delivery.rejected(reason))
+
+    async def _refuse(self, delivery: AmqpDelivery, reason: str) -> None:
+        """Tell the master that waits for an answer, if there is one."""
+        if not (reply_to := delivery.reply.get("reply_to")):
+            return
+        properties = Basic.Properties(
+            content_type="application/json",
+            delivery_mode=PERSISTENT,
+            correlation_id=delivery.reply.get("correlation_id"),
+        )
+        with suppress(PublishError):  # nobody waits for it there any more
+            await self._publish(reply_to, refusal(delivery.body, reason), properties)
+
+    def rejects(self) -> AsyncGenerator[SetAside, None]:
+        return rejects_of(self.address.url, self.address.options["rejects"], self.address.options["tasks"])
+
+    async def settle_offsets(self, deliveries: Iterable[AmqpDelivery]) -> None:
+        """Those that came by a stream. Raises TransportError."""
+        if offsets := [delivery.offset for delivery in deliveries if delivery.offset is not None]:
+            await self._offset.settle(offsets)
+
+    async def _publish(self, queue: str, body: bytes, properties: Basic.Properties) -> None:
+        """Returns when the broker has it in that queue. Raises PublishError where there is no such queue, and
+        TooLargeError.
+        """
+        channel = await self._outgoing()
+        try:
+            await channel.basic_publish(body, routing_key=queue, properties=properties, mandatory=True, timeout=TIMEOUT)
+        except ChannelPreconditionFailed as error:
+            if f"message size {len(body)} " in str(error):
+                raise TooLargeError(str(error)) from error
+            raise
+
+    async def _outgoing(self) -> AbstractChannel:
+        """The channel for what is published; a new one where the broker has closed it."""
+        async with self._opening:
+            if self._connection is None or self._connection.is_closed or self._out is None:
+                raise ConnectionError("there is no connection")
+            if self._out.is_closed:
+                self._out = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
+            return self._out
+
+    async def close(self) -> None:
+        connection, self._connection, self._out = self._connection, None, None
+        if connection:
+            with suppress(TransportError, TimeoutError), failures():
+                async with asyncio.timeout(CLOSING):
+                    await connection.close()
+
+    async def _session(self) -> None:
+        async with asyncio.timeout(TIMEOUT):
+            self._connection = connection = await aiormq.connect(self.address.url)
+            for kind in ("results", "rejects", *(("events",) if self.tells else ())):
+                await self._find(connection, kind)
+            self._out = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        await self._find(connection, "tasks")
+        await self._consume(connection)
+
+    async def _find(self, connection: AbstractConnection, kind: str) -> None:
+        """Returns when the queue is there: somebody declares it, or this does where it is told to."""
+        queue, declare = self.address.options[kind], self.address.options[f"declare_{kind}"]
+        while not await _exists(connection, queue):
+            if declare != "no":
+                channel = await connection.channel()
+                arguments: dict[str, Any] = {"x-queue-type": "quorum"} if declare == "quorum" else {}
+                await channel.queue_declare(queue, durable=declare != "transient", arguments=arguments)
+                await channel.close()
+            elif kind == "tasks":
+                self.health.begin(f"there is no queue {queue}")
+                await asyncio.sleep(WAIT)
+            else:
+                return  # whoever publishes to it waits for it
+
+    async def _consume(self, connection: AbstractConnection) -> None:
+        channel, cancelled = await self._subscribe(connection), asyncio.Event()
+        channel.on_consumer_cancel_callbacks.add(lambda _: cancelled.set())
+        self.health.end()
+        ends = [asyncio.ensure_future(channel.closing), asyncio.create_task(cancelled.wait())]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
+        raise TransportError("the consumer was ended")
+
+    async def _subscribe(self, connection: AbstractConnection) -> AbstractChannel:
+        """Consume a stream from where it is settled, which only a stream can be told, or else a queue."""
+        first = await self._offset.first()
+        with suppress(ChannelPreconditionFailed):
+            return await self._subscribe_with(connection, {HEADER: first})
+        return await self._subscribe_with(connection, {})
+
+    async def _subscribe_with(self, connection: AbstractConnection, arguments: dict[str, Any]) -> AbstractChannel:
+        self.tags, channel = Tags(), await connection.channel()
+        await channel.basic_qos(prefetch_count=min(self.service.config.gateway.unacknowledged, MOST_PREFETCHED))
+        await channel.basic_consume(self.address.options["tasks"], self._on_message, arguments=arguments)
+        return channel
+
+    async def _on_message(self, message: DeliveredMessage) -> None:
+        with self.one_message():
+            await self._received(message)
+
+    async def _received(self, message: DeliveredMessage) -> None:
+        properties = message.header.properties
+        known = {"reply_to": properties.reply_to, "correlation_id": properties.correlation_id}
+        reply = {name: value for name, value in known.items() if value}
+        origin = self.origin(message)
+        delivery = AmqpDelivery(body=bytes(message.body), id=properties.message_id or "", reply=reply, **origin)
+        if delivery.offset is not None and not delivery.id:
+            delivery.id = f"offset {delivery.offset}"
+        await self.service.accept(self.name, delivery)
+
+    def origin(self, message: DeliveredMessage) -> dict[str, Any]:
+        """Return what a delivery needs to be settled."""
+        assert message.delivery_tag is not None
+        offset = offset_of(message)
+        if offset is not None:
+            self._offset.take(offset)
+        return {
+            "transport": self,
+            "channel": message.channel,
+            "tags": self.tags,
+            "tag": message.delivery_tag,
+            "message": message,
+            "offset": offset,
+        }
+
+
+async def _exists(connection: AbstractConnection, queue: str) -> bool:
+    channel = await connection.channel()
+    try:
+        await channel.queue_declare(queue, passive=True)
+    except ChannelNotFoundEntity:
+        return False  # and the broker has closed the channel
+    await channel.close()
+    return True

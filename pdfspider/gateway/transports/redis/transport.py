@@ -1,0 +1,232 @@
+"""Redis: a list or a stream of messages in, a stream of results out."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from redis.exceptions import RedisError, ResponseError
+
+from pdfspider.condition_logger import ConditionLogger
+from pdfspider.exceptions import ConfigurationError
+from pdfspider.frontier.blocking_pop import something_waits
+from pdfspider.frontier.connection import connect, is_away
+from pdfspider.frontier.stream_consumer import make_group
+from pdfspider.gateway.inbound.rejects import of_list
+from pdfspider.gateway.transports.base import Delivery, Transport, TransportError
+from pdfspider.gateway.transports.redis.scripts import MOVE, SET_ASIDE
+from pdfspider.tasks import end_with
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+
+    from pdfspider.gateway.inbound.rejects import SetAside
+    from pdfspider.gateway.service import GatewayService
+    from pdfspider.gateway.transports.base import Event, Receipt, Result
+    from pdfspider.submission.rejected import Rejected
+
+GROUP = "gateway"
+WAIT = 5.0
+AT_ONCE = 200
+SILENT = 60_000
+"""Milliseconds after which what another gateway has taken and not acknowledged is taken over."""
+
+
+@dataclass(slots=True, kw_only=True)
+class RedisDelivery(Delivery):
+    transport: RedisTransport
+    entry: str
+    """Its id in the stream."""
+    fields: dict[bytes, bytes]
+    """All of the entry's but ``message``."""
+
+    async def ack(self, receipt: Receipt) -> None:
+        await self.ack_all([(self, receipt)])
+
+    @classmethod
+    async def ack_all(cls, settled: Sequence[tuple[Self, Receipt]]) -> None:
+        await settled[0][0].transport.settle(*(delivery.entry for delivery, _ in settled))
+
+    async def reject(self, reason: str) -> None:
+        await self.transport.set_aside(self.entry, self.rejected(reason))
+
+    def metadata(self) -> dict[str, Any]:
+        fields = [[name, value] for name, value in self.fields.items()]
+        return {"fields": fields} if fields else {}
+
+
+class RedisTransport(Transport):
+    """``redis:`` alone is the frontier's own Redis.
+
+    Messages: ``LPUSH pdf_tasks MESSAGE`` (or ``SADD``, or ``ZADD``: highest score first), or ``XADD pdf_tasks:stream *
+    message MESSAGE``. Results: the stream ``pdfs:results``, with the fields ``id``, ``job`` and ``result``; ``keep``
+    bounds it. Documents, as they are found: the stream ``events``, and the list ``items``, as scrapy-redis has it.
+    """
+
+    options = {  # noqa: RUF012 - declared by Transport
+        "tasks": "pdf_tasks",
+        "results": "pdfs:results",
+        "rejects": "pdf_tasks:rejected",
+        "events": "",
+        "items": "",
+        "keep": "",
+    }
+
+    def __init__(self, url: str, service: GatewayService) -> None:
+        super().__init__(url, service)
+        own = self.address.url.partition(":")[2].strip("/")
+        self._shared = not own
+        self._redis: Any = connect(self.address.url) if own else service.frontier.redis
+        self._tasks = self.address.options["tasks"]
+        self._stream = f"{self._tasks}:stream"
+        self._keep = self._read_keep()
+        self._consumer = secrets.token_hex(4)
+        self._silent = 0  # at first what others have taken is taken over at once: they may all be dead
+        self._look_at = 0.0
+
+    def _read_keep(self) -> int | None:
+        keep = self.address.options.get("keep") or "0"
+        if not (keep.isascii() and keep.isdigit()):
+            raise ConfigurationError(f"keep={keep} in GATEWAY_URLS is no number")
+        return int(keep) or None
+
+    async def serve(self) -> None:
+        await end_with(self._persist(self._move), self._persist(self._take))
+
+    async def publish(self, result: Result) -> None:
+        fields = {"id": result.id, "job": result.job, "result": result.body}
+        try:
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.xadd(self.address.options["results"], fields, maxlen=self._keep, approximate=True)
+                await pipe.execute()
+        except RedisError as error:
+            raise TransportError(str(error)) from error
+
+    @property
+    def tells(self) -> bool:
+        return any(self.address.options.get(name) for name in ("events", "items"))
+
+    async def tell(self, event: Event) -> None:
+        fields = {"id": event.id, "job": event.job, "document": event.body}
+        try:
+            await self._check_types()
+            async with self._redis.pipeline(transaction=True) as pipe:
+                if events := self.address.options["events"]:
+                    pipe.xadd(events, fields, maxlen=self._keep, approximate=True)
+                if items := self.address.options["items"]:
+                    pipe.rpush(items, event.body)
+                await pipe.execute()
+        except RedisError as error:
+            raise TransportError(str(error)) from error
+
+    async def _check_types(self) -> None:
+        """Raise TransportError where one of two keys is of another type: the other one would be written each time."""
+        kinds = {self.address.options["events"]: b"stream", self.address.options["items"]: b"list"}
+        if not all(kinds):
+            return
+        for key, kind in kinds.items():
+            if (found := await self._redis.type(key)) not in (kind, b"none"):
+                raise TransportError(f"WRONGTYPE {key} is a {found.decode()}, not a {kind.decode()}")
+
+    async def settle(self, *entries: str) -> None:
+        """Raises TransportError."""
+        try:
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.xack(self._stream, GROUP, *entries)
+                pipe.xdel(self._stream, *entries)
+                await pipe.execute()
+        except RedisError as error:
+            raise TransportError(str(error)) from error
+
+    async def set_aside(self, entry: str, rejected: Rejected) -> None:
+        """Move an entry of the stream to the rejects. Raises TransportError; the entry then stays."""
+        try:
+            await self._redis.eval(
+                SET_ASIDE, 2, self.address.options["rejects"], self._stream, rejected.dump(), GROUP, entry
+            )
+        except RedisError as error:
+            self.kept.begin(error)
+            raise TransportError(str(error)) from error
+        self.kept.end()
+
+    def rejects(self) -> AsyncGenerator[SetAside, None]:
+        return of_list(self._redis, self.address.options["rejects"], self._hand_in)
+
+    async def _hand_in(self, rejected: Rejected) -> None:
+        """Add it to the stream, as it came. Raises RedisError."""
+        fields = dict(rejected.metadata.get("fields") or ())
+        if rejected.message or not fields:
+            fields[b"message"] = rejected.message
+        await self._redis.xadd(self._stream, fields)
+
+    async def close(self) -> None:
+        if not self._shared:
+            await self._redis.aclose()
+
+    async def _persist(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Does it for ever; what Redis refuses, where other work goes on, is its own trouble."""
+        refused = ConditionLogger(
+            f"Messages cannot be taken from {self.name}", f"Messages are taken from {self.name} again"
+        )
+        while True:
+            try:
+                await self._attempt(work)
+                self.health.end()
+                refused.end()
+            except RedisError as error:
+                self.health.note(error)
+                (self.health if is_away(error) else refused).begin(error)
+                await asyncio.sleep(1)
+
+    async def _attempt(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except ResponseError as error:
+            if not str(error).startswith("NOGROUP"):
+                raise
+            await make_group(self._redis, self._stream, GROUP)
+
+    async def _move(self) -> None:
+        await self._move_from(self._tasks)
+
+    async def _move_from(self, tasks: str, end: str = "RIGHT") -> None:
+        """What the list's first entry waits in belongs to all gateways: any of them moves it on."""
+        moving = f"{tasks}:moving"
+        if await something_waits(self._redis, tasks, moving, timeout=WAIT, side=end):
+            await self._redis.eval(MOVE, 3, moving, tasks, self._stream, AT_ONCE, end)
+
+    async def _take(self) -> None:
+        for entry, fields in await self._take_over() or await self._read():
+            with self.one_message():
+                if fields is None:  # somebody has deleted it
+                    with suppress(TransportError):
+                        await self.settle(entry.decode())
+                else:
+                    await self._received(entry.decode(), dict(fields))
+
+    async def _received(self, entry: str, fields: dict[bytes, bytes]) -> None:
+        body = fields.pop(b"message", None)
+        delivery = RedisDelivery(body=body or b"", id=entry, transport=self, entry=entry, fields=fields)
+        if body is None:
+            delivery.invalid = "an entry of a stream without the field message"
+        await self.service.accept(self.name, delivery)
+
+    async def _read(self) -> list[Any]:
+        streams = {self._stream: ">"}
+        block = int(WAIT * 1000)
+        answer = await self._redis.xreadgroup(GROUP, self._consumer, streams, count=AT_ONCE, block=block)
+        return answer[0][1] if answer else []
+
+    async def _take_over(self) -> list[Any]:
+        """What a gateway that is gone has left; looked for now and then."""
+        if time.monotonic() < self._look_at:
+            return []
+        answer = await self._redis.xautoclaim(self._stream, GROUP, self._consumer, self._silent, "0-0", AT_ONCE)
+        entries: list[Any] = answer[1]
+        if not entries:
+            self._silent, self._look_at = SILENT, time.monotonic() + SILENT / 2000
+        return entries

@@ -1,0 +1,245 @@
+"""RQ: jobs that call ``download_pdf`` in, their return values out; no worker waits for a crawl.
+
+The gateway is the queue's worker: it takes jobs as one does, and ends them through RQ's own API.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+from redis import Redis
+from redis.exceptions import RedisError, ResponseError
+from rq import Queue
+from rq.exceptions import NoSuchJobError
+from rq.job import Job, JobStatus
+from rq.results import Result as Outcome
+from rq.scheduler import RQScheduler
+from rq.serializers import JSONSerializer
+from rq.utils import utcformat
+
+from pdfspider.exceptions import ConfigurationError, InvalidInput
+from pdfspider.frontier.connection import may_pass
+from pdfspider.gateway.inbound.rejects import SetAside
+from pdfspider.gateway.transports.base import TransportError
+from pdfspider.gateway.transports.celery.calls import message, parse
+from pdfspider.gateway.transports.redis.transport import RedisDelivery, RedisTransport
+from pdfspider.submission.rejected import Rejected
+from pdfspider.tasks import end_with
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+
+    from pdfspider.gateway.service import GatewayService
+    from pdfspider.gateway.transports.base import Receipt, Result
+
+logger = logging.getLogger(__name__)
+
+MOST_LISTED = 10_000
+SCHEDULED_EVERY = 1.0
+RESULT_TTL = 500
+"""Seconds for which RQ keeps a return value if the job does not say."""
+UNABLE = ("success_callback_name", "failure_callback_name", "stopped_callback_name", "repeats_left", "webhooks")
+"""What a worker would have to do after the job."""
+BEGIN = """
+if redis.call('HGET', KEYS[1], 'status') ~= 'queued' then return end
+redis.call('HSET', KEYS[1], 'status', 'started', 'started_at', ARGV[1])
+redis.call('PERSIST', KEYS[1])
+"""
+
+
+@dataclass(slots=True, kw_only=True)
+class RqDelivery(RedisDelivery):
+    each_is_answered = True
+    transport: RqTransport
+    job: str
+
+    @classmethod
+    async def ack_all(cls, settled: Sequence[tuple[Self, Receipt]]) -> None:
+        transport = settled[0][0].transport
+        await transport.begin(*(delivery.job for delivery, _ in settled))
+        await transport.settle(*(delivery.entry for delivery, _ in settled))
+
+    async def reject(self, reason: str) -> None:
+        await self.transport.fail(self.job, reason)
+        await self.transport.settle(self.entry)
+
+
+class RqTransport(RedisTransport):
+    """``tasks`` is the queue's name. What makes no sense is in RQ's registry of failed jobs."""
+
+    options = {"tasks": "pdfs"}  # noqa: RUF012 - declared by Transport
+
+    def __init__(self, url: str, service: GatewayService) -> None:
+        super().__init__(url, service)
+        if self._shared:
+            raise ConfigurationError("rq+redis:// needs the host of the Redis that RQ uses")
+        self._tasks = Queue.redis_queue_namespace_prefix + self.address.options["tasks"]
+        self._stream = f"{self._tasks}:stream"
+        self._jobs = Redis.from_url(self.address.url, socket_timeout=15)
+        names = [self.address.options["tasks"]]
+        self._scheduler: Any = RQScheduler(names, self._jobs, serializer=JSONSerializer, logging_level=logging.WARNING)
+
+    async def serve(self) -> None:
+        await end_with(self._persist(self._move), self._persist(self._take), self._persist(self._schedule))
+
+    async def publish(self, result: Result) -> None:
+        await self._call(self._finish, result.reply["job"], json.loads(result.body))
+
+    async def begin(self, *jobs: str) -> None:
+        """Raises TransportError."""
+        now = utcformat(datetime.now(UTC))
+        try:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for job in jobs:
+                    pipe.eval(BEGIN, 1, Job.key_for(job), now)
+                answers = await pipe.execute(raise_on_error=False)
+            for answer in answers:
+                if isinstance(answer, RedisError) and may_pass(answer):
+                    raise answer
+        except RedisError as error:
+            raise TransportError(str(error)) from error
+
+    async def fail(self, job: str, reason: str) -> None:
+        """Raises TransportError."""
+        await self._call(self._fail, job, reason)
+
+    async def close(self) -> None:
+        with suppress(RedisError):
+            await asyncio.to_thread(self._scheduler.release_locks)
+        self._jobs.close()
+        await super().close()
+
+    async def rejects(self) -> AsyncGenerator[SetAside, None]:
+        """RQ's registry of failed jobs."""
+        for job in await self._ask(self._failed):
+            yield job
+
+    def _failed(self) -> list[SetAside]:
+        registry = Queue(self.address.options["tasks"], connection=self._jobs, serializer=JSONSerializer)
+        failed = registry.failed_job_registry
+        found = []
+        for job in Job.fetch_many(failed.get_job_ids(0, MOST_LISTED - 1), self._jobs, JSONSerializer):
+            if job:
+                outcome, ended = job.latest_result(), job.ended_at
+                reason = (outcome and outcome.exc_string) or ""
+                rejected = Rejected(
+                    message=job.data, reason=reason, time=ended.timestamp() if ended else 0, metadata={"job": job.id}
+                )
+                found.append(SetAside(job.id, rejected, partial(self._ask, partial(failed.requeue, job.id))))
+        return found
+
+    async def _ask(self, work: Callable[[], Any]) -> Any:
+        try:
+            return await asyncio.to_thread(work)
+        except RedisError as error:
+            raise TransportError(str(error)) from error
+
+    async def _schedule(self) -> None:
+        """Enqueue what is due of what was enqueued for later, unless another scheduler does that for the queue."""
+        await asyncio.to_thread(self._enqueue_due)
+        await asyncio.sleep(SCHEDULED_EVERY)
+
+    def _enqueue_due(self) -> None:
+        self._scheduler.acquire_locks()
+        self._scheduler.enqueue_scheduled_jobs()
+
+    async def _move(self) -> None:
+        await self._move_from(self._tasks, "LEFT")
+
+    async def _received(self, entry: str, fields: dict[bytes, bytes]) -> None:
+        body = fields.pop(b"message", b"")
+        job = body.decode(errors="replace")
+        fields = await self._fields(job)
+        if fields.get(b"status", b"canceled") == b"canceled":  # or it is gone: nobody waits for it
+            await self.settle(entry)
+            return
+        delivery = RqDelivery(body=body, id=job, reply={"job": job}, transport=self, entry=entry, fields={}, job=job)
+        try:
+            delivery.body = read_job(job, fields, self.service.config.gateway.message_size)
+        except InvalidInput as error:
+            logger.warning("A job by %s was rejected: %s: %s", self.name, error, job)
+            with suppress(TransportError):
+                await delivery.reject(str(error))
+            return
+        await self.service.accept(self.name, delivery)
+
+    async def _fields(self, job: str) -> dict[bytes, bytes]:
+        """Nothing for a job that is gone, or whose key is something else."""
+        try:
+            return await self._redis.hgetall(Job.key_for(job))  # type: ignore[no-any-return]
+        except ResponseError as error:
+            if not str(error).startswith("WRONGTYPE"):
+                raise
+            return {}
+
+    async def _call(self, work: Callable[[str, Any], None], job: str, value: Any) -> None:
+        try:
+            await asyncio.to_thread(work, job, value)
+        except NoSuchJobError:
+            logger.debug("The job %s is gone", job)  # deleted, or never started within its ttl
+        except RedisError as error:
+            raise TransportError(str(error)) from error
+        except (ValueError, TypeError, AttributeError):
+            logger.exception("The job %s is damaged: it cannot be ended", job)
+
+    def _finish(self, job_id: str, value: Any) -> None:
+        job, queue = self._fetch(job_id)
+        if job.is_canceled:
+            return
+        ttl = job.get_result_ttl(RESULT_TTL)
+        job.ended_at = datetime.now(UTC)
+        with self._jobs.pipeline() as pipe:
+            job.set_status(JobStatus.FINISHED, pipe)
+            job.save(pipe, include_meta=False, include_result=False)
+            pipe.persist(job.key)
+            if ttl:
+                Outcome.create(job, Outcome.Type.SUCCESSFUL, ttl, return_value=value, pipeline=pipe)
+                job.finished_job_registry.add(job, ttl, pipe)
+                job.cleanup(ttl, pipe, remove_from_queue=False)
+            pipe.execute()
+        queue.enqueue_dependents(job)
+        if not ttl:
+            job.cleanup(0, remove_from_queue=False)
+
+    def _fail(self, job_id: str, reason: str) -> None:
+        job, queue = self._fetch(job_id)
+        job.ended_at = datetime.now(UTC)
+        with self._jobs.pipeline() as pipe:
+            job.set_status(JobStatus.FAILED, pipe)
+            job.failed_job_registry.add(job, job.failure_ttl, reason, pipe)
+            Outcome.create_failure(job, job.failure_ttl, reason, pipeline=pipe)
+            pipe.execute()
+        queue.enqueue_dependents(job)
+
+    def _fetch(self, job_id: str) -> tuple[Job, Queue]:
+        job = Job.fetch(job_id, self._jobs, JSONSerializer)
+        return job, Queue(job.origin, connection=self._jobs, serializer=JSONSerializer)
+
+
+def read_job(job: str, fields: dict[bytes, bytes], limit: int) -> bytes:
+    """The message that a job stands for. Raises InvalidInput."""
+    if more := [name for name in UNABLE if fields.get(name.encode())]:
+        raise InvalidInput(f"{', '.join(more)}: nothing can be run after a job here")
+    call = parse(_inflate(fields.get(b"data", b""), limit))
+    if not isinstance(call, list) or len(call) != 4 or call[1] is not None:
+        raise InvalidInput("not a call of a function")
+    return message(call[0], call[2], call[3], job)
+
+
+def _inflate(data: bytes, limit: int) -> bytes:
+    inflater = zlib.decompressobj()
+    try:
+        raw = inflater.decompress(data, limit)
+    except zlib.error:
+        return data  # RQ takes it so too
+    if inflater.unconsumed_tail:
+        raise InvalidInput(f"a job of more than {limit:,} bytes")
+    return raw

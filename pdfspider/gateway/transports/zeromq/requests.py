@@ -1,0 +1,142 @@
+"""The requests that the ZeroMQ transport answers.
+
+A request is a message with work, or one of these questions:
+
+- ``{"request": "status" | "result" | "cancel", "job": …}``
+- ``{"request": "result", "id": …}``: one that was published, by its id
+- ``{"request": "documents", "job": …, "after": …}``: some documents, in the order of their ids; from behind that id on
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import RedisError
+
+from pdfspider.exceptions import InvalidInput, JobNotFound, RecordsError
+from pdfspider.gateway.queries.replay import parts
+from pdfspider.gateway.transports.base import Delivery
+from pdfspider.tasks import end
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from pdfspider.gateway.queries.replay import Replay
+    from pdfspider.gateway.service import GatewayService
+    from pdfspider.gateway.transports.base import Receipt
+    from pdfspider.gateway.transports.zeromq.mailbox import Mailbox
+
+PATIENCE = 10.0
+"""Seconds for which a request waits until there is room for its message."""
+REQUESTS = ("status", "result", "cancel", "documents")
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+
+@dataclass(slots=True, kw_only=True)
+class RequestDelivery(Delivery):
+    """What is rejected is not set aside, for the master has it."""
+
+    mailbox: Mailbox
+    envelope: list[bytes]
+
+    async def ack(self, receipt: Receipt) -> None:
+        self.answer({"job": receipt.job, "run": receipt.run, "result_id": receipt.result_id, "added": receipt.added})
+
+    async def reject(self, reason: str) -> None:
+        self.answer({"error": reason})
+
+    async def nack(self) -> None:
+        self.answer({"error": "it could not be taken in", "again": True})
+
+    def answer(self, said: dict[str, Any]) -> None:
+        self.mailbox.send([*self.envelope, _encode(said).encode()])
+
+
+class Requests:
+    """What has to wait, for room or for an answer to a question, has a task of its own."""
+
+    def __init__(self, service: GatewayService, transport: str, replay: Replay) -> None:
+        self._desk, self._transport, self._replay = service, transport, replay
+        self._waiting: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(service.config.gateway.unacknowledged)
+
+    async def serve(self, mailbox: Mailbox) -> None:
+        """Takes requests from a ROUTER, until cancelled."""
+        while True:
+            await self._room.acquire()
+            *envelope, body = await mailbox.receive()
+            delivery = RequestDelivery(body=body, mailbox=mailbox, envelope=envelope)
+            if (question := _question(body)) is not None:
+                self._start(self._reply(delivery, question))
+            elif self._desk.has_room(self._transport):
+                await self._desk.accept(self._transport, delivery)
+                self._room.release()
+            else:
+                self._start(self._wait_for_room(delivery))
+
+    async def close(self) -> None:
+        await end(self._waiting)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+        task.add_done_callback(lambda _: self._room.release())
+
+    async def _wait_for_room(self, delivery: RequestDelivery) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._desk.accept(self._transport, delivery)
+        except TimeoutError:
+            delivery.answer({"error": "there is no room for more jobs now", "again": True})
+
+    async def _reply(self, delivery: RequestDelivery, question: dict[str, Any]) -> None:
+        delivery.answer(await self._told(question))
+
+    async def _told(self, question: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a question, or why there is none; with ``again`` where there may be one later."""
+        try:
+            return await self._ask(question)
+        except (InvalidInput, JobNotFound) as error:
+            return {"error": str(error)}
+        except (RedisError, RecordsError) as error:
+            return {"error": str(error), "again": True}
+
+    async def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        kind, job, identity = question["request"], question.get("job"), question.get("id")
+        if kind == "result" and isinstance(identity, str):
+            found = await self._replay.find(identity)
+            return found or {"error": f"there is no result {identity}: not yet, or not any more", "again": True}
+        if kind not in REQUESTS or not isinstance(job, str):
+            raise InvalidInput(f"expected a request of {', '.join(REQUESTS)}, and a job")
+        if kind == "cancel":
+            return {"job": job, "state": await self._desk.control(job, "cancel")}
+        if kind == "result":
+            return await self._desk.result(job)
+        if kind == "documents":
+            return await self._documents(job, question.get("after"))
+        return {"job": job, **await self._desk.status(job)}
+
+    async def _documents(self, job: str, after: Any) -> dict[str, Any]:
+        """Those of the newest run, or of the run of ``after``; none: there are no more for now."""
+        if after is None:
+            run, last = await self._desk.frontier.run_of(job), None
+        else:
+            number, fingerprint = parts(str(after))
+            run, last = int(number), bytes.fromhex(fingerprint)
+        events = await self._desk.events_after(job, run, last)
+        return {"job": job, "run": run, "documents": [*events.values()]}
+
+
+def _question(body: bytes) -> dict[str, Any] | None:
+    """What is asked, if this is no message with work."""
+    if b'"request"' not in body:
+        return None
+    try:
+        question = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return question if isinstance(question, dict) and "request" in question else None

@@ -1,0 +1,162 @@
+"""ZeroMQ: requests with answers, messages without, and results to whoever listens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import zmq
+import zmq.auth
+from redis.exceptions import RedisError
+from zmq.auth.asyncio import AsyncioAuthenticator
+
+from pdfspider.exceptions import ConfigurationError
+from pdfspider.gateway.queries.replay import Replay
+from pdfspider.gateway.transports.base import Delivery, Transport, TransportError
+from pdfspider.gateway.transports.loopback import is_loopback
+from pdfspider.gateway.transports.zeromq.mailbox import Mailbox
+from pdfspider.gateway.transports.zeromq.requests import Requests
+from pdfspider.submission.rejected import Rejected
+from pdfspider.tasks import end_with
+
+if TYPE_CHECKING:
+    from pdfspider.gateway.service import GatewayService
+    from pdfspider.gateway.transports.base import Event, Receipt, Result
+
+PORT = 5570
+LEAST_TIMEOUT = 10_000
+"""Milliseconds after which a client that does not answer a heartbeat is given up."""
+MOST_REJECTED = 10_000
+LINGER = 1000
+"""Milliseconds for which the last answers and results may be on their way."""
+
+
+@dataclass(slots=True, kw_only=True)
+class PushedDelivery(Delivery):
+    """There is nobody to answer: ZeroMQ forgets a message when it hands it over."""
+
+    transport: ZeroMqTransport
+
+    async def ack(self, receipt: Receipt) -> None:
+        pass
+
+    async def reject(self, reason: str) -> None:
+        await self.transport.set_aside(self.body, reason)
+
+
+class ZeroMqTransport(Transport):
+    """``zmq://HOST:PORT`` to listen on: a ROUTER there, a PULL on ``push``, a PUB on ``results`` (the next two ports).
+
+    ``zeromq_requests.py`` says what may be asked; each request is answered in JSON. Results are published with the job
+    as their topic; with ``events=yes`` documents too, as they are found, by the topic ``JOB document``. With
+    ``secret``, the file of a CURVE key, only clients are let in whose public keys are in the directory ``clients``;
+    without, only loopback addresses may be listened on.
+    """
+
+    listens = True
+    options = {  # noqa: RUF012 - declared by Transport
+        "push": "",
+        "results": "",
+        "rejects": "pdf_tasks:rejected",
+        "events": ("no", "yes"),
+        "secret": "",
+        "clients": "",
+    }
+
+    def __init__(self, url: str, service: GatewayService) -> None:
+        super().__init__(url, service)
+        if not (self.address.options["secret"] or is_loopback(self.address.host)):
+            raise ConfigurationError(
+                f"to listen on {self.address.host} CURVE is needed: ?secret=FILE&clients=DIRECTORY"
+            )
+        self._replay = Replay(service, self.name)
+        self._requests = Requests(service, self.name, self._replay)
+        self._context = zmq.Context()
+        self._authenticator: AsyncioAuthenticator | None = None
+        self._mailboxes: list[Mailbox] = []
+
+    async def listen(self) -> None:
+        curve = self._curve()
+        port = self.address.port or PORT
+        options = self.address.options
+        ports = port, int(options["push"] or port + 1), int(options["results"] or port + 2)
+        for kind, number in zip((zmq.ROUTER, zmq.PULL, zmq.PUB), ports, strict=True):
+            self._mailboxes.append(Mailbox(self._bind(kind, number, curve)))
+
+    async def serve(self) -> None:
+        requests, pushed, _ = self._mailboxes
+        await end_with(self._pull(pushed), self._requests.serve(requests))
+
+    async def publish(self, result: Result) -> None:
+        """It is kept, so that it can be asked for; who listens now has it at once, most probably."""
+        await self._replay.keep(result)
+        self._mailboxes[-1].send([result.job.encode(), result.body])
+
+    @property
+    def tells(self) -> bool:
+        return self.address.options["events"] == "yes"
+
+    async def tell(self, event: Event) -> None:
+        self._mailboxes[-1].send([f"{event.job} document".encode(), event.body])
+
+    async def set_aside(self, body: bytes, reason: str) -> None:
+        """Keeps the newest of what was pushed and does not parse in the list ``rejects``. Raises TransportError."""
+        name, redis = self.address.options["rejects"], self.service.frontier.redis
+        try:
+            async with redis.pipeline(transaction=True) as pipe:
+                pipe.lpush(name, Rejected(message=body, reason=reason).dump())
+                pipe.ltrim(name, 0, MOST_REJECTED - 1)
+                await pipe.execute()
+        except RedisError as error:
+            raise TransportError(str(error)) from error
+
+    async def close(self) -> None:
+        await self._requests.close()
+        if self._authenticator:
+            self._authenticator.stop()
+        for mailbox in self._mailboxes:
+            mailbox.close()
+        self._context.term()
+
+    async def _pull(self, mailbox: Mailbox) -> None:
+        while True:
+            frames = await mailbox.receive()
+            await self.service.accept(self.name, PushedDelivery(body=frames[-1], transport=self))
+
+    def _bind(self, kind: int, port: int, curve: tuple[bytes, bytes] | None) -> zmq.Socket[bytes]:
+        gateway = self.service.config.gateway
+        socket = self._context.socket(kind)
+        socket.linger = LINGER
+        keep_alive, timeout = (int(seconds * 1000) for seconds in (gateway.keep_alive, gateway.client_timeout))
+        if keep_alive:
+            socket.heartbeat_ivl, socket.heartbeat_timeout = keep_alive, max(2 * keep_alive, LEAST_TIMEOUT)
+        socket.handshake_ivl = timeout
+        socket.maxmsgsize = self.service.config.gateway.message_size or -1
+        if kind == zmq.ROUTER:  # as many answers as there may be at a time wait for a slow reader
+            socket.sndhwm = max(socket.sndhwm, self.service.config.gateway.unacknowledged)
+        socket.ipv6 = ":" in self.address.host
+        if curve:
+            socket.curve_server = True
+            socket.curve_publickey, socket.curve_secretkey = curve
+        host = f"[{self.address.host}]" if socket.ipv6 else self.address.host
+        try:
+            socket.bind(f"tcp://{host}:{port}")
+        except zmq.ZMQError as error:
+            raise ConfigurationError(f"cannot listen on {host}:{port}: {error}") from error
+        return socket
+
+    def _curve(self) -> tuple[bytes, bytes] | None:
+        """The public and the secret key of this side."""
+        secret, clients = self.address.options["secret"], self.address.options["clients"]
+        if not secret:
+            return None
+        try:
+            public, private = zmq.auth.load_certificate(secret)
+            if private is None:
+                raise ConfigurationError(f"{secret} has no secret key")
+            self._authenticator = AsyncioAuthenticator(self._context)
+            self._authenticator.start()
+            self._authenticator.configure_curve(domain="*", location=clients)
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"zmq:// in GATEWAY_URLS needs ?secret=FILE&clients=DIRECTORY: {error}") from error
+        return public, private

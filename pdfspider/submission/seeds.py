@@ -1,0 +1,154 @@
+"""From what a person or a master hands in to entries of a job."""
+
+from __future__ import annotations
+
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+from pdfspider.crawl.fetch.ssrf_guard import reach_of_operator
+from pdfspider.discovery.urls import fingerprint, host_of, normalise
+from pdfspider.exceptions import ConfigurationError, InvalidInput
+from pdfspider.frontier.entries import DEEPEST, Entry
+from pdfspider.frontier.jobs import JobOptions
+from pdfspider.submission.recrawl_schedule import those_due
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pdfspider.config import Config
+    from pdfspider.crawl.worker import Worker
+    from pdfspider.submission.params import Params
+
+ANCHOR_LIMIT = 64
+SHOWN = 5
+
+
+class Asked(TypedDict, total=False):
+    """Options of a job that are not in the settings."""
+
+    max_pages: int
+    max_documents: int
+    max_time: int
+    meta: bytes
+    due: int
+
+
+def seed(
+    url: str,
+    *,
+    depth: int = 0,
+    scope: str = "host",
+    priority: int = 0,
+    reach: Callable[[str], int] = reach_of_operator,
+) -> Entry:
+    """Return a seed that is to be followed ``depth`` links deep (0: without limit). Raises InvalidInput.
+
+    ``reach`` gives what a seed on a host may reach, which is what the operator's may where nothing is said.
+    """
+    url = normalise(url)
+    if depth > DEEPEST:
+        raise InvalidInput(f"{depth} is no depth: it must be at most {DEEPEST}")
+    return Entry(
+        url=url,
+        fingerprint=fingerprint(url),
+        host=host_of(url),
+        max_depth=depth,
+        scope=scope,
+        priority=priority,
+        technique="seed",
+        reach=reach(host_of(url)),
+    )
+
+
+def options(config: Config, seeds: Sequence[Entry] = (), **asked: Unpack[Asked]) -> JobOptions:
+    """What the settings, the seeds and whoever hands them in make of a job."""
+    anchors = sorted({entry.host for entry in seeds})
+    asked.setdefault("max_time", round(config.max_seconds * 1000))
+    return JobOptions(
+        delay=round(config.delay * 1000),
+        cap=config.host_cap,
+        robots=int(config.obey_robots),
+        retention=round(config.retention * 1000),
+        anchors=" ".join(anchors) if len(anchors) <= ANCHOR_LIMIT else "",
+        **asked,
+    )
+
+
+def asked_by(params: Params) -> Asked:
+    """What the spider's arguments ask for."""
+    asked = Asked(max_pages=params.max_pages, max_documents=params.max_documents, due=int(params.due))
+    if params.max_seconds is not None:
+        asked["max_time"] = round(params.max_seconds * 1000)
+    return asked
+
+
+def changes_by(params: Params) -> dict[str, int]:
+    """Return the options of an open job that the spider's arguments change: the limits that were named."""
+    limits = {
+        "max_pages": params.max_pages,
+        "max_documents": params.max_documents,
+        "max_time": round((params.max_seconds or 0) * 1000),
+    }
+    named = {"max_time" if name == "max_seconds" else name for name in params.model_fields_set}
+    return {option: value for option, value in limits.items() if option in named}
+
+
+def read_urls(params: Params) -> list[str]:
+    """The URLs of ``urls`` and of the lines of ``urls_file``. Raises ConfigurationError."""
+    urls = list(params.urls)
+    if params.urls_file:
+        try:
+            lines = Path(params.urls_file).read_text("utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise ConfigurationError(f"cannot read urls_file {params.urls_file}: {reason}") from error
+        urls += [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+        if not urls:
+            raise InvalidInput(f"there is no URL in {params.urls_file}")
+    return urls
+
+
+def read_seeds(params: Params, config: Config, priority: int = 0) -> list[Entry]:
+    """The seeds that the arguments name. Raises InvalidInput with a line for each URL that makes no sense."""
+    depth = config.depth if params.depth is None else params.depth
+    reach = partial(reach_of_operator, networks=config.allowed_networks)
+    seeds, bad = [], []
+    for url in read_urls(params):
+        try:
+            seeds.append(seed(url, depth=depth, scope=params.scope, priority=priority, reach=reach))
+        except InvalidInput as error:
+            bad.append(str(error))
+    if bad:
+        more = [f"and {len(bad) - SHOWN:,} more like these"] if len(bad) > SHOWN else []
+        raise InvalidInput("\n".join(bad[:SHOWN] + more))
+    return seeds
+
+
+def job_for(seeds: Sequence[Entry]) -> str:
+    """The name of a job that was given none: the same for the same URLs, so that an interrupted crawl goes on."""
+    digest = blake2b("\n".join(sorted(entry.url for entry in seeds)).encode(), digest_size=4).hexdigest()
+    return f"{seeds[0].host.strip('[]').replace(':', '-')[:50]}-{digest}"
+
+
+async def open_job(worker: Worker, params: Params) -> None:
+    """Submits what the spider's arguments ask for; the worker then ends with that job."""
+    if params.urls or params.urls_file:
+        worker.credentials.learn(read_urls(params))
+        seeds = read_seeds(params, worker.config)
+        worker.job = params.job or job_for(seeds)
+        job = options(worker.config, seeds, **asked_by(params))
+        if params.due:
+            seeds = await those_due(worker.config, worker.frontier, worker.records, worker.job, seeds)
+        submitted = await worker.frontier.submit(
+            worker.job,
+            seeds,
+            options=job,
+            seal=worker.job != "default",
+            networks=worker.config.allowed_networks,
+            changes=changes_by(params),
+        )
+        worker.watched = submitted.run
+    elif params.job:
+        worker.job, worker.watched = params.job, await worker.frontier.run_of(params.job)
