@@ -88,7 +88,9 @@ async def test_a_run_is_logged_from_when_it_is_told_to(rig: Rig) -> None:
     await worker.commit(three, Outcome.DOCUMENT)
     assert two.entry
     assert three.entry
-    assert await log.next(1) == [two.entry.fingerprint]
-    assert await log.next(9) == await late.next(9) == [three.entry.fingerprint]
-    assert await log.next(9) == []
+    assert [*(await log.next(1)).values()] == [two.entry.fingerprint]
+    last = await log.next(9)
+    assert [*last.values()] == [three.entry.fingerprint]
+    assert await late.next(9) == last
+    assert await log.next(9) == {}
     assert await rig.redis.pttl(f"{{pdfs}}:log:{run}") > 0

@@ -31,7 +31,7 @@ class DurableRig(Rig):
     async def restart(self) -> None:
         """Kills Redis and starts it on what it has written."""
         self.server.stop()
-        self.server.start("--appendonly", "yes")
+        self.server.start("--appendonly", "yes", "--appendfsync", "always")
 
 
 @pytest_asyncio.fixture
@@ -39,7 +39,7 @@ async def durable(binary: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     clock = Clock().install(monkeypatch)
     with tempfile.TemporaryDirectory(prefix="redis-") as directory:
         server = Server(binary, Path(directory))
-        server.start("--appendonly", "yes")
+        server.start("--appendonly", "yes", "--appendfsync", "always")
         redis = connect(server.url)
         rig = DurableRig(server.url, redis, clock, [redis])
         rig.server = server

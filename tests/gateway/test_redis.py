@@ -122,7 +122,7 @@ def test_the_broker_keeps_what_is_too_much(clean: Fleet, gateway: Start, site: S
 
 
 def test_nothing_is_lost_when_the_frontier_is_killed(tmp_path: Path, gateway: Start, site: Server) -> None:
-    redis = RedisProcess(tmp_path / "redis")
+    redis = RedisProcess(tmp_path / "redis", "appendfsync always")  # else it may hold writes back from a slow disk
     fleet = Fleet(tmp_path, redis.url, {"FRONTIER_LEASE_SECONDS": 2})
     fleet.stand(1)
     running = gateway("redis:", REDIS_URL=redis.url, DATA_DIR=fleet.data)

@@ -19,7 +19,7 @@ BACK = "Redis can be used again"
 
 
 def test_a_lost_redis_is_waited_for_with_one_line(servers: Servers, fleets: Fleets) -> None:
-    redis = servers()
+    redis = servers("appendfsync always")
     with serve(Site(hosts=2, pages=20, documents=40), latency=30) as server:
         fleet = fleets(redis.url, FRONTIER_LEASE_SECONDS=2, CONCURRENT_REQUESTS=4)
         worker = fleet.start(server.url, arguments={"scope": "any"})
