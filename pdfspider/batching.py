@@ -1,4 +1,4 @@
-"""Grouping: many callers, one call at a time."""
+"""Collect items that are sent one by one into groups."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ UNSENDABLE = (TypeError, ValueError, OverflowError)
 
 
 class Batcher(Generic[Item, Answer]):
-    """Collects items for a few milliseconds and hands them over together.
+    """Collects items for a few milliseconds and sends them together.
 
     One awaited call per item would exhaust the connection pool and cost twice the CPU. While groups are large, it
-    collects for longer: a call less costs nobody anything then, where with few items it would only keep them waiting.
-    ``weigh`` bounds a group: it ends before the weights of its items exceed ``limit``. What cannot be sent fails alone.
+    collects for longer, which saves calls; with few items it would only make them wait. ``weigh`` bounds a group: it
+    ends before the weights of its items exceed ``limit``. An item that cannot be sent fails alone.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class Batcher(Generic[Item, Answer]):
         self._task: asyncio.Task[None] | None = None
 
     async def __call__(self, item: Item) -> Answer:
+        """Send an item with others, and return its answer."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._task is None:
@@ -46,7 +47,7 @@ class Batcher(Generic[Item, Answer]):
         return await future
 
     async def close(self) -> None:
-        """Waits for what is under way."""
+        """Wait until all items have been sent."""
         while self._task is not None:
             await asyncio.wait([self._task])
 

@@ -1,4 +1,4 @@
-"""The settings, read once."""
+"""The configuration, read from the settings once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _data_dir(settings: BaseSettings) -> Path:
 
 
 def _sqlite_at(path: Path) -> str:
-    """Jenkins, for one, has paths with a percent sign in them."""
+    """Return the URL of a SQLite database; paths may contain a percent sign, as Jenkins's do."""
     return f"sqlite:///{quote(str(path), safe='/ :#@+')}"
 
 
@@ -127,7 +127,10 @@ def _networks(settings: BaseSettings, name: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What the settings say; times in seconds, sizes in bytes. Beside each field stands how it is read."""
+    """The configuration, with times in seconds and sizes in bytes.
+
+    Each field names the function that reads it from the settings.
+    """
 
     data_dir: Path = read(_data_dir)
     files_store: str = read(lambda settings: str(settings["FILES_STORE"] or _data_dir(settings) / "files"))
@@ -193,22 +196,25 @@ class Config:
 
     @classmethod
     def from_settings(cls, settings: BaseSettings) -> Config:
-        """Raises ConfigurationError naming the setting that makes no sense."""
+        """Return the configuration in the settings.
+
+        Raises ConfigurationError that names the invalid setting.
+        """
         return cls(**{each.name: each.metadata["reader"](settings) for each in fields(cls)})
 
     @property
     def shown_database(self) -> str:
-        """The database's URL as it may be shown."""
+        """The database's URL without its password."""
         return masked_url(self.database_url)
 
     @property
     def shown_store(self) -> str:
-        """Return the document store's place as it may be shown and stored."""
+        """The document store's place without passwords."""
         return masked_url(self.files_store)
 
     @property
     def store_directory(self) -> Path | None:
-        """The directory that documents go to; None where they go to an object store."""
+        """The directory of the document store, None for an object store."""
         scheme, separator, rest = self.files_store.partition("://")
         if not separator:
             return Path(self.files_store).absolute()
@@ -216,5 +222,5 @@ class Config:
 
     @property
     def staging_root(self) -> Path:
-        """Staging lies inside a directory store; for other stores it is local."""
+        """The directory for staging: inside a directory store, else a local one."""
         return self.store_directory or self.data_dir / "files"

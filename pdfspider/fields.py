@@ -17,24 +17,30 @@ MOST = 1e12
 
 
 def read(reader: Callable[[BaseSettings], Any]) -> Any:
-    """A field that is what ``reader`` makes of the settings."""
+    """Return a dataclass field whose value ``reader`` reads from the settings."""
     return field(metadata={"reader": reader})
 
 
 def number(name: str, least: float = 0) -> Any:
+    """Return a field for a number."""
     return read(lambda settings: as_number(settings, name, least))
 
 
 def whole(name: str, least: int = 0) -> Any:
+    """Return a field for a whole number."""
     return read(lambda settings: as_whole(settings, name, least))
 
 
 def switch(name: str) -> Any:
+    """Return a field for True or False."""
     return read(lambda settings: as_switch(settings, name))
 
 
 def as_number(settings: BaseSettings, name: str, least: float = 0) -> float:
-    """Raises ConfigurationError for what is none, or out of range."""
+    """Return a setting as a number.
+
+    Raises ConfigurationError if it is not a number, or out of range.
+    """
     value = settings[name]
     try:
         found = float(value)
@@ -46,7 +52,11 @@ def as_number(settings: BaseSettings, name: str, least: float = 0) -> float:
 
 
 def as_whole(settings: BaseSettings, name: str, least: int = 0) -> int:
-    """Raises ConfigurationError for what is none, or out of range; 1e9 is none, since Scrapy does not read it."""
+    """Return a setting as a whole number.
+
+    Raises ConfigurationError if it is not a whole number, or out of range. "1e9" is refused, because Scrapy cannot read
+    it.
+    """
     found, value = as_number(settings, name, least), settings[name]
     if not found.is_integer() or (isinstance(value, str) and not value.strip().lstrip("+-").isdecimal()):
         raise ConfigurationError(f"{name}={value!r} is not a whole number")
@@ -54,7 +64,10 @@ def as_whole(settings: BaseSettings, name: str, least: int = 0) -> int:
 
 
 def as_switch(settings: BaseSettings, name: str) -> bool:
-    """Raises ConfigurationError for what is neither true nor false."""
+    """Return a setting as True or False.
+
+    Raises ConfigurationError if it is neither.
+    """
     try:
         return settings.getbool(name)
     except (TypeError, ValueError):
@@ -62,12 +75,15 @@ def as_switch(settings: BaseSettings, name: str) -> bool:
 
 
 def as_words(settings: BaseSettings, name: str) -> tuple[str, ...]:
-    """What stands between commas."""
+    """Return the words between the commas of a setting."""
     return tuple(word for each in settings.getlist(name) if (word := str(each).strip()))
 
 
 def as_mapping(settings: BaseSettings, name: str) -> dict[str, Any]:
-    """Raises ConfigurationError for what is no JSON object."""
+    """Return a setting as a dict.
+
+    Raises ConfigurationError if it is not a JSON object.
+    """
     try:
         return dict(settings.getdict(name))
     except (TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Outcome classes, sizes and times as a person reads them."""
+"""Format outcome classes, sizes and times for people."""
 
 from __future__ import annotations
 
@@ -66,17 +66,17 @@ PROGRAMS = ("pdfspider", "scrapy")
 
 
 def total(classes: Mapping[str, int], outcomes: tuple[Outcome, ...]) -> int:
-    """How many URLs ended in any of these outcomes."""
+    """Return how many URLs ended in any of these outcomes."""
     return sum(classes.get(outcome.value, 0) for outcome in outcomes)
 
 
 def counted(number: int, noun: str) -> str:
-    """As in ``1 URL``, ``1,200 URLs``."""
+    """Return a number with its noun: ``1 URL``, ``1,200 URLs``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def said_size(size: float) -> str:
-    """Bytes in decimal units, as in ``12.4 MB``."""
+    """Return bytes in decimal units: ``12.4 MB``."""
     for unit in ("B", "kB", "MB", "GB"):
         if size < 999.95:
             return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
@@ -85,7 +85,7 @@ def said_size(size: float) -> str:
 
 
 def said_time(seconds: float) -> str:
-    """As in ``42 s``, ``3 min 5 s``, ``2 h 10 min``, ``4 d 3 h``."""
+    """Return a duration: ``42 s``, ``3 min 5 s``, ``2 h 10 min``, ``4 d 3 h``."""
     whole = round(seconds)
     for limit, large, small, names in SCALES:
         if whole < limit:
@@ -94,16 +94,16 @@ def said_time(seconds: float) -> str:
 
 
 def clock(seconds: float) -> str:
-    """As in ``0:01:12``."""
+    """Return a duration as on a clock: ``0:01:12``."""
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def said_rate(per_second: float) -> str:
-    """URLs per second."""
+    """Return a number of URLs per second."""
     return f"{per_second:.1f} URLs/s" if per_second < 100 else f"{per_second:,.0f} URLs/s"
 
 
 def refusal(error: RedisError) -> str:
-    """What Redis said, and where more is said of a key that is not what it has to be."""
+    """Return Redis's error message, with a hint to ``scrapy audit`` for a key of the wrong type."""
     return f"{error}; scrapy audit names such keys" if "wrong kind of value" in str(error) else str(error)

@@ -1,4 +1,4 @@
-"""What flows through a worker: links found on pages, and the one Capture that every visit ends in."""
+"""Links found on pages, and the Capture that records a visit."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Outcome(StrEnum):
     dead: bool
 
     def __new__(cls, value: str, code: str, dead: bool = False) -> Outcome:
+        """Create an outcome class with its code."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.code = code
@@ -89,7 +90,7 @@ class Hop(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Capture:
-    """The record of one visit to one URL; the item that the spider yields, once per response or failure.
+    """The record of one visit to one URL, which the spider yields once per response or failure.
 
     Times are seconds since the epoch; ``size`` is in bytes of the decoded body.
     """

@@ -1,4 +1,4 @@
-"""Secrets are left out of everything that is logged, printed, stored or answered."""
+"""Remove secrets from everything that is logged, printed, stored or returned."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def masked(text: str) -> str:
 
 
 def masked_url(url: str) -> str:
-    """Return one URL without its password, also where a careless one has ``/`` or ``@`` in it."""
+    """Return one URL without its password, even if that contains ``/`` or ``@``."""
     scheme, separator, rest = url.partition("://")
     credentials, at, place = rest.rpartition("@")
     if not separator or not at:

@@ -1,6 +1,6 @@
-"""Origins and hosts of URLs. Whatever is kept by origin or by host takes its key from here.
+"""Origins and hosts of URLs, which are the keys of everything that is kept by origin or host.
 
-A normalised URL has no userinfo, and a path: what stands before that is its origin.
+A normalised URL has no userinfo, and a path: the part before the path is its origin.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ BEFORE_HOST = len("https://")
 
 
 def origin_length(url: str) -> int:
-    """Return how many characters of a normalised ``url`` are its origin. Raises InvalidInput for another URL."""
+    """Return how many characters of a normalised ``url`` are its origin.
+
+    Raises InvalidInput for any other URL.
+    """
     end = url.find("/", BEFORE_HOST)
     if end < 0 or url.find("@", 0, end) >= 0:
         raise InvalidInput(f"{url[:200]!r} is not normalised")

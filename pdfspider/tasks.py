@@ -1,4 +1,4 @@
-"""The end of tasks that are to end before others may go on."""
+"""End tasks, and wait until they have ended."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ PATIENCE = 0.15
 
 
 async def end(tasks: Iterable[asyncio.Future[Any]]) -> None:
-    """Cancels until all have ended: in Python 3.11 ``wait_for``, which redis-py sends with, may swallow a cancellation
+    """Cancel tasks repeatedly until all have ended.
+
+    In Python 3.11 ``wait_for``, which redis-py uses, may swallow a cancellation
     (github.com/python/cpython/issues/86296).
     """
     left = set(tasks)
@@ -23,7 +25,7 @@ async def end(tasks: Iterable[asyncio.Future[Any]]) -> None:
 
 
 async def end_with(*works: Coroutine[Any, Any, None]) -> None:
-    """Runs all until one ends, whose exception this raises, or this is cancelled."""
+    """Run all until one ends or this is cancelled; raise the exception of the one that ended."""
     tasks = [asyncio.create_task(work) for work in works]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""The commands. Scrapy loads all of them at once, and what they load is no garbage."""
+"""The commands; Scrapy loads all of these modules for each command."""
 
 from pdfspider.crawl.engine.tuning import load_undisturbed
 

@@ -1,4 +1,7 @@
-"""What the commands share. Nothing here is a ScrapyCommand: Scrapy takes every such class in this package for one."""
+"""Base classes and helpers of the commands.
+
+No class here is a ScrapyCommand, because Scrapy takes every such class in this package for a command.
+"""
 
 from __future__ import annotations
 
@@ -39,9 +42,9 @@ INTERRUPTED, CLOSED_PIPE = 130, 141
 
 
 class Ours:
-    """A command of ours; to be mixed into a ScrapyCommand.
+    """A mixin for the project's commands.
 
-    Whatever is the user's to put right is one line on standard error, and exit code 1.
+    An error that the user can correct is printed as one line on standard error, with exit code 1.
     """
 
     requires_project: ClassVar[bool] = True
@@ -51,7 +54,10 @@ class Ours:
     exitcode: int
 
     def act(self, config: Config, args: list[str], opts: argparse.Namespace) -> None:
-        """What the command does. Raises PdfSpiderError."""
+        """Run the command.
+
+        Raises PdfSpiderError.
+        """
         raise NotImplementedError
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
@@ -68,21 +74,24 @@ class Ours:
 
 
 class OnFrontier(Ours):
-    """A command that does something with the frontier."""
+    """A mixin for commands that use the frontier."""
 
     creates: ClassVar[bool] = False
-    """Whether an embedded Redis that is not there yet is made."""
+    """True to start an embedded Redis if none was ever started."""
 
     def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:
-        """What is to be done, once all is checked that can be without a frontier. Raises PdfSpiderError."""
+        """Return the work, after all checks that need no frontier.
+
+        Raises PdfSpiderError.
+        """
         raise NotImplementedError
 
     def loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop] | None:
-        """What makes the event loop, if not asyncio itself."""
+        """Return the function that makes the event loop, None for asyncio's own."""
         return None
 
     def when_nothing(self, config: Config, opts: argparse.Namespace) -> None:
-        """There is no frontier yet."""
+        """Report that there is no frontier yet."""
         raise ConfigurationError(f"nothing was ever crawled or submitted with DATA_DIR {config.data_dir}")
 
     def act(self, config: Config, args: list[str], opts: argparse.Namespace) -> None:
@@ -96,7 +105,7 @@ class OnFrontier(Ours):
 
 @contextmanager
 def _reporting(command: Ours) -> Iterator[None]:
-    """Around what a command does: what is the user's to put right becomes a line, and an exit code."""
+    """Print errors that the user can correct as one line, and set the exit code."""
     try:
         yield
         sys.stdout.flush()
@@ -129,32 +138,41 @@ async def _do(work: Work, config: Config, url: str) -> None:
 
 
 def read_config(settings: BaseSettings | None) -> Config:
-    """Raises ConfigurationError."""
+    """Return the configuration in the settings.
+
+    Raises ConfigurationError.
+    """
     assert settings is not None
     return Config.from_settings(settings)
 
 
 def require_database(config: Config) -> None:
-    """Raises ConfigurationError where there is none yet."""
+    """Raise ConfigurationError unless the database exists."""
     url = read_url(config.database_url)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
         raise ConfigurationError(f"there is no database at {config.shown_database}")
 
 
 def only(args: list[str], what: str) -> str:
-    """The one argument that a command takes. Raises UsageError."""
+    """Return the one argument that a command takes.
+
+    Raises UsageError.
+    """
     if len(args) != 1:
         raise UsageError(f"expected {what}")
     return args[0]
 
 
 def one_job(args: list[str]) -> str:
-    """The job's name as the one argument. Raises UsageError and InvalidInput."""
+    """Return the job's name, which is the one argument.
+
+    Raises UsageError and InvalidInput.
+    """
     return job_name(only(args, "one job"))
 
 
 def invalid(error: ValidationError) -> Iterator[tuple[str, Any, str]]:
-    """Name, value and what is wrong with it, for each argument that is not valid."""
+    """Yield name, value and fault of each invalid argument."""
     for item in error.errors():
         message = item["msg"].removeprefix("Value error, ")
         message = message[:1].lower() + message[1:]
@@ -168,17 +186,18 @@ def program() -> str:
 
 
 def name_program(parser: argparse.ArgumentParser) -> None:
-    """Name the program that was started in the usage, where Scrapy names itself."""
+    """Use the name of the program that was started in the usage, where Scrapy writes its own."""
     if parser.usage:
         parser.usage = parser.usage.replace("scrapy", program(), 1)
 
 
 def say(text: str) -> None:
+    """Write a line to standard output."""
     sys.stdout.write(f"{text}\n")
 
 
 def complain(*problems: str) -> int:
-    """Writes each line as an error; returns the exit code."""
+    """Write each problem as an error, and return the exit code."""
     for problem in problems:
         for line in problem.splitlines():
             sys.stderr.write(f"error: {line}\n")

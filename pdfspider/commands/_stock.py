@@ -1,4 +1,4 @@
-"""For Scrapy's commands that fetch a single page: they have no frontier, and so need Scrapy's own parts."""
+"""Restore Scrapy's own components for its commands that fetch a single page without a frontier."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PARTS = (
 
 
 class WithStockParts:
-    """To be mixed into one of Scrapy's commands; ``-s`` still overrides."""
+    """A mixin for Scrapy's own commands; ``-s`` still overrides."""
 
     settings: Any
 

@@ -1,6 +1,6 @@
-"""``scrapy audit``: whether the frontier's keys agree with each other.
+"""``scrapy audit``: check that the frontier's keys agree with each other.
 
-Scrapy names a command after its module, so that there cannot be a hyphen in it; ``check`` is one of its own.
+Scrapy names a command after its module, so its name cannot contain a hyphen. ``check`` is one of Scrapy's own.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 class Command(OnFrontier, ScrapyCommand):
+    """The command ``audit``."""
+
     def syntax(self) -> str:
         return ""
 

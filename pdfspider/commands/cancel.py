@@ -1,4 +1,4 @@
-"""``scrapy cancel``: a job ends without its remaining URLs."""
+"""``scrapy cancel``: end a job without its remaining URLs."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ PAUSE = 0.1
 
 
 class Command(OnFrontier, ScrapyCommand):
+    """The command ``cancel``."""
+
     def syntax(self) -> str:
         return "[options] JOB"
 
@@ -47,7 +49,10 @@ class Command(OnFrontier, ScrapyCommand):
 
 
 async def _sweep_until_cancelled(frontier: Frontier, run: int, patience: float) -> dict[str, object] | None:
-    """The run's last status; gives up after ``patience`` seconds: the workers go on with it."""
+    """Return the run's last status, after at most ``patience`` seconds.
+
+    The workers finish the cancellation if this gives up.
+    """
     deadline = time.monotonic() + patience
     while True:
         more = await frontier.sweep()

@@ -1,4 +1,4 @@
-"""``scrapy crawl``: a worker. What is wrong with its arguments and settings is said before anything is begun."""
+"""``scrapy crawl``: run a worker, after all arguments and settings have been checked."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FAILED = ("refused", "failed", "")
-"""Why a spider was closed, if that is an error; without a reason it was ended by force."""
+"""Close reasons that are errors; "" means that the spider was ended by force."""
 
 
 class Command(crawl.Command):
-    """Scrapy's own command, with errors that can be read and a log that says what matters."""
+    """Scrapy's command ``crawl``, with readable errors and a log of only the important events."""
 
     _reason: str | None = None
-    """Why the spider was closed; empty while it is open, None before."""
+    """The spider's close reason; "" while it is open, None before."""
 
     def syntax(self) -> str:
         return "[options] <spider> | URL ..."
@@ -99,13 +99,16 @@ class Command(crawl.Command):
 
     @property
     def _is_quiet(self) -> bool:
-        """Whether Scrapy's own log is left out: nobody asked for a level on the command line."""
+        """Return whether Scrapy's own log is hidden, because the command line sets no level."""
         assert self.settings is not None
         return (self.settings.getpriority("LOG_LEVEL") or 0) < SETTINGS_PRIORITIES["cmdline"]
 
 
 def _take_urls(args: list[str], arguments: dict[str, str]) -> None:
-    """Make URLs that stand alone the argument ``urls`` of the spider ``pdfs``. Raises UsageError."""
+    """Move URLs among the arguments to the argument ``urls`` of the spider ``pdfs``.
+
+    Raises UsageError.
+    """
     urls = [word for word in args if "://" in word]
     if not urls:
         return
@@ -137,7 +140,7 @@ def _explain(started: asyncio.Future[None]) -> None:
 
 
 def _problems(settings: BaseSettings, arguments: dict[str, str]) -> Iterator[str]:
-    """What is wrong with the spider's arguments, the settings and the URLs."""
+    """Yield what is wrong with the spider's arguments, the settings and the URLs."""
     known = ", ".join(Params.model_fields)
     for name in arguments:
         if name not in Params.model_fields and not name.startswith("_"):
@@ -157,7 +160,7 @@ def _problems(settings: BaseSettings, arguments: dict[str, str]) -> Iterator[str
 
 
 def _check_scrapys_own(settings: BaseSettings) -> None:
-    """Raises ConfigurationError for one on the command line that is not what its default is: a number, or a switch."""
+    """Raise ConfigurationError for a Scrapy setting that is not a number or a switch, as its default is."""
     for name, default in vars(default_settings).items():
         if settings.getpriority(name) != SETTINGS_PRIORITIES["cmdline"]:
             continue

@@ -1,4 +1,4 @@
-"""``scrapy due``: when the hosts of a job are to be visited again."""
+"""``scrapy due``: show when the hosts of a job are due again."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 class Command(Ours, ScrapyCommand):
+    """The command ``due``."""
+
     def syntax(self) -> str:
         return "JOB"
 

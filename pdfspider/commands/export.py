@@ -1,4 +1,4 @@
-"""``scrapy export``: captures and their documents as a file."""
+"""``scrapy export``: write captures and their documents to a file."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 
 class Command(Ours, ScrapyCommand):
+    """The command ``export``."""
+
     def syntax(self) -> str:
         return "[options] FILE.jsonl|FILE.csv|FILE.parquet"
 

@@ -1,4 +1,4 @@
-"""``scrapy gateway``: serves masters."""
+"""``scrapy gateway``: serve masters."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 
 class Command(OnFrontier, ScrapyCommand):
+    """The command ``gateway``."""
+
     creates = True
     default_settings: ClassVar[dict[str, Any]] = {}
 

@@ -1,4 +1,4 @@
-"""``scrapy inspect``: looks inside the documents that no worker has come to."""
+"""``scrapy inspect``: inspect the documents that no worker has inspected."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from pdfspider.crawl.inspection.service import Copies
 
 INTERVAL = 10.0
-"""Seconds between two lines that say how far it has come."""
+"""Seconds between two progress lines."""
 ALL = ""
 
 
 class Command(Ours, ScrapyCommand):
+    """The command ``inspect``."""
+
     def syntax(self) -> str:
         return "[options]"
 

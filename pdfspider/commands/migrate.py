@@ -1,4 +1,4 @@
-"""``scrapy migrate``: brings what an earlier version wrote to the present form."""
+"""``scrapy migrate``: migrate data that an earlier version wrote."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ PATIENCE = 30.0
 
 
 def migrate_database(config: Config) -> str:
-    """Create or migrate the database's tables; return a line that says so. Raises ConfigurationError."""
+    """Create or migrate the database's tables, and return a line about it.
+
+    Raises ConfigurationError.
+    """
     url = read_url(config.database_url)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
         return f"database: there is none at {config.shown_database}"
@@ -52,10 +55,12 @@ async def _migrate_keys(config: Config, url: str) -> str:
 
 
 PARTS: tuple[Callable[[Config], str], ...] = (migrate_database, migrate_frontier)
-"""Each migrates one part and returns a line that says what it found."""
+"""Functions that migrate one part each, and return a line about it."""
 
 
 class Command(Ours, ScrapyCommand):
+    """The command ``migrate``."""
+
     def syntax(self) -> str:
         return ""
 

@@ -1,4 +1,4 @@
-"""``scrapy pause``: no more URLs of a job are leased until it is resumed."""
+"""``scrapy pause``: stop leasing URLs of a job until it is resumed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 class Command(OnFrontier, ScrapyCommand):
+    """The command ``pause``."""
+
     def syntax(self) -> str:
         return "[options] JOB"
 

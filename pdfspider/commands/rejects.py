@@ -1,4 +1,4 @@
-"""``scrapy rejects``: messages that made no sense, to be looked at and sent again."""
+"""``scrapy rejects``: list, show and resend rejected messages."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ WIDE = 160
 
 
 class Command(OnFrontier, ScrapyCommand):
+    """The command ``rejects``."""
+
     def syntax(self) -> str:
         return "[options] [NAME [ID ...]]"
 
@@ -77,7 +79,7 @@ class Command(OnFrontier, ScrapyCommand):
 async def _sources(
     config: Config, frontier: Frontier, name: str
 ) -> AsyncIterator[dict[str, AsyncGenerator[SetAside, None]]]:
-    """Where messages are set aside: by the transports and the workers, or in the place of that name alone."""
+    """Yield the places where transports and workers set messages aside, or only the one with that name."""
     from pdfspider.gateway import transports  # noqa: PLC0415 - every command loads this module
     from pdfspider.gateway.service import OutsideDesk  # noqa: PLC0415
 
@@ -96,7 +98,7 @@ async def _sources(
 
 
 def frontier_rejects(frontier: Frontier) -> AsyncGenerator[SetAside, None]:
-    """Start URLs that workers have set aside."""
+    """Yield the start URLs that workers have set aside."""
     from pdfspider.gateway.inbound.rejects import of_list  # noqa: PLC0415 - as above
 
     return of_list(

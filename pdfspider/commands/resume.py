@@ -1,4 +1,4 @@
-"""``scrapy resume``: a paused job goes on."""
+"""``scrapy resume``: let a paused job go on."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 class Command(OnFrontier, ScrapyCommand):
+    """The command ``resume``."""
+
     def syntax(self) -> str:
         return "[options] JOB"
 

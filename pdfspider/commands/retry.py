@@ -1,4 +1,4 @@
-"""``scrapy retry``: URLs that failed are crawled again."""
+"""``scrapy retry``: crawl failed URLs again."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ AT_ONCE = 5000
 
 
 class Command(OnFrontier, ScrapyCommand):
+    """The command ``retry``."""
+
     creates = True
 
     def syntax(self) -> str:
@@ -129,7 +131,7 @@ def _entry(failure: Failure, depth: int, scope: str) -> Entry:
 
 
 async def _options(frontier: Frontier, config: Config, name: str) -> JobOptions | None:
-    """A job that is there keeps its own; one that is gone or was cancelled begins anew."""
+    """Return None for a job that keeps its options, else the options for a new one."""
     try:
         status = await frontier.status_of_run(await frontier.run_of(name))
     except JobNotFound:

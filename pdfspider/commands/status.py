@@ -1,4 +1,4 @@
-"""``scrapy status``: what the frontier holds."""
+"""``scrapy status``: show jobs, hosts and workers."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ NOTHING: dict[str, Any] = {"jobs": {}, "hosts": {"waiting": 0, "breakers_open": 
 
 
 class Command(OnFrontier, ScrapyCommand):
+    """The command ``status``."""
+
     def syntax(self) -> str:
         return "[options] [JOB]"
 

@@ -1,4 +1,4 @@
-"""``scrapy submit``: hands in URLs."""
+"""``scrapy submit``: submit URLs to a job."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ DEFAULT = "default"
 
 
 class Command(OnFrontier, ScrapyCommand):
+    """The command ``submit``."""
+
     creates = True
 
     def syntax(self) -> str:

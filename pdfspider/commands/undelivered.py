@@ -1,4 +1,4 @@
-"""``scrapy undelivered``: results that masters have refused."""
+"""``scrapy undelivered``: list results that masters have refused, or send them again."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 class Command(OnFrontier, ScrapyCommand):
+    """The command ``undelivered``."""
+
     def syntax(self) -> str:
         return "[options] [TRANSPORT]"
 

@@ -1,4 +1,4 @@
-"""``scrapy view``."""
+"""``scrapy view``: Scrapy's own command."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ from pdfspider.commands._stock import WithStockParts
 
 
 class Command(WithStockParts, view.Command):
-    """Scrapy's own."""
+    """Scrapy's own command ``view``."""

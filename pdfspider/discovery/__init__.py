@@ -1,0 +1,1 @@
+"""Discovery: where links to PDFs hide, and what a URL is."""

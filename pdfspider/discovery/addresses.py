@@ -1,8 +1,9 @@
-"""Which addresses may be reached: those that are public, and those that the operator allows.
+"""Decide which addresses may be reached: public ones, and those that the operator allows.
 
-The tables are our own, so that every version of Python judges alike. They follow IANA's registries of special-purpose
-addresses (iana.org/assignments/iana-ipv4-special-registry, iana-ipv6-special-registry) and of the IPv6 address space.
-Where a registry calls a network globally reachable that only protocols use, it is left out of what is public.
+The tables are kept here, so that every version of Python gives the same answer. They follow IANA's registries of
+special-purpose addresses (iana.org/assignments/iana-ipv4-special-registry, iana-ipv6-special-registry) and of the IPv6
+address space. A network that only protocols use does not count as public, even if a registry calls it globally
+reachable.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 PUBLIC = 0
-"""The block of those who may reach public addresses only."""
+"""The block that stands for public addresses only."""
 OWN = 1
-"""The block of an operator's seed whose name is not resolved yet: whichever of BLOCKS its address is in."""
+"""The block of an operator's seed whose name is not resolved yet; its address decides the block."""
 BLOCKS: dict[int, Network] = dict(
     enumerate(
         map(
@@ -39,7 +40,7 @@ BLOCKS: dict[int, Network] = dict(
         OWN + 1,
     )
 )
-"""The private blocks by their numbers, which stand in queue entries: new ones are added at the end, 14 at most."""
+"""The private blocks by number. Queue entries contain the numbers, so add new blocks at the end, 14 at most."""
 
 RESERVED = tuple(
     map(
@@ -55,7 +56,7 @@ RESERVED = tuple(
         ),
     )
 )
-"""Belongs to no block: it is reached only where a network inside of these is named."""
+"""Networks that belong to no block; only a configured network inside of them can be reached."""
 
 _NOT_PUBLIC = tuple(
     map(
@@ -91,7 +92,7 @@ _SIX_TO_FOUR = IPv6Network("2002::/16")
 
 @lru_cache(maxsize=65_536)
 def is_allowed(address: str, block: int = PUBLIC, networks: str = "") -> bool:
-    """Return whether an address may be reached by what has this block, and these networks besides."""
+    """Return whether an address is public, in this private block or in one of these networks."""
     ip = _judged(address)
     named = [network for network in map(ip_network, networks.split()) if ip in network]
     if reserved := [network for network in RESERVED if ip in network]:
@@ -101,32 +102,33 @@ def is_allowed(address: str, block: int = PUBLIC, networks: str = "") -> bool:
 
 
 def own_block(address: str) -> int:
-    """Return the number of the private block that an address is in; PUBLIC where there is none."""
+    """Return the number of the private block that an address is in, PUBLIC if there is none."""
     return number_of_block(_judged(address))
 
 
 def number_of_block(ip: Address) -> int:
+    """Return the number of the private block of an address, PUBLIC for a reserved or public one."""
     if any(ip in network for network in RESERVED):
         return PUBLIC
     return next((number for number, network in BLOCKS.items() if ip in network), PUBLIC)
 
 
 def literal_address(host: str) -> str:
-    """Return the address that a normal host is known to stand for by its spelling; "" where it has to be resolved."""
+    """Return the address that a normal host spells out, "" if the host has to be resolved."""
     if host == "localhost" or host.endswith(".localhost"):
         return "127.0.0.1"
     return host.strip("[]") if is_address(host) else ""
 
 
 def refuse_private(host: str, block: int = PUBLIC, networks: str = "") -> None:
-    """Raise InvalidInput for a host that is known by its spelling not to be allowed."""
+    """Raise InvalidInput for a host that spells out an address that is not allowed."""
     address = literal_address(host)
     if address and not is_allowed(address, block, networks):
         raise InvalidInput(f"{host} is not a public address")
 
 
 def _judged(address: str) -> Address:
-    """The address itself, or the IPv4 address that an IPv6 address stands for."""
+    """Return the address itself, or the IPv4 address that an IPv6 address stands for."""
     ip = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv4Address):
         return ip

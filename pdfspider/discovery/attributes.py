@@ -22,7 +22,7 @@ _OPENED = re.compile(r"""window\.open\(\s{0,9}["']([^"'<>\s]{1,2048}+)["'](?!\s{
 
 @text_rule("data-attribute", "data-")
 def data_attributes(html: str) -> Iterator[Reference]:
-    """``data-pdf="/get/7"``, ``data-src="report.pdf"``, ``data-options='{"pdfUrl": …}'``."""
+    """Find ``data-pdf="/get/7"``, ``data-src="report.pdf"``, ``data-options='{"pdfUrl": …}'``."""
     for match in _DATA.finditer(html):
         if "pdf" not in match[0].lower():
             continue
@@ -35,13 +35,13 @@ def data_attributes(html: str) -> Iterator[Reference]:
 
 @text_rule("event", "click")
 def events(html: str) -> Iterator[Reference]:
-    """What a click opens."""
+    """Find what a click opens."""
     for match in _EVENT.finditer(html):
         yield from opened_by(unescape(match[1] or match[2]))
 
 
 def opened_by(script: str) -> Iterator[Reference]:
-    """What a short script opens: a PDF in quotes, or any page in this or a new window."""
+    """Yield what a short script opens: a PDF in quotes, or any page in this or a new window."""
     if "pdf" in script.lower():
         yield from files_in(script)
     for match in _OPENED(script):

@@ -1,4 +1,4 @@
-"""Bounds on what one page may refer to, kept before any of it is resolved."""
+"""Limit the references of one page, before any of them is resolved."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ INTERNATIONAL_HOSTS = 1_000
 """Different host names of one page that have to be converted to ASCII, which takes up to a millisecond each."""
 ELEMENTS = 250_000
 ELEMENTS_PER_LINK = 5
-"""Elements of a large page that are looked at: so many for each link that may be followed, or ``ELEMENTS``."""
+"""Elements of a large page that are examined, per link that may be followed; at least ``ELEMENTS``."""
 
 _AUTHORITY = re.compile(r"\s*+(?:[A-Za-z][A-Za-z0-9+.-]*+:)?+[/\\]{2,}+([^/\\?#]*+)").match
 
 
 class Bounds(NamedTuple):
-    """How many links of one page are followed, and how many bytes their URLs have together; 0: no limit."""
+    """The limits of one page: the number of links that are followed, and the bytes of their URLs; 0: no limit."""
 
     links: int = 0
     size: int = 0
 
     @property
     def elements(self) -> int | None:
+        """The number of elements that are examined, None for no limit."""
         return max(self.links * ELEMENTS_PER_LINK, ELEMENTS) if self.links else None
 
 
 class References:
-    """What a page refers to, with the technique that found it, in order.
+    """The references of a page in their order, each with the technique that found it.
 
-    Where there is more than the bounds admit, each reference is kept once, those to documents before all others, and
+    If there are more than the bounds allow, each reference is kept once, and those to documents come first.
     ``left_out`` counts the rest.
     """
 
@@ -51,16 +52,17 @@ class References:
         self._most = 2 * bounds.links or 1_000_000
 
     def append(self, technique: str, reference: Reference) -> None:
+        """Add a reference."""
         self.found.append((technique, reference))
         if len(self.found) > self._most:
             self._condense()
 
     def cut(self) -> None:
-        """Note that a page has more elements than are looked at."""
+        """Note that a page has more elements than are examined."""
         self.left_out += 1
 
     def extend(self, technique: str, references: Iterable[Reference]) -> None:
-        """Take what a rule finds, a batch at a time."""
+        """Add the references that a rule finds, a batch at a time."""
         remaining = iter(references)
         while batch := [(technique, reference) for reference in islice(remaining, BATCH)]:
             self.found += batch
@@ -68,7 +70,7 @@ class References:
                 self._condense()
 
     def bounded(self, prefix: int) -> list[Found]:
-        """Return what is kept; ``prefix`` is the length of what each relative URL may get in front of it."""
+        """Return the references that are kept; ``prefix`` is the length that a relative URL may gain."""
         links, size = self._bounds
         if links and len(self.found) > links:
             self._condense()
@@ -105,7 +107,7 @@ class References:
 
 
 def _key(href: str | None) -> str:
-    """What two references have in common that lead to the same URL; empty for one that leads nowhere."""
+    """Return what references to the same URL have in common, "" for one that leads nowhere."""
     if not href or "=" in href:
         return href or ""
     return href.partition("#")[0]

@@ -1,4 +1,4 @@
-"""From the bytes of a page to its text."""
+"""Decode the bytes of a page to text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STEP = 256 * 1024
 
 
 def decode(body: bytes | str, label: str | None) -> tuple[str, str]:
-    """The text and its encoding, found as browsers do: byte-order mark, header, meta element, guess."""
+    """Return the text and its encoding, found as browsers do: byte order mark, header, meta element, guess."""
     if isinstance(body, str):
         return body, _charset(label) or "utf-8"
     encoding, mark = read_bom(body)
@@ -27,7 +27,7 @@ def decode(body: bytes | str, label: str | None) -> tuple[str, str]:
 
 
 def _decoded(body: bytes, encoding: str) -> str:
-    """The text; of a large body in steps, between which other threads come to their turn."""
+    """Return the text; a large body is decoded in steps, between which other threads may run."""
     if len(body) <= STEP:
         return body.decode(encoding, "replace")
     decoder = getincrementaldecoder(encoding)("replace")

@@ -43,6 +43,7 @@ _NO_OFFER = re.compile(
 
 @rule("a", "a", "area")
 def anchors(element: LexborNode) -> Iterable[Reference]:
+    """Find the target of a link."""
     attributes = element.attributes
     href = attributes.get("href") or attributes.get("xlink:href")
     if "download" not in attributes and "type" not in attributes:
@@ -53,7 +54,7 @@ def anchors(element: LexborNode) -> Iterable[Reference]:
 
 @rule("link-text", "a", "area")
 def offers(element: LexborNode) -> Iterable[Reference]:
-    """Links whose text, image or title offers a PDF and says nothing else."""
+    """Find links whose text, image or title offers a PDF and says nothing else."""
     text = element.text().strip() or _label(element)
     if len(text) > _LONGEST_OFFER or "pdf" not in (text := text.lower()):
         return _NOTHING
@@ -72,24 +73,28 @@ def _label(element: LexborNode) -> str:
 @rule("iframe", "iframe")
 @rule("frame", "frame")
 def frames(element: LexborNode) -> Iterable[Reference]:
+    """Find the page in a frame."""
     attributes = element.attributes
     return (Reference(attributes.get("src") or attributes.get("data-src")),)
 
 
 @rule("embed", "embed")
 def embeds(element: LexborNode) -> Iterable[Reference]:
+    """Find an embedded file."""
     attributes = element.attributes
     return (Reference(attributes.get("src"), _type(attributes) in _PDF_TYPES),)
 
 
 @rule("object", "object")
 def objects(element: LexborNode) -> Iterable[Reference]:
+    """Find the file of an object."""
     attributes = element.attributes
     return (Reference(attributes.get("data"), _type(attributes) in _PDF_TYPES),)
 
 
 @rule("object", "param")
 def parameters(element: LexborNode) -> Iterable[Reference]:
+    """Find a PDF in a parameter of an object."""
     attributes = element.attributes
     named = (attributes.get("name") or "").lower() in _OBJECT_PARAMETERS
     value = attributes.get("value") or ""
@@ -98,7 +103,7 @@ def parameters(element: LexborNode) -> Iterable[Reference]:
 
 @rule("form", "form")
 def forms(element: LexborNode) -> Iterable[Reference]:
-    """Buttons that fetch a PDF; forms that would send something are left alone."""
+    """Find buttons that fetch a PDF; forms that would send data are left alone."""
     attributes = element.attributes
     sends = (attributes.get("method") or "get").lower() != "get"
     action = attributes.get("action") or ""
@@ -107,20 +112,20 @@ def forms(element: LexborNode) -> Iterable[Reference]:
 
 @rule("link", "link")
 def related_pages(element: LexborNode) -> Iterable[Reference]:
-    """PDFs, and pages that belong together; no feeds and nothing that a page needs to be shown."""
+    """Find PDFs and pages that belong together, but no feeds and no resources."""
     attributes = element.attributes
     return related(attributes.get("href"), attributes.get("rel") or "", _type(attributes))
 
 
 @rule("feed", "link")
 def feeds(element: LexborNode) -> Iterable[Reference]:
-    """The feeds of a site, named by the page that it was begun at."""
+    """Find the feeds of a site, which the page at which the crawl began names."""
     attributes = element.attributes
     return (Reference(attributes.get("href")),) if _type(attributes) in _FEED_TYPES else _NOTHING
 
 
 def related(href: str | None, relation: str, kind: str) -> Iterable[Reference]:
-    """The target of a link with that relation and declared type, if it is worth following."""
+    """Return the target of a link with that relation and declared type, if it is worth following."""
     if kind in _PDF_TYPES or says_pdf(href or ""):
         return (Reference(href, document=True),)
     relation = relation.lower()
@@ -130,6 +135,7 @@ def related(href: str | None, relation: str, kind: str) -> Iterable[Reference]:
 
 @rule("meta-refresh", "meta")
 def refreshes(element: LexborNode) -> Iterator[Reference]:
+    """Find the target of a refresh."""
     attributes = element.attributes
     if (attributes.get("http-equiv") or "").strip().lower() != "refresh":
         return
@@ -140,14 +146,14 @@ def refreshes(element: LexborNode) -> Iterator[Reference]:
 
 @rule("citation-pdf", "meta")
 def citations(element: LexborNode) -> Iterable[Reference]:
-    """What publishers tell Google Scholar: https://scholar.google.com/intl/en/scholar/inclusion.html."""
+    """Find what publishers declare for Google Scholar: https://scholar.google.com/intl/en/scholar/inclusion.html."""
     attributes = element.attributes
     return (Reference(attributes.get("content"), document=True),) if _name(attributes) in _DOCUMENT_METAS else _NOTHING
 
 
 @rule("meta-url", "meta")
 def described(element: LexborNode) -> Iterable[Reference]:
-    """Identifiers and addresses in a page's description that are those of a PDF."""
+    """Find identifiers and addresses of a PDF in a page's description."""
     attributes = element.attributes
     content = attributes.get("content") or ""
     if says_pdf(content) and _ROOTED(content) and _URL_META(_name(attributes)):

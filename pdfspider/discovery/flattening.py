@@ -1,4 +1,4 @@
-"""The trees of a page, built in bounded time and memory."""
+"""Build the trees of a page in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MANY_TAGS = 8_192
 LARGE = 64 * 1024
 """Characters; at worst half a second. Sixteen times as many take minutes."""
 SLICE = 1024 * 1024
-"""Characters that one search looks at, before other threads come to their turn."""
+"""Characters that one search covers before other threads may run."""
 BATCH = 8_192
 """Elements that become one tree."""
 _LONGEST_TEXT = 100
@@ -28,8 +28,10 @@ _LONGEST_ATTRIBUTES = 8_192
 
 
 def trees_of(html: str, most: int | None, cut: Callable[[], object]) -> Iterator[LexborHTMLParser]:
-    """Yield the tree of a page. A page that is large, or whose tree may be deep, becomes several trees of only the
-    elements that the rules look at, side by side: ``most`` of these, and ``cut`` is called where there are more.
+    """Yield the tree of a page.
+
+    A page that is large, or whose tree may be deep, becomes several trees. These have only the elements that the rules
+    examine, side by side, and at most ``most`` of them. ``cut`` is called if there are more.
     """
     if len(html) <= LARGE and html.count("<") <= MANY_TAGS:
         yield LexborHTMLParser(html)
@@ -44,7 +46,7 @@ def trees_of(html: str, most: int | None, cut: Callable[[], object]) -> Iterator
 
 
 def slices(html: str) -> Iterator[str]:
-    """Yield a page in parts, each of which ends before a tag where that can be."""
+    """Yield a page in parts, each of which ends before a tag if possible."""
     start = 0
     while len(html) - start > SLICE:
         end = html.rfind("<", start + 1, start + SLICE)
@@ -56,7 +58,10 @@ def slices(html: str) -> Iterator[str]:
 
 @cache
 def _elements() -> re.Pattern[str]:
-    """For what contains no elements, scripts, and all that the rules look at; made when all rules are there."""
+    """Return the pattern for comments, scripts and all elements that have rules.
+
+    It is compiled when all rules are registered.
+    """
     names = "|".join(sorted({*RULES, "base"} - {"script"}))
     attributes = r"""(?:[^<>"']++|"[^"]{0,8192}+"|'[^']{0,8192}+'){0,200}+"""
     inline = rf"</?(?:{_INLINE})\b[^<>]{{0,1000}}+>"
@@ -83,7 +88,7 @@ def _element(match: re.Match[str]) -> str:
 
 
 def _shown(text: str) -> str:
-    """What stands in an element, without the tags in it: text, or else an image."""
+    """Return the text in an element without its tags, or an image if there is no text."""
     if shown := _TAG.sub("", text).strip():
         return shown[:_LONGEST_TEXT]
     image = _IMAGE(text)

@@ -17,7 +17,7 @@ _PARAMETER = re.compile(r";\s*+([^\s;,=\"]++)\s*+=\s*+(?:\"([^\"]*+)\"|([^\s;,\"
 
 
 def linked(headers: Iterable[str]) -> Iterator[Reference]:
-    """The targets in the values of the header, by their relations and declared types."""
+    """Yield the targets in the values of the header, by their relations and declared types."""
     for header in headers:
         for match in _LINK(header):
             given = {name.lower(): quoted or token for name, quoted, token in reversed(_PARAMETER(match[2]))}

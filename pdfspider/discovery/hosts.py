@@ -1,4 +1,4 @@
-"""Host names: their one normal spelling, and the registered domain above them."""
+"""Host names: their normal spelling, and their registered domain."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ def _suffixes() -> TLDExtract:
 
 
 def normal_host(host: str) -> str:
-    """Lower case, punycode, IP addresses in their usual form, IPv6 in brackets, no trailing dot.
+    """Return the host in lower case and punycode, without a trailing dot.
 
-    Raises ValueError with the reason where browsers would refuse the host too.
+    IP addresses get their usual form, IPv6 in brackets. Raises ValueError with the reason if browsers would refuse the
+    host too.
     """
     if host.startswith("["):
         return _normal_ipv6(host)
@@ -76,16 +77,16 @@ def _normal_ipv6(host: str) -> str:
 
 
 def is_address(host: str) -> bool:
-    """Whether a normal host is an IP address."""
+    """Return whether a normal host is an IP address."""
     return _ADDRESS(host) is not None
 
 
 @lru_cache(maxsize=65_536)
 def registered_domain(host: str) -> str:
-    """The domain that its owner registered: ``example.co.uk`` of ``www.example.co.uk``.
+    """Return the domain that its owner registered: ``example.co.uk`` of ``www.example.co.uk``.
 
-    By the Public Suffix List with its private part, so that the neighbours under a hoster's domain stay apart.
-    IP addresses, names without a known suffix and suffixes themselves are their own.
+    The Public Suffix List decides, with its private part, so that the customers of a hosting domain stay apart. IP
+    addresses, names without a known suffix and suffixes are their own registered domain.
     """
     if is_address(host):
         return host

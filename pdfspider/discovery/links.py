@@ -1,4 +1,4 @@
-"""The links of a page, and of whatever else leads to PDFs."""
+"""Find the links of pages and of other resources that lead to PDFs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _UNBOUNDED = Bounds()
 
 
 class PageLinks(NamedTuple):
-    """The links of a page; ``left_out`` counts what was beyond the bounds on a page."""
+    """The links of a page; ``left_out`` counts those beyond the bounds on a page."""
 
     links: list[Link]
     left_out: int = 0
@@ -48,7 +48,10 @@ class Discovery:
         site_rules: Mapping[str, object] | None = None,
         bounds: Bounds = _UNBOUNDED,
     ) -> None:
-        """Raises ConfigurationError for an unknown technique, and for a rule that cannot be used."""
+        """Register the rules.
+
+        Raises ConfigurationError for an unknown technique, and for a rule that cannot be used.
+        """
         self._off, self._bounds = frozenset(off), bounds
         if unknown := self._off - TECHNIQUES:
             names = ", ".join(sorted(TECHNIQUES))
@@ -68,7 +71,7 @@ class Discovery:
         technique: str | None = None,
         headers: Iterable[str] = (),
     ) -> list[Link]:
-        """Return the links of what is at ``base_url``, as ``find`` does."""
+        """Return the links of the resource at ``base_url``, as ``find`` does."""
         found = self.find(body, base_url, encoding, content_type=content_type, technique=technique, headers=headers)
         return found.links
 
@@ -82,11 +85,12 @@ class Discovery:
         technique: str | None = None,
         headers: Iterable[str] = (),
     ) -> PageLinks:
-        """Return the links of what is at ``base_url``, each URL once, without the page itself; those of a tag in their
-        order, unless there are more than the bounds admit: then those to documents come first.
+        """Return the links of the resource at ``base_url``, each URL once, without the page itself.
 
-        ``encoding`` is the charset of the Content-Type header, if it has one; ``technique`` is that by which the page
-        itself was found; ``headers`` are the values of its ``Link`` headers. Never raises, whatever the body.
+        The links of a tag are in their order. If there are more than the bounds allow, those to documents come first.
+
+        ``encoding`` is the charset of the Content-Type header, if it has one. ``technique`` is the one that found the
+        page. ``headers`` are the values of its ``Link`` headers. Never raises, whatever the body.
         """
         html, encoding = decode(unpacked(body) if isinstance(body, bytes) else body, encoding)
         known = list_reader(html, content_type, technique)
@@ -102,7 +106,10 @@ class Discovery:
         return PageLinks(links, listed.left_out + references.left_out)
 
     def named(self, technique: str, uris: Iterable[str], base_url: str) -> list[Link]:
-        """The links of what names these URIs and is no page: the document at ``base_url``, the robots.txt above it."""
+        """Return the links for URIs that are named outside of a page, such as in a PDF or a robots.txt.
+
+        ``base_url`` is the URL of that document.
+        """
         if technique in self._off:
             return []
         return _once(self._resolved(((technique, Reference(uri)) for uri in uris), base_url, "utf-8"), base_url)
@@ -123,7 +130,7 @@ class Discovery:
             yield from self._taken(references, (base and join(base_url, base)) or base_url, encoding)
 
     def _taken(self, references: References, base: str, encoding: str) -> Iterator[Link]:
-        """Resolve what was found, as far as the bound on the size of all URLs."""
+        """Resolve the references, as far as the bound on the size of all URLs allows."""
         found, most = references.bounded(len(base)), self._bounds.size
         if not most or len(found) * MAX_LENGTH <= most:
             yield from self._resolved(found, base, encoding)
@@ -137,7 +144,7 @@ class Discovery:
             yield link
 
     def _around(self, html: str, base_url: str, headers: Iterable[str]) -> Found:
-        """What a page's own URL, its headers and the rules for its site say."""
+        """Return the references in a page's own URL, its headers and the rules for its site."""
         if headers and "link-header" not in self._off:
             for reference in linked(headers):
                 yield "link-header", reference
@@ -149,7 +156,7 @@ class Discovery:
             yield "viewer", shown.reference
 
     def _within(self, references: References, html: str, *, begins: bool) -> str | None:
-        """Take what a page refers to; returns the base that it names: the first that has an address."""
+        """Collect the references in a page, and return its base: the first one that has an address."""
         base, large = None, len(html) > LARGE
         for tree in trees_of(html, self._bounds.elements, references.cut):
             base = _base(tree) if base is None else base
@@ -190,7 +197,7 @@ class Discovery:
                     yield from self._rewritten(url)
 
     def _carried(self, href: str, base: str, encoding: str) -> tuple[list[Link], bool]:
-        """What a URL carries in it, and whether it is of no use itself."""
+        """Return the links that a URL carries, and whether the URL itself is useless."""
         if href[: len(_SCRIPT)].lower() == _SCRIPT and "event" not in self._off:
             found = opened_by(unquote(href[len(_SCRIPT) :]))
             return list(self._resolved((("event", one) for one in found), base, encoding)), True
@@ -211,12 +218,12 @@ _EVERYTHING = Discovery()
 
 
 def links(body: bytes | str, base_url: str, encoding: str | None = None) -> list[Link]:
-    """The links of the page at ``base_url`` by every technique."""
+    """Return the links of the page at ``base_url`` by every technique."""
     return _EVERYTHING.links(body, base_url, encoding)
 
 
 def _once(found: Iterable[Link], base_url: str) -> list[Link]:
-    """Each URL once: the first of its links, unless a later one says that it leads to a PDF."""
+    """Return each URL once: its first link, or a later one that says that it leads to a PDF."""
     page = join(base_url, base_url)
     kept: dict[str, Link] = {}
     for link in found:
@@ -227,7 +234,7 @@ def _once(found: Iterable[Link], base_url: str) -> list[Link]:
 
 
 def _without_fragment(href: str) -> str:
-    """What is left of a reference that is too long to be a URL; empty where that is too long too."""
+    """Return a too long reference without its fragment, "" if it is still too long."""
     href = href.partition("#")[0].strip()
     return href if len(href) <= MAX_LENGTH else ""
 

@@ -1,6 +1,6 @@
-"""What is no page and leads to PDFs: sitemaps, feeds, OAI-PMH, and plain lists of URLs.
+"""Read resources that are no pages but lead to PDFs: sitemaps, feeds, OAI-PMH and plain lists of URLs.
 
-XML is read as text, tag by tag: nothing is expanded, nothing is fetched, and what is cut or broken gives what it has.
+XML is read as text, tag by tag. Nothing is expanded or fetched, and a broken file yields what it has.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 SAME_DEPTH = frozenset(("robots-sitemap", "sitemap-index", "oai-next"))
 """Techniques whose links are as deep as where they were found: further parts of the same list."""
 ANYWHERE = frozenset(("oai-pmh", "text-list"))
-"""Techniques that may lead out of the scope: their lists were handed in as seeds."""
+"""Techniques that may lead out of the scope, because their lists were submitted as seeds."""
 LISTED = SAME_DEPTH | ANYWHERE
 
 INFLATED = 16 * 1024 * 1024
 LONGEST = 50_000
 """URLs of one list, as many as https://www.sitemaps.org/protocol.html allows."""
 ELEMENTS = 20 * LONGEST
-"""Elements of one list that are looked at."""
+"""Elements of one list that are examined."""
 _HEAD = 4_096
 _STEP = 16 * 1024
 _GZIP = b"\x1f\x8b"
@@ -51,14 +51,14 @@ _PLAIN_TYPES = ("text/plain", "text/uri-list", "text/csv", "")
 
 
 class ListReader(NamedTuple):
-    """How a list is read, and how the HTML in it is found."""
+    """The functions that read a list, and find the HTML in it."""
 
     read: Callable[[str], Found]
     html: Callable[[str], str] = lambda _: ""
 
 
 def unpacked(body: bytes, limit: int = INFLATED) -> bytes:
-    """``body`` without its gzip, all members of it and at most ``limit`` bytes, as far as it can be undone."""
+    """Return ``body`` without gzip: all its members, at most ``limit`` bytes, as far as it is intact."""
     if not body.startswith(_GZIP):
         return body
     inflate, parts = zlib.decompressobj(zlib.MAX_WBITS | 16), list[bytes]()
@@ -77,16 +77,16 @@ def unpacked(body: bytes, limit: int = INFLATED) -> bytes:
 
 
 def is_list(head: bytes, content_type: str | None, technique: str | None) -> bool:
-    """Whether the body that begins with ``head`` is a list of URLs, to be read as a whole.
+    """Return whether the body that begins with ``head`` is a list of URLs, to be read as a whole.
 
-    ``technique`` is that by which its own URL was found: some lists count only where they were handed in.
+    ``technique`` is the one that found its URL: some lists count only if they were submitted.
     """
     text = unpacked(bytes(head[:_HEAD]), _HEAD).decode("utf-8", "replace")
     return list_reader(text, content_type, technique) is not None
 
 
 def list_reader(text: str, content_type: str | None, technique: str | None) -> ListReader | None:
-    """What reads a list that begins as ``text`` does; None where it is none."""
+    """Return the reader of a list that begins as ``text`` does, None if it is no list."""
     head = text[:_HEAD]
     root = _ROOT(head) if "<" in head else None
     if root is not None:
@@ -110,7 +110,7 @@ def _sitemaps(text: str) -> Found:
 
 
 def _entries(text: str) -> Found:
-    """Links and enclosures of RSS and Atom."""
+    """Yield the links and enclosures of RSS and Atom."""
     for _, name, attributes, value in _elements(text):
         if name == "guid" and not _ADDRESS(value):
             continue
@@ -123,13 +123,16 @@ def _entries(text: str) -> Found:
 
 
 def feed_html(text: str) -> str:
-    """The pieces of HTML that the entries of a feed contain, one after the other."""
+    """Return the pieces of HTML in the entries of a feed, joined."""
     names = ("description", "encoded", "content", "summary")
     return "\n".join(value for _, name, _, value in _elements(text) if name in names and "<" in value)
 
 
 def _records(text: str) -> Found:
-    """Identifiers and files that the records of https://www.openarchives.org/OAI/openarchivesprotocol.html name."""
+    """Yield the identifiers and files in records of OAI-PMH.
+
+    See https://www.openarchives.org/OAI/openarchivesprotocol.html.
+    """
     for _, name, _, value in _elements(text):
         if name == "resumptiontoken" and value:
             yield "oai-next", Reference(f"?verb=ListRecords&resumptionToken={quote(value, safe='')}")
@@ -143,7 +146,7 @@ def _lines(text: str) -> Found:
 
 
 def _elements(text: str) -> Iterator[tuple[str, str, str, str]]:
-    """Prefix, name, attributes and text of each element, as far as the bound on their number."""
+    """Yield prefix, name, attributes and text of each element, up to the bound on their number."""
     found = 0
     for match in islice(_TAG(text), ELEMENTS):
         if match[2] is None:

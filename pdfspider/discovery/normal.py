@@ -1,4 +1,4 @@
-"""Bringing any spelling of a URL into the normal form, step by step; ``urls`` does it for users."""
+"""Bring any spelling of a URL into the normal form; callers use ``urls``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def normal_form(url: str, encoding: str) -> str:
-    """Raises ValueError with the reason why ``url`` cannot be fetched over HTTP; ``encoding`` is for its query."""
+    """Return the normal form of a URL; ``encoding`` is for its query.
+
+    Raises ValueError with the reason if the URL cannot be fetched over HTTP.
+    """
     if len(url) > MAX_LENGTH:
         raise ValueError(f"it is longer than {MAX_LENGTH:,} characters")
     if _FORBIDDEN(url):
@@ -53,7 +56,7 @@ def _normal_authority(authority: str, scheme: str) -> str:
 
 
 def userinfo_of(url: str) -> tuple[str, str]:
-    """Return the user and the password in front of a URL's host; both empty where there are none."""
+    """Return the user and the password before a URL's host, both "" if there are none."""
     parts = _PARTS(url.strip())
     user, _, password = parts[2].rpartition("@")[0].partition(":") if parts else ("", "", "")
     return unquote(user), unquote(password)

@@ -1,8 +1,8 @@
-"""The rules by which links are found: one place where a PDF hides, one function.
+"""The rules that find links: one function for each place in which a PDF hides.
 
-A rule is registered with its technique, the name that travels with every link it finds. It is given an element, or the
-text of the whole page, and returns a Reference for each URL in it, as written. To find links in a further place, add a
-function to ``elements``, ``scripts`` or ``attributes`` and its technique here; nothing else has to change.
+A rule is registered with its technique, a name that travels with every link that it finds. It gets an element, or the
+text of the whole page, and returns a Reference for each URL in it, as written. To find links in another place, add a
+function to ``elements``, ``scripts`` or ``attributes``, and its technique here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TECHNIQUES = frozenset(
         *("oai-pmh", "oai-next", "text-list", "pdf-link"),
     )
 )
-"""Every technique that can be switched off. Only ``seed``, what was handed in, is none."""
+"""Every technique that can be switched off; ``seed`` cannot."""
 
 
 _NEVER_PAGES = frozenset(
@@ -38,21 +38,21 @@ _NEVER_PAGES = frozenset(
 
 
 class Reference(NamedTuple):
-    """A URL as it is written; ``document`` where what stands around it says that it leads to a PDF."""
+    """A URL as it is written; ``document`` is true if its context says that it leads to a PDF."""
 
     href: str | None
     document: bool = False
 
 
 class Rule(NamedTuple):
+    """A rule for elements with certain tags."""
+
     technique: str
     find: ElementFinder
 
 
 class TextRule(NamedTuple):
-    """A rule for what may stand in any element: ``marker`` is the text, in lower case, without which it finds
-    nothing.
-    """
+    """A rule for the text of the whole page, which runs only if that contains ``marker`` in lower case."""
 
     technique: str
     marker: str
@@ -66,6 +66,8 @@ TEXT_RULES: list[TextRule] = []
 
 
 def rule(technique: str, *tags: str) -> Callable[[ElementFinder], ElementFinder]:
+    """Register a rule for elements with these tags."""
+
     def register(find: ElementFinder) -> ElementFinder:
         for tag in tags:
             RULES.setdefault(tag, []).append(Rule(technique, find))
@@ -75,6 +77,8 @@ def rule(technique: str, *tags: str) -> Callable[[ElementFinder], ElementFinder]
 
 
 def text_rule(technique: str, marker: str) -> Callable[[TextFinder], TextFinder]:
+    """Register a rule for the text of a page that contains the marker."""
+
     def register(find: TextFinder) -> TextFinder:
         TEXT_RULES.append(TextRule(technique, marker, find))
         return find
@@ -83,7 +87,7 @@ def text_rule(technique: str, marker: str) -> Callable[[TextFinder], TextFinder]
 
 
 def says_pdf(url: str) -> bool:
-    """Whether the file name or a query value of ``url``, normalised or not, ends in ``.pdf``."""
+    """Return whether the file name or a query value of ``url``, normalised or not, ends in ``.pdf``."""
     url = url.lower()
     if ".pdf" not in url:
         return False
@@ -93,5 +97,5 @@ def says_pdf(url: str) -> bool:
 
 
 def never_page(url: str) -> bool:
-    """Whether the suffix of ``url`` is that of a file that has no links in it."""
+    """Return whether the suffix of ``url`` is that of a file without links."""
     return url.partition("?")[0].rpartition(".")[2].lower() in _NEVER_PAGES

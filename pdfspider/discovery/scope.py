@@ -1,4 +1,4 @@
-"""Which links of a job are followed."""
+"""Decide which links of a job are followed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ ScopeKind = Literal["host", "domain", "any"]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Pages stay on the seeds' hosts, or in their registered domains, or go anywhere.
+    """The pages that a job follows: on the seeds' hosts, in their registered domains, or anywhere.
 
-    ``names`` are these hosts or domains; none for ``any``.
+    ``names`` are these hosts or domains; there are none for ``any``.
     """
 
     kind: ScopeKind
@@ -29,30 +29,37 @@ class Scope:
 
     @classmethod
     def of_seeds(cls, kind: str, urls: Iterable[str]) -> Scope:
-        """The scope around normalised seed ``urls``. Raises InvalidInput for an unknown kind."""
+        """Return the scope around normalised seed ``urls``.
+
+        Raises InvalidInput for an unknown kind.
+        """
         return cls(_kind(kind)).including(urls)
 
     @classmethod
     def from_text(cls, text: str) -> Scope:
-        """Raises InvalidInput for what ``to_text`` cannot have written."""
+        """Return the scope that ``to_text`` has written.
+
+        Raises InvalidInput for any other text.
+        """
         kind, *names = text.split(" ")
         return cls(_kind(kind), frozenset(names))
 
     def to_text(self) -> str:
+        """Return the scope as text."""
         return " ".join((self.kind, *sorted(self.names)))
 
     def including(self, urls: Iterable[str]) -> Scope:
-        """The scope widened by further normalised ``urls``: more seeds, or what a seed redirects to."""
+        """Return the scope with the hosts or domains of further normalised ``urls``."""
         if self.kind == "any":
             return self
         return replace(self, names=self.names.union(map(self._place, urls)))
 
     def contains(self, url: str) -> bool:
-        """Whether a normalised ``url`` lies in this scope."""
+        """Return whether a normalised ``url`` lies in this scope."""
         return self.kind == "any" or self._place(url) in self.names
 
     def admits(self, link: Link) -> bool:
-        """Whether ``link`` is followed: pages stay in scope, a link that says it is a PDF may leave it."""
+        """Return whether ``link`` is followed: pages stay in scope, a link that says it is a PDF may leave it."""
         return link.document or self.contains(link.url)
 
     def _place(self, url: str) -> str:

@@ -1,4 +1,4 @@
-"""The rules for scripts: JSON, and addresses that stand in quotes. Scripts are read, not run."""
+"""The rules for scripts, which are read but not run: JSON, and addresses in quotes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
 LIMIT = 2 * 1024 * 1024
-"""Characters of one script that are looked at."""
+"""Characters of one script that are examined."""
 
 _VALUE = r"""[^"'`<>\s\\]*+(?:\\{1,3}[^\s"'`<>\\][^"'`<>\s\\]*+)*+"""
 _END = r"""\\{0,3}["'`](?!\s{0,9}\+)"""
@@ -40,7 +40,7 @@ _FORMATS = ("encodingFormat", "fileFormat")
 
 @rule("json-ld", "script")
 def linked_data(element: LexborNode) -> Iterable[Reference]:
-    """Files that the page describes as PDFs in the vocabulary of https://schema.org/MediaObject."""
+    """Find files that the page describes as PDFs in the vocabulary of https://schema.org/MediaObject."""
     if (element.attributes.get("type") or "").strip().lower() != "application/ld+json":
         return ()
     text = element.text()[:LIMIT]
@@ -76,12 +76,13 @@ def _texts(value: Any) -> list[str]:
 
 @rule("script-url", "script")
 def named_files(element: LexborNode) -> Iterable[Reference]:
+    """Find PDFs that a script names."""
     text = element.text()[:LIMIT]
     return files_in(text) if "pdf" in text.lower() else ()
 
 
 def files_in(script: str) -> Iterator[Reference]:
-    """What stands in quotes and ends in ``.pdf``, and the addresses with a name that says so: ``pdfUrl``."""
+    """Yield texts in quotes that end in ``.pdf``, and addresses with a name such as ``pdfUrl``."""
     for match in _QUOTED.finditer(script):
         if ".pdf" not in match[0].lower() or script[max(0, match.start() - 9) : match.start() - 1].rstrip()[-1:] == "+":
             continue
@@ -95,7 +96,7 @@ def files_in(script: str) -> Iterator[Reference]:
 
 
 def named_address(name: str, value: str) -> bool:
-    """Whether ``value`` is an address, of what ``name`` calls a PDF."""
+    """Return whether ``value`` is an address, and ``name`` calls it a PDF."""
     if _FURNITURE(name) or not _ADDRESS(value):
         return False
     return "pdf" in name.lower() and not _TEMPLATE(value) and not never_page(value)
@@ -103,12 +104,13 @@ def named_address(name: str, value: str) -> bool:
 
 @rule("script-location", "script")
 def bounces(element: LexborNode) -> Iterable[Reference]:
+    """Find the address to which a script sends the browser."""
     text = element.text()[:LIMIT]
     return targets_in(text) if "location" in text else ()
 
 
 def targets_in(script: str) -> Iterator[Reference]:
-    """Where a script sends the browser to."""
+    """Yield the addresses to which a script sends the browser."""
     for match in _LOCATION.finditer(script):
         target = plain(match[1] or match[2])
         if "/" in target or "." in target or "?" in target:
@@ -116,7 +118,7 @@ def targets_in(script: str) -> Iterator[Reference]:
 
 
 def plain(value: str) -> str:
-    """A value without the escapes of JavaScript, twice where it stood in a string itself, and of HTML."""
+    """Return a value without the escapes of JavaScript and HTML, twice if it was nested in a string."""
     for _ in range(2):
         if "\\" in value:
             value = _ESCAPE.sub(lambda found: found[3] or chr(int(found[1] or found[2], 16)), value)

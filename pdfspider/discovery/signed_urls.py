@@ -28,12 +28,18 @@ EXPIRED = frozenset({400, 401, 403, 410})
 
 
 def is_signed(url: str, *, document: bool) -> bool:
-    """Whether a normalised ``url`` carries a signature; a mere token counts only in that of a ``document``."""
+    """Return whether a normalised ``url`` carries a signature.
+
+    A mere token counts only if the URL is that of a ``document``.
+    """
     return any((name := _name(field)) in _SIGNATURES or (document and name in _TOKENS) for field in _fields(url))
 
 
 def unsigned(url: str) -> str:
-    """The canonical form of a normalised ``url`` without its signature: the same for every link to one document."""
+    """Return the canonical form of a normalised ``url`` without its signature.
+
+    It is the same for every link to one document.
+    """
     page, _, _ = url.partition("?")
     kept = "&".join(field for field in _fields(url) if not _of_signature(_name(field)))
     return canonical(f"{page}?{kept}" if kept else page)

@@ -1,7 +1,7 @@
-"""Rules for single sites: what a site's URLs say about where its PDFs are, and what a user knows about a site.
+"""Rules for single sites: where a site's URLs and pages lead to PDFs.
 
-A rewrite makes of a URL of the site, wherever it is found, the URL of the PDF that belongs to it. A site rule is given
-each page of the site and returns the URLs of PDFs in it.
+A rewrite turns a URL of the site, wherever it is found, into the URL of its PDF. A site rule gets each page of the site
+and returns the URLs of PDFs in it.
 """
 
 from __future__ import annotations
@@ -19,16 +19,18 @@ from pdfspider.exceptions import ConfigurationError
 logger = logging.getLogger(__name__)
 
 SiteRule = Callable[[str, str], Iterable[str]]
-"""Takes the URL and the text of a page."""
+"""A function that gets the URL and the text of a page."""
 
 
 class Rewrite(NamedTuple):
+    """A pattern for URLs, and its replacement."""
+
     pattern: re.Pattern[str]
     replacement: str
 
 
 class Rules(NamedTuple):
-    """What holds for the URLs, and for the pages, of a host."""
+    """The rules for the URLs and the pages of a host."""
 
     rewrites: tuple[Rewrite, ...] = ()
     rules: tuple[SiteRule, ...] = ()
@@ -51,28 +53,31 @@ REWRITES: dict[str, list[tuple[str, str]]] = {
         (r"https?://[^/]+/open\?id=([\w-]+).*", r"https://drive.google.com/uc?export=download&id=\1"),
     ],
 }
-"""For hosts and what is under them: a pattern for the whole URL, and what becomes of it."""
+"""For hosts and their subdomains: a pattern for the whole URL, and its replacement."""
 
 
 class Sites:
-    """The rules of each site, those of the settings after our own."""
+    """The rules of each site: built-in ones, then those of the settings."""
 
     def __init__(self, settings: Mapping[str, object] | None = None) -> None:
-        """Raises ConfigurationError naming the entry that makes no sense."""
+        """Read the rules.
+
+        Raises ConfigurationError that names the invalid entry.
+        """
         self._rules: dict[str, Rules] = {}
         for suffix, entries in (*REWRITES.items(), *(settings or {}).items()):
             self._add(suffix, entries)
         self.of_authority = lru_cache(maxsize=4096)(self._of_authority)
-        """What holds for a host, by the part of a URL that it stands in; None where nothing does."""
+        """The rules for the authority of a URL, None if there are none."""
 
     def rewritten(self, url: str) -> list[str]:
-        """The URLs of the PDFs that belong to a normalised ``url``."""
+        """Return the URLs of the PDFs that belong to a normalised ``url``."""
         rules = self.of_authority(url.split("/", 3)[2])
         found = ((rewrite, rewrite.pattern.fullmatch(url)) for rewrite in (rules.rewrites if rules else ()))
         return [match.expand(rewrite.replacement) for rewrite, match in found if match]
 
     def found_at(self, url: str, html: str) -> list[str]:
-        """The URLs of PDFs that the page at ``url``, with that text, leads to by the rules for its site."""
+        """Return the URLs of PDFs that the rules for the site find in the page at ``url`` with that text."""
         found = self.rewritten(url)
         rules = self.of_authority(url.split("/", 3)[2])
         for rule in rules.rules if rules else ():

@@ -1,8 +1,8 @@
-"""URLs that look like a part of something without an end.
+"""Recognise URLs that look like a part of something without an end.
 
-A maze is told by its URL alone: relative links that a server takes wherever they lead make paths that repeat
-themselves. Calendars, counters and session ids make URLs that are each as good as any other; these have one pattern in
-common, of which a crawl takes a bounded number.
+A maze is recognised by its URL alone: if a server accepts relative links anywhere, their paths repeat themselves.
+Calendars, counters and session ids make any number of plausible URLs. These have a pattern in common, of which a crawl
+takes a bounded number.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _NUMBERED = re.compile(r"(?:/[^/]*[0-9][^/]*)+")
 
 
 def maze(url: str) -> str | None:
-    """Why the path of a normalised ``url`` is one of a maze; None where it is not.
+    """Return why the path of a normalised ``url`` looks like a maze, None if it does not.
 
-    Numbers do not count, and names of one or two characters less: dates, and directories that files are spread over,
-    repeat them.
+    Numbers do not count, and names of one or two characters count less, because dates and sharded directories repeat
+    them.
     """
     segments = _segments(url)
     if len(segments) > DEEPEST:
@@ -43,8 +43,9 @@ def maze(url: str) -> str | None:
 
 @lru_cache(maxsize=512)
 def pattern(url: str) -> str:
-    """What a normalised ``url`` has in common with others of its host that differ by their query, and by the parts of
-    their path that have a number in them, as ids have.
+    """Return what a normalised ``url`` has in common with similar URLs of its host.
+
+    These differ only in their query, and in the parts of their path that have a number in them, as ids have.
     """
     place = url.partition("?")[0].partition("//")[2]
     host, slash, path = place.partition("/")

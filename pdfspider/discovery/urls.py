@@ -1,4 +1,4 @@
-"""URLs: the normal form that is stored and fetched, the fingerprint that tells them apart, and joining.
+"""URLs: their normal form, which is stored and fetched, their fingerprint, and joining.
 
 A crawl spends most of its time on URLs that are normal already. One regular expression recognises these, and nothing
 more is done to them.
@@ -36,11 +36,13 @@ _BREAKS = str.maketrans("", "", "\t\r\n")
 
 
 def normalise(url: str, encoding: str = "utf-8") -> str:
-    """The form of ``url`` that is stored and fetched: lower-case scheme and host, no default port, no fragment, no dot
-    segments, everything unsafe percent-encoded; the query keeps its order.
+    """Return the form of ``url`` that is stored and fetched.
 
-    ``encoding`` is that of the page where the URL was found: browsers encode queries, and only these, in it.
-    Raises InvalidInput, naming the URL and the reason, for what cannot be fetched over HTTP.
+    Scheme and host are in lower case. There is no default port, no fragment and no dot segment. Everything unsafe is
+    percent-encoded, and the query keeps its order.
+
+    ``encoding`` is that of the page where the URL was found: browsers encode queries, and only these, in it. Raises
+    InvalidInput, naming the URL and the reason, for a URL that cannot be fetched over HTTP.
     """
     if _is_normal(url):
         return url
@@ -52,7 +54,10 @@ def normalise(url: str, encoding: str = "utf-8") -> str:
 
 
 def canonical(url: str) -> str:
-    """The spelling that stands for all spellings of a normalised ``url``: query fields sorted, no needless escapes."""
+    """Return the one spelling for all spellings of a normalised ``url``.
+
+    Query fields are sorted, and there are no needless escapes.
+    """
     if "%" in url:
         url = _ESCAPED_UNRESERVED.sub(lambda escape: chr(int(escape[0][1:], 16)), url)
     if "?" not in url:
@@ -62,13 +67,14 @@ def canonical(url: str) -> str:
 
 
 def fingerprint(url: str) -> bytes:
-    """The 8 bytes by which the frontier knows a normalised ``url``, whoever visits it."""
+    """Return the 8 bytes by which the frontier knows a normalised ``url``, whoever visits it."""
     return blake2b(without_visitor(canonical(url)).encode(), digest_size=8).digest()
 
 
 def join(base: str, href: str, encoding: str = "utf-8") -> str | None:
-    """The normalised URL that ``href`` means on the page ``base``, as browsers see it; None if it cannot be followed:
-    another scheme, a mere fragment, nonsense.
+    """Return the normalised URL that ``href`` means on the page ``base``, as browsers see it.
+
+    Return None if it cannot be followed: another scheme, a mere fragment, nonsense.
     """
     if _is_normal(href):
         return href

@@ -1,6 +1,6 @@
-"""What in a URL tells visitors apart, or where they came from, and not what the URL leads to.
+"""Remove from a URL what identifies a visitor or where they came from.
 
-Only what is certain: a parameter whose name may mean something else at another site is none of these.
+Only parameters with a certain meaning are removed: a name that may mean something else at another site is kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FORUM_SESSION = re.compile(r"sid=[0-9a-f]{32}").fullmatch
 
 
 def without_visitor(url: str) -> str:
-    """A canonical ``url`` without sessions, and without what tells where a visitor came from."""
+    """Return a canonical ``url`` without session ids and without campaign and referrer parameters."""
     if ";" in url or "/(" in url:
         url = _SESSION_IN_PATH.sub("", url)
     if "?" not in url or not _MAY_HAVE_FIELD(url):

@@ -23,15 +23,15 @@ _VIEWERS_FIELDS = frozenset(("file", "url", "src", "pdf"))
 _OTHER_DOCUMENT = re.compile(r"\.(?:docx?|xlsx?|pptx?|od[tsp]|rtf|csv|txt|epub)(?:$|[?#])", re.IGNORECASE).search
 
 
-class HostSignal(NamedTuple):
-    """What a URL names in its query or fragment; ``alone`` where the URL itself is but a shell around it."""
+class ViewedDocument(NamedTuple):
+    """The document in a URL's query or fragment; ``alone`` if the URL itself is only a shell around it."""
 
     reference: Reference
     alone: bool
 
 
-def shown_by(href: str) -> HostSignal | None:
-    """The document that the viewer at ``href`` (as written) shows, through viewers in viewers."""
+def shown_by(href: str) -> ViewedDocument | None:
+    """Return the document that the viewer at ``href`` (as written) shows, through nested viewers."""
     if "=" not in href and ":" not in href[:20]:
         return None
     shown, alone = None, True
@@ -43,12 +43,12 @@ def shown_by(href: str) -> HostSignal | None:
         href = shown.href or ""
         if _ADDRESS(within) and not _ADDRESS(href):
             href = join(within, href) or href
-    return HostSignal(Reference(href, shown.document), alone) if shown else None
+    return ViewedDocument(Reference(href, shown.document), alone) if shown else None
 
 
-def _unwrap(href: str) -> HostSignal | None:
+def _unwrap(href: str) -> ViewedDocument | None:
     if extension := _EXTENSION(href):
-        return HostSignal(Reference(href[extension.end() :], document=True), alone=True)
+        return ViewedDocument(Reference(href[extension.end() :], document=True), alone=True)
     if not _CARRIES(href):
         return None
     page = href.partition("#")[0].partition("?")[0]
@@ -56,9 +56,9 @@ def _unwrap(href: str) -> HostSignal | None:
     for match in _FIELD(href):
         value = _decoded(match[2])
         if viewer and match[1].lower() in _VIEWERS_FIELDS and ("/" in value or says_pdf(value)):
-            return HostSignal(Reference(value, says_pdf(value) or not _OTHER_DOCUMENT(value)), alone=True)
+            return ViewedDocument(Reference(value, says_pdf(value) or not _OTHER_DOCUMENT(value)), alone=True)
         if _ADDRESS(value) and says_pdf(value):
-            return HostSignal(Reference(value, document=True), alone=False)
+            return ViewedDocument(Reference(value, document=True), alone=False)
     return None
 
 

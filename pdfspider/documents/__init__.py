@@ -1,0 +1,1 @@
+"""PDF documents: how they are recognised, stored and inspected."""

@@ -1,4 +1,4 @@
-"""How much a disk still takes."""
+"""Find out how much more a disk takes."""
 
 from __future__ import annotations
 
@@ -21,17 +21,20 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Room(Enum):
-    """What a disk has room for."""
+    """The room that a disk has left."""
 
     NONE = 0
-    """It takes nothing: it is full, read-only or broken."""
+    """The disk takes nothing: it is full, read-only or broken."""
     LESS = 1
-    """Documents, but not one of the size that was asked for."""
+    """The disk takes documents, but not one of the given size."""
     ENOUGH = 2
 
 
 def probe(directory: Path, size: int = 0) -> Room:
-    """Return what there is room for beside a document of ``size`` bytes, by writing. Blocks."""
+    """Return the room that is left beside a document of ``size`` bytes, found out by writing.
+
+    The call blocks.
+    """
     reserve = min(RESERVE, capacity(directory) // 100)
     if not _takes(directory, max(reserve, 1)):
         return Room.NONE
@@ -39,7 +42,7 @@ def probe(directory: Path, size: int = 0) -> Room:
 
 
 def capacity(directory: Path) -> int:
-    """Return the bytes that the file system of a directory holds in all; 0: not known."""
+    """Return the size in bytes of the directory's file system, 0 if it is not known."""
     try:
         found = os.statvfs(directory)
     except OSError:
@@ -48,7 +51,7 @@ def capacity(directory: Path) -> int:
 
 
 def _takes(directory: Path, size: int) -> bool:
-    """Return whether a file of that size can be made, written to its end and renamed."""
+    """Return whether a file of that size can be created, written and renamed."""
     path = directory / f"probe-{secrets.token_hex(4)}"
     renamed = path.with_suffix(".renamed")
     try:

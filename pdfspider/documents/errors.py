@@ -1,4 +1,4 @@
-"""What goes wrong on the way into the document store."""
+"""Errors of the document store."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class StoreError(PdfSpiderError):
-    """The document store refused a file: disk full, no permission, gone.
+    """The document store refused a file: disk full, no permission, directory gone.
 
-    Not an OSError on purpose: Scrapy takes every OSError for a fault of the network.
+    It is no OSError, because Scrapy takes every OSError for a network failure.
     """
 
     def __init__(self, path: Path, reason: OSError | str) -> None:

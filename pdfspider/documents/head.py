@@ -1,7 +1,7 @@
-"""What a body is, by its first bytes. Declared types and suffixes lie.
+"""Recognise the type of a body by its first bytes, because declared types and suffixes can be wrong.
 
-HTML is recognised as in https://mimesniff.spec.whatwg.org/#identifying-a-resource-with-an-unknown-mime-type,
-with any white space, not only a blank, allowed after the name of a tag.
+HTML is recognised as in https://mimesniff.spec.whatwg.org/#identifying-a-resource-with-an-unknown-mime-type, but any
+white space is allowed after the name of a tag.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from enum import Enum
 
 HEAD_SIZE = 1024
-"""Bytes of a body that decide; readers look for a PDF's header as far as this."""
+"""Bytes of a body that decide; PDF readers search for the header this far."""
 
 _HEADER = b"%PDF-"
 _HEADER_LINE = re.compile(rb"[\r\n]%PDF-\d\.\d[\s%]")
@@ -28,7 +28,7 @@ _HTML_TYPES = ("text/html", "application/xhtml+xml")
 
 
 class Kind(Enum):
-    """What a body is: XML counts as HTML, since a page may be written in it."""
+    """The type of a body; XML counts as HTML, because a page may be written in it."""
 
     PDF = "pdf"
     HTML = "html"
@@ -37,9 +37,10 @@ class Kind(Enum):
 
 
 def sniff(head: bytes, content_type: str | None = None) -> Kind:
-    """The kind of the body that begins with ``head`` (its first ``HEAD_SIZE`` bytes, or all of it).
+    """Return the type of the body that begins with ``head``.
 
-    ``content_type`` is the declared one; it only tells whether text without tags is a page.
+    ``head`` is its first ``HEAD_SIZE`` bytes, or all of it. ``content_type`` is the declared type. It only decides
+    whether text without tags is a page.
     """
     head = bytes(head[:HEAD_SIZE])
     if not head:
@@ -53,8 +54,9 @@ def sniff(head: bytes, content_type: str | None = None) -> Kind:
 
 
 def _is_pdf(head: bytes) -> bool:
-    """Junk may stand before the header, but an archive is no junk, and of PHP's warnings (``<br />``) the
-    header must be clear by a line of its own.
+    """Return whether the body is a PDF, possibly after other bytes.
+
+    An archive may not precede the header. After warnings of PHP (``<br />``), the header must begin a line.
     """
     if head.startswith(_HEADER):
         return True
@@ -69,7 +71,7 @@ def _declared_html(text: bytes, content_type: str | None) -> bool:
 
 
 def _narrow(head: bytes) -> bytes:
-    """``head`` with one byte per character, where a byte order mark says that it has two."""
+    """Return ``head`` with one byte per character if a byte order mark says that it has two."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return head.decode("utf-16", "ignore").encode("ascii", "replace")
     return head

@@ -1,7 +1,7 @@
-"""Pages that stand where something else was asked for: a login, or the challenge of a bot protection.
+"""Recognise pages that replace the requested one: logins, and challenges of bot protections.
 
-Careful on purpose: the scripts of such protections are on ordinary pages too, and many of these have a login in a
-corner. The marks are those of the challenge pages themselves.
+The rules are strict, because ordinary pages also contain the scripts of such protections or a login in a corner. They
+match marks of the challenge pages themselves.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ REACH = 64 * 1024
 
 
 def declared_challenge(headers: Mapping[str, str]) -> str | None:
-    """What a server says by a header of a page that is a challenge; None of any other."""
+    """Return the header that declares the page to be a challenge, None if there is none."""
     for name, says in _HEADERS.items():
         value = headers.get(name)
         if value and says(value.strip().lower()):
@@ -56,18 +56,18 @@ def declared_challenge(headers: Mapping[str, str]) -> str | None:
 
 
 def challenge(page: bytes) -> str | None:
-    """Whose challenge a page is that was answered instead of another; None if it is none that is known."""
+    """Return the protection whose challenge the page is, None if it is none that is known."""
     beginning = page[:REACH]
     return next((name for name, marks in _CHALLENGES.items() if marks.search(beginning)), None)
 
 
 def asks_for_captcha(page: bytes) -> bool:
-    """Whether a page has a captcha in it."""
+    """Return whether a page contains a captcha."""
     return _CAPTCHA.search(page, 0, REACH) is not None
 
 
 def is_login(page: bytes, url: str) -> bool:
-    """Whether a page is there to log in: it asks for a password, and its title, a heading or its URL says what for."""
+    """Return whether a page is a login: it asks for a password, and its title, heading or URL says so."""
     if not _PASSWORD.search(page, 0, REACH):
         return False
     return bool(_LOGIN_TITLE.search(page, 0, REACH) or _LOGIN_URL(url))

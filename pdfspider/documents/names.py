@@ -1,4 +1,4 @@
-"""The name in a Content-Disposition: data for the record, never a path.
+"""Read the file name in a Content-Disposition, which is data for the record and never a path.
 
 Forms: RFC 6266 with RFC 8187 (``filename*=UTF-8''…``), RFC 2231 continuations (``filename*0=…``), and what servers send
 instead: no quotes around blanks, RFC 2047 words, bytes in any charset.
@@ -25,8 +25,9 @@ _WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?]*\?=", re.IGNORECASE).search
 
 
 def file_name(disposition: str) -> str | None:
-    """The file name that a Content-Disposition gives, without directories and control characters; None if it gives
-    none. Never raises.
+    """Return the file name without directories and control characters, None if there is none.
+
+    Never raises.
     """
     plain = extended = None
     parts: dict[int, tuple[str, bool]] = {}
@@ -41,7 +42,7 @@ def file_name(disposition: str) -> str | None:
 
 
 def _file_names(disposition: str) -> Iterator[tuple[str | None, bool, str]]:
-    """Of each parameter that is a file name: number of the continuation, whether its form is extended, and value."""
+    """Yield number of the continuation, whether its form is extended, and value of each file name parameter."""
     for parameter in _PARAMETER.finditer(f";{disposition}" if "=" in disposition.partition(";")[0] else disposition):
         name = _FILENAME(parameter[1])
         if name:
@@ -52,7 +53,10 @@ def _file_names(disposition: str) -> Iterator[tuple[str | None, bool, str]]:
 
 
 def _continued(parts: dict[int, tuple[str, bool]]) -> str | None:
-    """RFC 2231, 4.1: only the first part names the charset, and each says for itself whether it is escaped."""
+    """Return the joined parts of a continued file name (RFC 2231, 4.1).
+
+    Only the first part names the charset, and each part tells whether it is escaped.
+    """
     if 0 not in parts:
         return None
     first, starred = parts[0]
@@ -90,7 +94,7 @@ def _bytes(value: str) -> bytes:
 
 
 def _decode(data: bytes, charset: str) -> str:
-    """By the declared charset; where that is not known or not true, by what fits."""
+    """Decode by the declared charset, or by one that fits if that is unknown or wrong."""
     for name in (charset, "utf-8"):
         try:
             return data.decode(name)

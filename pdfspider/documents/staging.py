@@ -1,7 +1,7 @@
-"""Where documents are written while they arrive: ``.staging/<worker>`` inside the store.
+"""Write documents while they arrive, to ``.staging/<worker>`` inside the store.
 
-No disk is touched on the event loop and no file stays open between two writes, so that nothing leaks wherever
-a task ends. Each file belongs to an owner, a visit's lease: ``Staging.end`` removes whatever that still has here.
+The event loop touches no disk, and no file stays open between two writes, so nothing leaks when a task ends. Each file
+belongs to an owner, the lease of a visit. ``Staging.end`` removes all files that an owner still has.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ T = TypeVar("T")
 
 STAGING = ".staging"
 BATCH_SIZE = 768 * 1024
-"""Bytes that are collected before they are written; a smaller document stays in memory until it is kept."""
+"""Bytes that are collected before they are written; a smaller document stays in memory until it is stored."""
 PARTS = 64
 """Chunks that are collected before they are joined: small ones take more memory than their bytes."""
 THREADS = 4
 
 
 class Finished(NamedTuple):
-    """A document that has arrived completely; ``head`` and ``tail`` are its first KiB and at least its last 64 KiB.
+    """A document that has arrived; ``head`` is its first KiB, ``tail`` at least its last 64 KiB.
 
-    A small one is still in memory: it is in ``content``, and there is no file at ``path`` yet.
+    A small document is still in memory as ``content``, without a file at ``path``.
     """
 
     path: Path
@@ -55,9 +55,9 @@ class Finished(NamedTuple):
 class Staging:
     """One worker's staging directory, and the threads that write to it.
 
-    ``limit`` bounds the bytes of all its files together (0: no limit). A file that finds no room waits up to
-    ``patience`` seconds. The oldest file that is still written never waits, so that one document always goes on.
-    Raises ConfigurationError where the directory cannot be made or written.
+    ``limit`` bounds the bytes of all its files together (0: no limit). A file without room waits up to ``patience``
+    seconds. The oldest file that is still written never waits, so that one document always makes progress. Raises
+    ConfigurationError if the directory cannot be created or written.
     """
 
     def __init__(self, root: Path, worker: str, *, limit: int = 0, patience: float = 30.0) -> None:
@@ -67,7 +67,7 @@ class Staging:
         make_directory(self.directory)
         self.executor = ThreadPoolExecutor(THREADS, "staging")
         self.used = 0
-        """Bytes of all files here."""
+        """Bytes of all staged files."""
         self.closed = False
         self._limit, self._patience = limit, patience
         self._files: dict[object, list[StagedFile]] = {}
@@ -77,25 +77,28 @@ class Staging:
         self._names = (f"{token}-{number}" for number in itertools.count())
 
     def new(self, owner: object = None) -> StagedFile:
-        """Return a file that is removed when ``end`` is called for its owner, or when it is discarded."""
+        """Return a file that is removed when it is discarded, or when ``end`` is called for its owner."""
         return StagedFile(self, self.directory / next(self._names), owner)
 
     def in_memory(self, content: bytes) -> Finished:
-        """Return a document that is in memory as a whole."""
+        """Return a document that is completely in memory."""
         path, sha256 = self.directory / next(self._names), hashlib.sha256(content).hexdigest()
         return Finished(path, sha256, len(content), content[:HEAD_SIZE], content[-TAIL_SIZE:], content)
 
     def end(self, owner: object) -> None:
-        """Begin to remove the files that an owner still has here."""
+        """Begin to remove the files that an owner still has."""
         for file in self._files.pop(owner, ()):
             file.abandon()
 
     def has_others(self, owner: object) -> bool:
-        """Return whether anybody else has files here."""
+        """Return whether another owner has files."""
         return any(other is not owner for other in self._files)
 
     async def reserve(self, file: StagedFile, size: int) -> None:
-        """Count ``size`` bytes of a file, as soon as there is room for them. Raises StagingBusy."""
+        """Reserve ``size`` bytes for a file as soon as there is room.
+
+        Raises StagingBusy.
+        """
         if file not in self._writing:
             self._writing[file] = None
             self._files.setdefault(file.owner, []).append(file)
@@ -114,12 +117,12 @@ class Staging:
         return not self._limit or self.used + size <= self._limit or file is next(iter(self._writing))
 
     def written(self, file: StagedFile) -> None:
-        """Note that a file does not grow any more."""
+        """Note that a file has its final size."""
         self._writing.pop(file, None)
         self._freed.set()
 
     def removed(self, file: StagedFile) -> None:
-        """Note that a file is gone."""
+        """Note that a file has been removed."""
         self.used -= file.on_disk
         file.on_disk = 0
         files = self._files.get(file.owner, [])
@@ -130,43 +133,48 @@ class Staging:
         self.written(file)
 
     def stale(self, live_workers: Collection[str], age: float = 60.0) -> list[Path]:
-        """The directories of workers that are not live, untouched for ``age`` seconds: a worker that has started
-        after ``live_workers`` were listed is not to lose its own. To be run in a thread, as ``clear``.
+        """Return the directories of workers that are not live, untouched for ``age`` seconds.
+
+        The age protects a worker that started after ``live_workers`` were listed. Run it in a thread, as ``clear``.
         """
         before = time.time() - age
         others = (path for path in self.directory.parent.iterdir() if path != self.directory and path.is_dir())
         return [path for path in others if path.name not in live_workers and _modified(path) < before]
 
     def touch(self) -> None:
-        """Show the other workers that this one's directory is in use. To be run in a thread."""
+        """Mark this worker's directory as in use.
+
+        Run it in a thread.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
         os.utime(self.directory)
 
     def clear(self, directory: Path) -> None:
-        """Remove the staging directory of a worker and all that is in it."""
+        """Remove a worker's staging directory with its content."""
         if directory.parent != self.directory.parent:
             raise ValueError(f"{directory} is no staging directory of this store")
         shutil.rmtree(directory, ignore_errors=True)
 
     def remove(self) -> None:
-        """Wait for what is being written, then remove the worker's own directory with its leftovers."""
+        """Wait for the running writes, then remove the worker's own directory with its content."""
         self.closed = True
         self.executor.shutdown()
         self.clear(self.directory)
 
     async def close(self) -> None:
-        """``remove`` off the event loop, once every StagedFile has ended."""
+        """Call ``remove`` off the event loop, once every StagedFile has ended."""
         await asyncio.to_thread(self.remove)
 
 
 class StagedFile:
-    """A document on its way to the disk. Ends with ``finish`` or ``discard``, and in any case with its owner.
+    """A document that is being written to disk.
 
-    After a write that raised or was cancelled only ``discard`` makes sense: all else raises StagingError.
+    It ends with ``finish`` or ``discard``, or with its owner. After a write that raised or was cancelled, only
+    ``discard`` may be called; all else raises StagingError.
     """
 
     _hash: hashlib._Hash
-    """Of what was written."""
+    """The hash of the bytes written so far."""
 
     def __init__(self, staging: Staging, path: Path, owner: object) -> None:
         self.path = path
@@ -181,16 +189,19 @@ class StagedFile:
 
     @property
     def head(self) -> bytes:
-        """The first KiB of what has come so far."""
+        """The first KiB so far."""
         return self._head if self._begun else self._join()[:HEAD_SIZE]
 
     @property
     def tail(self) -> bytes:
-        """The last 64 KiB of it."""
+        """The last 64 KiB so far."""
         return (self._tail + self._join()[-TAIL_SIZE:])[-TAIL_SIZE:]
 
     async def write(self, chunk: bytes) -> None:
-        """Take some more bytes. Raises StagingError, as ``finish`` does."""
+        """Append bytes.
+
+        Raises StagingError.
+        """
         self.size += len(chunk)
         self._held += len(chunk)
         self._parts.append(chunk)
@@ -200,7 +211,10 @@ class StagedFile:
             await self._flush()
 
     async def finish(self) -> Finished:
-        """Write what is left of a large document. It is not yet durable: that is part of ``store.keep_all``."""
+        """Write the rest of a large document, and return the finished document.
+
+        It is not durable before ``store.keep_all``. Raises StagingError.
+        """
         if not self._begun:
             return self._in_memory()
         await self._flush()
@@ -215,7 +229,7 @@ class StagedFile:
         return Finished(self.path, sha256, self.size, content[:HEAD_SIZE], content, content)
 
     def _join(self) -> bytes:
-        """What is not written yet, from now on in one piece; a single chunk is not copied."""
+        """Join the chunks that are not written yet; a single chunk is not copied."""
         self._parts = [b"".join(self._parts)]
         return self._parts[0]
 
@@ -225,12 +239,15 @@ class StagedFile:
         return taken
 
     async def discard(self) -> None:
-        """Remove the file, at any time and any number of times. Raises StagingError."""
+        """Remove the file, at any time and any number of times.
+
+        Raises StagingError.
+        """
         if removal := self.abandon():
             await asyncio.shield(removal)
 
     def abandon(self) -> asyncio.Future[None] | None:
-        """Begin to remove the file, if there is one."""
+        """Begin to remove the file, if it exists."""
         self._given_up = self._ended = True
         self._parts = []
         if not self._begun or self._staging.closed:

@@ -1,4 +1,4 @@
-"""The document store as a directory: ``ab/cd/<sha256>.pdf``, each file whole or not there."""
+"""The document store as a directory: ``ab/cd/<sha256>.pdf``, where each file is either whole or absent."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ STORE_ID = ".store-id"
 
 
 def document_path(sha256: str) -> str:
-    """Where the document with this hash (lower-case hex) lies in a store."""
+    """Return the path in a store of the document with this hash (lower-case hex)."""
     return f"{sha256[:2]}/{sha256[2:4]}/{sha256}.pdf"
 
 
 class Staged(NamedTuple):
-    """A document on its way to its final name: in the file ``path``, or in memory with that as its staging name."""
+    """A staged document: the file ``path``, or a content in memory with ``path`` as its staging name."""
 
     path: str
     content: bytes | None
@@ -31,11 +31,13 @@ class Staged(NamedTuple):
 
 
 def keep_all(documents: Sequence[Staged]) -> list[bool | StoreError]:
-    """Bring staged documents to their final names, durably: each is written and synced, renamed, and then the
-    directories are synced. To be run in a thread; a group shares the journal's commits and the way to the thread.
+    """Move staged documents to their final names, durably.
 
-    For each True, or False where the target was there already with the same size (what was staged is then removed), or
-    the error. Of several at the same instant more than one may get True.
+    Each one is written, synced and renamed; then the directories are synced. Run it in a thread. A group shares the
+    journal's commits and the switch of threads.
+
+    Return for each document True, or the error, or False if the target exists with the same size, in which case the
+    staged file is removed. If the same document is stored several times at once, more than one may get True.
     """
     changed: dict[str, None] = {}
     results = [_attempt(document, changed) for document in documents]
@@ -48,7 +50,10 @@ def keep_all(documents: Sequence[Staged]) -> list[bool | StoreError]:
 
 
 def keep(staged: Path, target: Path) -> bool:
-    """One staged file, as ``keep_all`` does it. Raises StoreError."""
+    """Store one staged file, as ``keep_all`` does.
+
+    Raises StoreError.
+    """
     result = keep_all([Staged(str(staged), None, str(target))])[0]
     if isinstance(result, StoreError):
         raise result
@@ -56,7 +61,10 @@ def keep(staged: Path, target: Path) -> bool:
 
 
 def store_id(root: Path) -> str:
-    """The identity of the store, made at its first use. Raises ConfigurationError."""
+    """Return the id of the store, which is created at its first use.
+
+    Raises ConfigurationError.
+    """
     make_directory(root)
     path = root / STORE_ID
     try:
@@ -70,7 +78,10 @@ def store_id(root: Path) -> str:
 
 
 def make_directory(directory: Path) -> None:
-    """Make sure that a directory is there and can be written. Raises ConfigurationError."""
+    """Create a directory unless it exists, and check that it can be written.
+
+    Raises ConfigurationError.
+    """
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -115,9 +126,9 @@ def _size(path: str) -> int | None:
 
 
 def _make(directory: str, changed: dict[str, None]) -> bool:
-    """Make a directory and its parents where they are missing; notes the directories that got an entry by that.
+    """Create a directory and its missing parents, and return whether it was missing.
 
-    Whether it was missing.
+    The directories that got a new entry are added to ``changed``.
     """
     parent = os.path.dirname(directory)
     try:
@@ -132,7 +143,10 @@ def _make(directory: str, changed: dict[str, None]) -> bool:
 
 
 def open_new(path: str | Path, flags: int = 0) -> int:
-    """A new file, for writing at its end. Its directory is made again where a cleaner took it for a dead worker's."""
+    """Open a new file for appending.
+
+    Its directory is created again if a cleaner removed it as a dead worker's.
+    """
     flags |= os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
     try:
         return os.open(path, flags, 0o666)
@@ -160,7 +174,10 @@ def _sync(path: str | Path) -> None:
 
 
 def _make_id(path: Path) -> None:
-    """Of several makers at once one wins: a finished file is linked to the name only where there is none."""
+    """Create the id; of several processes at once, one wins.
+
+    A finished file is linked to the name, which fails if the name exists.
+    """
     own = path.with_name(f"{STORE_ID}.{uuid.uuid4().hex}")
     try:
         own.write_text(f"{uuid.uuid4()}\n", "ascii")

@@ -1,4 +1,4 @@
-"""Whether a PDF is whole, by its last bytes and its size.
+"""Judge by its last bytes and its size whether a PDF is whole.
 
 HTTP alone cannot tell: a body that ends with its connection looks complete wherever it was cut.
 """
@@ -18,14 +18,14 @@ _LINEARIZED = re.compile(rb"<<([^<>]*/Linearized\b[^<>]*)>>")
 _LENGTH = re.compile(rb"/L\s+(\d{1,19})\b")
 
 _SLACK = len(b"OF\r\n\r\n")
-"""What a linearized file may lack: the marker's last letters and line ends."""
+"""The bytes that a linearized file may lack: the marker's last letters and line ends."""
 
 
 def judge(head: bytes, tail: bytes, size: int) -> str | None:
-    """Why the PDF of ``size`` bytes is not whole, or None if it is. ``tail`` may be all of it: it is not copied.
+    """Return why the PDF of ``size`` bytes is not whole, None if it is.
 
-    A linearized file says how long it was made. A longer one is whole: it was updated, or something was put
-    before or behind it.
+    ``tail`` may be all of it: it is not copied. A linearized file declares its original length. A longer file is whole:
+    it was updated, or something was put before or after it.
     """
     if not is_whole(tail):
         return "the end of the PDF is missing"
@@ -36,8 +36,10 @@ def judge(head: bytes, tail: bytes, size: int) -> str | None:
 
 
 def is_whole(tail: bytes) -> bool:
-    """Whether ``tail`` (the last ``TAIL_SIZE`` bytes, or all) holds the end of a PDF: a last ``startxref``, then
-    ``%%EOF``, and no more objects, which would belong to an update that was cut off. Other junk may follow.
+    """Return whether ``tail`` (the last ``TAIL_SIZE`` bytes, or all) holds the end of a PDF.
+
+    That is a last ``startxref``, then ``%%EOF``, and no more objects, which would belong to an update that was cut off.
+    Other bytes may follow.
     """
     pointer = tail.rfind(_POINTER, max(len(tail) - TAIL_SIZE, 0))
     if pointer < 0:
@@ -47,7 +49,7 @@ def is_whole(tail: bytes) -> bool:
 
 
 def linearized_length(head: bytes) -> int | None:
-    """The size in bytes that a linearized PDF declares in its first object; None for any other."""
+    """Return the size in bytes that a linearized PDF declares in its first object, None for any other."""
     linearized = _LINEARIZED.search(head)
     length = linearized and _LENGTH.search(linearized[1])
     return int(length[1]) if length else None

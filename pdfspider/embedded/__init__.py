@@ -1,11 +1,11 @@
-"""A Redis of the workers' own: a real `redis-server` on a private socket, shared by all who name the same directory.
+"""A private `redis-server` on a Unix socket, shared by all processes that name the same directory.
 
-Four locks in that directory say who is there. They are `flock`s, so they end with the processes that hold them:
+Four locks in that directory say who uses it. They are `flock`s, so they end with the processes that hold them:
 
-start.lock       exclusive around every start and stop
-users.lock       shared, by every process between `EmbeddedRedis.start` and `EmbeddedRedis.stop`
-server.lock      by the redis-server itself, which inherits it: no second one ever opens the same append-only file
-supervisor.lock  by the supervisor, which brings a lost Redis back while there are users and stops it afterwards
+start.lock       exclusive, around every start and stop
+users.lock       shared, held by every process between `EmbeddedRedis.start` and `EmbeddedRedis.stop`
+server.lock      held by the redis-server itself, so that no second one opens the same append-only file
+supervisor.lock  held by the supervisor, which restarts a lost Redis while there are users and stops it afterwards
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ if TYPE_CHECKING:
 
 
 class EmbeddedRedis:
-    """One process's use of the Redis in `directory` (`DATA_DIR/redis`): the first starts it, the last one stops it.
+    """One process's use of the Redis in `directory` (`DATA_DIR/redis`).
 
-    ``maxmemory`` is the number of bytes that it may use, 0: no limit; None: a part of the machine's memory if this
-    process starts it, else what it has.
+    The first user starts Redis, the last one stops it. ``maxmemory`` is the number of bytes that Redis may use, 0 for
+    no limit. With None, a Redis that this process starts gets a part of the machine's memory, and one that runs keeps
+    its limit.
     """
 
     def __init__(self, directory: Path, maxmemory: int | None = None) -> None:
         self.directory, self.maxmemory = directory.absolute(), maxmemory
         self.alone = False
-        """Whether no other user was alive when this one came."""
+        """True if no other user was there when this one started."""
         self._membership: int | None = None
 
     def __enter__(self) -> Self:
@@ -48,10 +49,14 @@ class EmbeddedRedis:
 
     @property
     def url(self) -> str:
+        """The URL of the Redis."""
         return f"unix://{quote(str(socket_path(self.directory)))}"
 
     def start(self) -> str:
-        """The URL of a Redis that answers; raises EmbeddedRedisError."""
+        """Start Redis unless it runs, and return its URL once it answers.
+
+        Raises EmbeddedRedisError.
+        """
         try:
             if self._membership is None:
                 self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -62,7 +67,10 @@ class EmbeddedRedis:
             raise EmbeddedRedisError(f"{self.directory} cannot be used for the embedded Redis: {error}") from error
 
     def stop(self) -> None:
-        """Leave; the last user stops Redis before this returns. Bounded: what fails here is left to the supervisor."""
+        """Stop using Redis; the last user stops it before this returns.
+
+        The call is bounded: whatever fails here is left to the supervisor.
+        """
         if self._membership is None:
             return
         with suppress(OSError), lock(self.directory / "start.lock", patience=STOP_PATIENCE):

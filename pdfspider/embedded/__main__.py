@@ -1,4 +1,4 @@
-"""The supervisor of a directory's `redis-server`: a process of its own."""
+"""Supervise the `redis-server` of a directory in a process of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ RETRY_INTERVAL = 2.0
 
 
 def _supervise(directory: Path, held: int) -> None:
-    """Return at once and go on in the background, deaf to whoever ends a group of processes: users end first."""
+    """Return at once, and supervise in the background.
+
+    The supervisor ignores the signals that end a group of processes, because its users have to end first.
+    """
     os.chdir(directory)  # so that a directory made anew at the same path is another one
     if os.fork():
         return
@@ -29,7 +32,7 @@ def _supervise(directory: Path, held: int) -> None:
 
 
 def _look_after(server: Server, supervisor_lock: int) -> bool:
-    """Whether there is still something to supervise."""
+    """Start or stop Redis as needed, and return whether there is still something to supervise."""
     if not (server.directory / "start.lock").exists():
         server.send_signal(signal.SIGTERM)
         return False

@@ -1,4 +1,4 @@
-"""Where the server's socket is, and whether anything answers there."""
+"""Find the server's socket, and ask whether anything answers there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ LONGEST_SOCKET_PATH = 103
 
 
 def socket_path(directory: Path) -> Path:
-    """Where clients find the socket: a short link to the directory leads to it if its own path is too long."""
+    """Return the path by which clients reach the socket.
+
+    If the directory's path is too long for a socket, the path goes through a short symbolic link.
+    """
     path = directory / "redis.sock"
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
         return path
@@ -35,7 +38,10 @@ def socket_path(directory: Path) -> Path:
 
 
 def ask(path: Path, command: str = "PING") -> bytes:
-    """Return the answer to a command, empty where there is none. A client of redis-py would try for four seconds."""
+    """Return the answer to a command, empty if there is none.
+
+    A client of redis-py would try for four seconds.
+    """
     with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(1)
         connection.connect(os.fsencode(path))

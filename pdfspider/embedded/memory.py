@@ -1,4 +1,4 @@
-"""How much memory the embedded server may use."""
+"""Choose how much memory the embedded server may use."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ SHARE = 4
 """The server gets one part in so many: it doubles for a while when it rewrites its file, and workers need some too."""
 LEAST = 64 * 2**20
 UNKNOWN = 2**30
-"""What a machine has that does not say, in bytes."""
+"""The assumed memory in bytes of a machine that does not tell."""
 
 
 def default_maxmemory() -> int:
-    """Return the server's share of the memory of this machine, or of the control group that this process is in."""
+    """Return the server's share of the memory of this machine, or of this process's control group."""
     return max(min([_physical_memory(), *_group_limits(Path("/"))]) // SHARE, LEAST)
 
 
@@ -25,7 +25,7 @@ def _physical_memory() -> int:
 
 
 def _group_limits(root: Path) -> list[int]:
-    """Return the limits in bytes of the control group and those above it; empty where there are none."""
+    """Return the limits in bytes of the control group and those above it, empty if there are none."""
     limits = []
     with suppress(OSError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():
@@ -38,7 +38,10 @@ def _group_limits(root: Path) -> list[int]:
 
 
 def _limits_above(mount: Path, path: str, name: str) -> list[int]:
-    """Return the limits of a group and of its parents. In a container the group's own path may not be visible."""
+    """Return the limits of a group and of its parents.
+
+    In a container the group's own path may not be visible.
+    """
     group, limits = mount / path.lstrip("/"), []
     for directory in (group, *group.parents):
         if directory.is_relative_to(mount):

@@ -31,7 +31,7 @@ DIRECTIVES = (
 
 
 class Server:
-    """The redis-server of a directory. Every call needs start.lock."""
+    """The redis-server of a directory; every call needs start.lock."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -40,13 +40,18 @@ class Server:
         self._pid: int | None = None
 
     def has_users(self) -> bool:
+        """Return whether any process uses the server."""
         return is_held(self.directory / "users.lock")
 
     def is_running(self) -> bool:
+        """Return whether a server process holds the directory."""
         return is_held(self.directory / "server.lock")
 
     def set_maxmemory(self, limit: int | None) -> None:
-        """Set the bytes that the server may use, a running one too. None: what it has, or the default."""
+        """Set the number of bytes that the server may use, also while it runs.
+
+        None keeps its limit, or sets the default if it has none.
+        """
         if limit is None and self.is_running():
             return
         chosen = default_maxmemory() if limit is None else limit
@@ -55,12 +60,17 @@ class Server:
             ask(socket_path(self.directory), f"CONFIG SET maxmemory {chosen}")
 
     def ensure_supervisor(self) -> None:
+        """Start a supervisor unless there is one."""
         with suppress(TimeoutError), lock(self.directory / "supervisor.lock") as held, self.log.open("ab") as log:
             path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
             command = [sys.executable, "-P", "-m", "pdfspider.embedded", str(self.directory), str(held)]
             _detach(command, held, env={**os.environ, "PYTHONPATH": path}, stdout=log, stderr=log, check=True)
 
     def ensure_running(self) -> None:
+        """Start the server unless it runs, and return once it answers.
+
+        Raises EmbeddedRedisError.
+        """
         if self.is_running() and not (self.directory / "redis.sock").exists():
             self.shut_down()  # nobody can reach it: somebody removed its socket or began to stop it
         if self.is_running() and self._comes_to_answer():
@@ -75,13 +85,14 @@ class Server:
             )
 
     def shut_down_if_unused(self) -> bool:
-        """Whether there are neither users nor a server now."""
+        """Stop a server without users, and return whether there are neither users nor a server now."""
         if self.has_users():
             return False
         self.shut_down()
         return not self.is_running()
 
     def shut_down(self) -> None:
+        """Stop the server: ask first, then kill."""
         # First: should this process be killed now, nobody takes a dying server for a living one.
         with suppress(OSError):
             (self.directory / "redis.sock").unlink()
@@ -93,13 +104,14 @@ class Server:
             wait(lambda: not self.is_running(), STOP_PATIENCE)
 
     def send_signal(self, signum: int) -> None:
+        """Send a signal to the server, if it exists."""
         pid = self.find_pid()
         if pid is not None:
             with suppress(ProcessLookupError):
                 os.kill(pid, signum)
 
     def find_pid(self) -> int | None:
-        """What the pid file says, or last said if it has been removed."""
+        """Return the pid in the pid file, or the last known one if the file is gone."""
         with suppress(OSError, ValueError):
             self._pid = int((self.directory / "redis.pid").read_text())
         return self._pid
@@ -116,7 +128,7 @@ class Server:
             raise EmbeddedRedisError(f"{binary} did not start: {(done.stderr or done.stdout).strip()}")
 
     def _comes_to_answer(self) -> bool:
-        """Loading a large file may take as long as it takes; silence may not."""
+        """Return whether the server answers; one that loads a large file may take its time."""
         deadline = time.monotonic() + START_PATIENCE
         while (answer := ask(socket_path(self.directory))) != b"+PONG\r\n":
             if answer.startswith(b"-LOADING"):
@@ -130,6 +142,6 @@ class Server:
 def _detach(
     command: Sequence[str | Path], held: int, *, check: bool = False, **how: Any
 ) -> subprocess.CompletedProcess[Any]:
-    """Runs what leaves a process behind: in a session of its own, with the lock for its life."""
+    """Run a command that leaves a process behind, in a session of its own that holds the lock."""
     common: dict[str, Any] = {"pass_fds": (held,), "stdin": subprocess.DEVNULL, "start_new_session": True}
     return subprocess.run(command, check=check, **common, **how)

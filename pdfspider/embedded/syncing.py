@@ -1,4 +1,4 @@
-"""Bringing what Redis has written to its append-only file to the disk, without waiting for Redis to do so."""
+"""Sync Redis's append-only file to the disk, without waiting for Redis to do so."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 def sync(directory: Path) -> None:
-    """Returns when what Redis has handed to the system before this call is on the disk. Raises OSError."""
+    """Return when all data that Redis has written before this call is on disk.
+
+    Raises OSError.
+    """
     synced: set[tuple[Path, int]] | None = None
     while (files := _files(directory)) != synced:  # a rewrite may have put others in their place
         for path, _ in files:
@@ -20,7 +23,10 @@ def sync(directory: Path) -> None:
 
 
 def _files(directory: Path) -> set[tuple[Path, int]]:
-    """With their inodes; Redis 7 has several in a directory of their own, Redis 6 has one."""
+    """Return the append-only files with their inodes.
+
+    Redis 7 has several in a directory of their own, Redis 6 has one.
+    """
     found = set()
     for pattern in ("appendonly*.aof", "appendonlydir/*"):
         for path in directory.glob(pattern):

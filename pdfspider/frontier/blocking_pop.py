@@ -1,4 +1,4 @@
-"""Waits for what others put into a list, a set or a sorted set of Redis."""
+"""Wait for entries in a list, a set or a sorted set of Redis."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ GLANCE = 0.1
 async def something_waits(
     redis: Any, source: str, target: str, *others: str, timeout: float, side: str = "RIGHT"
 ) -> bool:
-    """Whether one of the keys has anything; waits up to ``timeout`` seconds for that.
+    """Return whether one of the keys has entries, after waiting at most ``timeout`` seconds.
 
-    What comes to ``source``, if that is a list, is noticed at once: its first entry moves to ``target``. No command
-    waits so for a set or a sorted set: it is looked at every ``GLANCE`` seconds.
+    If ``source`` is a list, a new entry is noticed at once and moves to ``target``. Redis has no such command for sets
+    and sorted sets, so these are polled every ``GLANCE`` seconds.
     """
     keys = (source, target, *others)
     if await redis.exists(*keys):

@@ -1,4 +1,4 @@
-"""Connections to the frontier's Redis, made the way scrapy-redis makes them."""
+"""Connect to the frontier's Redis, in the way that scrapy-redis does."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CONNECTIONS = 2000
-"""More than a gateway of all transports has calls under way; redis-py refuses what is above 100."""
+"""More connections than a gateway with all transports needs; redis-py's default limit is 100."""
 AWAY = (RedisConnectionError, RedisTimeoutError)
 PASSING = (*AWAY, OutOfMemoryError, ReadOnlyError)
 CODES = re.compile(r"\b(OOM|MISCONF|READONLY|LOADING|BUSY|NOREPLICAS|MASTERDOWN)\b")
-"""Redis says no for now; an error out of a script (in Redis 6) has the code somewhere in its text."""
+"""Refusals that will pass; an error from a script (in Redis 6) has the code somewhere in its text."""
 
 
 def connect(url: str, *, on_failure: Callable[[], None] | None = None, **params: Any) -> Redis:
-    """A client that sends a call again while the connection fails; every call of ours can stand that.
+    """Return a client that repeats a call while the connection fails.
 
-    ``on_failure`` is called at each of these failures but the first: a connection that was idle may have been closed.
+    Every call of the frontier may be repeated. ``on_failure`` is called at each failure but the first, because the
+    server may only have closed an idle connection.
     """
     retry = Retry(_Backoff(on_failure), 10)
     options: dict[str, Any] = {"socket_timeout": 15, "socket_connect_timeout": 5, "retry": retry, "protocol": 2}
@@ -58,26 +59,27 @@ class _Backoff(ExponentialWithJitterBackoff):
 
 
 def may_pass(error: RedisError) -> bool:
-    """Whether the same call may succeed later: Redis is away, out of memory, not able to write, or busy."""
+    """Return whether the same call may succeed later: Redis is away, busy, out of memory, or cannot write."""
     return isinstance(error, PASSING) or bool(CODES.search(str(error)))
 
 
 def is_away(error: RedisError) -> bool:
-    """Whether nothing was answered."""
+    """Return whether Redis gave no answer."""
     return isinstance(error, AWAY)
 
 
 def is_out_of_memory(error: RedisError) -> bool:
+    """Return whether Redis refused a write because it has no memory left."""
     return isinstance(error, OutOfMemoryError) or "OOM" in str(error)
 
 
 def is_wrong_type(error: BaseException) -> bool:
-    """Whether a key is of another type than the command is for."""
+    """Return whether the key has another type than the command needs."""
     return str(error).startswith("WRONGTYPE")
 
 
 async def check(url: str, **params: Any) -> None:
-    """Raises ConfigurationError at once where no usable Redis answers."""
+    """Raise ConfigurationError unless a Redis answers that the frontier can use."""
     shown = masked_url(url)
     try:
         redis = connect(url, **{**params, "retry": Retry(NoBackoff(), 0), "socket_connect_timeout": 3})

@@ -1,4 +1,4 @@
-"""Waits until what was written to Redis is on its disk."""
+"""Wait until Redis has its writes on disk."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ if TYPE_CHECKING:
 
 POLL = 0.02
 TOGETHER = 0.05
-"""Seconds for which callers are collected that wait for one sync together."""
+"""Seconds during which callers are collected for one sync."""
 SECOND = 1_000_000
 TIMEOUT = 10_000
 UNDER_WAY = ("aof_pending_bio_fsync", "aof_buffer_length")
 
 
 class Durability:
-    """Many callers wait for one sync together.
+    """A sync of Redis to its disk, which many callers can wait for together.
 
-    ``sync`` brings what Redis has written to the disk, where its files are at hand: who comes while it works waits for
-    the next one. Otherwise Redis is waited for, and those who come later need not wait until others have their sync.
-    WAITAOF is exact, and there since Redis 7.2. Before, a sync that begins after the write is waited for: Redis begins
-    one in each second of its clock that it finds none under way, before it answers the next call. So none is under way,
-    the next second is there, Redis has gone on, and none is under way again.
+    ``sync`` is a function that syncs Redis's files, if they are on this machine. A caller that comes while it runs
+    waits for the next one.
+
+    Without ``sync``, the caller waits until Redis syncs by itself. Since Redis 7.2, WAITAOF tells exactly when. For
+    older versions, the caller waits for a sync that began after the write. In each second of its clock, Redis begins a
+    sync before it answers the next call, unless another one runs. The caller therefore waits until no sync runs, then
+    for the next second, then until no sync runs again.
     """
 
     def __init__(self, redis: Redis, sync: Callable[[], None] | None = None) -> None:
@@ -39,11 +41,11 @@ class Durability:
         self._next: asyncio.Task[None] | None = None
 
     async def written(self) -> bool:
-        """Whether Redis writes an append-only file at all."""
+        """Return whether Redis writes an append-only file."""
         return bool((await self._redis.info("persistence"))["aof_enabled"])
 
     async def __call__(self) -> None:
-        """Returns when everything that Redis has answered to before this call is on its disk."""
+        """Return when every write that Redis has answered before this call is on its disk."""
         if self._next is None:
             self._next = asyncio.create_task(self._sync())
         await asyncio.shield(self._next)
@@ -66,7 +68,7 @@ class Durability:
         await (self._wait_aof() if version >= (7, 2) else self._next_sync())
 
     async def _syncs_always(self) -> bool:
-        """Then what was answered to is on the disk; where Redis does not tell, it may not be."""
+        """Return whether Redis syncs before it answers, False if it does not tell."""
         try:
             return bool((await self._redis.config_get("appendfsync")).get("appendfsync") == "always")
         except ResponseError:
@@ -77,7 +79,7 @@ class Durability:
         return found
 
     async def _wait_aof(self) -> None:
-        """WAITAOF waits for the writes of its own connection; what others wrote before stands before these."""
+        """Wait for WAITAOF, which covers the writes of its own connection and all before them."""
         synced = 0
         while not synced:
             async with self._redis.pipeline(transaction=False) as pipe:
@@ -96,7 +98,7 @@ class Durability:
         await self._idle(*UNDER_WAY)
 
     async def _idle(self, *fields: str) -> None:
-        """Until Redis has nothing of this under way."""
+        """Return when all these fields of INFO are 0."""
         while True:
             info = await self._redis.info("persistence")
             if not any(info.get(field) for field in fields):

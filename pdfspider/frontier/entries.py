@@ -1,4 +1,4 @@
-"""What the frontier keeps for a URL while it waits: a few short fields."""
+"""The record that the frontier keeps for a URL while it waits."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pdfspider.origins import origin_length
 
 SCOPES = ("host", "domain", "any")
 DEEPEST = 10**12
-"""No depth is larger, so that each can be packed."""
+"""The largest depth, so that each can be packed."""
 
 REACH_AT = 4
 """The bit at which the reach begins among the flags of a payload; lease.lua knows it too."""
 ALWAYS = 4
-"""So many elements of a payload are never left out."""
+"""The number of elements of a payload that are never left out."""
 
 _packer = msgpack.Packer(use_bin_type=False)
 
@@ -29,16 +29,16 @@ HostCookies = tuple[str, tuple[tuple[str, str], ...]]
 
 @lru_cache(maxsize=4_096)
 def host_id(host: str) -> str:
-    """The id under which the frontier keeps a host: 16 hex digits."""
+    """Return the id under which the frontier keeps a host: 16 hex digits."""
     return blake2b(host.encode(), digest_size=8).hexdigest()
 
 
 class Entry(NamedTuple):
-    """A URL of a job, on its way to one visit.
+    """A URL of a job that waits for one visit.
 
-    ``url`` is normalised; ``fingerprint`` is the 8 bytes that its canonical form is known by; ``host`` is the name
-    that the gate goes by. ``leaf`` marks a link that left the scope because it says it is a document: should it turn
-    out to be a page, its links are not followed.
+    ``url`` is normalised. ``fingerprint`` is the 8-byte hash of its canonical form. ``host`` is the name that the host
+    gate uses. ``leaf`` marks a link outside the scope that looks like a document: if it turns out to be a page, its
+    links are not followed.
     """
 
     url: str
@@ -55,17 +55,14 @@ class Entry(NamedTuple):
     found_on: str | None = None
     hops: tuple[Hop, ...] = ()
     cookies: tuple[HostCookies, ...] = ()
-    """Those that were set on the way, where redirects led here from another origin."""
+    """The cookies set on the way, if redirects led here from another origin."""
     sought: str = ""
-    """The document, as its URL is without a signature, for which this page is visited again."""
+    """The unsigned URL of the document for which this page is visited again."""
     reach: int = 0
-    """What may be reached besides public addresses, by it and all that it leads to (see ``frontier/reach.py``)."""
+    """The addresses that may be reached besides public ones, from here on (see ``frontier/reach.py``)."""
 
     def pack(self) -> bytes:
-        """Return the payload: a msgpack array whose tail is left out where it holds defaults.
-
-        The scripts read its first and fourth element. Raises InvalidInput for a URL that is not normalised.
-        """
+        """Return the payload: a msgpack array without the defaults at its end."""
         shared = len(commonprefix((self.url, self.found_on))) if self.found_on else 0  # noqa: RUF071
         values: list[Any] = [
             self.url,
@@ -88,7 +85,7 @@ class Entry(NamedTuple):
 
     @classmethod
     def unpack(cls, payload: bytes, fingerprint: bytes = b"", host: str = "") -> Entry:
-        """The entry that :meth:`pack` made the payload of."""
+        """Return the entry that :meth:`pack` made the payload from."""
         values = msgpack.unpackb(payload, raw=False)
         values += (0, 0, 0, 0, 0, "", 0, "", (), (), "")[len(values) - 1 :]
         url, depth, flags, _, max_depth, priority, technique, shared, rest, hops, cookies, sought = values
@@ -111,11 +108,11 @@ class Entry(NamedTuple):
         )
 
     def link(self) -> list[Any]:
-        """The form in which the scripts take it."""
+        """Return the form that the scripts take."""
         kind = "d" if self.document else "p"
         priority = max(-128, min(self.priority, 127))
         return [self.fingerprint, host_id(self.host), self.host, kind, priority, self.depth, self.pack()]
 
     def child(self, **changes: Any) -> Entry:
-        """A copy with some fields changed."""
+        """Return a copy with some fields changed."""
         return self._replace(**changes)

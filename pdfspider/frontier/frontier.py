@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.jobs import Submission, Task
 
 PAGES_KEPT = 30 * 24 * 3600
-"""Seconds after the last page of a run that was counted."""
+"""Seconds for which the count is kept after the last page of a run."""
 LINKS_PER_CALL = 512
 LISTEN = 10.0
 ASK_AGAIN, TAKEN = -2, -3
@@ -41,7 +41,7 @@ ASK_AGAIN, TAKEN = -2, -3
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What a submit did."""
+    """The result of a submit."""
 
     run: int
     added: int
@@ -49,10 +49,10 @@ class Submitted:
 
 
 class Frontier(View):
-    """One worker's access to the frontier (or a command's, which leases nothing).
+    """One worker's access to the frontier, or a command's, which takes no leases.
 
-    ``lease_seconds`` is how long a lease lasts unless it is renewed; ``ahead`` how far ahead of its start a URL may be
-    leased, so that a host's delay is used fully. Every call may be sent again after a lost answer.
+    ``lease_seconds`` is the time after which a lease expires unless it is renewed. ``ahead`` is how many seconds before
+    its start a URL may be leased, so that a host's delay is fully used. Every call may be repeated after a lost answer.
     """
 
     def __init__(
@@ -76,9 +76,9 @@ class Frontier(View):
         self.start_urls = start_urls
         self.known = SeenCache()
         self.valid_until = 0.0
-        """Until when (monotonic) the leases of this worker stand for sure."""
+        """The monotonic time until which this worker's leases are valid for certain."""
         self.give_up_at: float | None = None
-        """From when on (monotonic) a call that fails is not sent again."""
+        """The monotonic time from which a failed call is not repeated."""
         self._ahead, self._max_deliveries = ahead, max_deliveries
         self._gates = gates or Gates()
         self._alone_since = time.monotonic() if alone else None
@@ -90,7 +90,7 @@ class Frontier(View):
 
     @property
     def taking(self) -> str:
-        """Key of the list of start URLs that this worker has claimed."""
+        """The key of the list of start URLs that this worker has claimed."""
         return f"{PREFIX}taking:{self.worker}"
 
     # Jobs
@@ -108,13 +108,12 @@ class Frontier(View):
         networks: str = "",
         changes: Mapping[str, int] | None = None,
     ) -> Submitted:
-        """Admit URLs to a job; those that it knows already change nothing.
+        """Admit URLs to a job, except those that the job knows already.
 
-        A run that this opens has ``options``, or without any those of the run before, or the defaults. An open run
-        keeps its own, but for ``changes``: options by name, which an operator alone may give. ``revive`` maps
-        class codes to "done" or "dead": URLs that ended in these are queued again. ``claimed`` are the raw start URLs
-        that this call settles; ``task`` is the master's message that the URLs came by; ``networks`` is the list that
-        the reach of the entries has the number of.
+        A new job without ``options`` takes those of its previous run, or the defaults. ``revive`` maps class codes to
+        "done" or "dead": URLs that ended in these are queued again. ``claimed`` are the raw start URLs that this call
+        settles. ``task`` is the master's message that the URLs came in. ``networks`` is the list of networks to whose
+        number the reach of the entries refers.
         """
         await self._keep_networks({networks})
         fields = (options or JobOptions()).fields()
@@ -137,7 +136,10 @@ class Frontier(View):
         return Submitted(int(answer[0]), added, revived)
 
     async def submit_all(self, submissions: Sequence[Submission]) -> list[Submitted | RedisError]:
-        """Many small submits in one call, each for itself: what came of it, or with what it was refused."""
+        """Submit many small submissions in one call.
+
+        Return for each one its result, or the error with which Redis refused it.
+        """
         if len(submissions) == 1 and len(submissions[0].entries) > LINKS_PER_CALL:
             one = submissions[0]
             await self._keep_networks({one.networks})
@@ -152,7 +154,10 @@ class Frontier(View):
         ]
 
     async def _keep_networks(self, lists: set[str]) -> None:
-        """Keep lists of networks under their numbers. Raises FrontierError where two have the same one."""
+        """Store lists of networks under their numbers.
+
+        Raises FrontierError if two lists have the same number.
+        """
         for networks in lists - {""}:
             number = networks_number(networks)
             await self.redis.hsetnx(f"{PREFIX}networks", number, networks)
@@ -160,14 +165,20 @@ class Frontier(View):
                 raise FrontierError(f"another list of networks has the number of this: {networks}")
 
     async def control(self, name: str, action: str) -> str:
-        """Does "pause", "resume", "cancel", "seal" or "log" to a job; returns its state. Raises JobNotFound."""
+        """Apply "pause", "resume", "cancel", "seal" or "log" to a job, and return its state.
+
+        Raises JobNotFound.
+        """
         state = await self._scripts("control", job_name(name), action)
         if not state:
             raise JobNotFound(f"there is no job {name!r}")
         return str(state.decode())
 
     async def check_identity(self, kind: str, identity: str, what: str) -> None:
-        """Holds the id of the document store or the database; raises ForeignStoreError for any other one."""
+        """Store the id of the document store or the database if the frontier has none yet.
+
+        Raises ForeignStoreError if it has another one.
+        """
         await self.redis.hsetnx(f"{PREFIX}meta", kind, identity)
         held = (await self.redis.hget(f"{PREFIX}meta", kind)).decode()
         if held != identity:
@@ -179,7 +190,10 @@ class Frontier(View):
     # Leases
 
     async def lease(self, wanted: int, held: int, watched: int | None = None) -> Grant:
-        """Asks for up to ``wanted`` leases while the worker has ``held``."""
+        """Lease up to ``wanted`` URLs; ``held`` is how many leases the worker has.
+
+        ``watched`` is a run whose state the answer reports.
+        """
         arguments = (
             self.worker,
             self.nonce,
@@ -204,9 +218,9 @@ class Frontier(View):
         return Grant(answer[0], wait, bool(answer[2]), answer[3].decode(), leases)
 
     async def listen(self, heard: Callable[[], object]) -> None:
-        """Calls ``heard``, until cancelled, whenever URLs are handed in and nothing could be leased before.
+        """Call ``heard`` whenever URLs are submitted after nothing could be leased; runs until cancelled.
 
-        What is said while the connection is lost is missed. Raises RedisError.
+        Signals that are sent while the connection is lost are missed. Raises RedisError.
         """
         async with self.redis.pubsub() as channel:
             await channel.subscribe(f"{PREFIX}wake")
@@ -215,7 +229,7 @@ class Frontier(View):
                     heard()
 
     async def renew(self) -> bool:
-        """Moves this worker's deadline; False when its leases have been given to others."""
+        """Extend this worker's deadline, and return False if its leases went to others."""
         sent = time.monotonic()
         epoch, stands = await self._scripts("renew", self.worker, int(self.lease_seconds * 1000))
         self.known.at_epoch(epoch)
@@ -224,18 +238,21 @@ class Frontier(View):
         return bool(stands)
 
     async def reconcile(self, held: Iterable[Lease]) -> int:
-        """Gives up what this worker has by the frontier's account and is not in ``held``; returns how many that were.
+        """Release leases of this worker that are not in ``held``, and return their number.
 
-        Not to be called while a call of ``lease`` is under way: nobody would know yet what that was granted.
+        Do not call it while ``lease`` runs: the leases that it is granted would not be in ``held`` yet.
         """
         return int(await self._scripts("reconcile", self.worker, [lease.token for lease in held]))
 
     async def started(self, lease: Lease) -> None:
-        """Reports the start of a lease that asks for it."""
+        """Report the start of a lease that asks for it."""
         await self._scripts("started", self.worker, lease.token, ago(lease.started_at))
 
     async def permit(self, lease: Lease) -> float:
-        """Seconds to wait before a further request under this lease may start. Raises LeaseLost."""
+        """Return the seconds to wait before a further request under this lease.
+
+        Raises LeaseLost.
+        """
         while True:
             wait, _ = await self._persist("permit", self.worker, lease.token, ago(lease.started_at))
             if wait == ASK_AGAIN:
@@ -246,9 +263,10 @@ class Frontier(View):
                 return float(wait) / 1000
 
     async def visit(self, lease: Lease, host: str) -> float | None:
-        """Return the seconds to wait before a robots lease, whose robots.txt redirects to this host, may go on there;
-        None where it has to ask again, and nothing else is leased there meanwhile. Raises LeaseLost; HostTaken while
-        another robots lease is out there.
+        """Return the seconds to wait before a robots lease may follow a redirect to this host.
+
+        Return None if the caller has to ask again; until then, nothing else is leased at the host. Raises LeaseLost,
+        and HostTaken while another robots lease is at the host.
         """
         wait, _ = await self._persist("visit", self.worker, lease.token, ago(lease.started_at), host_id(host))
         if wait == ASK_AGAIN:
@@ -260,14 +278,20 @@ class Frontier(View):
         return float(wait) / 1000
 
     async def admit_page(self, lease: Lease) -> bool:
-        """Whether its job may have one more page, where that was leased as a document. Raises LeaseLost."""
+        """Return whether the job may have one more page, for a lease that was granted for a document.
+
+        Raises LeaseLost.
+        """
         answer, _ = await self._persist("page", self.worker, lease.token)
         if answer < 0:
             raise LeaseLost
         return bool(answer)
 
     async def commit(self, ending: CommitRequest) -> None:
-        """Ends a lease; grouped with others. Raises LeaseLost where it has passed to another worker."""
+        """End a lease; commits that come together are sent together.
+
+        Raises LeaseLost if another worker has the lease now.
+        """
         links = ending.links
         while len(links) > LINKS_PER_CALL:
             part = CommitRequest(ending.lease, "", dead=False, links=links[:LINKS_PER_CALL])
@@ -278,15 +302,14 @@ class Frontier(View):
         self._settle(await self._commit(ending), ending)
 
     async def release(self, lease: Lease, *, delay: float = 0.0, counted: bool = False, returned: bool = False) -> None:
-        """Give a lease back for a delivery after ``delay`` seconds.
+        """Give a lease back for another delivery after ``delay`` seconds.
 
-        ``counted``: this one was a try that failed. ``returned``: there was work on it that came to nothing, for a
-        reason that may be there the next time too. A URL that is returned again and again ends as internal-error.
+        ``counted`` says that this delivery counts as a failed try.
         """
         self._check(await self._release((lease, delay, counted, returned)))
 
     async def sweep(self) -> bool:
-        """Does a bounded part of the frontier's housekeeping; True when there is more to do at once."""
+        """Do a bounded part of the frontier's housekeeping, and return whether there is more to do at once."""
         more, dropped, overfull = await self._scripts("sweep", self._max_deliveries)
         await self._overflow.refill(dropped)
         if overfull:
@@ -295,7 +318,7 @@ class Frontier(View):
         return bool(more)
 
     async def count_pages(self, run: int, host: str, pages: int) -> int:
-        """Adds to the pages that a run has taken of a host, and gives the sum over all workers."""
+        """Add to the pages that a run has taken from a host, and return the sum over all workers."""
         key = f"{PREFIX}pages:{run}"
         async with self.redis.pipeline(transaction=False) as pipe:
             pipe.hincrby(key, host, pages)
@@ -303,7 +326,7 @@ class Frontier(View):
             return int((await pipe.execute())[0])
 
     async def leave(self) -> None:
-        """Ends this worker's part in the frontier; a lease that it still has is available to others at once."""
+        """Sign this worker off; leases that it still has are available to others at once."""
         await self._commit.close()
         await self._release.close()
         if await self.redis.zadd(f"{PREFIX}workers", {self.worker: 0}, xx=True, ch=True):
@@ -314,7 +337,10 @@ class Frontier(View):
     async def commit_robots(
         self, lease: Lease, *, body: bytes = b"", crawl_delay: float = 0.0, ttl: float, failure: str = ""
     ) -> None:
-        """Ends a robots lease with what the fleet has to know. Raises LeaseLost."""
+        """End a robots lease with the rules, or the failure, that the fleet shares.
+
+        Raises LeaseLost.
+        """
         milliseconds = (ago(lease.started_at), int(crawl_delay * 1000), int(ttl * 1000))
         arguments = (self.worker, lease.token, *milliseconds, failure, body, lease.signal(), self._gates.rules())
         answer, _ = await self._persist("robots", *arguments)
@@ -324,9 +350,10 @@ class Frontier(View):
     # Start URLs
 
     async def claim_start_urls(self, timeout: float, limit: int = 128) -> list[bytes]:
-        """Fills this worker's claim up, and gives it; waits up to ``timeout`` seconds for the first start URL.
+        """Claim start URLs up to ``limit``, and return all that this worker has claimed.
 
-        Raises a ResponseError with the code WRONGTYPE where they are in neither a list nor a set nor a sorted set.
+        Waits at most ``timeout`` seconds for the first one. Raises ResponseError with the code WRONGTYPE if their key
+        is not a list, a set or a sorted set.
         """
         if not self.valid_until:
             await self.lease(0, 0)  # so that what it claims is missed when it dies
@@ -336,7 +363,10 @@ class Frontier(View):
         return claimed[::-1]
 
     async def reject(self, raw: bytes, reason: bytes) -> None:
-        """Set a claimed start URL aside with the reason; where that is refused, it stays claimed."""
+        """Set a claimed start URL aside with the reason.
+
+        It stays claimed if Redis refuses that.
+        """
         await self.redis.lpush(f"{self.start_urls}:rejected", reason)
         await self.redis.lrem(self.taking, 1, raw)
 
@@ -350,9 +380,9 @@ class Frontier(View):
         self.valid_until = max(self.valid_until, sent + self.lease_seconds * 0.9)
 
     async def _persist(self, name: str, *arguments: Any) -> tuple[Any, float]:
-        """Sends the same call until it is answered: a lost answer would orphan what it granted.
+        """Send the same call until it is answered, because a lost answer would orphan its leases.
 
-        A worker that has to end gives up waiting at ``give_up_at``; its leases then expire.
+        A worker that has to end stops trying at ``give_up_at``; its leases then expire.
         """
         while True:
             sent = time.monotonic()
@@ -386,7 +416,7 @@ class Frontier(View):
 
     @staticmethod
     def _check(answer: bytes) -> None:
-        """Raise what Redis would have raised, had this part of the call been alone."""
+        """Raise the error that Redis would have raised for this part as a call of its own."""
         if answer not in (b"ok", b"fenced"):
             raise _refusal(answer)
 
@@ -401,5 +431,5 @@ class Frontier(View):
 
 
 def _refusal(text: bytes) -> RedisError:
-    """What Redis would have raised, had the call been alone."""
+    """Return the error that Redis would have raised for a call of its own."""
     return ResponseError(text.decode())

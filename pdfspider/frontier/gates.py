@@ -1,4 +1,4 @@
-"""How hosts are treated that do not answer as they should."""
+"""The rules for hosts that are slow, overloaded or failing."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from enum import StrEnum
 
 
 class HostSignal(StrEnum):
-    """What the end of a lease showed of its host."""
+    """What a lease showed about its host."""
 
     NOTHING = ""
     OK = "ok"
-    """It answered, whatever it said."""
+    """The host answered, whatever the status."""
     BUSY = "busy"
-    """It wants to be left alone: 429 or 503."""
+    """The host is overloaded: 429 or 503."""
     DOWN = "down"
-    """It failed."""
+    """The host failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gates:
-    """The rules of all host gates; times in seconds. All workers of a frontier should have the same."""
+    """The rules of all host gates, with times in seconds; all workers of a frontier should have the same."""
 
     backoff: float = 5.0
     longest_backoff: float = 300.0
     breaker_failures: int = 10
-    """Failures in a row that open the breaker; 0: it never opens."""
+    """Failures in a row that open the breaker; 0: never."""
     breaker_seconds: float = 60.0
     breaker_openings: int = 5
     concurrency: float = 0.0
@@ -33,10 +33,10 @@ class Gates:
     first_delay: float = 5.0
     longest_delay: float = 60.0
     patience: float = 7 * 24 * 3600.0
-    """Within which a host that asks to be asked slowly has to be done with what waits for it; 0: any time."""
+    """Seconds in which the waiting URLs of a host with a long Crawl-delay must be done; 0: no limit."""
 
     def rules(self) -> tuple[float, ...]:
-        """As the scripts take them, in ms."""
+        """Return the rules as the scripts take them, in milliseconds."""
         return (
             int(self.backoff * 1000),
             int(self.longest_backoff * 1000),
@@ -48,9 +48,9 @@ class Gates:
         )
 
     def lease_rules(self) -> tuple[int, int, int]:
-        """Return what a lease call takes of them in ms: the longest back-off, the first delay, the patience.
+        """Return the rules that a lease call needs, in ms: longest back-off, first delay, patience.
 
-        The first delay is -1 where delays do not adapt.
+        The first delay is -1 if delays do not adapt.
         """
         first = int(self.first_delay * 1000) if self.concurrency else -1
         return int(self.longest_backoff * 1000), first, int(self.patience * 1000)

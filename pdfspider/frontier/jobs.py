@@ -1,4 +1,4 @@
-"""Jobs: their options, and how their state reads."""
+"""Jobs: their options, and the form in which their status is shown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ META_LIMIT = 16 * 1024
 
 
 def job_name(name: str) -> str:
-    """The name itself, if it is one; raises InvalidInput."""
+    """Return the name if it is a valid job name.
+
+    Raises InvalidInput.
+    """
     if not JOB_NAME.fullmatch(name):
         raise InvalidInput(f"not a job name: {name!r} (1 to 64 letters, digits, '_', '.' and '-')")
     return name
@@ -26,7 +29,7 @@ def job_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOptions:
-    """What a job asks for; kept with the job from its opening on. Times in milliseconds, 0: no limit."""
+    """The options of a job, fixed when it is opened; times in milliseconds, 0 means no limit."""
 
     delay: int = 0
     cap: int = 1
@@ -37,18 +40,18 @@ class JobOptions:
     anchors: str = ""
     """Hosts that are in scope besides the host of the page itself."""
     meta: bytes = b""
-    """The master's own note; comes back byte for byte."""
+    """The master's own note, which comes back byte for byte."""
     due: int = 0
-    """Whether hosts that are not due yet are left out."""
+    """1 to leave out hosts that are not due yet."""
     max_time: int = 0
-    """After which what is queued ends, from the opening of each run."""
+    """The time after the opening of each run at which its queued URLs end."""
 
     def __post_init__(self) -> None:
         if len(self.meta) > META_LIMIT:
             raise InvalidInput(f"meta of {len(self.meta)} bytes: at most {META_LIMIT} are kept")
 
     def fields(self) -> dict[str, str | bytes]:
-        """As the job's hash holds them: without those that are 0 or empty."""
+        """Return the fields of the job's hash, without those that are 0 or empty."""
         named = zip(OPTIONS, _values(self), strict=True)
         return {name: value if isinstance(value, bytes) else str(value) for name, value in named if value}
 
@@ -61,43 +64,47 @@ KEY_LENGTH = 16
 
 
 class Task(NamedTuple):
-    """A master's message that is to be answered when the run of its job has ended."""
+    """A master's message that gets a result when the run of its job has ended."""
 
     transport: str
-    """The name of the one that it came by."""
+    """The name of the transport that it came by."""
     key: str
-    """Who is answered: its first ``KEY_LENGTH`` digits are the same for the same message, redelivered or sent again.
-    Where each of its senders is answered, more digits tell these."""
+    """The key of the result: its first ``KEY_LENGTH`` digits are the same for a repeated message. If each sender gets a
+    result, more digits distinguish the senders.
+    """
     record: bytes
-    """What the answer needs: an object of JSON whose last key is "reply", and says where to."""
+    """What the result needs: a JSON object whose last key is "reply", the destination."""
     once: bool
-    """Whether its job is its own: once a run of that name has taken it in, it is not taken in again."""
+    """True for a job of its own: the message is not accepted again for a later run of that job."""
     events: bool = False
-    """Whether its master is told of each document, as it is found."""
+    """True if its master gets an event for each document."""
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """URLs for a job, as somebody hands them in at once."""
+    """URLs that are submitted to a job together."""
 
     job: str
     entries: list[Entry]
     options: JobOptions
     seal: bool
     task: Task | None
-    """None: the job never ends, so there will be no answer."""
+    """The message of a master; None if the job never ends, so that there is no result."""
     networks: str = ""
-    """Those that the reach of the entries has the number of."""
+    """The list of networks to whose number the reach of the entries refers."""
 
     def request(self) -> tuple[Any, ...]:
-        """The form in which the script takes it. Raises InvalidInput."""
+        """Return the form that the script takes.
+
+        Raises InvalidInput.
+        """
         links = [entry.link() for entry in self.entries]
         return job_name(self.job), self.options.fields(), True, self.seal, links, False, False, self.task or False
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A run of a job as a worker needs to know it."""
+    """A run of a job, with what a worker needs to know about it."""
 
     name: str
     run: int
@@ -108,6 +115,7 @@ class Job:
 
     @classmethod
     def from_hash(cls, run: int, raw: dict[bytes, bytes]) -> Job:
+        """Return the run whose hash has these fields."""
         return cls(
             name=raw[b"name"].decode(),
             run=run,
@@ -122,7 +130,7 @@ COUNTERS = ("queued", "delayed", "leased", "done", "dead")
 
 
 def status_of(raw: dict[bytes, bytes]) -> dict[str, Any]:
-    """A job's hash in the form that ``scrapy status --json`` prints."""
+    """Return a job's hash in the form that ``scrapy status --json`` prints."""
     text = {key.decode(): value for key, value in raw.items() if key != b"meta"}
     classes = {
         OUTCOMES_BY_CODE[key[2:]].value: int(value)

@@ -1,4 +1,4 @@
-"""What a worker holds of the frontier."""
+"""Leases and commits, as a worker holds them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LATEST_START = 2.0
-"""Seconds after which a start that others wait for is given up; permit.lua waits a little longer than that."""
+"""Seconds after which a start that others wait for is given up; permit.lua waits a little longer."""
 
 
 class LeaseKind(StrEnum):
-    """What a lease is for."""
+    """The purpose of a lease."""
 
     URL = "u"
     ROBOTS = "r"
@@ -29,48 +29,49 @@ class LeaseKind(StrEnum):
 
 @dataclass(slots=True, eq=False)
 class Lease:
-    """One worker's right to work on one URL. Times are of the local monotonic clock, in seconds."""
+    """One worker's right to work on one URL; times are in seconds of the local monotonic clock."""
 
     token: str
     run: int
     kind: LeaseKind
     starts_at: float
     report: bool
-    """Whether the frontier wants to hear of the start at once: the host's next start waits for it."""
+    """True if the start has to be reported at once, because the host's next start waits for it."""
     deliveries: int
     expiries: int
     entry: Entry | None
     origin: str = ""
     reach: int = 0
-    """That of the entry; for a robots.txt, that of the URL for which it is fetched."""
+    """The reach of the entry, or for a robots.txt that of the URL for which it is fetched."""
     verdict: str = ""
-    """The code of the class in which the URL ends."""
+    """The code of the outcome class that the frontier has decided."""
     verdict_cause: str = ""
-    """What made the frontier decide so: "t" the job's time, "s" the host's slowness; else empty."""
+    """The cause of the verdict: "t" the job's time, "s" the host's slowness, or empty."""
     started_at: float | None = field(default=None)
-    """When the last request under this lease was sent; None: never."""
+    """The time at which the last request under this lease was sent; None: never."""
     requests: int = 0
-    """Requests that were made under it, apart from redirects and resumptions."""
+    """The number of requests under this lease, apart from redirects and resumptions."""
     begun: bool = False
-    """Whether work on it has begun; one that has not may be given back at any moment."""
+    """True once work has begun; until then the lease may be released at any moment."""
     hold: float = 0.0
-    """Seconds for which the host asked to be left alone."""
+    """Seconds for which the host asked to be left alone (Retry-After)."""
     shown: HostSignal = HostSignal.NOTHING
-    """What the work under this lease showed of the host."""
+    """The signal about the host that this lease gave."""
     latency: float | None = None
-    """Seconds from the departure of the last request to the head of its answer; None: there was none."""
+    """Seconds from the start of the last request to the head of its response; None: no response."""
     usual: bool = False
-    """Whether that answer was a 200: others are quick and must not make the host's delay shorter."""
+    """True for a 200: other responses are quick and must not shorten the host's delay."""
     resting: bool = False
-    """Whether the host wanted to be left alone the last time, and its back-off still grows."""
+    """True while the host's back-off still grows."""
 
     @property
     def attempt(self) -> int:
+        """The number of this try, 1 for the first."""
         return self.deliveries + self.expiries + 1
 
     @classmethod
     def unpack(cls, values: Sequence[Any], received: float) -> Lease:
-        """The lease that the script granted, in an answer that came at ``received``."""
+        """Return the lease that the script granted in an answer received at ``received``."""
         token, run, kind, start_in, report, deliveries, expiries, subject, payload, verdict, resting = values
         kind = LeaseKind(kind.decode())
         entry = None if kind is LeaseKind.ROBOTS else Entry.unpack(payload, fingerprint=subject)
@@ -91,13 +92,16 @@ class Lease:
         )
 
     def settle_reach(self, reach: int) -> None:
-        """Replace the reach of a seed by that of the address where it was found; what it leads to inherits this."""
+        """Replace the reach of a seed by that of the address that it resolved to.
+
+        Links found under this lease inherit it.
+        """
         self.reach = reach
         if self.entry:
             self.entry = self.entry.child(reach=reach)
 
     def signal(self) -> tuple[str, int, int, bool]:
-        """What it showed of its host, as the scripts take it."""
+        """Return the signals about the host, as the scripts take them."""
         latency = -1 if self.latency is None else round(self.latency * 1000)
         return self.shown.value, int(self.hold * 1000), latency, self.usual
 
@@ -108,16 +112,16 @@ class Grant:
 
     epoch: int
     wait: float | None
-    """Seconds until a call may be granted something; None: not before a lease ends or something is submitted."""
+    """Seconds until a call may be granted a lease; None: not before a lease ends or a URL is submitted."""
     drain: bool
-    """Whether the worker is asked to finish what it holds before it leases again."""
+    """True if the worker has to finish its leases before it leases again."""
     watched: str
-    """State of the watched run; "gone" where it is no longer known; "" where none is watched."""
+    """State of the watched run, "gone" if it does not exist any more, "" if none is watched."""
     leases: list[Lease]
 
 
 class CommitRequest(NamedTuple):
-    """How a lease ends: everything that one commit tells the frontier."""
+    """The end of a lease: everything that one commit tells the frontier."""
 
     lease: Lease
     code: str
@@ -126,12 +130,15 @@ class CommitRequest(NamedTuple):
     links: Sequence[Entry] = ()
 
     def pack(self) -> tuple[Any, ...]:
-        """As commit.lua takes it."""
+        """Return the form that commit.lua takes."""
         lease, links = self.lease, [entry.link() for entry in self.links]
         started = ago(lease.started_at)
         return lease.token, self.code, self.dead, started, self.size, lease.signal(), links, bool(self.code)
 
 
 def ago(started_at: float | None) -> int:
-    """Milliseconds since a start, rounded so that the start is never taken to be earlier than it was; -1: never."""
+    """Return the milliseconds since a start, -1 if there was none.
+
+    The result is rounded so that a start never seems earlier than it was.
+    """
     return -1 if started_at is None else max(int((time.monotonic() - started_at) * 1000) - 1, 0)

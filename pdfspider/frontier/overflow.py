@@ -1,4 +1,4 @@
-"""The overflow: what a queue holds beyond its cap goes to compressed blocks, and comes back in its order."""
+"""Move the part of a queue that is over its cap to compressed blocks, and back in its order."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from pdfspider.frontier.scripts import Scripts
 
     Refill = tuple[bytes, bytes, bytes, bytes, int]
-    """Host id, run, the range of least scores of blocks that are to come back, and whether the last come first."""
+    """Host id, run, the range of least scores of the blocks to bring back, and whether the last come first."""
 
 MOST_MEMBERS = 512
-"""Members of a block; spill.lua takes no more."""
+"""The most members of a block; spill.lua takes no more."""
 FORMAT = b"\x01"
 """First byte of a block."""
 PAGES, DELAYED = 2**50, 2**52
@@ -33,7 +33,7 @@ PAGES, DELAYED = 2**50, 2**52
 KINDS = (("-inf", f"({PAGES}"), (str(PAGES), f"({DELAYED}"))
 """The ranges of scores of documents and of pages."""
 ROUNDS = 64
-"""Blocks that one call makes at most; what is left over is noted in Redis."""
+"""The most blocks that one call makes; the rest is noted in Redis."""
 
 
 class Member(NamedTuple):
@@ -44,7 +44,7 @@ class Member(NamedTuple):
 
 
 def pack_block(members: Sequence[Member]) -> bytes:
-    """Return a block: compressed scores and members, but for the fingerprints, which cannot be compressed."""
+    """Return a block: compressed scores and members, followed by the fingerprints, which do not compress."""
     fingerprints = b"".join(member[:8] for member, _ in members)
     scores = [members[0].score, *(later.score - one.score for one, later in pairwise(members))]
     columns = [scores, [member[8:] for member, _ in members]]
@@ -53,7 +53,10 @@ def pack_block(members: Sequence[Member]) -> bytes:
 
 
 def unpack_block(block: bytes) -> list[Member]:
-    """Return the members of a block in their order. Raises FrontierError."""
+    """Return the members of a block in their order.
+
+    Raises FrontierError.
+    """
     if block[:1] != FORMAT:
         raise FrontierError("a queue's overflow was written by a later version of pdfspider")
     try:
@@ -74,9 +77,10 @@ def digest(members: Iterable[Member]) -> str:
 
 
 class Overflow:
-    """Moves members between queues and blocks; whoever dies in between changes nothing.
+    """Moves members between queues and blocks.
 
-    A queue is shortened to three eighths of the cap for documents and as much for pages.
+    A worker that dies in between changes nothing. A queue is shortened to three eighths of the cap for documents and as
+    much for pages.
     """
 
     def __init__(self, redis: Redis, scripts: Scripts, queue_max: int) -> None:
@@ -88,7 +92,10 @@ class Overflow:
         self._at_once = max(1, min(4, (self._most - queue_max // 8) // self._size))
 
     async def spill(self, host: str, run: str) -> None:
-        """Move what a queue holds beyond its cap to blocks. Where Redis fails, it stays noted as overfull."""
+        """Move the members of a queue beyond its cap to blocks.
+
+        If Redis fails, the queue stays listed as overfull.
+        """
         try:
             for _ in range(ROUNDS):
                 if not await self._spill_once(host, run):
@@ -101,7 +108,10 @@ class Overflow:
                 raise
 
     async def refill(self, refills: Iterable[Refill]) -> None:
-        """Bring the first or the last blocks of each range back. Where Redis fails, they are asked for again."""
+        """Bring back the first or the last blocks of each range.
+
+        If Redis fails, they are asked for again.
+        """
         try:
             for host, run, least, most, last in refills:
                 await self._refill(host.decode(), run.decode(), least, most, last=bool(last))
@@ -110,7 +120,10 @@ class Overflow:
                 raise
 
     async def _spill_once(self, host: str, run: str) -> bool:
-        """Make a block of each kind of which there are too many; returns whether there may be more to do."""
+        """Make a block of each kind of member that the queue has too many of.
+
+        Return whether there may be more to do.
+        """
         key = f"{PREFIX}q:{host}:{run}"
         async with self._redis.pipeline(transaction=False) as pipe:
             for least, most in KINDS:
@@ -124,7 +137,7 @@ class Overflow:
         return done
 
     async def _last(self, key: str, least: str, most: str, size: int) -> list[Member]:
-        """Return the last members of a range, all of those that share a score or none."""
+        """Return the last members of a range, and either all or none of those with the same score."""
         found = await self._redis.zrange(
             key, most, least, desc=True, byscore=True, offset=0, num=size + 1, withscores=True
         )

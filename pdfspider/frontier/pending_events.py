@@ -1,4 +1,4 @@
-"""Documents that masters are to be told of as they are found, and the log of a run that is watched."""
+"""Documents that masters are told of when they are found, and the log of a watched run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Note(NamedTuple):
-    """A document that was found; ``id`` is that of its entry."""
+    """A document that was found; ``id`` is the id of its stream entry."""
 
     id: bytes
     run: int
@@ -23,8 +23,9 @@ class Note(NamedTuple):
 
 
 class PendingEvents:
-    """What masters of one transport are to be told. A fingerprint is untold until it is ``told``; notes only say early
-    that there are some.
+    """The events that masters of one transport have not received yet.
+
+    A fingerprint stays pending until ``told`` is called. The notes only say early that there are some.
     """
 
     def __init__(self, redis: Redis, transport: str) -> None:
@@ -33,22 +34,24 @@ class PendingEvents:
         self._notes = StreamConsumer(redis, f"{PREFIX}found:{transport}")
 
     async def next(self, count: int, timeout: float) -> list[Note]:
-        """Notes of documents; waits up to ``timeout`` seconds for the first."""
+        """Return up to ``count`` notes, after waiting at most ``timeout`` seconds for the first."""
         return [_note(*note) for note in await self._notes.next(count, timeout)]
 
     async def settle(self, notes: Sequence[Note]) -> None:
+        """Remove notes that have been handled."""
         await self._notes.settle(*(note.id for note in notes))
 
     async def untold(self, run: int, fingerprints: Sequence[bytes]) -> list[bytes]:
-        """Those of which masters were not told yet."""
+        """Return those of these fingerprints that masters were not told of yet."""
         known = await self._redis.smismember(self._untold(run), list(dict.fromkeys(fingerprints)))
         return [fingerprint for fingerprint, there in zip(dict.fromkeys(fingerprints), known, strict=True) if there]
 
     async def any_untold(self, run: int, count: int) -> list[bytes]:
-        """Some documents of a run of which masters were not told yet; empty: of all."""
+        """Return some fingerprints of a run that masters were not told of yet, none if there are no more."""
         return await self._redis.srandmember(self._untold(run), count)  # type: ignore[no-any-return]
 
     async def told(self, run: int, fingerprints: Sequence[bytes]) -> None:
+        """Record that masters were told of these documents."""
         await self._redis.srem(self._untold(run), *fingerprints)
 
     def _untold(self, run: int) -> str:
@@ -56,28 +59,28 @@ class PendingEvents:
 
 
 class Log:
-    """The documents of a run from when this was made, if the run is told to log."""
+    """The documents of a run, from now on, if the run keeps a log."""
 
     def __init__(self, redis: Redis, run: int) -> None:
         self._redis: Any = redis
         self._key = f"{PREFIX}log:{run}"
         self.last = "0-0"
-        """The entry that was read last."""
+        """The id of the last entry that was read."""
 
     async def skip(self) -> None:
-        """Go to its end."""
+        """Go to the end of the log."""
         for entry, _ in await self._redis.xrevrange(self._key, count=1):
             self.last = entry.decode()
 
     async def resume(self, entry: str) -> bool:
-        """Go to an entry; return whether it is there still, so that all behind it are."""
+        """Go to an entry, and return whether it still exists, so that no later one is missing."""
         if not entry or not await self._redis.xrange(self._key, min=entry, max=entry, count=1):
             return False
         self.last = entry
         return True
 
     async def next(self, count: int) -> dict[str, bytes]:
-        """Return entries and fingerprints of documents; empty where there are no more for now."""
+        """Return up to ``count`` entries with the fingerprints of their documents, none if there are no more yet."""
         entries = await self._redis.xrange(self._key, min=f"({self.last}", count=count)
         if entries:
             self.last = entries[-1][0].decode()

@@ -1,4 +1,4 @@
-"""Answers that are owed to masters: the runs that have ended, and the messages that led to them."""
+"""Results that masters wait for: the runs that have ended, and the messages that asked for them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[
 
 
 class Ended(NamedTuple):
-    """A run that has ended and is to be answered; ``id`` is that of its entry."""
+    """A run that has ended and needs a result; ``id`` is the id of its stream entry."""
 
     id: bytes
     run: int
@@ -31,7 +31,7 @@ class Ended(NamedTuple):
 
 
 class PendingResults:
-    """The answers that are owed by one transport. Every one is given until it is settled, at least once."""
+    """The results that one transport has to deliver; each is returned until it is settled."""
 
     def __init__(self, redis: Redis, transport: str) -> None:
         self._redis: Any = redis
@@ -40,20 +40,23 @@ class PendingResults:
         self._notes = StreamConsumer(redis, self._stream)
 
     async def next(self, count: int, timeout: float) -> list[Ended]:
-        """Runs to answer; waits up to ``timeout`` seconds for the first."""
+        """Return up to ``count`` runs that have ended, after waiting at most ``timeout`` seconds."""
         return [_ended(*note) for note in await self._notes.next(count, timeout)]
 
     async def tasks(self, run: int) -> AsyncIterator[tuple[bytes, bytes]]:
-        """Keys and records of the messages that wait for this run's end."""
+        """Yield keys and records of the messages that wait for the end of this run."""
         async for key, record in self._redis.hscan_iter(self._tasks(run), count=TASKS_PER_STEP):
             yield key, record
 
     async def settle_task(self, run: int, key: bytes, record: bytes) -> None:
-        """One message has been answered as its record says; if that is another one by now, it is answered again."""
+        """Record that one message has its result.
+
+        If the message has another record by now, it needs another result.
+        """
         await self._redis.eval(SETTLE_TASK, 1, self._tasks(run), key, record)
 
     async def give_up(self, ended: Ended, key: bytes, record: bytes, reason: str) -> None:
-        """The answer to one message is refused for good: keep what it takes to send it again."""
+        """Set the result for one message aside after its destination has refused it for good."""
         result = Undelivered("", self._transport, ended.run, ended.job, ended.state, key, record, reason)
         async with self._redis.pipeline(transaction=True) as pipe:
             keep_undelivered(pipe, result)
@@ -61,7 +64,7 @@ class PendingResults:
             await pipe.execute()
 
     async def settle(self, ended: Ended) -> None:
-        """All messages that waited for the end of this run have been answered."""
+        """Record that all messages that waited for this run have their result."""
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.xack(self._stream, GROUP, ended.id)
             pipe.xdel(self._stream, ended.id)
@@ -77,9 +80,9 @@ def _ended(entry: bytes, fields: dict[bytes, bytes]) -> Ended:
 
 
 async def only_task(redis: Any, transport: str, run: int, kind: str = "tasks") -> tuple[bytes, bytes] | None:
-    """Return key and record of the message that led to a run, if it was one; of those that wait, or were "answered".
+    """Return key and record of the message that led to a run, None unless it was exactly one.
 
-    It may have come several times.
+    The message may have been delivered several times. ``kind`` is "tasks" for messages that wait, or "answered".
     """
     name = f"{PREFIX}{kind}:{run}:{transport}"
     found: dict[bytes, bytes] = await redis.hgetall(name) if await redis.hlen(name) <= MOST_SENDERS else {}
@@ -87,5 +90,5 @@ async def only_task(redis: Any, transport: str, run: int, kind: str = "tasks") -
 
 
 async def unanswered(redis: Redis) -> int:
-    """How many runs have masters that wait for an answer."""
+    """Return the number of runs whose masters wait for a result."""
     return int(await redis.scard(f"{PREFIX}unanswered"))

@@ -1,7 +1,8 @@
-"""What a URL, and all that it leads to, may reach besides public addresses: a number that travels with it.
+"""The reach of a URL and of all URLs found from it: the addresses allowed besides public ones.
 
-0 stands for public addresses only. The low bits are a block of addresses, of which the frontier knows no more than its
-number; the others are the number of a list of networks, which the frontier keeps once.
+The reach is a number that travels with the URL. 0 allows public addresses only. The low bits are the number of a block
+of addresses, which the frontier does not interpret. The high bits are the number of a list of networks, which the
+frontier stores once.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def with_block(reach: int, block: int) -> int:
 
 
 def networks_of(reach: int) -> int:
-    """Return the number of the list of networks; 0: there is none."""
+    """Return the number of the list of networks, 0 if there is none."""
     return reach >> BLOCK_BITS
 
 

@@ -1,4 +1,4 @@
-"""The frontier's Lua scripts, one file each; what is in ``lua/shared`` stands in front of every one."""
+"""Load and call the frontier's Lua scripts; the files in ``lua/shared`` are put before each one."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from redis.commands.core import AsyncScript
 
 PREFIX = "{pdfs}:"
-"""Of all keys of the frontier."""
+"""The prefix of all keys of the frontier."""
 ROOM = "redis.call('DEL', '{pdfs}:none')\n"
-"""Without memory Redis refuses a script at its first write, unless that frees memory. All go on but submit: what is
-out may end, and a worker stays known."""
+"""Redis without memory refuses a script at its first write, unless that frees memory. This write lets all scripts but
+submit go on, so that leases can end and workers stay alive.
+"""
 SHARED = ("keys", "clock", "jobs", "seen", "hosts", "overflow", "queues", "leases", "troubles")
-"""Each uses what stands before it."""
+"""The shared files in their order: each uses those before it."""
 FEW = dict.fromkeys(("claim", "reconcile", "renew"), SHARED[:2])
-"""What scripts need that do not need all; each call makes all functions of its script anew."""
+"""The shared files of scripts that do not need all, because each call creates all functions again."""
 FORMAT = 2
 """The version of the keys' layout, as in ``lua/shared/keys.lua``. Data without a version is of the first."""
 _FORMAT = re.compile(r"FORMAT (\d+)")
@@ -53,7 +54,7 @@ NAMES = (
 
 @cache
 def source(name: str) -> str:
-    """The text of one script as Redis gets it."""
+    """Return the text of a script, as Redis gets it."""
     room = files("pdfspider.frontier") / "lua"
     parts = [room / "shared" / f"{part}.lua" for part in FEW.get(name, SHARED)] + [room / f"{name}.lua"]
     text = "\n".join(part.read_text("utf-8") for part in parts)
@@ -61,10 +62,9 @@ def source(name: str) -> str:
 
 
 class Scripts:
-    """Calls the scripts by name, with one msgpack blob as the argument.
+    """Calls the scripts by name, with one msgpack value as the argument.
 
-    ``queue_max`` is the cap of a queue, 0: none. ``clock`` replaces Redis's own TIME by microseconds of the caller's
-    choice; only tests need it.
+    ``queue_max`` is the cap of a queue, 0 for none. ``clock`` returns microseconds and replaces Redis's TIME in tests.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class Scripts:
         self._queue_max = str(queue_max)
 
     async def __call__(self, name: str, *arguments: Any) -> Any:
+        """Call a script and return its answer."""
         try:
             answer = await self._scripts[name](keys=[self._start_urls], args=self._pack(arguments))
         except ResponseError as error:

@@ -1,4 +1,4 @@
-"""What this worker knows the frontier to know already."""
+"""A cache of URLs that the frontier is known to have."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 class SeenCache:
-    """URLs that were committed as links of a run, so that they need not be sent again.
+    """A cache of the URLs that were committed as links of a run, so that they are not sent again.
 
-    It only saves work: Redis decides. A frontier that restarted may have forgotten some of them, so everything is
-    dropped when its epoch changes, and the commit of a page that was leased under an older epoch is refused. URLs are
-    kept by their hash.
+    The cache only saves work: Redis decides. URLs are kept by their hash. A frontier that restarted may have lost some
+    of them, so the cache is cleared when the epoch changes, and a page that was leased in an older epoch cannot be
+    committed.
     """
 
     LIMIT = 200_000
@@ -25,19 +25,22 @@ class SeenCache:
         self._size = 0
 
     def at_epoch(self, epoch: int) -> None:
+        """Clear the cache if the epoch has changed."""
         if epoch != self.epoch:
             self.clear()
             self.epoch = epoch
 
     def clear(self) -> None:
+        """Forget all URLs."""
         self._runs.clear()
         self._size = 0
 
     def urls(self, run: int) -> set[int]:
-        """Hashes of the URLs known of a run."""
+        """Return the hashes of the known URLs of a run."""
         return self._runs.get(run, set())
 
     def add(self, run: int, urls: Iterable[str]) -> None:
+        """Add URLs of a run, and drop the runs that were used least recently beyond the limit."""
         known = self._runs.setdefault(run, set())
         before = len(known)
         known.update(map(hash, urls))

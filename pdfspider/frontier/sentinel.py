@@ -1,4 +1,4 @@
-"""The Redis that a Sentinel names, whichever that is at the moment."""
+"""Connect to the primary Redis that the Sentinels name."""
 
 from __future__ import annotations
 
@@ -10,26 +10,29 @@ from redis.asyncio.connection import parse_url
 from redis.asyncio.sentinel import Sentinel
 
 SCHEMES = {"redis+sentinel": False, "rediss+sentinel": True}
-"""Whether the connections are encrypted, to the Sentinels as well."""
+"""Schemes, and whether their connections are encrypted, including those to the Sentinels."""
 PORT = 26379
 
 
 class FailoverRedis(Redis):
-    """A client of the primary; it asks the Sentinels again whenever it has to connect."""
+    """A client of the primary that asks the Sentinels again whenever it has to connect."""
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """Close the client and its connections to the Sentinels."""
         await super().aclose(close_connection_pool)
         for sentinel in self.connection_pool.sentinel_manager.sentinels:  # type: ignore[attr-defined]
             await sentinel.aclose()
 
 
 def is_sentinel(url: str) -> bool:
+    """Return whether the URL has the scheme of a Redis with Sentinels."""
     return url.partition("://")[0] in SCHEMES
 
 
 def connect_by_sentinel(url: str, **params: Any) -> Redis:
-    """For ``redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/service[/database][?options]``.
+    """Return a client for a URL with Sentinels.
 
+    The URL has the form ``redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/service[/database][?options]``.
     The options are those of any Redis URL, and ``sentinel_username`` and ``sentinel_password``. Raises ValueError.
     """
     parts = urlsplit(url)
@@ -52,7 +55,7 @@ def connect_by_sentinel(url: str, **params: Any) -> Redis:
 
 
 def _options(query: str) -> dict[str, Any]:
-    """The options in a URL's query, with the types that the client wants."""
+    """Return the options in a URL's query, with the types that the client expects."""
     return {name: value for name, value in parse_url(f"redis://x/?{query}").items() if name != "host"}
 
 

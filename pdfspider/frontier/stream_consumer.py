@@ -1,4 +1,7 @@
-"""What the frontier notes for gateways: streams from which each entry goes to one of them, until it is settled."""
+"""Read the streams that the frontier writes for gateways.
+
+Each entry goes to one gateway until it is settled.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,11 @@ if TYPE_CHECKING:
 
 GROUP = "gateway"
 SILENT = 60_000
-"""Milliseconds after which what another gateway has begun is taken over."""
+"""Milliseconds after which entries of a silent gateway are taken over."""
 
 
 class StreamConsumer:
-    """One of these streams, as one gateway reads it."""
+    """A gateway's consumer of one stream."""
 
     def __init__(self, redis: Redis, stream: str) -> None:
         self._redis: Any = redis
@@ -28,7 +31,7 @@ class StreamConsumer:
         self._silent = 0  # at first what others have begun is taken over at once: they may all be dead
 
     async def next(self, count: int, timeout: float) -> list[Note]:
-        """Waits up to ``timeout`` seconds for the first."""
+        """Return up to ``count`` entries, after waiting at most ``timeout`` seconds for the first."""
         try:
             return await self._take_over(count) or await self._read(count, timeout)
         except ResponseError as error:
@@ -38,6 +41,7 @@ class StreamConsumer:
             return []
 
     async def settle(self, *ids: bytes) -> None:
+        """Acknowledge and remove entries."""
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.xack(self._stream, GROUP, *ids)
             pipe.xdel(self._stream, *ids)
@@ -58,7 +62,7 @@ class StreamConsumer:
 
 
 async def make_group(redis: Any, stream: str, group: str) -> None:
-    """A stream's group that begins with its first entry, unless there is one."""
+    """Create a consumer group that begins with the stream's first entry, unless it exists."""
     try:
         await redis.xgroup_create(stream, group, id="0", mkstream=True)
     except ResponseError as error:

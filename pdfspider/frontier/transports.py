@@ -1,4 +1,4 @@
-"""The state of every gateway's transports, as the frontier keeps it for whoever asks."""
+"""The state of the gateways' transports, as the frontier keeps it."""
 
 from __future__ import annotations
 
@@ -23,22 +23,25 @@ class TransportState:
     """One transport of one gateway."""
 
     gateway: str
-    """An id that each gateway process makes up."""
+    """A random id of the gateway process."""
     transport: str
     state: str
     """"starting", "up" or "down"."""
     since: float
     """Time of the last change of ``state``, in seconds since 1970."""
     error: str
-    """The last error, also where the transport is up again; empty if there was none."""
+    """The last error, even if the transport is up again; empty if there was none."""
     received: int
-    """Messages that were taken from masters since the gateway was started."""
+    """Messages received from masters since the gateway started."""
     published: int
-    """Results that were published since then."""
+    """Results published since the gateway started."""
 
 
 async def write_states(redis: Redis, states: Iterable[TransportState]) -> None:
-    """Keep the states of one gateway for ``EXPIRES`` seconds. Raises RedisError."""
+    """Store the states of one gateway for ``EXPIRES`` seconds.
+
+    Raises RedisError.
+    """
     client: Any = redis
     seconds, _ = await client.time()
     fields = {f"{one.gateway}:{one.transport}": json.dumps({**asdict(one), "seen": seconds}) for one in states}
@@ -47,9 +50,9 @@ async def write_states(redis: Redis, states: Iterable[TransportState]) -> None:
 
 
 async def read_states(redis: Redis) -> list[TransportState]:
-    """Return the states of all gateways that run, by gateway and transport; forget those that are gone.
+    """Return the states of all running gateways, by gateway and transport.
 
-    Raises RedisError.
+    States of gateways that are gone are removed. Raises RedisError.
     """
     client: Any = redis
     (seconds, _), fields = await client.time(), await client.hgetall(KEY)
@@ -66,7 +69,10 @@ async def read_states(redis: Redis) -> list[TransportState]:
 
 
 async def forget_states(redis: Redis, gateway: str) -> None:
-    """Remove the states of a gateway that ends. Raises RedisError."""
+    """Remove the states of a gateway that ends.
+
+    Raises RedisError.
+    """
     client: Any = redis
     if fields := [field for field in await client.hkeys(KEY) if field.startswith(f"{gateway}:".encode())]:
         await client.hdel(KEY, *fields)

@@ -1,4 +1,4 @@
-"""Results that a destination has refused for good: the newest of each transport are kept, and can be sent again."""
+"""Results that a destination has refused for good; the newest of each transport are kept to be sent again."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 KEPT = 10_000
-"""Of each transport, about."""
+"""About how many are kept for each transport."""
 AT_ONCE = 100
 TRANSPORTS = f"{PREFIX}undelivered"
 
 
 class Undelivered(NamedTuple):
-    """The result for one message; ``entry`` is its own, ``record`` the message's."""
+    """A result that was refused: ``entry`` is its own id, ``record`` is the record of its message."""
 
     entry: str
     transport: str
@@ -31,12 +31,12 @@ class Undelivered(NamedTuple):
 
     @property
     def time(self) -> float:
-        """Seconds since 1970 at which it was given up."""
+        """The time at which the result was given up, in seconds since 1970."""
         return int(self.entry.partition("-")[0]) / 1000
 
 
 def keep_undelivered(pipe: Any, result: Undelivered) -> None:
-    """Have a pipeline keep a result, whose entry is then made."""
+    """Add the command that stores a result to a pipeline."""
     fields = result._asdict()
     for name in ("entry", "transport"):
         del fields[name]
@@ -45,7 +45,10 @@ def keep_undelivered(pipe: Any, result: Undelivered) -> None:
 
 
 async def undelivered(redis: Redis, transport: str | None = None) -> AsyncIterator[Undelivered]:
-    """Yield the results that one transport, or all, could not deliver by now, the oldest first. Raises RedisError."""
+    """Yield the results that one transport, or all, could not deliver, the oldest first.
+
+    Raises RedisError.
+    """
     client: Any = redis
     names = [transport] if transport else sorted(name.decode() for name in await client.smembers(TRANSPORTS))
     for name in names:
@@ -58,7 +61,10 @@ async def undelivered(redis: Redis, transport: str | None = None) -> AsyncIterat
 
 
 async def send_again(redis: Redis, result: Undelivered) -> None:
-    """Have a result published once more. Raises RedisError."""
+    """Queue a result to be published again.
+
+    Raises RedisError.
+    """
     client: Any = redis
     async with client.pipeline(transaction=True) as pipe:
         pipe.hset(f"{PREFIX}tasks:{result.run}:{result.transport}", result.key, result.record)

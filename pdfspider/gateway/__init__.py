@@ -62,7 +62,10 @@ SCHEMES: dict[str, tuple[str, str]] = {
 
 
 def transports(urls: Iterable[str], service: GatewayService) -> list[Transport]:
-    """Raises ConfigurationError for what cannot be a transport, and for two of the same name."""
+    """Return the transports that serve these URLs.
+
+    Raises ConfigurationError for an invalid URL, and for two transports with the same name.
+    """
     made: dict[str, Transport] = {}
     for url in urls:
         transport = _kind(url)(url, service)

@@ -1,4 +1,4 @@
-"""The gateway's life: transports in, results out, until it is told to stop."""
+"""Run the gateway: take messages in and publish results until it is stopped."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
 async def serve(config: Config, frontier: Frontier, settings: BaseSettings) -> None:
-    """Serve the masters on ``GATEWAY_URLS`` until SIGTERM or SIGINT. Raises ConfigurationError.
+    """Serve the masters on ``GATEWAY_URLS`` until SIGTERM or SIGINT.
 
-    The settings have the keys of an object store.
+    The settings have the keys of an object store. Raises ConfigurationError.
     """
     records = await _prepare(config, frontier)
     results = ResultMaker(config)
@@ -97,7 +97,7 @@ async def _prepare(config: Config, frontier: Frontier) -> Database:
 
 
 def _answering(redis: Redis, served: list[Transport], results: ResultMaker) -> list[ResultPublisher | EventPublisher]:
-    """What publishes."""
+    """Return everything that publishes."""
     telling = {transport: EventPublisher(redis, transport, results) for transport in served if transport.tells}
     return [
         *telling.values(),
@@ -136,7 +136,7 @@ def _supervised_publishing(work: ResultPublisher | EventPublisher) -> Supervisor
 
 
 async def _tell_states(redis: Redis, served: list[Transport]) -> None:
-    """Keep the states of the transports in the frontier, until cancelled."""
+    """Store the states of the transports in the frontier until cancelled."""
     gateway, at = secrets.token_hex(4), 0.0
     told: list[TransportState] = []
     try:

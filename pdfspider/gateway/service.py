@@ -1,4 +1,4 @@
-"""The gateway's counter: what transports hand in and ask for."""
+"""The service behind all transports: it accepts messages and answers questions about jobs."""
 
 from __future__ import annotations
 
@@ -32,38 +32,41 @@ ENDED = ("finished", "cancelled")
 
 
 class GatewayService:
-    """Accepts deliveries for all transports, and answers what they ask about jobs."""
+    """Accepts deliveries for all transports, and answers their questions about jobs."""
 
     def __init__(self, config: Config, frontier: Frontier, results: ResultMaker, records: Database) -> None:
         self.config, self.frontier = config, frontier
         self._health: dict[str, Health] = {}
         self.telling: set[str] = set()
-        """Transports that tell their masters of each document."""
+        """Transports that publish events of documents."""
         self._results = results
         self.copies: Copies | None = None if config.store_directory is None else InPlace(config.store_directory)
-        """Documents, as far as they can be read back."""
+        """The copies of documents, if the store can be read back."""
         self.due = DueOnly(config, frontier, records)
         own = None if config.redis_url else partial(sync, config.data_dir / "redis")
         self.durable = Durability(frontier.redis, own)
         self._settling: dict[str, InboundQueue] = {}
 
     def health(self, transport: str) -> Health:
-        """Return the state of a transport; it is made at the first call."""
+        """Return the state of a transport, which the first call creates."""
         if transport not in self._health:
             self._health[transport] = Health(transport)
         return self._health[transport]
 
     async def accept(self, transport: str, delivery: Delivery) -> None:
-        """Takes a delivery over; waits while there are too many, here or in the frontier."""
+        """Take over a delivery, after waiting while there are too many here or in the frontier."""
         self.health(transport).received += 1
         await self._settling_of(transport).accept(delivery)
 
     def has_room(self, transport: str) -> bool:
-        """Whether ``accept`` would take a delivery at once."""
+        """Return whether ``accept`` would take a delivery at once."""
         return self._settling_of(transport).has_room
 
     async def close(self, timeout: float) -> None:
-        """Takes no more, and waits for what is being settled; what takes longer is delivered again."""
+        """Stop accepting, and wait for the deliveries that are being settled.
+
+        After ``timeout`` seconds, the rest is left to be delivered again.
+        """
         await asyncio.gather(*(settling.close(timeout) for settling in self._settling.values()))
 
     def _settling_of(self, transport: str) -> InboundQueue:
@@ -74,7 +77,7 @@ class GatewayService:
     # What transports may ask
 
     async def jobs(self, limit: int) -> dict[str, dict[str, Any]]:
-        """Some jobs and their status."""
+        """Return at most ``limit`` jobs with their status."""
         found: dict[str, dict[str, Any]] = {}
         async for name, status in self.frontier.jobs():
             if len(found) >= limit:
@@ -83,18 +86,27 @@ class GatewayService:
         return found
 
     async def transports(self) -> list[dict[str, Any]]:
-        """Return the state of every transport of all gateways. Raises RedisError."""
+        """Return the state of every transport of all gateways.
+
+        Raises RedisError.
+        """
         return [asdict(state) for state in await read_states(self.frontier.redis)]
 
     async def status(self, job: str) -> dict[str, Any]:
-        """As ``scrapy status --json`` has it. Raises JobNotFound and InvalidInput."""
+        """Return the status of a job, as ``scrapy status --json`` prints it.
+
+        Raises JobNotFound and InvalidInput.
+        """
         status = await self.frontier.status_of_run(await self.frontier.run_of(job))
         if status is None:
             raise JobNotFound(f"there is no job {job!r}")
         return {name: value for name, value in status.items() if name not in ("hosts", "workers")}
 
     async def watch(self, job: str) -> AsyncIterator[dict[str, Any]]:
-        """The status of a job whenever it has changed; the last one is that of its end. Raises as ``status``."""
+        """Yield the status of a job whenever it changes, up to its end.
+
+        Raises JobNotFound and InvalidInput.
+        """
         last = None
         while True:
             status = await self.status(job)
@@ -106,29 +118,44 @@ class GatewayService:
             await asyncio.sleep(WAIT)
 
     async def result(self, job: str) -> dict[str, Any]:
-        """What became of the newest run of a job until now. Raises JobNotFound and RecordsError."""
+        """Return the result of the newest run of a job so far.
+
+        Raises JobNotFound and RecordsError.
+        """
         status = await self.status(job)
         return await self.describe(job, status["run"], status["state"])
 
     async def describe(self, job: str, run: int, state: str) -> dict[str, Any]:
-        """What became of a run until now. Raises RecordsError."""
+        """Return the result of a run so far.
+
+        Raises RecordsError.
+        """
         return bounded(await self._results.describe(job, run, state), self.config.gateway.result_size)
 
     async def events(self, job: str, run: int, fingerprints: Sequence[bytes]) -> dict[bytes, dict[str, Any]]:
-        """What is told of these documents. Raises RecordsError."""
+        """Return the events of these documents.
+
+        Raises RecordsError.
+        """
         return await self._results.events(job, run, fingerprints)
 
     async def events_after(self, job: str, run: int, last: bytes | None) -> dict[bytes, dict[str, Any]]:
-        """What is told of some documents of a run, behind the last one. Raises RecordsError."""
+        """Return the events of some documents of a run, after the last one.
+
+        Raises RecordsError.
+        """
         return await self._results.events_after(job, run, last)
 
     async def control(self, job: str, action: str) -> str:
-        """Does "pause", "resume", "cancel", "seal" or "log"; returns the state. Raises JobNotFound and InvalidInput."""
+        """Apply "pause", "resume", "cancel", "seal" or "log" to a job, and return its state.
+
+        Raises JobNotFound and InvalidInput.
+        """
         return await self.frontier.control(job, action)
 
 
 class OutsideDesk(GatewayService):
-    """For whoever looks at what transports keep, and serves nobody: nothing can be accepted or asked."""
+    """A service for commands that read what transports keep; it accepts no messages and no questions."""
 
     def __init__(self, config: Config, frontier: Frontier) -> None:
         self.config, self.frontier = config, frontier

@@ -1,4 +1,4 @@
-"""Keeps the parts of a gateway running, each for itself: no failure of one of them ends another one."""
+"""Keep the parts of a gateway running, so that no failure of one ends another."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ EXPECTED = (PdfSpiderError, RedisError, OSError)
 
 
 class Supervisor:
-    """Runs ``work`` for ever: starts it again, after a pause, whenever it ends, whatever it raises.
+    """Runs ``work`` for ever, and starts it again after a pause whenever it ends or raises.
 
-    ``whole``: its transport is down without it.
+    ``whole`` says that its transport is down without it.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Supervisor:
         self._told = ""
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run the work until cancelled."""
         pause = FIRST_PAUSE
         while True:
             error = await self._failure()
@@ -48,7 +48,10 @@ class Supervisor:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _failure(self) -> BaseException:
-        """Return what ended the work. A library may cancel it as well, when it loses a connection."""
+        """Return the error that ended the work.
+
+        A library that loses a connection may cancel it as well.
+        """
         task = asyncio.create_task(self._work())
         try:
             await asyncio.wait({task})

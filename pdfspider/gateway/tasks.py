@@ -1,6 +1,7 @@
 """A Celery app for workers whose queue has other tasks too: ``celery -A pdfspider.gateway.tasks worker``.
 
-It hands ``download_pdf`` on to a queue of the gateway's and is free again at once: the gateway answers the same task.
+Its task ``download_pdf`` moves to a queue of the gateway, so the worker is free at once. The gateway answers the same
+task.
 """
 
 from __future__ import annotations
@@ -16,5 +17,5 @@ app = Celery("pdf_crawler", set_as_current=False)
 
 @app.task(bind=True, name="pdf_crawler.download_pdf", acks_late=True)  # type: ignore[untyped-decorator]
 def download_pdf(self: Task, url: str, **fields: Any) -> None:
-    """Replaces itself by the same task in the queue ``pdfs``."""
+    """Replace this task with the same one in the queue ``pdfs``."""
     self.replace(self.signature([url], fields).set(queue=QUEUE, reply_to=self.request.reply_to))

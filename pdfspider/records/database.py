@@ -35,9 +35,10 @@ PAGE = 500
 
 
 class Database:
-    """Captures and documents. All work is done in one thread of its own; the event loop never waits for it.
+    """The captures and documents of a database.
 
-    The captures that come within a few milliseconds, or while a transaction is written, go into the next one together.
+    All work runs in one thread, so that the event loop never waits. Captures that come within a few milliseconds, or
+    while a transaction is written, go into the next transaction together.
     """
 
     def __init__(self, engine: Engine, thread: ThreadPoolExecutor, database_id: str, patience: float) -> None:
@@ -51,10 +52,10 @@ class Database:
 
     @classmethod
     async def open(cls, url: str, *, patience: float = PATIENCE) -> Database:
-        """Opens the database at ``sqlite:///PATH`` or ``postgresql://…`` and makes what is missing in it.
+        """Open the database at ``sqlite:///PATH`` or ``postgresql://…`` and create missing tables.
 
-        ``patience`` is how many seconds a write waits for a database that is locked or gone before it fails.
-        Raises ConfigurationError when the database cannot be used.
+        ``patience`` is how many seconds a write waits for a database that is locked or unreachable before it fails.
+        Raises ConfigurationError if the database cannot be used.
         """
         engine = connect(read_url(url), patience=patience, writes=True)
         thread = ThreadPoolExecutor(1, thread_name_prefix="records")
@@ -67,15 +68,15 @@ class Database:
             raise
 
     async def database_id(self) -> str:
-        """The id that the database was given when it was made: whoever has the same id has the same database."""
+        """Return the id that the database got when it was created."""
         return self._id
 
     async def write(self, capture: Capture) -> Outcome:
-        """Writes the capture, unless a newer token has; returns its outcome class, which is also set on the capture.
+        """Write the capture, unless one with a newer token is there, and return its outcome class.
 
-        ``document`` and ``duplicate`` are decided here, by who owns the document in this run. Once it has returned,
-        the row is on disk. Raises RecordsError when the row is refused, RecordsUnavailable when the database cannot be
-        used now.
+        The class is also set on the capture. The owner of the document in this run decides between ``document`` and
+        ``duplicate``. The row is on disk when this returns. Raises RecordsError if the row is refused,
+        RecordsUnavailable if the database cannot be used now.
         """
         if self._closed:
             raise RecordsError("The database is closed")
@@ -86,7 +87,10 @@ class Database:
         return answer
 
     async def failed(self, job: str | None = None, outcome: Outcome | None = None) -> AsyncGenerator[Failure]:
-        """What the latest run of a job, or of every job, left in this class; without a class, its dead letters."""
+        """Yield the URLs of one outcome class from the latest run of a job, or of every job.
+
+        Without a class, these are the dead letters.
+        """
         async with _reader(self._engine.url) as (engine, thread):
             loop = asyncio.get_running_loop()
             found = failure_pages(engine, job, outcome)
@@ -98,23 +102,31 @@ class Database:
                 thread.submit(found.close)
 
     async def write_inspections(self, found: Iterable[Mapping[str, Any]]) -> None:
-        """Writes what inspections found, each with the names of the columns; they replace earlier ones.
+        """Write the results of inspections, which replace earlier ones.
 
-        Raises RecordsError.
+        Each result is a mapping with the names of the columns. Raises RecordsError.
         """
         await self._call(self._inspections.write, found)
 
     async def inspected(self, hashes: Collection[str]) -> set[str]:
-        """Those of these documents that have been inspected. Raises RecordsError."""
+        """Return those of these hashes whose documents have been inspected.
+
+        Raises RecordsError.
+        """
         return await self._call(self._inspections.known, hashes)
 
     async def links_inside(self, hashes: Collection[str]) -> dict[str, list[str]]:
-        """The links in those of these documents that have been searched for links. Raises RecordsError."""
+        """Return the links in those of these documents that have been searched for links.
+
+        Raises RecordsError.
+        """
         return await self._call(self._inspections.links, hashes)
 
     async def to_inspect(self, job: str | None = None, among: str | None = None) -> AsyncIterator[str]:
-        """The documents of a job, or all, that have not been inspected; or those whose inspection had the status
-        ``among``, or all where that is empty. Any number of inspections may be written meanwhile.
+        """Yield the hashes of the documents of a job, or of all, that have not been inspected.
+
+        ``among`` selects the documents whose inspection had that status instead, or all documents if it is empty.
+        Inspections may be written meanwhile.
         """
         last: str | None = ""
         while last is not None:
@@ -125,13 +137,16 @@ class Database:
             last = page[-1] if page else None
 
     async def visits(self, job: str, before: int, pace: Pace, host_of: Callable[[str], str]) -> dict[str, Visits]:
-        """The hosts that the runs of a job before this one have visited, and when they are due. Raises RecordsError."""
+        """Return the hosts that the runs of a job before this one have visited, with their due times.
+
+        Raises RecordsError.
+        """
         async with _reader(self._engine.url) as (engine, thread):
             work = partial(visits, engine, job, before, pace, host_of)
             return await asyncio.get_running_loop().run_in_executor(thread, work)
 
     async def close(self) -> None:
-        """Finishes the writes that wait and closes the connection."""
+        """Finish the waiting writes and close the connection."""
         self._closed = True
         await self._write.close()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
@@ -148,7 +163,7 @@ class Database:
 
 @asynccontextmanager
 async def _reader(url: URL) -> AsyncIterator[tuple[Engine, ThreadPoolExecutor]]:
-    """A connection and a thread apart, so that a long read holds up no write."""
+    """Yield an engine and a thread of their own, so that a long read delays no write."""
     engine = connect(url, patience=PATIENCE, writes=False)
     thread = ThreadPoolExecutor(1, thread_name_prefix="records-reader")
     try:

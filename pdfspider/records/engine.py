@@ -1,4 +1,4 @@
-"""From a database URL to an engine, and to a database that has its tables and its id."""
+"""Create an engine from a database URL, and prepare the database's tables and id."""
 
 from __future__ import annotations
 
@@ -27,12 +27,15 @@ DRIVERS = {
     "postgresql+psycopg": "postgresql+psycopg",
 }
 POSTGRESQL_LIMITS = {"connect_timeout": 10, "tcp_user_timeout": 30_000}
-"""Seconds and milliseconds after which a silent server counts as gone, where the URL does not say otherwise."""
+"""Seconds and milliseconds after which a silent server counts as gone, unless the URL sets others."""
 SCHEMA_LOCK = 0x70646673
 
 
 def read_url(database_url: str) -> URL:
-    """The URL with the driver that we use for it. Raises ConfigurationError."""
+    """Return the URL with the driver that is used for it.
+
+    Raises ConfigurationError.
+    """
     try:
         url = make_url(database_url)
     except (ArgumentError, ValueError):
@@ -47,14 +50,15 @@ def read_url(database_url: str) -> URL:
 
 
 def shown(url: URL) -> str:
-    """The URL without its password, for messages."""
+    """Return the URL without its password, for messages."""
     return masked_url(url.render_as_string(hide_password=False))
 
 
 def connect(url: URL, *, patience: float, writes: bool) -> Engine:
-    """An engine of one connection, whose transactions take SQLite's write lock at their beginning if it ``writes``.
+    """Return an engine with one connection.
 
-    ``patience`` is how many seconds SQLite waits for that lock.
+    With ``writes``, a transaction takes SQLite's write lock at its beginning. ``patience`` is how many seconds SQLite
+    waits for that lock.
     """
     limits = POSTGRESQL_LIMITS if url.get_backend_name() == "postgresql" else {"timeout": patience}
     arguments = {name: value for name, value in limits.items() if name not in url.query}
@@ -78,11 +82,11 @@ def _tune_sqlite(engine: Engine, *, writes: bool) -> None:
 
 
 def prepare(engine: Engine, patience: float, *, migrate: bool | None = None) -> str:
-    """Create the tables or migrate older ones, and return the database's id. Raises ConfigurationError.
+    """Create the tables or migrate older ones, and return the database's id.
 
-    Older tables are migrated where ``migrate`` says so; by default in SQLite, and not in PostgreSQL, where other
-    machines may be at work. Any number of processes may do so at once; SQLite refuses to change its journal mode
-    meanwhile, without waiting.
+    ``migrate`` says whether older tables are migrated. By default they are in SQLite, but not in PostgreSQL, which
+    other machines may be using. Any number of processes may call this at once, although SQLite then refuses to change
+    its journal mode without waiting. Raises ConfigurationError.
     """
     migrate = engine.dialect.name == "sqlite" if migrate is None else migrate
     deadline = time.monotonic() + patience
@@ -107,9 +111,9 @@ def _prepare(engine: Engine, *, migrate: bool) -> str:
 
 
 def require_tables(url: URL, patience: float) -> None:
-    """Migrate older tables before they are read, where ``prepare`` would. Raises ConfigurationError.
+    """Migrate older tables before they are read, where ``prepare`` would.
 
-    A database without tables stays so: it is somebody else's.
+    A database without tables is left alone, because it belongs to somebody else. Raises ConfigurationError.
     """
     reader = connect(url, patience=patience, writes=False)
     try:
@@ -124,7 +128,10 @@ def require_tables(url: URL, patience: float) -> None:
 
 
 def migrate_tables(url: URL, patience: float, *, migrate: bool | None = True) -> None:
-    """Create the tables of a database, or migrate them, as ``prepare`` does. Raises ConfigurationError."""
+    """Create the tables of a database or migrate them, as ``prepare`` does.
+
+    Raises ConfigurationError.
+    """
     engine = connect(url, patience=patience, writes=True)
     try:
         prepare(engine, patience, migrate=migrate)
@@ -150,13 +157,13 @@ def _database_id(connection: Connection) -> str:
 
 
 def is_locked(error: Exception) -> bool:
-    """Whether this is SQLite's answer while another process holds a lock."""
+    """Return whether SQLite refused because another process holds a lock."""
     code: int = getattr(getattr(error, "orig", error), "sqlite_errorcode", 0)
     return code & 0xFF in {5, 6}
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether the database itself is in the way (locked, full, gone), and not one of the rows.
+    """Return whether the database is the cause (locked, full, unreachable), and not a row.
 
     PostgreSQL's class 54 is a row that exceeds a limit.
     """
@@ -167,5 +174,5 @@ def is_passing(error: Exception) -> bool:
 
 
 def said(error: Exception) -> str:
-    """What the database said, in one line."""
+    """Return the database's error message in one line."""
     return masked(" ".join(str(getattr(error, "orig", None) or error).split()))

@@ -1,4 +1,4 @@
-"""Captures and documents as a file: one row per capture, with the document that it points at."""
+"""Export captures to a file: one row per capture, with its document."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 PATIENCE = 30.0
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""The last four are full-width forms, which some spreadsheets take for the same."""
+"""First characters of a formula; the last four are full-width forms, which some spreadsheets treat alike."""
 
 
 def export(database_url: str, path: str | os.PathLike[str], job: str | None = None, *, raw: bool = False) -> int:
-    """Writes every capture, or those of one job, to a .jsonl, .csv or .parquet file; returns their number.
+    """Write every capture, or those of one job, to a .jsonl, .csv or .parquet file, and return their number.
 
     A row has all columns of ``captures``, then ``document_size``, ``first_seen`` and ``path`` of its document, then
-    ``inspection_status``, ``inspection_reason`` and the other columns of ``inspections``.
-    Cells of a .csv that a spreadsheet would take for a formula begin with an apostrophe, unless ``raw``.
-    The file appears under its name when it is complete. Blocks. Raises InvalidInput for another suffix,
-    ConfigurationError when the database or the file cannot be used, and RecordsError when reading fails.
+    ``inspection_status``, ``inspection_reason`` and the other columns of ``inspections``. Cells of a .csv that a
+    spreadsheet would take for a formula begin with an apostrophe, unless ``raw``. The file appears under its name when
+    it is complete. The call blocks. Raises InvalidInput for another suffix, ConfigurationError if the database or the
+    file cannot be used, and RecordsError if reading fails.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -76,7 +76,7 @@ def _replacing(path: Path) -> Iterator[Path]:
 
 
 def _jsonl(path: Path, _: Select[Any], found: Pages) -> int:
-    """``hops`` is a list of [status, url], ``links`` one of URIs."""
+    """Write JSON lines, in which ``hops`` is a list of [status, url] and ``links`` a list of URIs."""
     number = 0
     with path.open("w", encoding="utf-8") as file:
         for page in found:
@@ -90,7 +90,7 @@ def _jsonl(path: Path, _: Select[Any], found: Pages) -> int:
 
 
 def _csv(path: Path, query: Select[Any], found: Pages, *, raw: bool = False) -> int:
-    """``hops`` and ``links`` are JSON text."""
+    """Write CSV, in which ``hops`` and ``links`` are JSON text."""
     number = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -102,7 +102,7 @@ def _csv(path: Path, query: Select[Any], found: Pages, *, raw: bool = False) -> 
 
 
 def _inert(row: Row[Any]) -> list[Any]:
-    """Return the cells of a row, texts that a spreadsheet would take for formulas behind an apostrophe.
+    """Return the cells of a row, with an apostrophe before texts that spreadsheets take for formulas.
 
     See OWASP's page on CSV injection (owasp.org/www-community/attacks/CSV_Injection).
     """
@@ -110,7 +110,7 @@ def _inert(row: Row[Any]) -> list[Any]:
 
 
 def _parquet(path: Path, query: Select[Any], found: Pages) -> int:
-    """``hops`` and ``links`` are JSON text."""
+    """Write Parquet, in which ``hops`` and ``links`` are JSON text."""
     try:
         import pyarrow  # noqa: PLC0415 - an optional and heavy package
         from pyarrow import parquet  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""What earlier runs of a job know of a URL's document. Everything here blocks."""
+"""Documents that URLs had in earlier runs of their job; everything here blocks."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 PATIENCE = 30.0
 RUNS = 64
-"""Earlier runs that are looked at: the last ones may have been of a few hosts only."""
+"""Earlier runs that are searched, because the last ones may have had only a few hosts."""
 RECENT = 8
-"""Those of them that are looked at first. The others are for URLs that these have not visited."""
+"""Runs that are searched first; the others are searched for URLs that these did not visit."""
 HAVING = (Outcome.DOCUMENT.value, Outcome.DUPLICATE.value, Outcome.UNCHANGED.value)
 
 RUN_BEFORE = select(func.max(captures.c.run)).where(
@@ -35,7 +35,7 @@ VISITED = (
 
 
 class Earlier(NamedTuple):
-    """The last document that a URL had in an earlier run of its job, as the capture tells."""
+    """The last document that a URL had in an earlier run, from its capture."""
 
     run: int
     fingerprint: int
@@ -49,7 +49,10 @@ class Earlier(NamedTuple):
 
 
 class History:
-    """Has a connection of its own, so that it holds up no write. Opened at the first question."""
+    """Reads the documents of earlier runs.
+
+    It has a connection of its own, so that it delays no write. The first call opens the connection.
+    """
 
     def __init__(self, database_url: str) -> None:
         self._engine = connect(read_url(database_url), patience=PATIENCE, writes=False)
@@ -61,7 +64,10 @@ class History:
         self._find_visited = select(captures.c.fingerprint).where(*VISITED).distinct()
 
     def runs_before(self, job: str, run: int) -> tuple[int, ...]:
-        """The runs of a job before this one, the latest first, a bounded number of them. Raises RecordsError."""
+        """Return a bounded number of the job's runs before this one, the latest first.
+
+        Raises RecordsError.
+        """
         try:
             with self._engine.connect() as connection:
                 return tuple(runs_before(connection, job, run))
@@ -69,9 +75,9 @@ class History:
             raise RecordsError(f"The database cannot be read: {said(error)}") from None
 
     def documents(self, job: str, runs: Sequence[int], fingerprints: Iterable[int]) -> dict[int, Earlier]:
-        """The last document in these runs, the latest first, of each URL that had one, by its fingerprint.
+        """Return the last document of each URL in these runs, by the URL's fingerprint.
 
-        Raises RecordsError.
+        ``runs`` are ordered from the latest on. URLs without a document are left out. Raises RecordsError.
         """
         try:
             with self._engine.connect() as connection:
@@ -96,11 +102,12 @@ class History:
         return {one.fingerprint: one for one in found}
 
     def close(self) -> None:
+        """Close the connection."""
         self._engine.dispose()
 
 
 def runs_before(connection: Connection, job: str, run: int) -> Iterator[int]:
-    """The runs of a job before this one, the latest first: one step in the index for each."""
+    """Yield the runs of a job before this one, the latest first, with one step in the index for each."""
     for _ in range(RUNS):
         before = connection.scalar(RUN_BEFORE, {"job": job, "run": run})
         if before is None:

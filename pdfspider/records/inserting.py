@@ -1,7 +1,7 @@
-"""Inserts of many rows by one statement.
+"""Insert many rows with one statement.
 
-SQLite's module for Python takes the rows of ``executemany`` one by one, and passes the GIL on and back at each. And
-SQLAlchemy spends 10 µs less on a capture when it is handed text and no expressions.
+Python's SQLite module takes the rows of ``executemany`` one by one, and releases and takes the GIL for each. SQLAlchemy
+needs 10 µs less per capture for text than for an expression.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PARTS = re.compile(r"(.*\bVALUES )(\((?:[^()]|\(\w+\))*\))(.*)", re.DOTALL)
 
 
 class ManyRows:
-    """An INSERT of rows that have all the columns of its table, which are several."""
+    """An INSERT of several rows that have all columns of its table."""
 
     def __init__(self, statement: Insert, engine: Engine) -> None:
         parts = _PARTS.fullmatch(str(statement.compile(engine)))
@@ -35,7 +35,7 @@ class ManyRows:
         self._values = itemgetter(*(column.name for column in statement.table.columns))
 
     def __call__(self, connection: Connection, rows: Sequence[Row]) -> int:
-        """How many rows were changed or added."""
+        """Insert the rows, and return how many were added or changed."""
         return sum(self._insert(connection, rows[begin : begin + MOST]) for begin in range(0, len(rows), MOST))
 
     def _insert(self, connection: Connection, rows: Sequence[Row]) -> int:

@@ -1,7 +1,4 @@
-"""What inspections found, and which documents have had none.
-
-Everything here blocks: it runs in a thread of its own.
-"""
+"""Read and write inspections; everything here blocks and runs in a thread of its own."""
 
 from __future__ import annotations
 
@@ -33,7 +30,10 @@ COLUMNS = [column.name for column in inspections.c]
 
 
 class Inspections:
-    """``patience`` is how many seconds a call is tried again while the database is locked or gone."""
+    """The inspections in the database.
+
+    ``patience`` is how many seconds a call is repeated while the database is locked or unreachable.
+    """
 
     def __init__(self, engine: Engine, patience: float) -> None:
         self._engine, self._patience = engine, patience
@@ -43,7 +43,10 @@ class Inspections:
         self._upsert = ManyRows(upsert, engine)
 
     def write(self, found: Iterable[Mapping[str, Any]]) -> None:
-        """A later inspection replaces an earlier one. Raises RecordsError."""
+        """Write inspections; a later one replaces an earlier one.
+
+        Raises RecordsError.
+        """
         rows = {row["sha256"]: row for row in map(inspection_row, found)}
         if not rows:
             return
@@ -51,13 +54,17 @@ class Inspections:
         self._do(lambda connection: self._upsert(connection, ordered))
 
     def known(self, hashes: Collection[str]) -> set[str]:
-        """Those of these documents that have been inspected. Raises RecordsError."""
+        """Return those of these hashes whose documents have been inspected.
+
+        Raises RecordsError.
+        """
         query = select(inspections.c.sha256).where(inspections.c.sha256.in_(hashes))
         return self._do(lambda connection: set(connection.scalars(query)))
 
     def links(self, hashes: Collection[str]) -> dict[str, list[str]]:
-        """The links of those of these documents whose inspection asked for them, or did not end well and so knows of
-        none. Raises RecordsError.
+        """Return the links of those of these documents that have been searched for links.
+
+        A document whose inspection failed counts as searched, without links. Raises RecordsError.
         """
         fields = (inspections.c.sha256, inspections.c.links)
         asked = or_(inspections.c.links.is_not(None), inspections.c.status != "ok")
@@ -66,7 +73,10 @@ class Inspections:
         return {sha256: json.loads(links) if links else [] for sha256, links in found}
 
     def page(self, query: Select[tuple[str]]) -> list[str]:
-        """Raises RecordsError."""
+        """Return the hashes that a query selects.
+
+        Raises RecordsError.
+        """
         return self._do(lambda connection: list(connection.scalars(query)))
 
     def _do(self, work: Callable[[Connection], Answer]) -> Answer:
@@ -77,8 +87,10 @@ class Inspections:
 
 
 def documents_after(last: str, job: str | None, among: str | None, number: int) -> Select[tuple[str]]:
-    """The next documents to inspect, by their hashes: of a job or of all; those without an inspection, or ``among``
-    those whose inspection had that status, or, where it is empty, among all.
+    """Return the query for the next documents to inspect, by their hashes.
+
+    It selects documents of a job or of all, which have no inspection. ``among`` selects those whose inspection had that
+    status instead, or all if it is empty.
     """
     query = select(documents.c.sha256).where(documents.c.sha256 > last).order_by(documents.c.sha256).limit(number)
     if job is not None:
@@ -91,7 +103,7 @@ def documents_after(last: str, job: str | None, among: str | None, number: int) 
 
 
 def inspection_row(found: Mapping[str, Any]) -> Row:
-    """Every column, from a mapping that may lack some; ``links`` is JSON text."""
+    """Return a row with every column from a mapping that may lack some; ``links`` is JSON text."""
     row = {name: found.get(name) for name in COLUMNS}
     links = row["links"]
     row["links"] = json.dumps([clean(link) for link in links]) if links is not None else None

@@ -1,6 +1,6 @@
 """The version of a database's tables, and the migration of older ones.
 
-Alembic takes a quarter of a second to load, so that it is loaded only where the version differs.
+Alembic takes a quarter of a second to load, so it is loaded only if the version differs.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _alone = threading.Lock()
 """Alembic has one context for the whole process."""
 SCRIPTS: Traversable = files("pdfspider.records") / "migrations"
 LOCK_TIMEOUT = "30s"
-"""How long a migration waits for a table of PostgreSQL; whoever else asks for that table waits behind it."""
+"""How long a migration waits for a table of PostgreSQL, while all others wait behind it."""
 
 
 def revision_of(connection: Connection) -> str | None:
-    """Return the version of the tables, or None where they have none or are not there."""
+    """Return the version of the tables, None if they have none or do not exist."""
     if not inspect(connection).has_table(alembic_version.name):
         return None
     return connection.scalar(select(alembic_version.c.version_num))
@@ -45,8 +45,8 @@ def revision_of(connection: Connection) -> str | None:
 def ensure_tables(connection: Connection, *, migrate: bool) -> None:
     """Create the tables in an empty database, and migrate older ones if ``migrate``.
 
-    The caller holds the lock under which tables are changed, and commits. Raises ConfigurationError where the tables
-    are newer than this program, or older and not to be migrated here.
+    The caller holds the lock under which tables are changed, and commits. Raises ConfigurationError if the tables are
+    newer than this program, or older and not to be migrated here.
     """
     found = revision_of(connection)
     if found == REVISION:
@@ -64,7 +64,7 @@ def ensure_tables(connection: Connection, *, migrate: bool) -> None:
 
 
 def is_empty(connection: Connection) -> bool:
-    """Return whether none of our tables is there."""
+    """Return whether the database has none of the tables."""
     there = inspect(connection).get_table_names()
     return metadata.tables.keys().isdisjoint(there)
 
@@ -87,7 +87,7 @@ def upgrade(connection: Connection, found: str | None = None) -> None:
 
 @contextmanager
 def configuration(connection: Connection) -> Iterator[Config]:
-    """Yield Alembic's configuration, with the scripts in a directory for as long."""
+    """Yield Alembic's configuration, with the scripts in a temporary directory."""
     config: Config = import_module("alembic.config").Config(attributes={"connection": connection})
     with _alone, TemporaryDirectory(prefix="migrations-") as directory:
         _copy(SCRIPTS, Path(directory))
@@ -96,7 +96,7 @@ def configuration(connection: Connection) -> Iterator[Config]:
 
 
 def _check_is_older(connection: Connection, found: str | None) -> None:
-    """Raise ConfigurationError where no script of ours has that revision."""
+    """Raise ConfigurationError unless a script here has that revision."""
     with configuration(connection) as config:
         scripts = import_module("alembic.script").ScriptDirectory.from_config(config)
         known = {script.revision for script in scripts.walk_revisions()}

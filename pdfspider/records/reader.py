@@ -1,4 +1,4 @@
-"""Reads captures in pages, in constant memory."""
+"""Read captures in pages, in constant memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DEAD = [outcome.value for outcome in Outcome if outcome.dead]
 
 
 class Failure(NamedTuple):
-    """A URL that can be tried again, as its last capture has it."""
+    """A URL that can be tried again, from its last capture."""
 
     job: str
     run: int
@@ -39,7 +39,10 @@ class Failure(NamedTuple):
 
 
 def pages(engine: Engine, query: Select[Any]) -> Generator[Sequence[Row[Any]]]:
-    """Raises RecordsError."""
+    """Yield the rows of a query in pages.
+
+    Raises RecordsError.
+    """
     try:
         with (
             engine.connect().execution_options(yield_per=PAGE) as connection,
@@ -51,7 +54,10 @@ def pages(engine: Engine, query: Select[Any]) -> Generator[Sequence[Row[Any]]]:
 
 
 def failure_pages(engine: Engine, job: str | None, outcome: Outcome | None) -> Generator[list[Failure]]:
-    """The captures of this class in the latest run of the job, or of every job; without a class, all dead letters."""
+    """Yield the captures of one class in the latest run of a job, or of every job.
+
+    Without a class, these are all dead letters.
+    """
     for page in pages(engine, _failures(job, DEAD if outcome is None else [outcome.value])):
         yield [Failure._make(row)._replace(outcome=OUTCOMES[row.outcome]) for row in page]
 
@@ -65,7 +71,7 @@ def _failures(job: str | None, classes: list[str]) -> Select[Any]:
 
 
 def export_query(job: str | None) -> Select[Any]:
-    """One row per capture, with what ``documents`` and ``inspections`` say of the document that it points at."""
+    """Return the query for one row per capture, with its document and inspection."""
     of_document = [documents.c.size.label("document_size"), documents.c.first_seen, documents.c.path]
     inside = [column for column in inspections.c if column.name not in {"sha256", *AMBIGUOUS}]
     of_inspection = [inspections.c[name].label(f"inspection_{name}") for name in AMBIGUOUS]

@@ -1,4 +1,4 @@
-"""What became of a run, for whoever handed it in."""
+"""Read the result of a run for the masters that submitted it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAILURE = ("url", "outcome", "status", "reason", "found_on")
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """``classes`` counts all captures; the two lists may end before all are named."""
+    """The result of a run; ``classes`` counts all captures, and the two lists have a limit."""
 
     documents: list[dict[str, Any]]
     failures: list[dict[str, Any]]
@@ -35,14 +35,14 @@ class RunResult:
 
 
 class Results:
-    """Reads results, in a thread and by a connection of its own."""
+    """Reads results with a thread and a connection of its own."""
 
     def __init__(self, database_url: str, patience: float = 30.0) -> None:
         self._engine = connect(read_url(database_url), patience=patience, writes=False)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="results")
 
     async def read(self, job: str, run: int, failed: Collection[Outcome], limit: int) -> RunResult:
-        """Up to ``limit`` documents, and as many URLs that ended in one of the classes ``failed``.
+        """Return up to ``limit`` documents, and up to ``limit`` URLs that ended in a class in ``failed``.
 
         Raises RecordsError.
         """
@@ -51,11 +51,17 @@ class Results:
         return await loop.run_in_executor(self._thread, _read, self._engine, job, run, classes, limit)
 
     async def documents(self, job: str, run: int, fingerprints: Collection[int]) -> list[dict[str, Any]]:
-        """Those of these URLs that ended as a document, each with its ``fingerprint``. Raises RecordsError."""
+        """Return those of these URLs that ended as a document, each with its ``fingerprint``.
+
+        Raises RecordsError.
+        """
         return await self._ask(_documents(job, run).where(captures.c.fingerprint.in_(fingerprints)))
 
     async def documents_after(self, job: str, run: int, fingerprint: int | None, limit: int) -> list[dict[str, Any]]:
-        """The documents of a run in the order of their fingerprints, from behind one on. Raises RecordsError."""
+        """Return documents of a run in the order of their fingerprints, after the given one.
+
+        Raises RecordsError.
+        """
         key = captures.c.fingerprint
         query = _documents(job, run).order_by(key).limit(limit)
         return await self._ask(query if fingerprint is None else query.where(key > fingerprint))
@@ -65,6 +71,7 @@ class Results:
         return await asyncio.get_running_loop().run_in_executor(self._thread, _ask, self._engine, query)
 
     def close(self) -> None:
+        """Close the connection and end the thread."""
         self._thread.submit(self._engine.dispose)
         self._thread.shutdown()
 

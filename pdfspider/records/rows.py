@@ -1,4 +1,4 @@
-"""From captures to rows that every database takes."""
+"""Convert captures to rows that every database takes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_TEXT = 16_384
 
 
 def clean(text: str | None) -> str | None:
-    """The text without what no database takes: NUL characters and lone surrogates become U+FFFD."""
+    """Return the text with U+FFFD for what no database takes: NUL characters and lone surrogates."""
     if text is None:
         return None
     text = text[:MAX_TEXT]
@@ -32,6 +32,7 @@ def clean(text: str | None) -> str | None:
 
 
 def capture_row(capture: Capture) -> Row:
+    """Return the row of a capture."""
     return {
         "job": clean(capture.job),
         "run": capture.run,
@@ -61,7 +62,7 @@ def capture_row(capture: Capture) -> Row:
 
 
 def document_row(row: Row) -> Row:
-    """The document that a capture's row points at; ``path`` is its name in the document store."""
+    """Return the row of the capture's document; ``path`` is its name in the document store."""
     sha256 = row["sha256"]
     return {
         "sha256": sha256,
@@ -72,12 +73,15 @@ def document_row(row: Row) -> Row:
 
 
 def owner_row(row: Row) -> Row:
+    """Return the row that makes the capture's URL the owner of its document in this run."""
     return {name: row[name] for name in ("job", "run", "sha256", "fingerprint")}
 
 
 def capture_key(row: Row) -> CaptureKey:
+    """Return the primary key of a capture."""
     return row["job"], row["run"], row["fingerprint"]
 
 
 def owner_key(row: Row) -> OwnerKey:
+    """Return the primary key of an owner."""
     return row["job"], row["run"], row["sha256"]

@@ -1,6 +1,6 @@
-"""The tables: captures and documents, what is inside these, who owns one in a run, and the database's own id.
+"""The tables: captures, documents, inspections, owners of documents in a run, and the database's id.
 
-A change needs a migration: ``records/migrations`` says how.
+A change needs a migration: see ``records/migrations``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""When the hosts of a job are due again, by what its runs saw change there. Everything here blocks."""
+"""Compute when the hosts of a job are due again, from the changes that its runs saw; everything here blocks."""
 
 from __future__ import annotations
 
@@ -36,26 +36,27 @@ class Pace(NamedTuple):
     most: float
 
     def after(self, interval: float, *, changed: bool) -> float:
+        """Return the interval that follows this one: half of it after a change, else twice as long."""
         return max(interval / 2, self.least) if changed else max(min(2 * interval, self.most), self.least)
 
 
 class Visits(NamedTuple):
-    """What is known of a host."""
+    """The past visits of a host."""
 
     last: int
-    """The run that visited it last, which is a time in milliseconds."""
+    """The run that visited the host last; its number is a time in milliseconds."""
     interval: float
     """Seconds until the next visit."""
 
     @property
     def due(self) -> float:
-        """Seconds since the epoch."""
+        """The time of the next visit, in seconds since the epoch."""
         return self.last / 1000 + self.interval
 
 
 @dataclass(slots=True)
 class _Seen:
-    """What one run saw of its hosts."""
+    """The hosts that one run saw, and whether they changed."""
 
     visited: set[str] = field(default_factory=set)
     changed: set[str] = field(default_factory=set)
@@ -70,7 +71,7 @@ class _Seen:
             self.ways[host] |= sources
 
     def spread(self) -> None:
-        """A change is one of the hosts on the way to it, too: without them it would not be seen."""
+        """Count a change also for the hosts on the way to it, because it is found only through them."""
         todo = [*self.changed]
         while todo:
             new = self.ways.get(todo.pop(), set()) - self.changed
@@ -79,7 +80,7 @@ class _Seen:
 
 
 def visits(engine: Engine, job: str, before: int, pace: Pace, host_of: HostOf) -> dict[str, Visits]:
-    """The hosts that the runs of a job before this one have visited, a bounded number of them.
+    """Return a bounded number of the hosts that the runs of a job before this one have visited.
 
     The first visit sets the least interval; each further one halves or doubles it. Raises RecordsError.
     """

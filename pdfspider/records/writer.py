@@ -1,6 +1,6 @@
-"""Writes groups of captures, one transaction each, and decides who owns a document.
+"""Write groups of captures, one transaction each, and decide who owns a document.
 
-Everything here blocks: it runs in a thread of its own.
+Everything here blocks and runs in a thread of its own.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LONGEST_PAUSE = 2.0
 
 
 def patiently(engine: Engine, work: Callable[[Connection], Answer], deadline: float) -> Answer:
-    """Does the work in a transaction, and again while the database is locked or gone, up to the deadline."""
+    """Do the work in a transaction, and repeat it until the deadline while the database is locked or gone."""
     pause = FIRST_PAUSE
     while True:
         try:
@@ -50,7 +50,10 @@ def patiently(engine: Engine, work: Callable[[Connection], Answer], deadline: fl
 
 
 class Writer:
-    """``patience`` is how many seconds a group is tried again while the database is locked or gone."""
+    """Writes groups of captures.
+
+    ``patience`` is how many seconds a group is tried again while the database is locked or unreachable.
+    """
 
     def __init__(self, engine: Engine, patience: float) -> None:
         insert = import_module(f"sqlalchemy.dialects.{engine.dialect.name}").insert  # each takes long to load
@@ -67,7 +70,10 @@ class Writer:
         self._find_owners = select(owners).where(claim.in_(bindparam("claims", expanding=True)))
 
     def write(self, rows: Sequence[Row]) -> list[Result]:
-        """Writes the rows and answers in their order. A row that the database refuses fails alone."""
+        """Write the rows, and return the results in their order.
+
+        A row that the database refuses fails alone.
+        """
         answers: list[Result] = []
         try:
             self._answer(answers, rows, time.monotonic() + self._patience)
@@ -76,7 +82,10 @@ class Writer:
         return answers
 
     def _answer(self, answers: list[Result], rows: Sequence[Row], deadline: float) -> None:
-        """Raises RecordsError when the database itself is in the way: then no row can be written."""
+        """Write rows and append their results to ``answers``.
+
+        Raises RecordsError if the database itself is the cause, so that no row can be written.
+        """
         try:
             answers += self._write_patiently(rows, deadline)
         except Exception as error:  # drivers raise errors of their own for values that do not fit
@@ -93,7 +102,7 @@ class Writer:
         return [OUTCOMES[row["outcome"]] for row in rows]
 
     def _write(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """In the order of the keys, so that two writers never wait for each other."""
+        """Write the rows in the order of their keys, so that two writers never wait for each other."""
         claims = [row for row in rows if row["sha256"] and row["outcome"] in OWNING]
         if claims:
             self._decide(connection, claims)
@@ -111,7 +120,7 @@ class Writer:
             row["outcome"] = Outcome.DOCUMENT.value if owned else Outcome.DUPLICATE.value
 
     def _owners(self, connection: Connection, claims: Sequence[Row]) -> dict[OwnerKey, int]:
-        """The fingerprints that own the claimed documents, now or since an earlier delivery."""
+        """Return the fingerprints that own the claimed documents, now or since an earlier delivery."""
         first = {owner_key(row): row for row in reversed(claims)}
         if self._add_owners(connection, [owner_row(first[key]) for key in sorted(first)]) == len(first):
             return {key: row["fingerprint"] for key, row in first.items()}

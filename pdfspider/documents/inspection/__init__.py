@@ -1,4 +1,4 @@
-"""What is inside a PDF, read in processes of its own: no document can harm, hold up or end the one that asks.
+"""Inspection of PDFs in separate processes, so that no document can harm, delay or end the worker.
 
-``inspector.py`` is the asking side; ``process.py`` and what it imports run in the other process.
+``inspector.py`` is the side of the worker; ``process.py`` and its imports run in the other process.
 """

@@ -1,7 +1,7 @@
-"""What a process gives up before it opens a document.
+"""Give up rights before a document is opened.
 
-Each layer is used where the system has it, and none relies on another: seccomp leaves few system calls, Landlock no
-files but fonts, a network namespace no network, and another user no rights to what the worker owns.
+Each layer is used if the system has it, and none relies on another: seccomp leaves few system calls, Landlock no files
+but fonts, a network namespace no network, and another user no rights to the worker's files.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FONTS = (
     "/usr/local/share/fonts",
     "/usr/share/X11/fonts",
 )
-"""Where PDFium looks for fonts that a document does not bring."""
+"""Directories in which PDFium looks for fonts that a document does not embed."""
 
 # linux/prctl.h, linux/sched.h, linux/capability.h
 PR_SET_PDEATHSIG = 1
@@ -40,15 +40,15 @@ CAPABILITY_VERSION_3 = 0x20080522
 
 NOBODY = 65534
 FIRST_USER, USERS = 61184, 4336
-"""The range that systemd keeps for users that nobody has; each process takes another one of them."""
+"""The range of user ids that systemd keeps free; each process takes another one."""
 
 FORBIDDEN = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.system", "ctypes.dlopen")
 
 
 def confine(limits: Limits) -> list[str]:
-    """Give up all rights that reading takes none of; return the layers that this system does not have.
+    """Give up all rights that reading does not need, and return the layers that this system lacks.
 
-    To be called once all is loaded, in a process of one thread.
+    Call it when everything is loaded, in a process with one thread.
     """
     parent = os.getppid()
     os.nice(LOWEST_PRIORITY)
@@ -63,7 +63,7 @@ def confine(limits: Limits) -> list[str]:
 
 
 def allow_cpu(seconds: float) -> None:
-    """From now on; what takes more is ended by SIGXCPU."""
+    """Allow so many seconds of CPU from now on; SIGXCPU ends the process after them."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     resource.setrlimit(
         resource.RLIMIT_CPU,
@@ -72,19 +72,22 @@ def allow_cpu(seconds: float) -> None:
 
 
 def allow_memory(size: int) -> None:
-    """Set how much address space the process may have, up to what ``confine`` has left."""
+    """Set the size of the address space that the process may have, up to the limit set by ``confine``."""
     with suppress(OSError, ValueError):
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
         resource.setrlimit(resource.RLIMIT_AS, (size if hard == resource.RLIM_INFINITY else min(size, hard), hard))
 
 
 def peak() -> int:
-    """The most memory in KiB that was resident so far; a new process begins with what its parent had then."""
+    """Return the most memory in KiB that was resident so far.
+
+    A new process begins with the value of its parent.
+    """
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _confine_by_kernel(parent: int) -> list[str]:
-    """The order matters: each step needs a right or a system call that a later one gives up."""
+    """Apply the kernel's layers in an order in which no step needs a right that an earlier one gave up."""
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     has_network = any(libc.unshare(flags) == 0 for flags in (CLONE_NEWNET, CLONE_NEWUSER | CLONE_NEWNET))
@@ -116,7 +119,7 @@ def _become_nobody() -> bool:
 
 
 def _drop_capabilities(libc: ctypes.CDLL) -> None:
-    """Of this process in its own namespaces too."""
+    """Drop the capabilities of this process, also in its own namespaces."""
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     libc.capset(header, (ctypes.c_uint32 * 6)())
 

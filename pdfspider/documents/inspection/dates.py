@@ -1,4 +1,4 @@
-"""The dates of PDF (ISO 32000, 7.9.4), as ISO 8601."""
+"""Convert the dates of PDF (ISO 32000, 7.9.4) to ISO 8601."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ FORMS = ("{}", "{}-{}", "{}-{}-{}", "{}-{}-{}T{}:00", "{}-{}-{}T{}:{}", "{}-{}-{
 
 
 def iso_date(text: str) -> str | None:
-    """As precise as the date is; None where it is none. Some writers use ISO 8601 to begin with.
+    """Return the date with the precision that it has, None if it is not a date.
 
-    An offset that makes no sense is left out.
+    Dates that are ISO 8601 already are accepted. An invalid offset is left out.
     """
     text = text.strip()
     found = PARTS.match(text)

@@ -1,4 +1,4 @@
-"""Reads a document with PDFium: everything here runs behind the limits, for PDFium can be made to abort or to hang."""
+"""Read a document with PDFium, within limits, because PDFium can be made to abort or to hang."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ LOCKED = {raw.FPDF_ERR_PASSWORD: "needs a password", raw.FPDF_ERR_SECURITY: "unk
 
 
 def read(descriptor: int, limits: Limits) -> Iterator[dict[str, Any]]:
-    """Yield what is found in an open file, part by part, the cheap and sure first; the last part has the status.
+    """Yield the findings about an open file part by part, the cheap and certain ones first.
 
-    Each part wakes the asking process, so there are few. Raises OSError.
+    The last part has the status. Each part wakes the worker, so there are few. Raises OSError.
     """
     linearized = bool(LINEARIZED.search(os.pread(descriptor, HEAD, 0)))
     try:
@@ -54,7 +54,7 @@ def read(descriptor: int, limits: Limits) -> Iterator[dict[str, Any]]:
 
 
 def _content(descriptor: int, limits: Limits) -> Any:
-    """Return the file's content as PDFium takes it, without a copy: it has no right to open a file by its name."""
+    """Return the file's content for PDFium without a copy, because the process cannot open a file by name."""
     size = os.fstat(descriptor).st_size
     if not 0 < size <= MAPPED:
         return os.fdopen(descriptor, "rb", closefd=False)
@@ -103,7 +103,7 @@ def _meta(document: PdfDocument, key: bytes) -> str:
 
 
 def _wide(function: Any, *arguments: Any) -> str:
-    """The text that a function of PDFium writes as UTF-16; it may be broken in the document."""
+    """Return the text that a function of PDFium writes as UTF-16, which may be broken in the document."""
     size = function(*arguments, None, 0)
     if size <= 2:
         return ""

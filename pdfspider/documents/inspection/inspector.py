@@ -1,4 +1,4 @@
-"""Has documents inspected by a process, one after the other; the process may die, and is then replaced."""
+"""Inspect documents one after the other in a process, which is replaced if it dies."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ DEATH = 1.0
 PAUSE = 0.005
 KIBIBYTE = 1 << 10
 MUCH = 0.5
-"""The part of the allowed memory from which on it is taken for the cause of a death."""
+"""The part of the allowed memory above which memory counts as the cause of a death."""
 LONGEST_ANSWER = 8 << 20
 CHUNK = 1 << 16
 SIGNALS: dict[int, str] = {number.value: number.name for number in signal.Signals}
 ENVIRONMENT = ("LD_LIBRARY_PATH", "PYTHONHOME", "LANG", "LC_ALL")
 SHARED_FATE = (Status.MEMORY, Status.CRASHED)
-"""Ends that may be owed to what the process read before."""
+"""Failures that an earlier document may have caused."""
 
 
 class Unavailable(PdfSpiderError):
@@ -52,14 +52,17 @@ class Stopped(PdfSpiderError):
 
 
 class _Ended(Exception):
-    """The process is gone, or it is no use any longer."""
+    """The process has ended or cannot be used any longer."""
 
     def __init__(self, status: Status | None = None, reason: str = "") -> None:
         self.status, self.reason = status, reason
 
 
 class Inspector:
-    """Blocks: to be used in a thread, one document at a time; ``close`` may be called from another one."""
+    """Inspects one document at a time; its calls block, so it belongs in a thread.
+
+    ``close`` may be called from another thread.
+    """
 
     def __init__(self, limits: Limits, program: Sequence[str] = PROGRAM) -> None:
         self.limits = limits
@@ -75,9 +78,9 @@ class Inspector:
         self._working, self._reaping = threading.Lock(), threading.Lock()
 
     def inspect(self, path: str) -> Report:
-        """The report on the PDF at this path, whatever it does to the process.
+        """Return the report on the PDF at this path, also if it ends the process.
 
-        Raises Unavailable when the file cannot be read, ConfigurationError when no process can be started, and Stopped.
+        Raises Unavailable if the file cannot be read, ConfigurationError if no process can be started, and Stopped.
         """
         with self._working:
             self._make_ready()
@@ -91,7 +94,7 @@ class Inspector:
             return report
 
     def close(self) -> None:
-        """Ends the process at once, and with it what is under way."""
+        """End the process at once, and with it an inspection that runs."""
         self._closed = True
         with self._reaping:
             if self._process is not None:
@@ -112,7 +115,10 @@ class Inspector:
         return report
 
     def _ask(self, descriptor: int, deadline: float) -> Report:
-        """Raises _Ended and Unavailable."""
+        """Send the document to the process and return its report.
+
+        Raises _Ended and Unavailable.
+        """
         assert self._requests is not None
         try:
             socket.send_fds(self._requests, [b"d"], [descriptor])
@@ -165,7 +171,7 @@ class Inspector:
             self._start()
 
     def _start(self) -> None:
-        """Only what it needs to find its modules is handed on of the environment."""
+        """Start the process with only that part of the environment that it needs to find its modules."""
         environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         self._requests, theirs = socket.socketpair()
@@ -190,14 +196,14 @@ class Inspector:
         self.lacking, self._peak = tuple(map(str, ready.get("lacking", ()))), int(ready.get("peak", 0))
 
     def _explain(self, ended: _Ended) -> tuple[Status, str]:
-        """Ends what is left of the process; how it died decides where nothing else is known."""
+        """End the process if it still runs, and return a status and reason for its death."""
         code, usage = self._end(0.0 if ended.status else DEATH)
         if self._closed:
             raise Stopped
         return (ended.status, ended.reason) if ended.status else self._cause(code, usage)
 
     def _cause(self, code: int, usage: struct_rusage | None) -> tuple[Status, str]:
-        """Why a process ended that gave no answer. What runs out of memory dies in many ways."""
+        """Return why a process ended that gave no answer; running out of memory has many symptoms."""
         if code == -signal.SIGXCPU:
             return Status.TIMEOUT, f"more than {self.limits.timeout:g} s of CPU"
         how = SIGNALS.get(-code, f"exit code {code}")
@@ -207,7 +213,7 @@ class Inspector:
         return Status.CRASHED, how
 
     def _end(self, patience: float = 0.0) -> tuple[int, struct_rusage | None]:
-        """The exit code, and what the process used; it is killed if it has not ended by itself in time."""
+        """Kill the process if it does not end in time, and return its exit code and resource usage."""
         deadline = time.monotonic() + patience
         while True:
             with self._reaping:
@@ -233,7 +239,10 @@ class Inspector:
 
 @contextmanager
 def _open(path: str) -> Iterator[int]:
-    """Yield the open file, which is all that the process gets of it. Raises Unavailable."""
+    """Yield the open file, which is all that the process gets.
+
+    Raises Unavailable.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:

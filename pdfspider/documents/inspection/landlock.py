@@ -1,6 +1,6 @@
-"""Landlock: a process gives up rights to files, TCP ports and other processes (Linux 5.13 and later).
+"""Landlock: give up rights to files, TCP ports and other processes (Linux 5.13 and later).
 
-The kernel says by a version (ABI) what it can restrict; what it cannot is left to seccomp and to the user's rights.
+The kernel's Landlock version (ABI) tells what it can restrict. The rest is left to seccomp and to the user's rights.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ class _PathBeneath(ctypes.Structure):
 
 
 def version() -> int:
-    """Return the version of Landlock that the kernel has, or 0 where it has none."""
+    """Return the version of Landlock that the kernel has, 0 if it has none."""
     found = _call(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(CREATE_RULESET_VERSION))
     return max(found, 0)
 
 
 def restrict(readable: Iterable[str]) -> int:
-    """Give up all that Landlock knows but reading beneath these directories; return the version, or 0 if impossible.
+    """Give up all that Landlock covers except reading below these directories, and return the version.
 
-    Needs PR_SET_NO_NEW_PRIVS. What is open stays open.
+    The version is 0 if that is impossible. Needs PR_SET_NO_NEW_PRIVS. Open files stay open.
     """
     abi = version()
     rights = _Ruleset(*(_known(known, abi) for known in (FILE_RIGHTS, TCP_RIGHTS, SCOPES)))

@@ -1,4 +1,4 @@
-"""What one inspection may take, and what is asked of it."""
+"""The limits and options of one inspection."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ MAPPED = 64 * MEBIBYTE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Times in seconds, sizes in bytes. Sent to the process as JSON."""
+    """Limits in seconds and bytes, sent to the process as JSON."""
 
     timeout: float = 30.0
-    """For one document, by the clock."""
+    """Seconds of wall-clock time for one document."""
     memory: int = 1024 * MEBIBYTE
     """Address space of the process."""
     documents: int = 200
-    """After so many the process is replaced."""
+    """Documents after which the process is replaced."""
     text: bool = False
-    """Whether the first page's text is wanted."""
+    """True to return the first page's text."""
     links: bool = False
-    """Whether the URIs that annotations lead to are wanted."""
+    """True to return the URIs of annotations."""
     thumbnail: bool = False
-    """Whether a PNG of the first page is wanted."""
+    """True to return a PNG of the first page."""

@@ -1,4 +1,4 @@
-"""What is on a document's pages."""
+"""Examine the pages of a document."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage
 
 SAMPLE = 8
-"""Pages, evenly spread."""
+"""The number of pages that are sampled, evenly spread."""
 OBJECTS = 5_000
-"""Of a page that are looked at."""
+"""The number of objects of a page that are examined."""
 DEPTH = 3
-"""Of forms within forms."""
+"""The depth of nested forms that are examined."""
 COVERED = 0.5
 """The part of a page from which on an image is a scan of it."""
 STAMP = 50
@@ -40,7 +40,10 @@ URI = 2_048
 
 
 def sample(document: PdfDocument) -> dict[str, Any]:
-    """Raises PdfiumError where no page can be loaded."""
+    """Return what a sample of the pages shows.
+
+    Raises PdfiumError if no page can be loaded.
+    """
     total, read = len(document), min(SAMPLE, len(document))
     seen = [_look(page) for page in _loadable(document, [i * total // read for i in range(read)])]
     if not seen:
@@ -51,6 +54,7 @@ def sample(document: PdfDocument) -> dict[str, Any]:
 
 
 def first_text(document: PdfDocument) -> str:
+    """Return the beginning of the first page's text."""
     with closing(document[0]) as page, closing(page.get_textpage()) as textpage:
         buffer = (ctypes.c_ushort * (TEXT + 1))()
         written = raw.FPDFText_GetText(textpage, 0, TEXT, buffer)
@@ -58,7 +62,7 @@ def first_text(document: PdfDocument) -> str:
 
 
 def links(document: PdfDocument) -> list[str]:
-    """Each URI that an annotation leads to, once."""
+    """Return each URI that an annotation leads to, once."""
     found: dict[str, None] = {}
     for page in _loadable(document, range(min(LINKED_PAGES, len(document)))):
         for uri in islice(_uris(document, page), LINKS):
@@ -67,7 +71,7 @@ def links(document: PdfDocument) -> list[str]:
 
 
 def thumbnail(document: PdfDocument) -> str:
-    """A PNG of the first page in base64, whatever size the page says it has."""
+    """Return a PNG of the first page in base64, whatever size the page claims to have."""
     with closing(document[0]) as page:
         longer = max(page.get_size())
         scale = SIDE / longer if math.isfinite(longer) and longer > 0 else 1.0
@@ -97,7 +101,7 @@ def _look(page: PdfPage) -> tuple[int, Content]:
 
 
 def _covered(page: PdfPage) -> float:
-    """The part of the page that its largest image covers."""
+    """Return the part of the page that its largest image covers."""
     left, bottom, right, top = page.get_bbox()
     area = (right - left) * (top - bottom)
     images = page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=DEPTH)

@@ -1,4 +1,4 @@
-"""Writes PNG (RFC 2083) without a library for images."""
+"""Write PNG (RFC 2083) without an image library."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TRUECOLOUR = 2
 
 
 def png(width: int, height: int, rows: Iterable[bytes]) -> bytes:
-    """An image of 8 bits in red, green and blue; each row has three bytes for each pixel."""
+    """Return an image with 8 bits each for red, green and blue; a row has three bytes per pixel."""
     header = struct.pack(">IIBBBBB", width, height, 8, TRUECOLOUR, 0, 0, 0)
     pixels = zlib.compress(b"".join(b"\0" + row for row in rows), 6)
     return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")

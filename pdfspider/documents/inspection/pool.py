@@ -1,4 +1,4 @@
-"""Inspectors that work side by side, each with a thread that waits for it."""
+"""Run several inspectors side by side, each with a thread."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TURN = 1.0
-"""Seconds after which no further document of a group is begun."""
+"""Seconds after which no further document of a group is started."""
 
 
 class Pool:
-    """Its processes are started when there is something to do."""
+    """A pool of inspectors, whose processes start with the first document."""
 
     def __init__(self, processes: int, limits: Limits, program: Sequence[str] = PROGRAM) -> None:
         self._inspectors = [Inspector(limits, program) for _ in range(processes)]
@@ -32,14 +32,15 @@ class Pool:
         self._threads = ThreadPoolExecutor(processes, thread_name_prefix="inspection")
 
     async def inspect(self, paths: Sequence[str]) -> list[Report | Unavailable]:
-        """Inspects the first of these documents, for about a second: a group shares the way to the thread.
+        """Inspect the first of these documents, for about a second.
 
-        At least one, unless the pool is closed meanwhile. Raises ConfigurationError when no process can be started.
+        A group needs one switch of threads. At least one document is inspected, unless the pool is closed meanwhile.
+        Raises ConfigurationError if no process can be started.
         """
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._inspect, paths)
 
     async def close(self) -> None:
-        """Ends the processes at once; what is under way has no report."""
+        """End the processes at once; documents under inspection get no report."""
         await asyncio.gather(*(asyncio.to_thread(inspector.close) for inspector in self._inspectors))
         self._threads.shutdown(wait=False)
 
@@ -60,7 +61,7 @@ class Pool:
         return found
 
     def _tell(self, lacking: Sequence[str]) -> None:
-        """Say once which layers of confinement this system does not have."""
+        """Log once which layers of confinement this system lacks."""
         if lacking and not self._lacking:
             logger.warning("PDFs are inspected without %s: this system does not allow it", ", ".join(lacking))
             self._lacking = lacking

@@ -1,7 +1,7 @@
 """The inspecting process: ``python -m pdfspider.documents.inspection.process LIMITS``.
 
-Standard input is a Unix socket by which each document comes as an open file, with one byte; lines of JSON out are the
-parts of what is found, the last of which has a status. The first line of all says that the process is ready.
+Standard input is a Unix socket. Each document comes through it as an open file with one byte. The process answers with
+JSON lines: the parts of a report, the last of which has a status. The first line says that the process is ready.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ ENCODINGS = ("ascii", "utf-8", "utf-16-le")
 
 
 def main() -> None:
+    """Answer requests until standard input is closed."""
     limits = Limits(**json.loads(sys.argv[1]))
     requests = socket.socket(fileno=0)
     with os.fdopen(os.dup(1), "wb") as answers:
@@ -41,7 +42,7 @@ def main() -> None:
 
 
 def _load() -> None:
-    """Have loaded what is loaded at the first use: afterwards no module can be read."""
+    """Load everything that is loaded at first use, because no module can be read afterwards."""
     for encoding in ENCODINGS:
         codecs.lookup(encoding)
     ctypes.CFUNCTYPE(None)(lambda: None)  # libffi gets a page for callbacks, as none can be made executable later

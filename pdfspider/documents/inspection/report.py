@@ -1,4 +1,4 @@
-"""What an inspection finds, and the check of what a process says that it found."""
+"""The report of an inspection, and the check of a process's answer."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Status(StrEnum):
-    """How an inspection ended; always one of these."""
+    """How an inspection ended."""
 
     OK = "ok"
     ENCRYPTED = "encrypted"
-    """It cannot be opened without a password."""
+    """The document cannot be opened without a password."""
     DAMAGED = "damaged"
     TIMEOUT = "timeout"
     MEMORY = "memory"
@@ -27,22 +27,22 @@ class Status(StrEnum):
 
 
 class Content(StrEnum):
-    """What the sampled pages are made of."""
+    """What the sampled pages consist of."""
 
     TEXT = "text"
     SCANNED = "scanned"
-    """Images that cover the page, and no text."""
+    """The pages are images without text."""
     MIXED = "mixed"
     NONE = "none"
 
 
 class InvalidAnswer(PdfSpiderError):
-    """The inspecting process said something that makes no sense."""
+    """The inspecting process gave an invalid answer."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """What is known of one document; None where the document does not say, or where it was not asked."""
+    """The findings about one document; None if the document does not tell or nobody asked."""
 
     status: Status
     reason: str | None = None
@@ -52,7 +52,7 @@ class Report:
     subject: str | None = None
     keywords: str | None = None
     created: str | None = None
-    """ISO 8601, as precise as the document has it; without an offset where it names none."""
+    """ISO 8601, with the precision and the offset that the document has."""
     modified: str | None = None
     creator: str | None = None
     producer: str | None = None
@@ -72,7 +72,10 @@ class Report:
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> Report:
-        """From what a process said, which a hostile document may have had a hand in. Raises InvalidAnswer."""
+        """Return the report in a process's answer, which a hostile document may have influenced.
+
+        Raises InvalidAnswer.
+        """
         unknown = answer.keys() - NAMES
         if unknown or not all(_fits(name, value) for name, value in answer.items()):
             raise InvalidAnswer

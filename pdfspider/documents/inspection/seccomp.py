@@ -1,4 +1,4 @@
-"""seccomp: a process gives up system calls. Only those that reading an open document takes are left."""
+"""seccomp: give up all system calls except those that reading an open document needs."""
 
 from __future__ import annotations
 
@@ -114,9 +114,9 @@ class _Program(ctypes.Structure):
 
 
 def restrict(*, may_open: bool) -> bool:
-    """Refuse all other system calls from now on; return whether the kernel does so.
+    """Refuse all other system calls from now on, and return whether the kernel does so.
 
-    ``may_open`` allows to open files, which is for Landlock to restrict. Needs PR_SET_NO_NEW_PRIVS.
+    ``may_open`` allows the process to open files, which Landlock has to restrict. Needs PR_SET_NO_NEW_PRIVS.
     """
     machine = MACHINES.get(platform.machine())
     if machine is None or sys.maxsize < 1 << 32:
@@ -153,7 +153,7 @@ def _check_architecture(machine: _Machine) -> Iterator[_Instruction]:
 
 
 def _allow(number: int | None, condition: Sequence[_Instruction] = ()) -> Iterator[_Instruction]:
-    """Return from the filter where the call has this number: with ALLOW where the condition skips an instruction."""
+    """Allow the call with this number, unless the condition skips an instruction."""
     if number is None:
         return
     end = [_Instruction(RETURN, 0, 0, REFUSE)] if condition else []
@@ -173,5 +173,5 @@ def _has_no_bit(argument: int, bits: int) -> list[_Instruction]:
 
 
 def _load(argument: int) -> _Instruction:
-    """The lower half of an argument; both machines are little-endian."""
+    """Load the lower half of an argument; both architectures are little-endian."""
     return _Instruction(LOAD_WORD, 0, 0, ARGUMENTS + 8 * argument)

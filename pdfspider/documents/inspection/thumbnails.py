@@ -1,4 +1,4 @@
-"""Where thumbnails are kept: ``ab/cd/<sha256>.png``, as documents are in their store."""
+"""Store thumbnails as ``ab/cd/<sha256>.png``, as documents are in their store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 def keep_thumbnail(directory: Path, sha256: str, content: bytes) -> str:
-    """Writes the PNG and returns its path in the directory. Raises OSError."""
+    """Write the PNG, and return its path in the directory.
+
+    Raises OSError.
+    """
     name = f"{sha256[:2]}/{sha256[2:4]}/{sha256}.png"
     target = directory / name
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""Whether the frontier's keys agree with each other; may be asked while workers go on with it.
+"""Check that the frontier's keys agree with each other, also while workers use them.
 
-Everything is read in bounded steps, so nobody waits for long, but it moves while it is read. What looks wrong is
-therefore looked at again, several times, and only what is wrong each time is a finding.
+The audit reads the keys in bounded steps, so that nobody waits for it, and the keys change while it reads. Whatever
+looks wrong is therefore read again several times. Only a rule that is broken every time becomes a finding.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SHOWN = 20
 
 @dataclass(slots=True)
 class Report:
-    """What was looked at, and what is wrong with it."""
+    """The result of an audit: how much was checked, and the findings."""
 
     runs: int = 0
     urls: int = 0
@@ -40,7 +40,7 @@ class Report:
     findings: set[Finding] = field(default_factory=set)
 
     def lines(self) -> list[str]:
-        """The findings as text; of many that are alike only some."""
+        """Return the findings as text, and only some of many that are alike."""
         lines = []
         for rule, alike in groupby(sorted(self.findings, key=lambda found: (found.rule, found.key)), _rule):
             same = [str(found) for found in alike]
@@ -51,7 +51,10 @@ class Report:
 
 
 async def audit(redis: Redis, *, looks: int = LOOKS) -> Report:
-    """Looks at everything; one look is enough where nothing moves."""
+    """Check all keys and return a report.
+
+    ``looks`` is how often a suspected fault is read before it counts. One look is enough where nothing changes.
+    """
     reader, report = Reader(redis), Report()
 
     async def confirm(look: Callable[[], Awaitable[set[Finding]]]) -> None:

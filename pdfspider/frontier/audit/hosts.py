@@ -1,4 +1,4 @@
-"""A host with work is scheduled, or something is out whose end will schedule it."""
+"""Check hosts: one with work is scheduled, or a lease is out whose end schedules it."""
 
 from __future__ import annotations
 
@@ -19,23 +19,25 @@ LONGEST_WAIT = 25 * 3600 * 1000
 
 @dataclass(slots=True)
 class Host:
-    """A host as it was found."""
+    """The state of a host, as one look found it."""
 
     hid: str
     record: dict[bytes, bytes]
     runs: list[str]
     flight: set[str]
     at: float | None
-    """When it is to be looked at; None: it is not scheduled."""
+    """The time of its next turn, None if it is not scheduled."""
 
     def number(self, name: bytes) -> float:
+        """Return a number from the host's record, 0 if it is missing."""
         return float(self.record.get(name, 0))
 
     def openings(self) -> int:
-        """How often its breaker has opened without a success in between."""
+        """Return how often the breaker opened since the last success."""
         return int(self.record.get(b"trouble", b"0 0 0").split()[2])
 
     def is_open(self) -> bool:
+        """Return whether the gate admits one more request, apart from the delay."""
         cap = max(self.number(b"cap"), 1)
         if fleet_cap := self.number(b"fcap"):
             cap = min(cap, fleet_cap)
@@ -46,6 +48,7 @@ class Host:
 
 
 async def look_at_hosts(reader: Reader, hids: Sequence[str]) -> set[Finding]:
+    """Return the rules that these hosts break."""
     hosts = await _read(reader, hids)
     turns = [(host.hid, run) for host in hosts for run in host.runs]
     lengths = await reader.ask([("EXISTS", f"{P}q:{hid}:{run}", f"{P}overflow:{hid}:{run}") for hid, run in turns])

@@ -1,4 +1,4 @@
-"""Every key belongs to something that exists, and goes when that does."""
+"""Check that every key belongs to something that exists, and expires with it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from pdfspider.frontier.audit.reading import Reader
 
     Question = tuple[list[tuple[Any, ...]], Callable[..., str]]
-    """Commands, and what makes the broken rule of their answers ("": none is)."""
+    """Commands, and the function that returns the broken rule from their answers ("": none)."""
 
 
 async def look_at_keys(reader: Reader, names: Iterable[str]) -> set[Finding]:
+    """Return the rules that the keys with these names break."""
     asked = [(name, *_question(name)) for name in names]
     answers = iter(await reader.ask([command for _, commands, _ in asked for command in commands]))
     findings = set()

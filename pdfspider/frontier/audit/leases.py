@@ -1,4 +1,4 @@
-"""Every lease has an owner with a deadline, and is in flight at its host."""
+"""Check that every lease has an owner with a deadline and is in flight at its host."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from pdfspider.frontier.audit.reading import Held, Reader
 
 SLACK = 10_000
-"""Milliseconds by which the noted time may be behind, and clocks may have been moved."""
+"""Milliseconds by which the recorded time may be late, or a clock may have been changed."""
 
 
 async def look_at_leases(reader: Reader) -> set[Finding]:
+    """Return the rules that leases and workers' deadlines break."""
     await reader.refresh()
     leases = list(reader.leases.items())
     commands: list[tuple[Any, ...]] = []
@@ -45,7 +46,7 @@ def _broken(lease: Held, *, flying: bool, run: bool) -> str:
 
 
 def _deadlines(reader: Reader) -> set[Finding]:
-    """Deadlines lie no further ahead than one lease period."""
+    """Check that no deadline lies further ahead than one lease period."""
     latest = reader.now + reader.lease_period + SLACK
     return {
         Finding(f"{P}workers", f"{worker} can be given up within one lease period")

@@ -1,4 +1,4 @@
-"""What stands in the frontier's own lists is there."""
+"""Check that everything in the frontier's lists exists."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 async def look_at_lists(reader: Reader) -> set[Finding]:
+    """Return the rules that the frontier's lists break."""
     return {
         *await _names(reader),
         *await _finished(reader),
@@ -23,7 +24,7 @@ async def look_at_lists(reader: Reader) -> set[Finding]:
 
 
 async def _names(reader: Reader) -> set[Finding]:
-    """Every job name leads to a run of that name."""
+    """Check that every job name leads to a run of that name."""
     names = [item async for item in reader.redis.hscan_iter(f"{P}jobs", count=500)]
     known = await reader.ask([("HGET", f"{P}job:{run.decode()}", "name") for _, run in names])
     return {
@@ -47,7 +48,7 @@ async def _finished(reader: Reader) -> set[Finding]:
 
 
 async def _garbage(reader: Reader) -> set[Finding]:
-    """What is being removed is not in use."""
+    """Check that nothing that is being removed is in use."""
     runs = [entry.split()[0].decode() for entry in await reader.redis.lrange(f"{P}garbage", 0, -1)]
     there = await reader.ask([("EXISTS", f"{P}job:{run}") for run in runs])
     return {Finding(f"{P}garbage", f"run {run} is gone") for run, used in zip(runs, there, strict=True) if used}

@@ -1,4 +1,4 @@
-"""Reads the frontier's raw keys, in steps that keep nobody waiting."""
+"""Read the frontier's raw keys in bounded steps."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A key that breaks a rule; ``detail`` says how and is no part of what the finding is."""
+    """A key that breaks a rule.
+
+    ``detail`` says how. It does not count when two findings are compared.
+    """
 
     key: str
     rule: str
@@ -47,7 +50,7 @@ class Finding:
 
 
 class Held(NamedTuple):
-    """A lease as a worker's hash holds it."""
+    """A lease, as a worker's hash stores it."""
 
     worker: str
     run: str
@@ -55,7 +58,7 @@ class Held(NamedTuple):
     kind: str
     member: bytes
     moved: bool = False
-    """Whether it is a robots lease that was redirected to another host, and may wait for that."""
+    """True for a robots lease that was redirected to another host, which it may wait for."""
 
 
 class Solo(NamedTuple):
@@ -68,7 +71,10 @@ class Solo(NamedTuple):
 
 
 class Reader:
-    """The index of all keys, read once, and what is small enough to be read again at every look."""
+    """An index of all keys, and the small state that every look reads again.
+
+    The index is read once.
+    """
 
     def __init__(self, redis: Redis) -> None:
         self.redis: Any = redis
@@ -87,14 +93,15 @@ class Reader:
         """How many URLs each run has."""
         self.now, self.lease_period = 0.0, 0.0
         self.secret = b""
-        """What decides which bucket a fingerprint is in."""
+        """The key of the hash that puts fingerprints into buckets."""
 
     @property
     def names(self) -> list[str]:
+        """Return the names of all keys, without their prefix."""
         return list(self.types)
 
     async def begin(self) -> None:
-        """Reads the names and types of all keys, and what ``refresh`` reads."""
+        """Read the names and types of all keys, then call ``refresh``."""
         cursor = -1
         while cursor:
             cursor, found = await self.redis.scan(max(cursor, 0), match=f"{P}*", count=PAGE)
@@ -121,7 +128,7 @@ class Reader:
                 self.owners.add(worker)
 
     async def wrong_types(self) -> set[Finding]:
-        """Keys that nothing can be made of."""
+        """Return the keys that the frontier does not know, or that have the wrong type."""
         return {
             Finding(P + name, f"is a {expected}", f"it is a {kind}")
             for name, kind in self.types.items()
@@ -129,7 +136,7 @@ class Reader:
         }
 
     async def refresh(self) -> None:
-        """Reads leases, workers, URLs to be leased alone, and the clock."""
+        """Read the leases, the workers, the URLs to be leased alone and the clock."""
         workers, solo = await self.ask(
             [("ZRANGE", f"{P}workers", 0, -1, "WITHSCORES"), ("ZRANGE", f"{P}solo", 0, -1, "WITHSCORES")]
         )
@@ -156,7 +163,7 @@ class Reader:
             self.unreadable.add(Finding(f"{P}worker:{worker}", f"the lease {token} can be read"))
 
     async def ask(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """The answers to many commands, a bounded number at a time."""
+        """Return the answers to many commands, which are sent in bounded batches."""
         answers: list[Any] = []
         for part in batches(commands, STEP):
             pipe = self.redis.pipeline(transaction=False)
@@ -166,25 +173,26 @@ class Reader:
         return answers
 
     async def members(self, name: str) -> Any:
-        """The members of a set or sorted set, as text."""
+        """Return the members of a set or sorted set as text."""
         scan = self.redis.zscan_iter if type_of(name) == "zset" else self.redis.sscan_iter
         async for member in scan(P + name, count=PAGE):
             yield (member[0] if isinstance(member, tuple) else member).decode("utf-8", "backslashreplace")
 
 
 def type_of(name: str) -> str | None:
-    """What a key is meant to be; None for one that the frontier does not have."""
+    """Return the type that a key must have, None if it is not a key of the frontier."""
     return next((kind for kind, pattern in TYPES.items() if re.fullmatch(pattern, name)), None)
 
 
 def batches(items: Iterable[T], size: int = STEP) -> Iterator[list[T]]:
+    """Yield the items in lists of at most ``size``."""
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
 
 
 def _pairs(answer: Sequence[Any]) -> list[tuple[bytes, Any]]:
-    """Members and scores, however the client has put them."""
+    """Return members and scores, in either form that the client returns them."""
     if answer and not isinstance(answer[0], bytes):
         return list(answer)
     return list(zip(answer[::2], answer[1::2], strict=True))

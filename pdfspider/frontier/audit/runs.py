@@ -1,4 +1,4 @@
-"""Each URL of a run is in one state, and the counters say what is there."""
+"""Check that each URL of a run is in one state, and that the counters are right."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PRIME = 2**31 - 1
 
 @dataclass(slots=True)
 class Job:
-    """A run's hash, and where else the run stands."""
+    """The hash of a run, and the lists that the run is in."""
 
     fields: dict[str, bytes]
     finished: bool
@@ -40,27 +40,31 @@ class Job:
 
     @property
     def state(self) -> str:
+        """Return the state of the run."""
         return self.fields["state"].decode()
 
     @property
     def buckets(self) -> int:
+        """Return the number of buckets that hold the run's URLs."""
         return int(2 ** self["level"] + self["split"])
 
     def codes(self) -> Counter[str]:
+        """Return how many URLs ended in each outcome class, by its code."""
         return Counter({name[2:]: int(n) for name, n in self.fields.items() if name.startswith("c:")})
 
 
 @dataclass(slots=True)
 class Seen:
-    """What the run's buckets hold: the URLs that wait, and how many have ended in which class."""
+    """The content of a run's buckets: the URLs that wait, and the number that ended in each class."""
 
     waiting: set[bytes] = field(default_factory=set)
     ended: Counter[str] = field(default_factory=Counter)
     misplaced: set[str] = field(default_factory=set)
-    """Buckets with a URL that is looked for in another one."""
+    """Buckets with a URL that belongs in another one."""
 
 
 async def look_at_run(reader: Reader, run: str) -> set[Finding]:
+    """Return the rules that a run breaks."""
     before = await _job(reader, run)
     if before is None:
         return set()
@@ -94,7 +98,7 @@ async def _job(reader: Reader, run: str) -> Job | None:
 
 
 def _ending(job: Job) -> Iterable[str]:
-    """The rules of a run's end that are broken."""
+    """Yield the rules about the end of a run that it breaks."""
     ended = job.state in ("finished", "cancelled")
     empty = not any(job[name] for name in ("queued", "delayed", "leased"))
     if ended != job.finished:
@@ -108,7 +112,7 @@ def _ending(job: Job) -> Iterable[str]:
 
 
 def _sums(key: str, job: Job) -> set[Finding]:
-    """The counters add up."""
+    """Check that the counters add up."""
     codes = job.codes()
     dead = sum(n for code, n in codes.items() if code in OUTCOMES_BY_CODE and OUTCOMES_BY_CODE[code].dead)
     unknown = {code for code, n in codes.items() if n and code not in OUTCOMES_BY_CODE}
@@ -131,7 +135,10 @@ def _compared(key: str, pairs: dict[str, tuple[int, int]]) -> set[Finding]:
 
 
 def _ended(key: str, before: Job, after: Job, seen: Seen) -> set[Finding]:
-    """The counters of ended URLs only grow: what was found lies between what they were before and after."""
+    """Check the counters of ended URLs against what the buckets hold.
+
+    These counters only grow, so each number lies between the counter before and the counter after the look.
+    """
     codes = before.codes(), after.codes()
     ranges = {f"c:{code}": (codes[0][code], codes[1][code], seen.ended[code]) for code in {*codes[1], *seen.ended}}
     ranges["seen"] = (before["seen"], after["seen"], seen.ended.total() + len(seen.waiting))
@@ -158,7 +165,10 @@ def _waiting(run: str, seen: Seen, places: Counter[bytes]) -> set[Finding]:
 
 
 async def _seen(reader: Reader, run: str, job: Job) -> Seen:
-    """From the first bucket to the last: what moves meanwhile moves to a later one, so nothing is missed."""
+    """Read the buckets from the first to the last.
+
+    URLs move only to later buckets, so none is missed.
+    """
     seen, first, end = Seen(), 0, job.buckets
     while first < end:
         keys = [f"{P}seen:{run}:{i}" for i in range(first, min(first + BUCKETS, end))]
@@ -189,7 +199,7 @@ def _is_in(job: Job, secret: bytes, bucket: int, fingerprint: bytes) -> bool:
 
 
 async def _places(reader: Reader, run: str) -> Counter[bytes]:
-    """How often each URL of a run waits somewhere."""
+    """Return in how many places each URL of a run waits."""
     hosts = reader.queues[run] | {host async for host in reader.members(f"job:{run}:hosts")}
     places: Counter[bytes] = Counter()
     for host in hosts:

@@ -1,4 +1,4 @@
-"""Messages that ask only for what is due."""
+"""Messages that ask only for hosts that are due."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ PAUSE = 1.0
 
 
 class DueOnly:
-    """Leaves hosts that are not due out of messages; the database is read once for all of a job that came meanwhile."""
+    """Removes hosts that are not due from messages.
+
+    The database is read once for all messages of a job that came meanwhile.
+    """
 
     def __init__(self, config: Config, frontier: Frontier, records: Database) -> None:
         self._config, self._frontier, self._records = config, frontier, records
@@ -29,7 +32,10 @@ class DueOnly:
         self._away = ConditionLogger("Messages that ask for what is due have to wait", "It is known again what is due")
 
     async def __call__(self, submission: Submission) -> Submission:
-        """Waits for the database. Raises RedisError."""
+        """Return the submission without the hosts that are not due.
+
+        Waits for the database. Raises RedisError.
+        """
         while True:
             try:
                 left_out = await self._left_out(submission.job)

@@ -1,4 +1,4 @@
-"""What was handed in by one transport, from there until it is acknowledged."""
+"""The messages of one transport, from delivery to acknowledgement."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WAIT = 0.5
 
 
 class InboundQueue:
-    """Bounds how many messages are out, here and, with ``GATEWAY_OPEN_JOBS``, in the frontier."""
+    """Bounds the number of messages here and, with ``GATEWAY_OPEN_JOBS``, in the frontier."""
 
     def __init__(self, transport: str, service: GatewayService) -> None:
         self._transport, self._desk = transport, service
@@ -42,17 +42,17 @@ class InboundQueue:
         self._room = 0
         self._submitting = SubmitBatcher(service.frontier, self._start, self._acknowledge)
         self._undecided = 0
-        """Messages of which it is not known yet what is due."""
+        """Messages whose due hosts are not known yet."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
     @property
     def has_room(self) -> bool:
-        """Whether ``accept`` would take a delivery at once."""
+        """Return whether ``accept`` would take a delivery at once."""
         return not (self._closed or self._slots.locked()) and (self._room > 0 or not self._config.gateway.open_jobs)
 
     async def accept(self, delivery: Delivery) -> None:
-        """Returns when it is in these hands."""
+        """Take over a delivery as soon as there is room."""
         await self._slots.acquire()
         try:
             await self._wait_for_room()
@@ -64,7 +64,10 @@ class InboundQueue:
         self._take(delivery)
 
     async def close(self, timeout: float) -> None:
-        """Takes no more, and waits for what is here; what takes longer is delivered again."""
+        """Stop accepting, and wait for the messages that are here.
+
+        After ``timeout`` seconds, the rest is left to be delivered again.
+        """
         self._closed = True
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
@@ -105,7 +108,7 @@ class InboundQueue:
             self._submitting.add(Understood(delivery, submission))
 
     async def _leave_out(self, delivery: Delivery, submission: Submission) -> None:
-        """What is not due."""
+        """Remove hosts that are not due."""
         try:
             due = await until_redis_can(lambda: self._desk.due(submission))
         except Exception as error:
@@ -122,7 +125,7 @@ class InboundQueue:
         return task
 
     async def _settle(self, said: Awaitable[None], count: int) -> None:
-        """Brings what is said back to its end."""
+        """Wait for the answer to the broker."""
         try:
             await said
         except TransportError as error:

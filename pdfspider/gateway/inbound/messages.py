@@ -1,4 +1,4 @@
-"""What a master says, and what becomes of it in the frontier."""
+"""Read a master's message, and convert it to a submission."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DEFAULT = "default"
 
 
 class Message(Terms):
-    """A job, or a part of one, as JSON; a plain URL is the same with the defaults."""
+    """A job, or a part of one, as JSON; a plain URL is a message with the defaults."""
 
     url: str | None = None
     urls: Annotated[list[str], Field(min_length=1)] | None = None
@@ -49,11 +49,16 @@ class Message(Terms):
         return self
 
     def all_urls(self) -> list[str]:
+        """Return the URLs of the message."""
         return [self.url] if self.url is not None else self.urls or []
 
 
 def understand(delivery: Delivery, transport: str, config: Config, *, events: bool = False) -> Submission:
-    """``events``: whether the master is told of each document. Raises InvalidInput with everything that is wrong."""
+    """Return the submission that a delivery asks for.
+
+    ``events`` says whether the master gets an event for each document. Raises InvalidInput with everything that is
+    wrong.
+    """
     gateway = config.gateway
     if delivery.invalid:
         raise InvalidInput(delivery.invalid)
@@ -78,7 +83,7 @@ def understand(delivery: Delivery, transport: str, config: Config, *, events: bo
 
 
 def _unquoted(body: bytes) -> bytes:
-    """The text of a JSON string: some clients quote what they send."""
+    """Return the text of a JSON string, because some clients quote the URL."""
     text = without_mark(body)
     if not text.startswith(b'"'):
         return body
@@ -103,7 +108,10 @@ def _entries(message: Message, depth: int, reach: int) -> list[Entry]:
 
 
 def _task(delivery: Delivery, transport: str, message: Message, *, events: bool) -> Task:
-    """Who has to be told what. The record is compact, and ``reply`` its last key: submit.lua relies on that."""
+    """Return the record of who gets the result.
+
+    It is compact, and ``reply`` is its last key: submit.lua relies on that.
+    """
     record = {
         "task_id": message.task_id,
         "meta": message.meta,
@@ -124,7 +132,7 @@ def _task(delivery: Delivery, transport: str, message: Message, *, events: bool)
 
 
 def _identity(delivery: Delivery, message: Message) -> str:
-    """Return what a message is known by: the master's id for it, else the broker's, else what it says."""
+    """Return the message's identity: the master's id for it, else the broker's, else a hash of its content."""
     if message.task_id is not None:
         return f"task_id\0{message.task_id!r}"
     if delivery.id:

@@ -1,4 +1,4 @@
-"""Messages that were set aside, wherever a transport keeps them: to be looked at, and sent again."""
+"""Messages that were set aside, in the place where their transport keeps them."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ class SetAside:
     """One message that was set aside."""
 
     id: str
-    """The same as long as it is there; two that are equal in everything share it."""
+    """The id, which stays the same; equal messages share it."""
     rejected: Rejected
     send_again: Callable[[], Awaitable[None]]
-    """Hand it in as it first came, and then remove it. Raises TransportError and RedisError."""
+    """Submit it as it first came, then remove it. Raises TransportError and RedisError."""
 
 
 def identify(raw: bytes) -> str:
-    """Return the id of what was written as ``raw``."""
+    """Return the id of a rejected message that was written as ``raw``."""
     return blake2b(raw, digest_size=ID_BYTES).hexdigest()
 
 
 def read(raw: bytes) -> Rejected:
-    """Return what was set aside, also where somebody else wrote it."""
+    """Return a rejected message, also if another program wrote it."""
     try:
         return Rejected.load(raw)
     except InvalidInput:
@@ -44,7 +44,10 @@ def read(raw: bytes) -> Rejected:
 async def of_list(
     redis: Any, key: str, hand_in: Callable[[Rejected], Awaitable[object]]
 ) -> AsyncGenerator[SetAside, None]:
-    """Those in a list of Redis, the oldest first. Raises RedisError."""
+    """Yield the messages in a list of Redis, the oldest first.
+
+    Raises RedisError.
+    """
     removed = passed = 0
 
     async def send_again(raw: bytes, rejected: Rejected) -> None:

@@ -1,4 +1,4 @@
-"""Messages on their way into the frontier: many in one call of its script."""
+"""Submit messages to the frontier, many with one call of its script."""
 
 from __future__ import annotations
 
@@ -30,20 +30,23 @@ WINDOW = 0.01
 MOST_TOGETHER = 100
 """Messages in one call: some 5 ms, for which Redis does nothing else."""
 CALLS = 2
-"""At a time: Redis has the next one when it has done one."""
+"""Calls at a time, so that Redis has the next one when it finishes one."""
 
 T = TypeVar("T")
 
 
 class Understood(NamedTuple):
+    """A delivery, and the submission that it asks for."""
+
     delivery: Delivery
     submission: Submission
 
 
 class SubmitBatcher:
-    """Submits in groups: what comes while one is on its way is the next. The messages of a job stay in their order.
+    """Submits messages in groups: those that come while one is sent form the next.
 
-    ``start`` makes a task; ``answered`` is told what became of a group: each was submitted, or why it cannot be.
+    The messages of a job stay in their order. ``start`` makes a task. ``answered`` gets the results of a group, or the
+    errors with which its messages were refused.
     """
 
     def __init__(
@@ -59,10 +62,11 @@ class SubmitBatcher:
         """Jobs of the messages in these calls."""
 
     def __len__(self) -> int:
-        """Messages that wait, and jobs that are on their way."""
+        """Return the number of waiting messages and of jobs that are being submitted."""
         return len(self._waiting) + len(self._under_way)
 
     def add(self, message: Understood) -> None:
+        """Add a message, and start a call if none will take it."""
         self._waiting.append(message)
         if not self._calls or (self._calls < CALLS and len(self._waiting) >= MOST_TOGETHER):
             self._calls += 1
@@ -83,7 +87,7 @@ class SubmitBatcher:
             self._calls -= 1
 
     def _group(self) -> list[Understood]:
-        """Takes those in front that one call can take."""
+        """Return the first messages, as many as one call can take."""
         group: list[Understood] = []
         links = 0
         for one in islice(self._waiting, MOST_TOGETHER):
@@ -108,7 +112,10 @@ class SubmitBatcher:
             self._answered(group, answers)
 
     async def _send(self, group: Sequence[Understood]) -> Sequence[Submitted | RedisError]:
-        """Raises what will pass, as when Redis is out of memory: then all are sent again."""
+        """Submit a group.
+
+        Raises errors that will pass, such as when Redis is out of memory; the group is then sent again.
+        """
         answers = await self._frontier.submit_all([one.submission for one in group])
         for answer in answers:
             if isinstance(answer, RedisError) and may_pass(answer):
@@ -117,7 +124,10 @@ class SubmitBatcher:
 
 
 async def until_redis_can(call: Callable[[], Awaitable[T]]) -> T:
-    """Raises what will not pass."""
+    """Repeat a call until Redis can serve it, and return the answer.
+
+    Raises errors that will not pass.
+    """
     while True:
         try:
             return await call()

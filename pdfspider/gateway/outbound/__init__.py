@@ -1,0 +1,1 @@
+"""The way of results and events from the frontier to the transports."""

@@ -1,4 +1,4 @@
-"""Sizes of what goes out: a result's lists end where they would make it too large for a broker or a client."""
+"""Limit the size of results: lists are cut where a broker or a client would refuse the result."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ ROOM = 8
 
 
 def encode(body: Any) -> bytes:
+    """Return the value as JSON."""
     return json.dumps(body, ensure_ascii=False, default=str).encode()
 
 
 def bounded(result: dict[str, Any], limit: int) -> dict[str, Any]:
-    """The result as it is, if it has no more than ``limit`` bytes (0: no limit); else with shorter lists, if it can."""
+    """Return the result, with shorter lists if it has more than ``limit`` bytes (0: no limit)."""
     size = len(encode(result)) if limit else 0
     if size <= limit:
         return result
@@ -43,7 +44,7 @@ def bounded(result: dict[str, Any], limit: int) -> dict[str, Any]:
 
 
 def _shares(wanted: dict[str, int], room: int) -> dict[str, int]:
-    """A list that needs little gets it; the others share the rest."""
+    """Divide the room among the lists: those that need little get it, the others share the rest."""
     shares: dict[str, int] = {}
     for left, name in zip(range(len(wanted), 0, -1), sorted(wanted, key=lambda name: wanted[name]), strict=True):
         shares[name] = min(wanted[name], max(room, 0) // left)
@@ -52,7 +53,10 @@ def _shares(wanted: dict[str, int], room: int) -> dict[str, int]:
 
 
 async def set_aside(send: Callable[[bytes], Awaitable[None]], rejected: Rejected) -> None:
-    """Sends a rejected message with its reason, or its beginning. Raises what ``send`` does."""
+    """Send a rejected message with its reason, or only its beginning if it is too large.
+
+    Raises what ``send`` raises.
+    """
     try:
         await send(rejected.dump())
     except TooLargeError:

@@ -1,4 +1,4 @@
-"""Where results go, and when each destination may be tried again after it has failed."""
+"""The destinations of results, and when each may be tried again after a failure."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
-"""Seconds between two tries while a destination fails."""
+"""Seconds between two attempts while a destination fails."""
 AT_ONCE = 32
-"""What is sent to one destination at a time."""
+"""Messages that are sent to one destination at a time."""
 
 
 class Destination:
-    """One of them: open while it works, closed from a failure until a try succeeds.
+    """A destination: open while it works, closed from a failure until an attempt succeeds.
 
-    Has to be made in the event loop.
+    Create it in the event loop.
     """
 
     def __init__(self, trouble: ConditionLogger) -> None:
@@ -34,12 +34,13 @@ class Destination:
 
     @property
     def is_closed(self) -> bool:
+        """Return whether the last attempt failed."""
         return self._pause > 0
 
     async def send(self, attempt: Callable[[], Awaitable[None]], *, permitted: bool) -> None:
-        """Make an attempt; if the destination is closed, only after a ``turn``.
+        """Make an attempt; if the destination is closed, wait for a ``turn`` first unless ``permitted``.
 
-        Raises TransportError: the destination is closed then, unless it has refused this alone.
+        Raises TransportError. The destination is then closed, unless it refused only this result.
         """
         async with self._slots:
             if self.is_closed and not permitted:
@@ -79,7 +80,7 @@ class Destination:
 
 
 class Destinations:
-    """Those of one transport, as long as somebody has something for them. The empty name is that of the transport."""
+    """The destinations of one transport that are in use; the empty name is that of the transport."""
 
     def __init__(self, what: str, transport: str) -> None:
         self._what, self._transport = what, transport

@@ -1,4 +1,4 @@
-"""Tells masters of each document when it is found, where a transport does that."""
+"""Publish an event for each document when it is found, for transports that do so."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 100
 MOST_PENDING = 1000
-"""Notes of one run that wait here; those on top wait in the frontier."""
+"""Notes of one run that wait here; the rest waits in the frontier."""
 MOST_RUNS = 100
 WAIT = 5.0
 PAUSE = 1.0
 
 
 class EventPublisher:
-    """Publishes the events of one transport: before each is marked as told, and until it is.
+    """Publishes the events of one transport, each at least once.
 
-    A run whose events are refused keeps those of no other waiting. An event that is refused for good is dropped: the
-    document is in the result.
+    An event is marked as told only after it was published. A run whose events are refused delays no other run. An event
+    that is refused for good is dropped, because the document is also in the result.
     """
 
     def __init__(self, redis: Redis, transport: Transport, results: ResultMaker) -> None:
@@ -58,7 +58,7 @@ class EventPublisher:
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Publish events until cancelled."""
         async with asyncio.TaskGroup() as telling:
             while True:
                 if len(self._under_way) >= MOST_RUNS:
@@ -70,7 +70,7 @@ class EventPublisher:
                         task.add_done_callback(self._under_way.discard)
 
     def _add(self, note: Note) -> bool:
-        """Return whether nobody tells of this run by now."""
+        """Return whether a task has to be started for this run."""
         if not self._postponed.is_due(_name(note.run)):
             return False
         if notes := self._pending.get(note.run):
@@ -94,7 +94,7 @@ class EventPublisher:
             del self._pending[run]
 
     async def _is_told(self, run: int, attempt: Callable[[], Awaitable[None]]) -> bool:
-        """Make one attempt, and wait if that fails; no longer than is useful."""
+        """Make one attempt, and wait after a failure, but no longer than is useful."""
         destination = self._destinations[""]
         if permitted := destination.is_closed:
             await destination.turn()
@@ -115,13 +115,16 @@ class EventPublisher:
         return False
 
     async def finish(self, job: str, run: int) -> None:
-        """What was found in a run and is not told yet. Raises TransportError, RecordsError and RedisError."""
+        """Publish all events of a run that are still pending.
+
+        Raises TransportError, RecordsError and RedisError.
+        """
         async with self._turn(run):
             while left := await self._found.any_untold(run, AT_ONCE):
                 await self._tell(job, run, left)
 
     async def _try(self, notes: Sequence[Note]) -> None:
-        """Notes of one run."""
+        """Publish the events for notes of one run."""
         job, run = notes[0].job, notes[0].run
         async with self._turn(run):
             if untold := await self._found.untold(run, [note.fingerprint for note in notes]):
@@ -129,7 +132,7 @@ class EventPublisher:
         await self._found.settle(notes)
 
     def _turn(self, run: int) -> asyncio.Lock:
-        """So that nothing is told twice at a time."""
+        """Return the lock that keeps two tasks from publishing the same event."""
         return self._turns.setdefault(run, asyncio.Lock())
 
     async def _tell(self, job: str, run: int, fingerprints: Sequence[bytes]) -> None:

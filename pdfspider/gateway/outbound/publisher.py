@@ -1,4 +1,4 @@
-"""What publishing results and events has in common."""
+"""The common part of publishing results and events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REMEMBERED = 10_000
 
 
 async def take(take_next: Callable[[], Awaitable[Sequence[T]]]) -> Sequence[T]:
-    """What the frontier has noted; nothing while Redis is away."""
+    """Return what the frontier has pending, or nothing while Redis cannot be reached."""
     try:
         return await take_next()
     except RedisError as error:
@@ -32,9 +32,10 @@ async def take(take_next: Callable[[], Awaitable[Sequence[T]]]) -> Sequence[T]:
 
 
 class Postponed:
-    """What was refused itself, and when each is tried again: ever later, in a quarter of an hour at most.
+    """Results or events that were refused, and when each is tried again.
 
-    Those whose pause is short are waited for; the frontier gives the others again each minute.
+    The pause grows to a quarter of an hour. Short pauses are waited for; otherwise the frontier returns the item each
+    minute.
     """
 
     def __init__(self) -> None:
@@ -42,11 +43,12 @@ class Postponed:
         """Pause and time of the next try."""
 
     def is_due(self, identity: bytes) -> bool:
+        """Return whether the pause is over."""
         _, at = self._known.get(identity, (0.0, 0.0))
         return asyncio.get_running_loop().time() >= at
 
     async def wait(self, identity: bytes) -> bool:
-        """Note that this was refused once more. Return whether it is to be tried again now, after a short pause."""
+        """Note a further refusal, and return whether to try again now, after a short pause."""
         pause, _ = self._known.pop(identity, (0.0, 0.0))
         pause = min(2 * pause, LONGEST_PAUSE) or FIRST_PAUSE
         self._known[identity] = pause, asyncio.get_running_loop().time() + pause
@@ -58,4 +60,5 @@ class Postponed:
         return True
 
     def forget(self, identity: bytes) -> None:
+        """Forget an item that was taken."""
         self._known.pop(identity, None)

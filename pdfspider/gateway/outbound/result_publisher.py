@@ -1,4 +1,4 @@
-"""Answers masters when what they handed in has ended."""
+"""Publish results to masters when their runs have ended."""
 
 from __future__ import annotations
 
@@ -35,16 +35,17 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 32
 MOST_UNDER_WAY = 1000
-"""Runs that are being answered, or wait for a destination; those on top wait in the frontier."""
+"""Runs that are published or wait for a destination; the rest waits in the frontier."""
 WAIT = 5.0
 PAUSE = 1.0
 
 
 class ResultPublisher:
-    """Publishes the results of one transport: before each is marked as delivered, and until it is.
+    """Publishes the results of one transport, each at least once.
 
-    A destination that fails keeps its own results waiting only, and a result that is refused itself only. What is
-    refused for good is kept with the frontier's undelivered results.
+    A result is marked as delivered only after it was published. A destination that fails delays only its own results,
+    and a result that is refused delays only itself. A result that is refused for good is stored with the frontier's
+    undelivered results.
     """
 
     def __init__(
@@ -60,13 +61,13 @@ class ResultPublisher:
         self._postponed = Postponed()
         self._under_way: dict[bytes, asyncio.Task[None]] = {}
         self._waiting: dict[bytes, None] = {}
-        """Those under way that wait for a destination, in the order in which they began to."""
+        """Runs that wait for a destination, in the order in which they began to wait."""
 
         self._stirred = asyncio.Event()
-        """One of them has ended, or waits."""
+        """Set when a run has ended or waits."""
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Publish results until cancelled."""
         async with asyncio.TaskGroup() as answers:
             while True:
                 await self._make_room()
@@ -79,7 +80,7 @@ class ResultPublisher:
         return await self._owed.next(min(AT_ONCE, MOST_UNDER_WAY - len(self._under_way)), WAIT)
 
     async def _make_room(self) -> None:
-        """Leave the last that wait to the frontier, which gives them again a minute later, in favour of others."""
+        """Drop the newest waiting runs in favour of others; the frontier returns them a minute later."""
         while len(self._under_way) >= MOST_UNDER_WAY:
             if self.transport.has_destinations and self._waiting:
                 last = list(self._waiting)[-AT_ONCE:]
@@ -99,7 +100,7 @@ class ResultPublisher:
             self._stirred.set()
 
     async def _go_on(self, ended: Ended) -> None:
-        """In rounds, until all are answered, or what is left has to be postponed."""
+        """Publish in rounds, until all messages have their result or the rest has to be postponed."""
         permitted: Destination | None = None
         while True:
             try:
@@ -125,7 +126,7 @@ class ResultPublisher:
                 return
 
     async def _round(self, ended: Ended, permitted: Destination | None) -> Round:
-        """Answer all messages whose destination is open, or is the one that may be tried. Return what is left."""
+        """Publish to all destinations that are open, and to the permitted one, and return the rest."""
         this = Round(permitted)
         if self._telling and not await this.send(
             self._destinations[""], partial(self._telling.finish, ended.job, ended.run)
@@ -134,7 +135,7 @@ class ResultPublisher:
         described: dict[str, Any] = {}
 
         async def describe() -> dict[str, Any]:
-            """Read what became of the run, once, and only when something is sent: it may be large."""
+            """Describe the run once, and only if something is sent, because the description may be large."""
             if not described:
                 described.update(await self._results.describe(ended.job, ended.run, ended.state))
             return described
@@ -159,7 +160,7 @@ class ResultPublisher:
             await self._owed.settle_task(ended.run, key, record)
 
     async def _publish(self, result_of: Callable[[int], Result]) -> None:
-        """Publish the result, or one of half the size where that is too large, as far as it can be made smaller."""
+        """Publish the result, at half the size while it is too large and can be made smaller."""
         limit = self._results.limit
         while True:
             result = result_of(limit)

@@ -1,4 +1,4 @@
-"""One result for each message, from what the database says of its run."""
+"""Make one result for each message, from what the database has about its run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FAILED = [outcome for outcome in Outcome if outcome not in FOUND]
 
 
 class ResultMaker:
-    """Describes runs, and makes of that what masters get."""
+    """Describes runs and documents in the form that masters get."""
 
     def __init__(self, config: Config) -> None:
         self._store = config.shown_store.rstrip("/")
@@ -33,7 +33,10 @@ class ResultMaker:
         self._results = Results(config.database_url)
 
     async def describe(self, job: str, run: int, state: str) -> dict[str, Any]:
-        """What became of a run until now. Raises RecordsError."""
+        """Return the result of a run so far.
+
+        Raises RecordsError.
+        """
         found = await self._results.read(job, run, FAILED, self._listed)
         counts = {
             "documents": found.classes.get(Outcome.DOCUMENT.value, 0),
@@ -54,12 +57,15 @@ class ResultMaker:
         }
 
     async def events(self, job: str, run: int, fingerprints: Iterable[bytes]) -> dict[bytes, dict[str, Any]]:
-        """What is told of these documents, by their fingerprints. Raises RecordsError."""
+        """Return the events of these documents, by their fingerprints.
+
+        Raises RecordsError.
+        """
         rows = await self._results.documents(job, run, [_number(fingerprint) for fingerprint in fingerprints])
         return dict(self._event(job, run, row) for row in rows)
 
     async def events_after(self, job: str, run: int, last: bytes | None) -> dict[bytes, dict[str, Any]]:
-        """What is told of the documents of a run, in the order of their fingerprints; some at a time, empty at the end.
+        """Return events of a run in the order of their fingerprints, none at the end.
 
         Raises RecordsError.
         """
@@ -67,6 +73,7 @@ class ResultMaker:
         return dict(self._event(job, run, row) for row in rows)
 
     def close(self) -> None:
+        """Close the connection to the database."""
         self._results.close()
 
     def _event(self, job: str, run: int, row: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
@@ -79,12 +86,15 @@ class ResultMaker:
 
 
 def _number(fingerprint: bytes) -> int:
-    """As the database has it."""
+    """Return a fingerprint as the database stores it."""
     return int.from_bytes(fingerprint, "big", signed=True)
 
 
 def result_for(ended: Ended, described: dict[str, Any], key: bytes, record: bytes, limit: int) -> Result:
-    """The answer to one message, of so many bytes at most, if it can; ``task_id`` and ``meta`` are the master's own."""
+    """Return the result for one message, shortened to ``limit`` bytes if possible.
+
+    ``task_id`` and ``meta`` are the master's own.
+    """
     task = json.loads(record)
     reply = task.pop("reply")
     identity = f"{ended.run}-{key[:KEY_LENGTH].decode()}"

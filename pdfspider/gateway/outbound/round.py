@@ -1,4 +1,4 @@
-"""One round of sending to several destinations, of which some may be closed."""
+"""One round of sending to several destinations, some of which may be closed."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ if TYPE_CHECKING:
 
 
 class Round:
-    """What is left of it. ``permitted`` is a closed destination that may be tried once."""
+    """A round, and the destinations that are left after it.
+
+    ``permitted`` is a closed destination that may be tried once.
+    """
 
     def __init__(self, permitted: Destination | None) -> None:
         self._permitted = permitted
         self.closed: list[Destination] = []
         self.refused: RefusedError | None = None
-        """The last error of those that were refused themselves."""
+        """The last refusal of a single result."""
 
     def may_try(self, destination: Destination) -> bool:
-        """Return whether something may be sent there now; if not, it is left."""
+        """Return whether something may be sent there now; otherwise the destination is left."""
         if not destination.is_closed or destination is self._permitted:
             return True
         if destination not in self.closed:
@@ -32,7 +35,7 @@ class Round:
         return False
 
     async def send(self, destination: Destination, attempt: Callable[[], Awaitable[None]]) -> bool:
-        """Send, if that may be tried now. Return whether it is done."""
+        """Send if that may be tried now, and return whether it is done."""
         if not self.may_try(destination):
             return False
         permitted = destination is self._permitted
@@ -50,7 +53,7 @@ class Round:
         return True
 
     async def turn(self) -> Destination:
-        """Wait for the first of those that are closed; return it."""
+        """Wait for the first closed destination that may be tried, and return it."""
         waiting = {asyncio.create_task(destination.turn()): destination for destination in self.closed}
         try:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

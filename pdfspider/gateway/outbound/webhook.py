@@ -1,4 +1,4 @@
-"""A webhook: results and events are posted to a URL of the masters'."""
+"""A webhook: results and events are posted to a URL of the master."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pdfspider.gateway.transports.base import RefusedError, RejectedError, TooLa
 
 TOO_LARGE = 413
 AWAY = frozenset({429, 502, 503, 504})
-"""The webhook takes nothing now; every other status is about what was posted."""
+"""Statuses of a webhook that takes nothing now; every other status is about the request."""
 FOR_GOOD = frozenset({400, 402, 405, 406, 410, 411, 412, 414, 415, 416, 417, 418, 422, 424, 431, 451, 501, 505})
-"""What will not be taken later either. Not among them is what somebody may mend: 401, 403, 404, 500, a redirect."""
+"""Statuses that are final. Those that somebody may fix are not: 401, 403, 404, 500, redirects."""
 TIMEOUT = ClientTimeout(total=30)
 
 
@@ -30,7 +30,7 @@ def _error(status: int) -> TransportError:
 
 
 def open_socket(address: AddrInfoType) -> socket.socket:
-    """Return a socket to connect with: the webhook is the operator's and may be private, but no metadata service.
+    """Return a socket to connect with; the webhook may be private, but no metadata service.
 
     Raises OSError.
     """
@@ -41,7 +41,7 @@ def open_socket(address: AddrInfoType) -> socket.socket:
 
 
 class Webhook:
-    """Signs what it posts where there is a secret; it has been delivered once it was answered 2xx."""
+    """Posts results and events, signed if there is a secret; a 2xx response means delivered."""
 
     def __init__(self, url: str, secret: str) -> None:
         self._url, self._secret = url, secret.encode()
@@ -51,7 +51,10 @@ class Webhook:
         return bool(self._url)
 
     async def post(self, kind: str, identity: str, body: bytes) -> None:
-        """Raises TransportError."""
+        """Post one result or event.
+
+        Raises TransportError.
+        """
         if self._client is None:
             connector = TCPConnector(socket_factory=open_socket)
             self._client = ClientSession(timeout=TIMEOUT, connector=connector)
@@ -68,5 +71,6 @@ class Webhook:
             raise TransportError(f"{type(error).__name__}: {error}") from error
 
     async def close(self) -> None:
+        """Close the client."""
         if self._client:
             await self._client.close()

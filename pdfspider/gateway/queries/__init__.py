@@ -1,0 +1,1 @@
+"""Answers to questions of masters: published results, and jobs that they watch."""

@@ -1,7 +1,7 @@
-"""Results that were published and can be asked for again, by their ids.
+"""Published results that masters can ask for again by id.
 
-Kept is what the master said of its own (``task_id``, ``meta``, ``urls``), in the frontier, for FRONTIER_RETENTION
-seconds; the rest is read from the database again.
+The frontier keeps the master's own fields (``task_id``, ``meta``, ``urls``) for FRONTIER_RETENTION seconds. The rest is
+read from the database again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ class Replay:
         self._redis: Any = service.frontier.redis
 
     async def keep(self, result: Result) -> None:
-        """Raises TransportError while the frontier cannot be written to."""
+        """Store the master's own fields of a result.
+
+        Raises TransportError while the frontier cannot be written to.
+        """
         body = json.loads(result.body)
         run, key = parts(result.id)
         own = json.dumps({name: body[name] for name in KEPT}, ensure_ascii=False, separators=(",", ":"))
@@ -49,7 +52,10 @@ class Replay:
             raise TransportError(str(error)) from error
 
     async def find(self, identity: str) -> dict[str, Any] | None:
-        """The result of that id, if it was published and is kept. Raises InvalidInput, RecordsError and RedisError."""
+        """Return the result with that id, None unless it was published and is still kept.
+
+        Raises InvalidInput, RecordsError and RedisError.
+        """
         run, key = parts(identity)
         record = await self._redis.hget(self._key(run), key)
         if record is None:
@@ -59,7 +65,7 @@ class Replay:
         return {"id": identity, **own, **described}
 
     async def only_task(self, run: int) -> dict[str, Any]:
-        """The id of the result, and what the master said of its own, if one message led to the run; else nothing.
+        """Return the id of the result and the master's own fields, if one message led to the run.
 
         Raises RedisError.
         """
@@ -74,12 +80,15 @@ class Replay:
 
 
 def run_of(identity: str) -> int:
-    """The run that a message led to, by the id of its result. Raises InvalidInput."""
+    """Return the run that a message led to, by the id of its result.
+
+    Raises InvalidInput.
+    """
     return int(parts(identity)[0])
 
 
 def parts(identity: str) -> tuple[str, str]:
-    """Number of the run and key of the task."""
+    """Return the number of the run and the key of the task."""
     if not (match := RESULT_ID.fullmatch(identity)):
         raise InvalidInput(f"not the id of a result: {identity[:100]!r}")
     return match[1], match[2]

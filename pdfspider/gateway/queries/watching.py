@@ -1,4 +1,4 @@
-"""A job, as whoever watches it sees it."""
+"""Watch a job: its status and its documents."""
 
 from __future__ import annotations
 
@@ -22,15 +22,18 @@ POSITION = re.compile(r"([0-9]{1,15}):(?:(end)|([0-9]{1,20}-[0-9]{1,20})(?::([0-
 
 
 class Position(NamedTuple):
-    """How far somebody has been told of a job; as text ``RUN:``, ``RUN:LOG``, ``RUN:LOG:FINGERPRINT``, ``RUN:end``."""
+    """How far a client has followed a job.
+
+    Its text is ``RUN:``, ``RUN:LOG``, ``RUN:LOG:FINGERPRINT`` or ``RUN:end``.
+    """
 
     run: int
     log: str = ""
     """The last entry of the run's log."""
     fingerprint: str = ""
-    """The last document from the database, while these are told."""
+    """The last document that was sent from the database."""
     ended: bool = False
-    """The result was the last."""
+    """True after the result."""
 
     def __str__(self) -> str:
         last = "end" if self.ended else ":".join(filter(None, (self.log, self.fingerprint)))
@@ -38,14 +41,14 @@ class Position(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Return the position that a text stands for; None if it is none."""
+        """Return the position that a text stands for, None if it is none."""
         if not (match := POSITION.fullmatch(text)):
             return None
         return cls(int(match[1]), match[3] or "", match[4] or "", bool(match[2]))
 
 
 class Told(NamedTuple):
-    """One event, and where somebody stands who has got it."""
+    """One event, and the position of a client that has it."""
 
     name: str
     data: dict[str, Any]
@@ -55,11 +58,10 @@ class Told(NamedTuple):
 async def watch(
     service: GatewayService, job: str, *, documents: bool, run: int = 0, after: Position | None = None
 ) -> AsyncGenerator[Told, None]:
-    """Yield ``status`` whenever it has changed, and ``document`` for each one that was found, before or meanwhile; of
-    that ``run`` alone, if one is named; documents from behind ``after`` on, as far as that is known still.
+    """Yield ``status`` at each change, and ``document`` for each document found before or meanwhile.
 
-    All documents come before the last status, each at least once. Raises JobNotFound, InvalidInput, RecordsError and
-    RedisError.
+    ``run`` limits this to one run. Documents begin after the position ``after``, if that is still known. All documents
+    come before the last status, each at least once. Raises JobNotFound, InvalidInput, RecordsError and RedisError.
     """
     found: list[Documents] = []
     async for status in service.watch(job):
@@ -75,18 +77,18 @@ async def watch(
 
 
 class Documents:
-    """Those of a run: first all that the database has, then what the run's log says, which begins before that."""
+    """The documents of a run: first those in the database, then those in the run's log, which begins earlier."""
 
     def __init__(self, service: GatewayService, job: str, run: int, after: Position | None = None) -> None:
         self.position = Position(run)
-        """That of the last document."""
+        """The position of the last document."""
         self._after = after if after and after.run == run else None
         self._desk, self._job = service, job
         self._log = Log(service.frontier.redis, run)
         self._begun = False
 
     async def new(self) -> AsyncIterator[dict[str, Any]]:
-        """What was found since the last call."""
+        """Yield the documents that were found since the last call."""
         if not self._begun:
             async for event in self._begin():
                 yield event
@@ -121,7 +123,7 @@ class Documents:
 
 
 async def with_pauses(events: AsyncGenerator[T, None], interval: float) -> AsyncGenerator[T | None, None]:
-    """Yield what comes, and None whenever nothing has come for so many seconds (0: never)."""
+    """Yield the events, and None whenever there was none for ``interval`` seconds (0: never)."""
     coming: asyncio.Future[T] | None = None
     try:
         while True:

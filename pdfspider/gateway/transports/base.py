@@ -1,4 +1,4 @@
-"""What a transport is: the one interface between the gateway and every way in which masters talk."""
+"""The interface between the gateway and every transport."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ logger = logging.getLogger(__name__)
 
 
 class TransportError(PdfSpiderError):
-    """A broker or a master cannot be reached: the same call may succeed later."""
+    """A broker or a master cannot be reached; the same call may succeed later."""
 
 
 class TooLargeError(TransportError):
-    """It is too large for a broker or a master, who would not take it later either."""
+    """A result or event is too large for the broker or master, now and later."""
 
 
 class RefusedError(TransportError):
@@ -42,64 +42,62 @@ class RejectedError(TransportError):
 
 
 class Receipt(NamedTuple):
-    """An accepted message: it is in the frontier, on disk."""
+    """The answer to an accepted message, which is in the frontier and on disk."""
 
     job: str
     run: int
     key: str
-    """The task's; empty where there will be no result."""
+    """The key of the task, "" if there will be no result."""
     added: int
-    """How many of its URLs were new to the job."""
+    """The number of its URLs that were new to the job."""
 
     @property
     def result_id(self) -> str:
-        """The id that its result will have; empty where there will be none."""
+        """Return the id of the future result, "" if there will be none."""
         return f"{self.run}-{self.key}" if self.key else ""
 
 
 @dataclass(slots=True, kw_only=True)
 class Delivery(ABC):
-    """A message as it came, and what is said back to where it came from.
+    """A message as it came, with the answers to its broker.
 
-    Exactly one of ``ack``, ``reject`` and ``again`` is called, once; none, when the gateway dies: the broker then
-    delivers again. All may raise TransportError: likewise.
+    Exactly one of ``ack``, ``reject`` and ``nack`` is called, once. If the gateway dies, none is called, and the broker
+    delivers the message again. The same holds if one of them raises TransportError.
     """
 
     each_is_answered: ClassVar[bool] = False
-    """Whether every ``id`` has an answer of its own, also where several are one message by their ``task_id``."""
+    """True if every ``id`` gets its own result, even if several share a ``task_id``."""
     body: bytes
     id: str = ""
-    """The broker's or the master's id of this message, the same when it is delivered again; empty if it has none.
-
-    A ``task_id`` in the body goes before it. With one of both, a message that comes again changes nothing but where its
-    answer goes.
+    """The broker's or master's id of this message, the same for a redelivery, "" if it has none. A ``task_id`` in the
+    body has precedence. A repeated message with either changes only the destination of its result.
     """
     reply: dict[str, Any] = field(default_factory=dict)
-    """What the transport needs to send the result; JSON. It is kept in the frontier and comes back in the Result."""
+    """What the transport needs to send the result, as JSON. The frontier stores it for the Result."""
     invalid: str = ""
-    """Why it makes no sense, where its transport knows that already."""
+    """The reason why the message is invalid, if its transport knows that already."""
 
     def metadata(self) -> dict[str, Any]:
-        """Return what came beside the body, for whoever sends it again once it was rejected."""
+        """Return what came beside the body, so that a rejected message can be sent again."""
         return {}
 
     def rejected(self, reason: str) -> Rejected:
-        """Return what is set aside."""
+        """Return the record that is set aside for a rejected message."""
         return Rejected(message=self.body, reason=reason[:REASON_LENGTH], metadata=self.metadata())
 
     def drop_body(self) -> None:
-        """Forget the body: the message is in the frontier."""
+        """Free the body, once the message is in the frontier."""
         self.body = b""
 
     @abstractmethod
     async def ack(self, receipt: Receipt) -> None:
-        """The message is in the frontier, on disk."""
+        """Acknowledge the message: it is in the frontier, on disk."""
 
     @classmethod
     async def ack_all(cls, settled: Sequence[tuple[Self, Receipt]]) -> None:
-        """Acknowledges many of one transport; where that costs less together, a subclass does so.
+        """Acknowledge many messages of one transport; subclasses may do so with fewer calls.
 
-        A TransportError of one concerns no other.
+        A TransportError for one message concerns no other.
         """
         for delivery, receipt in settled:
             try:
@@ -109,31 +107,31 @@ class Delivery(ABC):
 
     @abstractmethod
     async def reject(self, reason: str) -> None:
-        """The message makes no sense: sets it aside, with the reason, where a person finds it."""
+        """Set an invalid message aside with the reason, where a person finds it."""
 
     async def nack(self) -> None:  # noqa: B027
-        """The message could not be taken in, for the frontier failed: sees to it that it comes again, a little later.
+        """Have the message delivered again a little later, because the frontier failed.
 
-        What a broker delivers again by itself, some time after it was not acknowledged, needs nothing.
+        Nothing has to be done if the broker redelivers unacknowledged messages by itself.
         """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What became of one message."""
+    """The result for one message."""
 
     id: str
     """The same whenever this result is published."""
     job: str
     reply: dict[str, Any]
-    """That of the delivery."""
+    """The reply of the delivery."""
     body: bytes
     """The JSON object that masters get; docs/gateway.md describes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A document that was found."""
+    """The event of one document that was found."""
 
     id: str
     """The same whenever this event is published."""
@@ -143,11 +141,10 @@ class Event:
 
 
 class Address:
-    """One of ``GATEWAY_URLS``: its fragment is the transport's name; what ``defaults`` names is taken from its query.
+    """One of ``GATEWAY_URLS``.
 
-    In ``celery+amqp`` the scheme says what is spoken, and over which broker.
-
-    Raises ConfigurationError for a value that is not one of those allowed.
+    Its fragment is the transport's name. Its query has the options that ``defaults`` names. In ``celery+amqp`` the
+    scheme names the protocol, then the broker. Raises ConfigurationError for a value that is not allowed.
     """
 
     def __init__(self, url: str, defaults: dict[str, str | tuple[str, ...]] | None = None) -> None:
@@ -158,14 +155,14 @@ class Address:
         self.options = {name: _option(query, name, default) for name, default in (defaults or {}).items()}
         rest = parts._replace(scheme="", query=urlencode(query), fragment="").geturl()
         self.url = f"{scheme}:{'//' if '://' in url and not rest.startswith('//') else ''}{rest}"
-        """Without the name and those options: as the client library takes it."""
+        """The URL for the client library, without the name and those options."""
         self.host = parts.hostname or "127.0.0.1"
         self.port = parts.port
         self.shown = masked_url(self.url)
 
 
 def _option(query: dict[str, str], name: str, default: str | tuple[str, ...]) -> str:
-    """A tuple names all values that are allowed; the first one is the default."""
+    """Return an option; a tuple lists the allowed values, the default first."""
     if isinstance(default, str):
         return query.pop(name, default)
     value = query.pop(name, default[0])
@@ -175,15 +172,15 @@ def _option(query: dict[str, str], name: str, default: str | tuple[str, ...]) ->
 
 
 class Transport(ABC):
-    """One way for masters: takes their messages in, and publishes results.
+    """One way for masters to reach the gateway.
 
-    A subclass is made from one of ``GATEWAY_URLS``, without connecting; ``options`` are what it takes from the URL's
-    query, each with its default, or with all that is allowed, the default first.
+    A subclass is made from one of ``GATEWAY_URLS``, without connecting. ``options`` are the options in the URL's query,
+    each with its default, or with all allowed values, the default first.
     """
 
     options: ClassVar[dict[str, str | tuple[str, ...]]] = {}
     listens: ClassVar[bool] = False
-    """Whether masters connect to it: it is up while ``serve`` runs. Others tell ``health`` themselves."""
+    """True if masters connect to it: it is up while ``serve`` runs. Others update ``health`` themselves."""
 
     def __init__(self, url: str, service: GatewayService) -> None:
         self.address = Address(url, self.options)
@@ -195,15 +192,18 @@ class Transport(ABC):
 
     @property
     def name(self) -> str:
-        """By which the frontier knows to whom it owes a result: the same after every restart."""
+        """The name under which the frontier stores pending results; it is the same after a restart."""
         return self.address.name
 
     async def listen(self) -> None:  # noqa: B027
-        """Called once, before ``serve``: takes the ports that it listens on. Raises ConfigurationError."""
+        """Bind the ports that the transport listens on; called once, before ``serve``.
+
+        Raises ConfigurationError.
+        """
 
     @contextmanager
     def one_message(self) -> Iterator[None]:
-        """Keep an unexpected failure over one message from all others: it is logged, and the message comes again."""
+        """Log an unexpected failure over one message, which then comes again, and spare all others."""
         try:
             yield
         except (PdfSpiderError, RedisError, OSError):
@@ -214,47 +214,52 @@ class Transport(ABC):
 
     @abstractmethod
     async def serve(self) -> None:
-        """Take messages, for ever, and hand each to ``self.service.accept(self.name, delivery)``.
+        """Take messages for ever, and pass each to ``self.service.accept(self.name, delivery)``.
 
-        ``accept`` returns as soon as the delivery is in the gateway's hands, and waits while there are too many of
-        them. Whatever this raises, it is called again after a pause: TransportError where the broker cannot be used.
-        Ends by being cancelled, and leaves the connection open then, for what is to be acknowledged.
+        ``accept`` returns as soon as the gateway has the delivery, and waits while there are too many. Whatever this
+        raises, it is called again after a pause. It raises TransportError if the broker cannot be used. It ends by
+        being cancelled; the connection then stays open for acknowledgements.
         """
 
     @abstractmethod
     async def publish(self, result: Result) -> None:
-        """Returns once whoever keeps the result for the master has confirmed it; may be called while not connected.
+        """Publish a result, and return once the receiver has confirmed it.
 
-        Raises TransportError where the destination takes nothing now: it is called again, with the same id, as it is
-        after RefusedError, where only this result is not taken; RejectedError where it will not be either: the result
-        is kept as undelivered; TooLargeError where only a smaller one is possible: that is the next.
+        It may be called while not connected. Raises TransportError if the destination takes nothing now, and
+        RefusedError if it does not take this result now: both lead to another call with the same id. Raises
+        RejectedError if it will never take this result, which is then stored as undelivered. Raises TooLargeError if it
+        takes only a smaller one, which the next call passes.
         """
 
     has_destinations: ClassVar[bool] = False
-    """Whether ``destination`` tells several from each other."""
+    """True if there are several destinations."""
 
     def destination(self, reply: dict[str, Any]) -> str:
-        """Return where the result for a delivery's ``reply`` goes; empty: where all do that have no other.
+        """Return the destination for a delivery's ``reply``, "" for the common one.
 
-        While one destination fails, only its own results wait.
+        A destination that fails delays only its own results.
         """
         return ""
 
     @property
     def tells(self) -> bool:
-        """Whether masters are told of each document of their jobs, as it is found."""
+        """Return whether masters get an event for each document when it is found."""
         return False
 
     async def tell(self, event: Event) -> None:
-        """As ``publish``, for one document; all of a job's come before its results. Called where this ``tells``."""
+        """Publish an event, as ``publish`` does a result; called only if ``tells`` is true.
+
+        All events of a job come before its results.
+        """
         raise NotImplementedError
 
     def rejects(self) -> AsyncGenerator[SetAside, None]:
-        """Those that were set aside, the oldest first; called without ``listen`` and ``serve``.
+        """Yield the messages that were set aside, the oldest first.
 
-        Raises ConfigurationError where nothing is, TransportError and RedisError.
+        It is called without ``listen`` and ``serve``. Raises ConfigurationError if the transport sets nothing aside,
+        TransportError and RedisError.
         """
         raise ConfigurationError(f"{self.name} sets nothing aside: whoever hands in is told")
 
     async def close(self) -> None:  # noqa: B027
-        """Called once, after ``serve`` was cancelled and the last delivery settled."""
+        """Close the transport; called once, after ``serve`` was cancelled and the last delivery settled."""

@@ -1,4 +1,4 @@
-"""What a transport with tokens may listen on."""
+"""Check the address that a transport with tokens listens on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def check_exposure(address: Address, gateway: GatewayConfig, *, tls: bool) -> None:
-    """Raises ConfigurationError for an address beyond loopback without a token, or where it is sent in clear."""
+    """Raise ConfigurationError for an address beyond loopback without a token, or without TLS."""
     if is_loopback(address.host):
         return
     if not gateway.token:

@@ -12,7 +12,7 @@ ERROR_LENGTH = 500
 
 
 class Health:
-    """Whether one transport works. Its outages are logged, each once when it begins and once when it has ended."""
+    """The state of one transport; an outage is logged once when it begins and once when it ends."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -24,24 +24,26 @@ class Health:
 
     @property
     def is_down(self) -> bool:
+        """Return whether the transport cannot be used."""
         return self.state == "down"
 
     def begin(self, reason: object) -> None:
-        """The transport cannot be used."""
+        """Note that the transport cannot be used."""
         self.note(reason)
         self._outage.begin(masked(str(reason)))
         self._change("down")
 
     def end(self) -> None:
-        """The transport works."""
+        """Note that the transport works."""
         self._outage.end()
         self._change("up")
 
     def note(self, error: object) -> None:
-        """Something failed, and the transport goes on."""
+        """Note a failure after which the transport goes on."""
         self.error = masked(str(error))[:ERROR_LENGTH]
 
     def read(self, gateway: str) -> TransportState:
+        """Return the state for the frontier."""
         return TransportState(
             gateway=gateway,
             transport=self.name,

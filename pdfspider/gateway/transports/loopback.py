@@ -1,4 +1,4 @@
-"""What may be listened on without knowing who asks."""
+"""Recognise addresses that only this machine can reach."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from ipaddress import ip_address
 
 
 def is_loopback(host: str) -> bool:
+    """Return whether the host is a loopback address."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:

@@ -14,6 +14,7 @@ FILE_TEMPLATE = "r%%(rev)s_%%(slug)s"
 
 
 def main() -> None:
+    """Write the migration with the name on the command line."""
     if len(sys.argv) != 2 or not sys.argv[1].strip():
         sys.exit('expected the name of a migration, such as "add captures.language"')
     with create_engine("sqlite://").begin() as connection:

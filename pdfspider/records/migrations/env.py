@@ -1,4 +1,4 @@
-"""Alembic runs this for each of its commands, on the connection that it is given."""
+"""Run migrations on the given connection; Alembic loads this module for each of its commands."""
 
 from __future__ import annotations
 

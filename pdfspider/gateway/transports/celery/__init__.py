@@ -1,0 +1,1 @@
+"""Celery, with RabbitMQ or Redis as the broker."""

@@ -1,4 +1,4 @@
-"""A call of ``download_pdf`` in somebody's task queue, and the message that it stands for."""
+"""Convert a call of ``download_pdf`` in a task queue to the message that it stands for."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ FUNCTION = "download_pdf"
 
 
 def message(name: Any, args: Any, kwargs: Any, task_id: str) -> bytes:
-    """``download_pdf(url, **fields)`` of any module; the fields are those of every message.
+    """Return the message for a call ``download_pdf(url, **fields)`` of any module.
 
-    Raises InvalidInput for a call of something else.
+    The fields are those of every message. Raises InvalidInput for any other call.
     """
     if not isinstance(name, str) or name.rpartition(".")[2] != FUNCTION:
         raise InvalidInput(f"{name!r} is not known here: only {FUNCTION} is")
@@ -26,7 +26,10 @@ def message(name: Any, args: Any, kwargs: Any, task_id: str) -> bytes:
 
 
 def parse(raw: bytes) -> Any:
-    """What is JSON. Raises InvalidInput for what is not, and above all for a pickle."""
+    """Return the value of a JSON text.
+
+    Raises InvalidInput for anything else, such as a pickle.
+    """
     if raw.startswith(b"\x80"):
         raise InvalidInput("this is pickled, and nothing is ever unpickled here: use a JSON serializer")
     try:

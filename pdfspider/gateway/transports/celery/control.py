@@ -1,7 +1,7 @@
-"""What masters tell Celery's workers by remote control: the gateway hears ``revoke``, as a worker does.
+"""Celery's remote control: the gateway obeys ``revoke``, as a worker does.
 
-The messages are kombu's (kombu/pidbox.py): published to the fanout exchange ``celery.pidbox``, and on Redis to the
-channel of that name. Whoever does not listen at that moment never hears of it.
+The messages are kombu's (kombu/pidbox.py). They are published to the fanout exchange ``celery.pidbox``, and on Redis to
+the channel of that name. A worker that does not listen at that moment misses them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REVOCATION = failure("revoked", TaskRevokedError)
 
 
 class Revocations:
-    """The newest ids of tasks that were revoked, and the jobs of tasks that may be."""
+    """The newest ids of revoked tasks, and the jobs of tasks that can still be revoked."""
 
     def __init__(self, service: GatewayService) -> None:
         self._desk = service
@@ -40,13 +40,14 @@ class Revocations:
         return task in self._revoked
 
     async def begun(self, task: str, receipt: Receipt) -> None:
-        """A task has become a job; one that is a part of another job cannot be cancelled alone."""
+        """Note the job that a task has become; a part of a larger job cannot be cancelled alone."""
         if receipt.key and receipt.job.endswith(f"-{receipt.key}"):
             _remember(self._jobs, task, receipt.job)
             if task in self._revoked:
                 await self._cancel(task)
 
     async def hear(self, message: bytes) -> None:
+        """Handle a remote control message: remember revoked tasks, and cancel their jobs."""
         for task in _revoked(message):
             _remember(self._revoked, task)
             await self._cancel(task)
@@ -66,7 +67,7 @@ def _remember(known: OrderedDict[str, str], task: str, job: str = "") -> None:
 
 
 def _revoked(message: bytes) -> list[str]:
-    """The ids of the tasks that this message to all workers revokes."""
+    """Return the ids of the tasks that this message revokes."""
     try:
         told = parse(message)
     except InvalidInput:

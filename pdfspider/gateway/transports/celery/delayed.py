@@ -1,8 +1,8 @@
-"""Celery's native delayed delivery on RabbitMQ, which workers set up for quorum queues, and masters rely on.
+"""Celery's native delayed delivery on RabbitMQ, which workers set up for quorum queues.
 
-A task with a ``countdown`` is published to the exchange ``celery_delayed_27``. From there it passes from level to
-level, each of which has a queue where it waits for 2 to the power of that level seconds, if that bit of its delay is
-set. The names and arguments are kombu's (kombu/transport/native_delayed_delivery.py).
+A task with a ``countdown`` is published to the exchange ``celery_delayed_27``. It passes from level to level. Each
+level has a queue in which it waits for 2 to the power of that level seconds, if that bit of its delay is set. The names
+and arguments are kombu's (kombu/transport/native_delayed_delivery.py).
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 KINDS = ("auto", "quorum", "classic", "no")
-"""Of the levels' queues; "auto": quorum queues, where the queue of the tasks is one and its exchange is a topic."""
+"""The kinds of the levels' queues; "auto": quorum if the tasks' queue is one and its exchange a topic."""
 NOT_QUORUM = ("'x-queue-type'", "'durable'", "'exclusive'", "'auto_delete'")
 
 
 async def set_up(connection: AbstractConnection, options: Mapping[str, str]) -> None:
-    """Declare the levels, and bind the queue ``tasks`` behind them. What the broker refuses is logged."""
+    """Declare the levels, and bind the queue ``tasks`` behind them.
+
+    A refusal by the broker is logged.
+    """
     kind, queue = options["delayed_delivery"], options["tasks"]
     exchange, key = options["exchange"] or queue, options["routing_key"] or queue
     if kind == "no":
@@ -48,7 +51,7 @@ async def set_up(connection: AbstractConnection, options: Mapping[str, str]) -> 
 
 
 async def _is_topic(connection: AbstractConnection, exchange: str) -> bool:
-    """Whether there is a topic exchange of that name. None is made."""
+    """Return whether a topic exchange of that name exists, without making one."""
     channel = await connection.channel()
     try:
         await channel.exchange_declare(exchange, passive=True)
@@ -60,7 +63,7 @@ async def _is_topic(connection: AbstractConnection, exchange: str) -> bool:
 
 
 async def _is_quorum(connection: AbstractConnection, queue: str) -> bool:
-    """Whether a queue that is there is a quorum queue: another one cannot be declared so."""
+    """Return whether an existing queue is a quorum queue, which no other queue can be declared as."""
     channel = await connection.channel()
     try:
         await channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})

@@ -1,6 +1,6 @@
-"""Celery's task messages, protocol 2, and what becomes of them: celery/app/amqp.py and celery/backends have the source.
+"""Celery's task messages (protocol 2) and results, as in celery/app/amqp.py and celery/backends.
 
-The body is ``[args, kwargs, embed]``, all else is in the headers. On Redis, kombu wraps both in one JSON object.
+The body is ``[args, kwargs, embed]``, and all else is in the headers. On Redis, kombu wraps both in one JSON object.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 UNABLE = ("callbacks", "errbacks", "chain", "chord")
-"""What a worker would have to do after the task."""
+"""Fields that ask a worker to do something after the task."""
 LATER = ("callbacks", "chain", "chord")
-"""Those of it that are tasks for whose end somebody may wait."""
+"""Fields with tasks that somebody may wait for."""
 COMPRESSED = "compression"
 ENDINGS: dict[str, type[Exception]] = {FAILURE: ValueError, REVOKED: TaskRevokedError}
 """States of tasks that are rejected, and the exceptions that their masters get."""
@@ -36,12 +36,12 @@ MOST_LATER = 1000
 
 
 class TaskExpired(InvalidInput):
-    """A task whose time is over."""
+    """A task has expired."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskMessage:
-    """One task message, whatever broker it came by; nothing in it has been looked at yet."""
+    """One task message from any broker, not yet validated."""
 
     headers: Mapping[str, Any]
     body: bytes
@@ -50,19 +50,19 @@ class TaskMessage:
 
     @property
     def id(self) -> str:
-        """Empty if there is none."""
+        """The id of the task, "" if it has none."""
         found = self.headers.get("id")
         return found if isinstance(found, str) else ""
 
     def reply(self) -> dict[str, Any]:
-        """What is needed to answer it."""
+        """Return what is needed to answer the task."""
         known = {"correlation_id": self.id, "oid": self.reply_to, "ignored": bool(self.headers.get("ignore_result"))}
         return {name: value for name, value in known.items() if value}
 
     def later(self) -> list[dict[str, Any]]:
-        """Return what is needed to answer the tasks that were to come after it, ``MOST_LATER`` at most.
+        """Return what is needed to answer the tasks that follow in its chain, at most ``MOST_LATER``.
 
-        Nobody runs them if it cannot be run: Celery's workers end the rest of a chain likewise.
+        Nobody runs them if it cannot be run. Celery's workers end the rest of a chain likewise.
         """
         found: list[dict[str, Any]] = []
         left = list(self._embedded().values())
@@ -86,7 +86,10 @@ class TaskMessage:
         return {}
 
     def message(self) -> bytes:
-        """The message that it stands for. Raises InvalidInput."""
+        """Return the message that the task stands for.
+
+        Raises InvalidInput.
+        """
         if not self.id or "task" not in self.headers:
             raise InvalidInput(self._why_not())
         if self.content_type != JSON or self.headers.get(COMPRESSED):
@@ -111,25 +114,29 @@ class TaskMessage:
         return "not a task message of Celery's protocol 2"
 
     def wait(self) -> float:
-        """Seconds until it may begin. Raises InvalidInput where ``eta`` is not a time."""
+        """Return the seconds until the task may begin.
+
+        Raises InvalidInput if ``eta`` is not a time.
+        """
         eta = _time(self.headers.get("eta"))
         return max(eta - time.time(), 0) if eta else 0
 
     def waits(self) -> bool:
+        """Return whether the task has to wait."""
         try:
             return self.wait() > 0
         except InvalidInput:
             return False
 
     def refuse_late(self) -> None:
-        """Raises InvalidInput once it has expired."""
+        """Raise InvalidInput if the task has expired."""
         expires = _time(self.headers.get("expires"))
         if expires is not None and expires < time.time():
             raise TaskExpired(f"the task expired at {self.headers['expires']}")
 
 
 def unwrap(envelope: bytes) -> TaskMessage:
-    """From kombu's JSON object; from anything else comes a message that makes no sense."""
+    """Return the task in kombu's JSON object, or an invalid task for anything else."""
     try:
         fields = parse(envelope)
         properties, headers, body = fields["properties"], fields["headers"], fields["body"]
@@ -140,14 +147,15 @@ def unwrap(envelope: bytes) -> TaskMessage:
 
 
 def failure(reason: str, kind: type[Exception] = ValueError) -> dict[str, Any]:
-    """An exception as result backends keep it."""
+    """Return an exception in the form in which result backends store it."""
     return {"exc_type": kind.__name__, "exc_message": [reason], "exc_module": kind.__module__}
 
 
 class Backend:
-    """The result backend of the masters' app, if it is told; any that Celery has.
+    """The result backend of the masters' app, if the URL names one.
 
-    Raises ConfigurationError for one that it has not. ``rpc://`` needs no backend: each task says where its master is.
+    ``rpc://`` needs no backend, because each task names the queue of its master. Raises ConfigurationError for a
+    backend that Celery does not have.
     """
 
     def __init__(self, options: Mapping[str, str]) -> None:
@@ -166,7 +174,10 @@ class Backend:
             raise ConfigurationError(f"no result backend of Celery's: {error}") from error
 
     async def store(self, reply: dict[str, Any], state: str, result: Any) -> bool:
-        """Whether it takes the result of this task; then it has it. Raises TransportError."""
+        """Store the result of a task, and return False if there is no backend for it.
+
+        Raises TransportError.
+        """
         if self._app is None or reply.get("ignored") or "correlation_id" not in reply:
             return False
         try:
@@ -181,7 +192,7 @@ class Backend:
 
 
 def _inside(signature: dict[str, Any], options: dict[str, Any]) -> list[Any]:
-    """Return the signatures in a signature: those of a canvas, such as a group, and those that come after it."""
+    """Return the signatures in a signature: parts of a canvas such as a group, and those that follow it."""
     inside = [options.get(name) for name in ("chord", "link")]
     kwargs = signature.get("kwargs")
     if str(signature.get("task")).startswith("celery.") and isinstance(kwargs, dict):

@@ -34,10 +34,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class AmqpTask(AmqpDelivery):
+    """A Celery task from RabbitMQ."""
+
     each_is_answered = True
     transport: CeleryOverAmqp
     later: list[dict[str, Any]]
-    """Replies of tasks that cannot be run if this one cannot."""
+    """The replies of tasks that fail with this one."""
     ends_in: str = FAILURE
     """State of a task that is rejected."""
 
@@ -54,13 +56,19 @@ class AmqpTask(AmqpDelivery):
             await task.transport.revocations.begun(task.id, receipt)
 
     async def drop(self) -> None:
-        """It was revoked. Raises TransportError."""
+        """Acknowledge a task that was revoked.
+
+        Raises TransportError.
+        """
         await self.transport.answer(self.reply, REVOKED, REVOCATION)
         await self.settle()
 
 
 class CeleryOverAmqp(AmqpTransport):
-    """Tasks: the queue ``celery``. Results: ``backend``, else the master's own if that is ``rpc://``, else a queue."""
+    """Takes tasks from the queue ``celery``.
+
+    Results go to ``backend``, to the master's own queue if that is ``rpc://``, or else to a queue.
+    """
 
     options = {  # noqa: RUF012 - declared by Transport
         **AmqpTransport.options,
@@ -97,7 +105,7 @@ class CeleryOverAmqp(AmqpTransport):
         await super()._consume(connection)
 
     async def _hear(self, channel: AbstractChannel) -> None:
-        """Listens to what is told to all workers."""
+        """Listen for remote control messages to all workers."""
         await channel.exchange_declare(EXCHANGE, exchange_type="fanout")
         queue = (await channel.queue_declare("", exclusive=True)).queue
         assert queue
@@ -119,7 +127,10 @@ class CeleryOverAmqp(AmqpTransport):
         await take(self, task, delivery)
 
     async def answer(self, reply: dict[str, Any], state: str, value: Any) -> bool:
-        """Whether the master has been told by way of Celery. Raises TransportError."""
+        """Store the state of a task, and return False if there is no backend for it.
+
+        Raises TransportError.
+        """
         if await self._backend.store(reply, state, value):
             return True
         if "oid" not in reply or reply.get("ignored"):

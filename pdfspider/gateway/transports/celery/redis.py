@@ -27,12 +27,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class RedisTask(RedisDelivery):
+    """A Celery task from Redis."""
+
     each_is_answered = True
     transport: CeleryOverRedis
     task: bytes
-    """As kombu wrote it."""
+    """The message as kombu wrote it."""
     later: list[dict[str, Any]]
-    """Replies of tasks that cannot be run if this one cannot."""
+    """The replies of tasks that fail with this one."""
     ends_in: str = FAILURE
     """State of a task that is rejected."""
 
@@ -43,7 +45,10 @@ class RedisTask(RedisDelivery):
             await task.transport.revocations.begun(task.id, receipt)
 
     async def drop(self) -> None:
-        """It was revoked. Raises TransportError."""
+        """Remove a task that was revoked.
+
+        Raises TransportError.
+        """
         await self.transport.answer(self.reply, REVOKED, REVOCATION)
         await self.transport.settle(self.entry)
 
@@ -60,7 +65,10 @@ class RedisTask(RedisDelivery):
 
 
 class CeleryOverRedis(RedisTransport):
-    """Tasks: the list ``celery``, and those of its priorities. Results: ``backend``, else a stream."""
+    """Takes tasks from the list ``celery`` and the lists of its priorities.
+
+    Results go to ``backend``, or else to a stream.
+    """
 
     options = {  # noqa: RUF012 - declared by Transport
         **RedisTransport.options,
@@ -100,7 +108,10 @@ class CeleryOverRedis(RedisTransport):
             await super().publish(result)
 
     async def answer(self, reply: dict[str, Any], state: str, value: Any) -> bool:
-        """Whether the master has been told by way of Celery. Raises TransportError."""
+        """Store the state of a task, and return False if there is no backend for it.
+
+        Raises TransportError.
+        """
         return await self._backend.store(reply, state, value)
 
     async def close(self) -> None:
@@ -109,7 +120,7 @@ class CeleryOverRedis(RedisTransport):
         await super().close()
 
     async def _hear(self) -> None:
-        """Listens to what is told to all workers."""
+        """Listen for remote control messages to all workers."""
         database = self._redis.connection_pool.connection_kwargs.get("db") or 0
         async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(f"{self._prefix}/{database}.{EXCHANGE}")

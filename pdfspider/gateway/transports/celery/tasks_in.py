@@ -1,7 +1,7 @@
-"""Celery: calls of ``download_pdf`` in, the tasks' results out; no worker waits for a crawl.
+"""Celery: calls of ``download_pdf`` are messages, and results are the tasks' results.
 
-The gateway takes task messages from the broker as a worker does, in the same format, and stores results where the
-masters' app looks for them.
+The gateway takes task messages from the broker as a worker does, in the same format. It stores results where the
+masters' app looks for them, so that no worker waits for a crawl.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 async def take(transport: CeleryTransport, task: TaskMessage, delivery: CeleryDelivery) -> None:
-    """Hands in what the task stands for, when its time has come; what makes no sense is set aside."""
+    """Submit the message of a task when its time has come, or set an invalid one aside."""
     try:
         delivery.body = task.message()
         await asyncio.sleep(task.wait())

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pdfspider.gateway.service import GatewayService
 
     Said: TypeAlias = Receipt | str | None
-    """The receipt of a message, why it was rejected, or None where it has to be sent again."""
+    """A receipt, the reason of a rejection, or None if the message has to be sent again."""
 
 PATIENCE = 10.0
 """Seconds for which a call waits until there is room for its message."""
@@ -35,7 +35,7 @@ WAIT = 0.2
 
 @dataclass(slots=True, kw_only=True)
 class GrpcDelivery(Delivery):
-    """What is rejected is not set aside, for the master has it."""
+    """A message by gRPC; the master gets a rejection as the answer, so nothing is set aside."""
 
     answer: Callable[[Said], None]
 
@@ -50,13 +50,14 @@ class GrpcDelivery(Delivery):
 
 
 class Masters(masters_pb2_grpc.MastersServicer):
-    """The service; ``takes`` says whether messages are taken still."""
+    """The service; ``takes`` says whether it still takes messages."""
 
     def __init__(self, service: GatewayService, transport: str, replay: Replay) -> None:
         self._desk, self._transport, self._replay = service, transport, replay
         self.takes = True
 
     async def Submit(self, message: masters_pb2.Message, context: Any) -> masters_pb2.Receipt:  # noqa: N802
+        """Submit a message, and answer when it is in the frontier."""
         answers: asyncio.Queue[Said] = asyncio.Queue()
         delivery = GrpcDelivery(body=as_proto.body(message), answer=answers.put_nowait)
         if not self.takes:
@@ -75,6 +76,7 @@ class Masters(masters_pb2_grpc.MastersServicer):
         raise AssertionError  # for abort does
 
     async def SubmitMany(self, messages: Any, context: Any) -> AsyncIterator[masters_pb2.Answer]:  # noqa: N802
+        """Submit a stream of messages, and answer each one."""
         answers: asyncio.Queue[masters_pb2.Answer | None] = asyncio.Queue()
         room = asyncio.Semaphore(self._desk.config.gateway.unacknowledged)
         reading = asyncio.create_task(self._read(messages, answers, room))
@@ -86,6 +88,7 @@ class Masters(masters_pb2_grpc.MastersServicer):
             await end([reading])
 
     async def Watch(self, question: masters_pb2.Question, context: Any) -> AsyncIterator[masters_pb2.Event]:  # noqa: N802
+        """Send the status of a job, and its documents if asked for, until its end."""
         async with _errors(context):
             run = run_of(question.result_id) if question.result_id else 0
             job = await self._job(question)
@@ -95,11 +98,13 @@ class Masters(masters_pb2_grpc.MastersServicer):
             yield masters_pb2.Event(result=as_proto.result(result))
 
     async def Status(self, question: masters_pb2.Question, context: Any) -> masters_pb2.JobStatus:  # noqa: N802
+        """Answer with the status of a job."""
         async with _errors(context):
             job = await self._job(question)
             return as_proto.status(job, await self._desk.status(job))
 
     async def GetResult(self, question: masters_pb2.Question, context: Any) -> masters_pb2.Result:  # noqa: N802
+        """Answer with the result of a job, or with a published result by its id."""
         async with _errors(context):
             if not question.result_id:
                 return as_proto.result(await self._desk.result(question.job))
@@ -109,6 +114,7 @@ class Masters(masters_pb2_grpc.MastersServicer):
             return as_proto.result(found)
 
     async def Cancel(self, question: masters_pb2.Question, context: Any) -> masters_pb2.JobStatus:  # noqa: N802
+        """Cancel a job, and answer with its status."""
         async with _errors(context):
             job = await self._job(question)
             await self._desk.control(job, "cancel")
@@ -120,14 +126,14 @@ class Masters(masters_pb2_grpc.MastersServicer):
         return str(question.job)
 
     async def _published(self, identity: str) -> dict[str, Any]:
-        """The result of a job that has ended is there a moment later."""
+        """Return a published result, which may take a moment after the end of its job."""
         while True:
             if found := await self._replay.find(identity):
                 return found
             await asyncio.sleep(WAIT)
 
     async def _read(self, messages: Any, answers: asyncio.Queue[Any], room: asyncio.Semaphore) -> None:
-        """Hands a stream's messages over; ends ``answers`` with None once all are answered."""
+        """Submit a stream's messages, and end ``answers`` with None when all have their answer."""
         number = 0
         try:
             async for message in messages:
@@ -143,7 +149,7 @@ class Masters(masters_pb2_grpc.MastersServicer):
 
 @asynccontextmanager
 async def _errors(context: Any) -> AsyncIterator[None]:
-    """Says what went wrong in gRPC's status codes."""
+    """Turn errors into gRPC's status codes."""
     try:
         yield
     except InvalidInput as error:

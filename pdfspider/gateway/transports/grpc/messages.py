@@ -1,4 +1,4 @@
-"""Between what the gateway says and the messages of masters.proto."""
+"""Convert between the gateway's messages and those of masters.proto."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T", bound="Message")
 
 
 def body(message: masters_pb2.Message) -> bytes:
-    """As JSON, which is what other transports get."""
+    """Return a message as JSON, the form of other transports."""
     fields = {field.name: value for field, value in message.ListFields()}
     if "urls" in fields:
         fields["urls"] = list(fields["urls"])
@@ -28,30 +28,34 @@ def body(message: masters_pb2.Message) -> bytes:
 
 
 def receipt(said: Receipt) -> masters_pb2.Receipt:
+    """Return a receipt."""
     return masters_pb2.Receipt(job=said.job, run=said.run, result_id=said.result_id, added=said.added)
 
 
 def answer(number: int, said: Receipt | str) -> masters_pb2.Answer:
-    """What becomes of one message of a stream; text: why it was rejected."""
+    """Return the answer to one message of a stream: a receipt, or the reason why it was rejected."""
     if isinstance(said, str):
         return masters_pb2.Answer(number=number, error=said)
     return masters_pb2.Answer(number=number, receipt=receipt(said))
 
 
 def status(job: str, said: dict[str, Any]) -> masters_pb2.JobStatus:
+    """Return the status of a job."""
     return _fill(masters_pb2.JobStatus(), {"job": job, **said})
 
 
 def status_event(job: str, said: dict[str, Any]) -> masters_pb2.Event:
+    """Return the event of a new status."""
     return masters_pb2.Event(status=status(job, said))
 
 
 def document(said: dict[str, Any]) -> masters_pb2.Event:
-    """The event of a document that was found."""
+    """Return the event of a document that was found."""
     return masters_pb2.Event(document=masters_pb2.Found(id=said["id"], document=_fill(masters_pb2.Document(), said)))
 
 
 def result(said: dict[str, Any]) -> masters_pb2.Result:
+    """Return a result."""
     return _fill(masters_pb2.Result(), said)
 
 

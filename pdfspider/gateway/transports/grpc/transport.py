@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 
 PORT = 50051
 MOST_STREAMS = 1000
-"""Of one connection, at a time."""
+"""Concurrent streams of one connection."""
 MOST_METADATA = 16 << 10
 SHORTEST_PING = 5000
-"""Milliseconds."""
+"""Milliseconds between two pings."""
 SERVICE = masters_pb2.DESCRIPTOR.services_by_name["Masters"].full_name
 
 
 class GrpcTransport(Transport):
-    """``grpc://HOST:PORT`` to listen on; ``grpcs`` with the files ``cert`` and ``key``.
+    """Listens on ``grpc://HOST:PORT``, or on ``grpcs`` with the files ``cert`` and ``key``.
 
-    Without ``GATEWAY_TOKEN`` only loopback addresses may be listened on; with it others if there is TLS, and health and
-    reflection stay open.
+    Without ``GATEWAY_TOKEN`` only loopback addresses are allowed. With it others are allowed if there is TLS; health
+    and reflection then stay open.
     """
 
     listens = True
@@ -74,7 +74,7 @@ class GrpcTransport(Transport):
             self._masters.takes = False
 
     async def publish(self, result: Result) -> None:
-        """It is kept, so that it can be asked for."""
+        """Keep the result, so that masters can ask for it."""
         await self._replay.keep(result)
 
     async def close(self) -> None:
@@ -102,7 +102,7 @@ class GrpcTransport(Transport):
 
 
 def options(gateway: GatewayConfig) -> list[tuple[str, int]]:
-    """Return the channel arguments of a server: bounds for clients, and signs of life on quiet connections."""
+    """Return the channel arguments of a server: limits for clients, and keepalive on quiet connections."""
     keep_alive, timeout = int(gateway.keep_alive * 1000), int(gateway.client_timeout * 1000)
     found = [
         ("grpc.max_receive_message_length", gateway.message_size or -1),
@@ -123,7 +123,7 @@ def options(gateway: GatewayConfig) -> list[tuple[str, int]]:
 
 
 class Guard(grpc.aio.ServerInterceptor):
-    """Lets those in who know the token."""
+    """Refuses calls without the token."""
 
     def __init__(self, token: str) -> None:
         self._expected = f"Bearer {token}".encode()

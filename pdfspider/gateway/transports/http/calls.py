@@ -41,7 +41,7 @@ NO_TASK = {"id": None, "task_id": None, "meta": None, "urls": None}
 
 @dataclass(slots=True, kw_only=True)
 class HttpDelivery(Delivery):
-    """What is said back is the response; what is rejected is not set aside, for the master has it."""
+    """A message by HTTP; the master gets a rejection as the response, so nothing is set aside."""
 
     receipt: asyncio.Future[Receipt] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -59,7 +59,7 @@ class HttpDelivery(Delivery):
 
 
 class Calls:
-    """The handlers; ``takes`` says whether messages are taken still."""
+    """The request handlers; ``takes`` says whether they still take messages."""
 
     def __init__(self, service: GatewayService, transport: str, replay: Replay) -> None:
         self._desk, self._transport, self._replay = service, transport, replay
@@ -70,6 +70,7 @@ class Calls:
         self.takes = True
 
     def application(self) -> web.Application:
+        """Return the web application."""
         app = web.Application(middlewares=[self._answer], client_max_size=self._gateway.message_size or 1 << 40)
         app.add_routes(
             [
@@ -88,6 +89,7 @@ class Calls:
         return app
 
     def close(self) -> None:
+        """End the open event streams."""
         self._streams.close()
 
     @web.middleware
@@ -120,7 +122,10 @@ class Calls:
         return web.json_response(told, status=202, headers={"Location": f"jobs/{receipt.job}"})
 
     async def _read(self, request: web.Request) -> bytes:
-        """Return the body. Raises web.HTTPRequestTimeout."""
+        """Return the body.
+
+        Raises web.HTTPRequestTimeout.
+        """
         try:
             async with asyncio.timeout(self._gateway.client_timeout or None):
                 return await request.read()
@@ -128,7 +133,10 @@ class Calls:
             raise web.HTTPRequestTimeout(reason="the body did not come in time") from None
 
     async def _hand_in(self, body: bytes, key: str) -> Receipt:
-        """Raises InvalidInput, and web.HTTPServiceUnavailable."""
+        """Submit a message.
+
+        Raises InvalidInput and web.HTTPServiceUnavailable.
+        """
         delivery = HttpDelivery(body=body, id=key or ("" if _has_task_id(body) else token_hex(16)))
         try:
             async with asyncio.timeout(PATIENCE):
@@ -158,7 +166,7 @@ class Calls:
         return web.json_response({"job": job, "state": await self._desk.control(job, action)})
 
     async def _describe(self, job: str) -> dict[str, Any]:
-        """The result of a job; with what its message said of its own, if it came by one."""
+        """Return the result of a job, with its master's own fields if one message led to it."""
         result = await self._desk.result(job)
         return {**NO_TASK, **await self._replay.only_task(result["run"]), **result}
 
@@ -169,7 +177,7 @@ async def _protect(_: web.Request, response: web.StreamResponse) -> None:
 
 
 def _has_task_id(body: bytes) -> bool:
-    """Then the message itself says what it is the repetition of."""
+    """Return whether the message has a task_id, which identifies its repetitions."""
     try:
         message = json.loads(body)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Documents of the store, by their SHA-256, over HTTP."""
+"""Serve documents of the store by their SHA-256."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ CHUNK = 1 << 18
 
 
 class Documents:
-    """Serves what ``copies`` can read back; without, nothing."""
+    """Serves the documents that ``copies`` can read back, or none without it."""
 
     def __init__(self, copies: Copies | None) -> None:
         self._copies = copies
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Answer with a document."""
         sha256 = request.match_info["sha256"]
         if not re.fullmatch(SHA256, sha256):
             raise InvalidInput("expected a SHA-256 of 64 lower-case hexadecimal digits")
@@ -46,7 +47,7 @@ class Documents:
 
 
 def _headers(sha256: str) -> dict[str, str]:
-    """A browser saves it, and runs nothing in it."""
+    """Return headers with which a browser saves the document and runs nothing in it."""
     return {
         "Content-Type": "application/pdf",
         "Content-Disposition": f'attachment; filename="{sha256}.pdf"',

@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from pdfspider.gateway.service import GatewayService
 
 HEADERS = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
-"""The second one has nginx hand on each event at once."""
+"""Headers of a stream; the second one makes nginx pass each event on at once."""
 COMMENT = b": nothing new\n\n"
 
 
 class EventStreams:
-    """The streams that are open; ``result`` describes a job."""
+    """The open event streams; ``result`` describes a job."""
 
     def __init__(self, service: GatewayService, result: Callable[[str], Awaitable[dict[str, Any]]]) -> None:
         self._desk, self._result = service, result
         self._open: set[asyncio.Task[Any]] = set()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """``status`` whenever it has changed, ``document`` for each that was found if asked for; last, ``result``.
+        """Send ``status`` at each change, ``document`` for each document if asked for, and ``result`` last.
 
-        Whoever has got the result and connects again, as browsers' EventSource does, is answered 204.
+        A client that has the result and connects again, as EventSource does in browsers, gets a 204.
         """
         job, documents = request.match_info["job"], request.query.get("documents", "false")
         if documents not in ("true", "false"):
@@ -56,6 +56,7 @@ class EventStreams:
         return response
 
     def close(self) -> None:
+        """End all streams."""
         for task in self._open:
             task.cancel()
 

@@ -1,4 +1,4 @@
-"""Who may ask the HTTP transport: whoever knows the token, and no web page of another origin."""
+"""Protect the HTTP transport: clients need the token, and web pages of other origins are refused."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from aiohttp import hdrs, web
 from pdfspider.gateway.transports.loopback import is_loopback
 
 OPEN = "/openapi.json"
-"""What can be read without the token."""
+"""The path that can be read without the token."""
 OWN_SITE = ("same-origin", "none")
-"""Values of Sec-Fetch-Site: "none" is what a person has typed."""
+"""Accepted values of Sec-Fetch-Site; "none" means that a person typed the URL."""
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 ENCODINGS = ("", "identity", "gzip", "deflate", "br", "zstd")
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -25,22 +25,24 @@ PROTECTION = {
 
 
 class Guard:
-    """Refuses requests. Without a token whoever can connect is trusted, but not what a browser there was led to ask:
-    each page of the web can have it send requests to loopback addresses.
+    """Refuses requests.
+
+    Without a token every program that can connect is trusted, but no browser is, because any web page can make it send
+    requests to loopback addresses.
     """
 
     def __init__(self, token: str) -> None:
         self._expected = f"Bearer {token}".encode() if token else b""
 
     def check(self, request: web.Request) -> None:
-        """Raises web.HTTPException for a request that is refused."""
+        """Raise web.HTTPException for a request that is refused."""
         self._check_host(request)
         self._check_origin(request)
         self._check_token(request)
         self._check_content(request)
 
     def _check_host(self, request: web.Request) -> None:
-        """Without a token the name must be a loopback address: any other name could be made to lead to one."""
+        """Without a token, refuse hosts that are not loopback addresses, because other names may resolve to one."""
         hosts = request.headers.getall(hdrs.HOST, [])
         if len(hosts) > 1 or (hosts and _authority(hosts[0], 80) is None):
             raise web.HTTPBadRequest(reason="the Host header is not a host")
@@ -61,7 +63,7 @@ class Guard:
             raise web.HTTPUnauthorized(reason="GATEWAY_TOKEN is needed")
 
     def _check_content(self, request: web.Request) -> None:
-        """Where there is no body a client may name any type that a form has not."""
+        """Refuse the content types of forms; without a body, any other type will do."""
         if request.method != hdrs.METH_POST:
             return
         if request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower() not in ENCODINGS:
@@ -72,7 +74,7 @@ class Guard:
 
 
 def _is_same(origin: str, host: str) -> bool:
-    """Whether an Origin is that of the host which was asked; which scheme a proxy has spoken is not known here."""
+    """Return whether an Origin is the requested host, with any scheme, because a proxy may have spoken another."""
     scheme, separator, rest = origin.partition("://")
     default = DEFAULT_PORTS.get(scheme.lower())
     if not separator or default is None:
@@ -82,7 +84,7 @@ def _is_same(origin: str, host: str) -> bool:
 
 
 def _authority(text: str, default: int) -> tuple[str, int] | None:
-    """Return host and port; None for what is neither."""
+    """Return host and port, None if the text is neither."""
     try:
         parts = urlsplit(f"//{text}")
         host, port = parts.hostname, parts.port

@@ -1,4 +1,4 @@
-"""Which request each ``Idempotency-Key`` stands for, as draft-ietf-httpapi-idempotency-key-header has it."""
+"""The header ``Idempotency-Key``, as in draft-ietf-httpapi-idempotency-key-header."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ PATTERN = r"^[\x20-\x7E]{1,255}$"
 
 
 def idempotency_key(request: web.Request) -> str:
-    """Return the key of a request; empty where it has none. Raises web.HTTPBadRequest for what is no key."""
+    """Return the key of a request, "" if it has none.
+
+    Raises web.HTTPBadRequest for an invalid key.
+    """
     keys = request.headers.getall(HEADER, [])
     if not keys:
         return ""
@@ -28,14 +31,17 @@ def idempotency_key(request: web.Request) -> str:
 
 
 class IdempotencyKeys:
-    """The keys of one transport, in the frontier, for ``lasts`` seconds."""
+    """The keys of one transport, which the frontier stores for ``lasts`` seconds."""
 
     def __init__(self, redis: Redis, transport: str, lasts: float) -> None:
         self._redis: Any = redis
         self._transport, self._lasts = transport, max(int(lasts), 1)
 
     async def claim(self, key: str, body: bytes) -> bool:
-        """Return whether the key was new. Raises web.HTTPUnprocessableEntity where it stands for another body."""
+        """Return whether the key is new.
+
+        Raises web.HTTPUnprocessableEntity if it was used with another body.
+        """
         name, digest = self._name(key), blake2b(body, digest_size=16).digest()
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.set(name, digest, nx=True, ex=self._lasts)

@@ -1,4 +1,4 @@
-"""The HTTP transport's description of itself."""
+"""The OpenAPI description of the HTTP transport."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ JOB: Schema = {
 
 
 def describe(*, with_token: bool) -> Schema:
-    """The OpenAPI 3.1 document."""
+    """Return the OpenAPI 3.1 document."""
     return {
         "openapi": "3.1.0",
         "info": {"title": "pdfspider", "version": "1", "description": pdfspider.__doc__},
@@ -161,7 +161,7 @@ def _schemas() -> Schema:
 
 
 def _either(**properties: Schema) -> Schema:
-    """The first one is required."""
+    """Return an object schema whose first property is required."""
     return {"required": list(properties)[:1], "properties": properties}
 
 

@@ -1,4 +1,4 @@
-"""Errors of the HTTP transport, as RFC 9457 (problem details) describes them."""
+"""Errors of the HTTP transport, in the form of RFC 9457 (problem details)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 RETRY_AFTER = "5"
 """Seconds."""
 BROKEN = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
-"""What reading a body raises that does not end, or is not encoded as its headers say."""
+"""Errors of a body that is incomplete, or not encoded as its headers say."""
 EXPECTED = (web.HTTPException, InvalidInput, JobNotFound, RedisError, RecordsError, UnicodeError, *BROKEN)
 
 
@@ -34,7 +34,7 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
 
 
 def problem_of(error: Exception) -> web.Response:
-    """Return what is answered for one of the errors ``EXPECTED``."""
+    """Return the response for one of the errors ``EXPECTED``."""
     if isinstance(error, web.HTTPException):
         allow = error.headers.get("Allow")
         extra = {"Allow": allow} if allow else {"Retry-After": RETRY_AFTER} if error.status == 503 else {}

@@ -1,4 +1,4 @@
-"""The sockets of the HTTP transport: how many connections there may be, and how long a client may take."""
+"""The sockets of the HTTP transport: limits on connections and on the time that a client takes."""
 
 from __future__ import annotations
 
@@ -30,17 +30,16 @@ PAUSE = 1.0
 
 
 class Limits(NamedTuple):
-    """0: no limit."""
+    """The limits of a server; 0 means no limit."""
 
     connections: int
     per_address: int
     timeout: float
-    """Seconds for a TLS handshake, a request's headers, its body, the next request, and for a client that reads
-    nothing."""
+    """Seconds for a TLS handshake, headers, a body, the next request, and for a client that reads nothing."""
 
 
 class Connection(web.RequestHandler):
-    """One client's connection; it is aborted where the client reads nothing for the time limit."""
+    """One client's connection, which is aborted if the client reads nothing for the time limit."""
 
     def __init__(self, server: web.Server, timeout: float, closed: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -56,21 +55,24 @@ class Connection(web.RequestHandler):
         self._stuck: asyncio.TimerHandle | None = None
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        """Note that the connection has ended."""
         self._move_on()
         self._closed()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
+        """Start the time limit for a client that does not read."""
         super().pause_writing()
         if self._timeout and self.transport:
             self._stuck = asyncio.get_running_loop().call_later(self._timeout, self.transport.abort)
 
     def resume_writing(self) -> None:
+        """Stop the time limit."""
         self._move_on()
         super().resume_writing()
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """Log an error, unless it is the client's."""
+        """Log an error unless the client caused it."""
         if not isinstance(kw.get("exc_info"), BROKEN):
             super().log_exception(*args, **kw)
 
@@ -81,7 +83,7 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what is not HTTP with 400; log an error of ours."""
+        """Answer a request that is not HTTP with 400, and log an error of this server."""
         if exc and not isinstance(exc, BROKEN):
             logger.error("A request to %s could not be answered", request.path, exc_info=exc)
             message = None
@@ -98,7 +100,7 @@ class Connection(web.RequestHandler):
 
 
 class Listener:
-    """Accepts connections for a server. Those above a limit are closed at once."""
+    """Accepts connections for a server, and closes those above a limit at once."""
 
     def __init__(self, server: web.Server, limits: Limits, tls: ssl.SSLContext | None) -> None:
         self._server, self._limits, self._tls = server, limits, tls
@@ -110,7 +112,10 @@ class Listener:
         self._exhausted = ConditionLogger("HTTP cannot accept connections", "HTTP accepts connections again")
 
     async def start(self, host: str, port: int) -> None:
-        """Listen on every address of the host. Raises OSError."""
+        """Listen on every address of the host.
+
+        Raises OSError.
+        """
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, address in dict.fromkeys((family, address) for family, *_, address in found):
@@ -121,6 +126,7 @@ class Listener:
             self._start(self._accept(listening))
 
     async def close(self) -> None:
+        """Stop listening."""
         await end(self._tasks)
         for listening in self._sockets:
             listening.close()
@@ -152,7 +158,7 @@ class Listener:
         return not (full or (per_address and self._addresses[address] >= per_address))
 
     async def _connect(self, client: socket.socket, address: str) -> None:
-        """Hand a connection to aiohttp, after the handshake where there is TLS."""
+        """Hand a connection to aiohttp, after the handshake if there is TLS."""
         token = object()
         self._open[token] = address
         self._addresses[address] += 1

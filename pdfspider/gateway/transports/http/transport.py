@@ -1,4 +1,4 @@
-"""HTTP: jobs as resources, server-sent events, and a webhook for results."""
+"""HTTP: jobs are resources, with server-sent events, and a webhook for results."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ PORT = 8080
 
 
 class HttpTransport(Transport):
-    """``http://HOST:PORT`` to listen on; ``https`` with the files ``cert`` and ``key``.
+    """Listens on ``http://HOST:PORT``, or on ``https`` with the files ``cert`` and ``key``.
 
-    ``GET /openapi.json`` describes it. Without ``GATEWAY_TOKEN`` only loopback addresses may be listened on, with it
-    others if there is TLS. With ``events=webhook`` documents are posted, as they are found; whoever watches a job may
-    have them in any case.
+    ``GET /openapi.json`` describes it. Without ``GATEWAY_TOKEN`` only loopback addresses are allowed; with it others
+    are allowed if there is TLS. With ``events=webhook`` documents are posted when they are found. Masters that watch a
+    job can ask for documents in any case.
     """
 
     listens = True
@@ -66,7 +66,7 @@ class HttpTransport(Transport):
             self._calls.takes = False
 
     async def publish(self, result: Result) -> None:
-        """It is kept, so that it can be asked for, and goes to the webhook, if there is one."""
+        """Keep the result, so that masters can ask for it, and post it to the webhook if there is one."""
         await self._replay.keep(result)
         if self._webhook:
             await self._webhook.post("result", result.id, result.body)

@@ -1,4 +1,4 @@
-"""The consumer of tasks, which must be called all the time, and therefore has a thread of its own."""
+"""The consumer of tasks, in a thread of its own because it has to be polled all the time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 WAIT = 0.5
 POLL = 0.1
-"""Seconds of one call that nothing interrupts: so long wait an end, and what is settled to be committed."""
+"""Seconds of one call that nothing interrupts, by which an end and commits are delayed."""
 AT_ONCE = 500
 CONSUMER = {
     "auto.offset.reset": "earliest",  # what was there before the first gateway is served too
@@ -31,7 +31,7 @@ logger.setLevel(logging.CRITICAL)  # it is said here, once, what does not work
 
 
 class TaskConsumer:
-    """Fetches a topic into ``inbox``, at most ``limit`` messages ahead of what is settled by ``positions``.
+    """Fetches a topic into ``inbox``, at most ``limit`` messages ahead of those settled by ``positions``.
 
     Raises KafkaException and ValueError.
     """
@@ -50,7 +50,7 @@ class TaskConsumer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-in")
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Fetch messages until cancelled."""
         loop = asyncio.get_running_loop()
         self._consumer.subscribe([self._topic], on_revoke=self._revoked, on_lost=self._revoked)
         while True:
@@ -63,6 +63,7 @@ class TaskConsumer:
                 self._health.end()
 
     async def close(self) -> None:
+        """Leave the consumer group."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._leave)
         self._thread.shutdown()
 
@@ -73,7 +74,7 @@ class TaskConsumer:
     # In the consumer's thread
 
     def _turn(self) -> list[Any]:
-        """Commits, and waits a moment for messages; called all the time, for else the group goes on without it."""
+        """Commit offsets and wait briefly for messages; the group removes a consumer that stops polling."""
         self._commit(asynchronous=True)
         self._pace()
         first = self._consumer.poll(POLL)
@@ -86,7 +87,7 @@ class TaskConsumer:
         return messages
 
     def _pace(self) -> None:
-        """Stops fetching while too much is not settled; the broker keeps the rest."""
+        """Stop fetching while too many messages are not settled; the broker keeps the rest."""
         held = len(self.positions)
         if held >= self._limit:
             self._paused = True
@@ -98,7 +99,7 @@ class TaskConsumer:
                 self._consumer.resume(self._consumer.assignment())
 
     def _is_well(self) -> bool:
-        """Whether the brokers know the topic."""
+        """Return whether the brokers know the topic."""
         try:
             found = self._consumer.list_topics(self._topic, timeout=WAIT).topics
         except KafkaException:
@@ -106,7 +107,7 @@ class TaskConsumer:
         return all(topic.error is None for topic in found.values())
 
     def _commit(self, *, asynchronous: bool) -> None:
-        """What cannot be committed is delivered again, to whoever has the partition then."""
+        """Commit settled offsets; messages whose offset cannot be committed are delivered again."""
         if ahead := [TopicPartition(self._topic, *position) for position in self.positions.advance().items()]:
             with suppress(KafkaException):
                 self._consumer.commit(offsets=ahead, asynchronous=asynchronous)

@@ -1,4 +1,4 @@
-"""The producer of results, which librdkafka drives from a thread of its own."""
+"""The producer of results, which librdkafka drives in a thread of its own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ PRODUCER = {
 
 
 class ResultProducer:
-    """Idempotent, and confirmed by all replicas in sync. Raises KafkaException and ValueError."""
+    """An idempotent producer, whose messages all replicas in sync confirm.
+
+    Raises KafkaException and ValueError.
+    """
 
     def __init__(self, properties: dict[str, Any]) -> None:
         self._properties = properties
@@ -33,7 +36,10 @@ class ResultProducer:
         self._polling = asyncio.create_task(self._poll())
 
     async def send(self, topic: str, value: bytes | None, headers: Any, key: Any) -> None:
-        """Returns when all replicas in sync have it. Raises TransportError, and TooLargeError."""
+        """Send a message, and return when all replicas in sync have it.
+
+        Raises TransportError and TooLargeError.
+        """
         loop, producer = asyncio.get_running_loop(), self._producer
         sent: asyncio.Queue[Any] = asyncio.Queue()
 
@@ -56,6 +62,7 @@ class ResultProducer:
             raise TransportError(failure.str())
 
     async def close(self) -> None:
+        """Stop polling and end the thread."""
         await end([self._polling])
         self._thread.shutdown()
 
@@ -63,12 +70,12 @@ class ResultProducer:
         return Producer({**PRODUCER, **self._properties}, logger=logging.getLogger("librdkafka"))
 
     async def _poll(self) -> None:
-        """Lets the producer tell what was delivered."""
+        """Let the producer report deliveries."""
         while True:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._producer.poll, POLL)
 
 
 def _give_up(producer: Any) -> None:
-    """What a producer has that does not work any longer, has failed: whoever sent it tries again."""
+    """Fail the messages of a producer that no longer works, so that their senders try again."""
     producer.purge()
     producer.flush(WAIT)

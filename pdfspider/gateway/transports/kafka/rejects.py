@@ -22,7 +22,7 @@ TIMEOUT = 10.0
 
 
 def metadata_of(message: Any) -> dict[str, Any]:
-    """Return the key and the headers of a message, where it stood, and whether it was null."""
+    """Return the key and headers of a message, its position, and whether its value was null."""
     return {
         "key": message.key(),
         "headers": [list(header) for header in message.headers() or ()],
@@ -34,9 +34,9 @@ def metadata_of(message: Any) -> dict[str, Any]:
 
 
 async def rejects_of(properties: Mapping[str, Any], options: Mapping[str, Any]) -> AsyncGenerator[SetAside, None]:
-    """Those of the topic, but for the first ones that were all sent again: a topic keeps what it has.
+    """Yield the messages of the rejects topic, from the first one that was not sent again.
 
-    Raises TransportError.
+    A topic keeps its messages, so those before are skipped. Raises TransportError.
     """
     reading = _Reading(properties, options)
     producer = ResultProducer(dict(properties))
@@ -62,7 +62,10 @@ async def _send_again(
 
 
 class _Reading:
-    """The topic from where its messages were not sent again up to where it ends now. Its calls wait."""
+    """A reader of the topic, from its first message that was not sent again to its present end.
+
+    Its calls block.
+    """
 
     def __init__(self, properties: Mapping[str, Any], options: Mapping[str, Any]) -> None:
         self._topic = options["rejects"]
@@ -81,7 +84,7 @@ class _Reading:
         self._consumer.assign(places)
 
     def next(self) -> Any:
-        """Return the next message; None at the end."""
+        """Return the next message, None at the end."""
         while self._open:
             message = self._consumer.poll(TIMEOUT)
             if message is None:

@@ -1,4 +1,4 @@
-"""Kafka, and what speaks its protocol: a topic of messages in, a topic of results out."""
+"""Kafka and compatible brokers: messages come from one topic, results go to another."""
 
 from __future__ import annotations
 
@@ -30,11 +30,13 @@ PORT = 9092
 WAIT = 0.5
 TOGETHER = 50
 PAUSE = 2.0
-"""Seconds after which a message is looked at again that could not be taken in."""
+"""Seconds after which a message that failed is tried again."""
 
 
 @dataclass(slots=True, kw_only=True)
 class KafkaDelivery(Delivery):
+    """A message from Kafka."""
+
     transport: KafkaTransport
     message: Any
 
@@ -42,7 +44,10 @@ class KafkaDelivery(Delivery):
         self.transport.settle(self.message)
 
     async def reject(self, reason: str) -> None:
-        """Until it is set aside: Kafka delivers nothing again before the gateway is started again."""
+        """Set the message aside, and repeat that until it succeeds.
+
+        Kafka delivers nothing again before the gateway restarts.
+        """
         while True:
             try:
                 await self.transport.set_aside(self.rejected(reason))
@@ -62,11 +67,13 @@ class KafkaDelivery(Delivery):
 
 
 class KafkaTransport(Transport):
-    """Messages: the topic ``tasks``. Results: the topic ``results``, with the job as key and the header ``id``.
-    Documents, as they are found: the topic ``events``, likewise.
+    """Takes messages from the topic ``tasks``, and publishes results and events to topics.
 
-    ``brokers`` names more brokers to begin with; what else stands in the query is librdkafka's. ``kafkas`` is TLS;
-    a user and a password are SASL's.
+    Results go to the topic ``results``, with the job as key and the header ``id``. Events of found documents go to the
+    topic ``events`` likewise.
+
+    ``brokers`` names more brokers to begin with. Other parameters of the query are properties of librdkafka. ``kafkas``
+    is TLS; a user and a password are SASL's.
     """
 
     options = {  # noqa: RUF012 - declared by Transport
@@ -86,7 +93,7 @@ class KafkaTransport(Transport):
         self._producer: ResultProducer | None = None
 
     async def listen(self) -> None:
-        """Makes the clients, which connect by themselves."""
+        """Create the clients, which connect by themselves."""
         options, limit = self.address.options, self.service.config.gateway.unacknowledged
         try:
             self._producer = ResultProducer(self._properties)
@@ -113,7 +120,10 @@ class KafkaTransport(Transport):
         await self._send(self.address.options["events"], event.body, {"id": event.id}, key=event.job)
 
     async def set_aside(self, rejected: Rejected) -> None:
-        """Raises TransportError."""
+        """Publish a rejected message to the topic ``rejects``.
+
+        Raises TransportError.
+        """
         send = partial(self._send, self.address.options["rejects"], headers={"reason": rejected.reason})
         await set_aside(send, rejected)
 
@@ -121,11 +131,12 @@ class KafkaTransport(Transport):
         return rejects_of(self._properties, self.address.options)
 
     def settle(self, message: Any) -> None:
+        """Note that a message is settled, so that its offset can be committed."""
         assert self._consumer
         self._consumer.positions.settle(message.partition(), message.offset())
 
     def look_again(self, message: Any) -> None:
-        """Kafka would not deliver it again, nor would anything behind it be committed."""
+        """Take a message again, because Kafka would neither redeliver it nor commit a later one."""
         assert self._consumer
         asyncio.get_running_loop().call_later(PAUSE, self._consumer.inbox.put_nowait, message)
 
@@ -153,7 +164,7 @@ class KafkaTransport(Transport):
             await self.service.accept(self.name, delivery)
 
     def _read(self) -> dict[str, Any]:
-        """Properties of librdkafka, from the URL."""
+        """Return the properties of librdkafka in the URL."""
         parts = urlsplit(self.address.url)
         brokers = [f"{parts.hostname or '127.0.0.1'}:{parts.port or PORT}", self.address.options["brokers"]]
         secure = "ssl" if parts.scheme == "kafkas" else "plaintext"

@@ -1,4 +1,4 @@
-"""A message by RabbitMQ, and what is said back to the broker."""
+"""A message from RabbitMQ, and the answers to the broker."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ PERSISTENT = 2
 
 @dataclass(slots=True, kw_only=True)
 class AmqpDelivery(Delivery):
+    """A message from RabbitMQ."""
+
     transport: AmqpTransport
     channel: AbstractChannel
     tags: Tags
-    """Those of the channel."""
+    """The tags of the channel."""
     tag: int
     message: DeliveredMessage | None
-    """Until it is in the frontier."""
+    """The message, until it is in the frontier."""
     offset: int | None = None
-    """Its place in a stream."""
+    """The offset in a stream, None for a queue."""
 
     def metadata(self) -> dict[str, Any]:
         return metadata_of(self.message) if self.message else {}
@@ -67,7 +69,10 @@ class AmqpDelivery(Delivery):
                 logger.debug("Messages will come again: %s", error)
 
     async def settle(self) -> None:
-        """Acknowledges this one alone. Raises TransportError."""
+        """Acknowledge this delivery alone.
+
+        Raises TransportError.
+        """
         await self.transport.settle_offsets([self])
         with failures():
             await self.channel.basic_ack(self.tag, wait=False)

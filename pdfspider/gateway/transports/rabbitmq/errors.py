@@ -1,4 +1,4 @@
-"""What aiormq raises where RabbitMQ cannot be used."""
+"""The errors that aiormq raises if RabbitMQ cannot be used."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 FAILURES = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError)
 BARE = (Exception, RuntimeError)
-"""What aiormq raises itself where a connection was lost meanwhile."""
+"""Errors that aiormq raises after a connection was lost."""
 
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """Turn what aiormq raises into TransportError."""
+    """Turn errors of aiormq into TransportError."""
     try:
         yield
     except FAILURES as error:

@@ -23,21 +23,24 @@ if TYPE_CHECKING:
 
 
 def metadata_of(message: DeliveredMessage) -> dict[str, Any]:
-    """Return the properties of a message that are set, and where it was published to."""
+    """Return the properties of a message that are set, and the exchange and key that it was published to."""
     known = ((name, getattr(message.header.properties, name)) for name in Basic.Properties.attributes())
     properties = {name: value for name, value in known if value not in (None, "", {})}
     return {"properties": properties, "exchange": message.exchange or "", "routing_key": message.routing_key or ""}
 
 
 def properties_of(rejected: Rejected) -> Basic.Properties:
-    """Return those with which it first came. It does not expire, and whoever sends it again is its user."""
+    """Return the properties with which the message first came.
+
+    It does not expire, and the user that sends it again becomes its user.
+    """
     known = rejected.metadata.get("properties", {})
     properties = {name: value for name, value in known.items() if name not in ("expiration", "user_id", "cluster_id")}
     return Basic.Properties(**properties)
 
 
 def refusal(body: bytes, reason: str) -> bytes:
-    """Return what a master is told that waits for an answer."""
+    """Return the answer to a master whose message was rejected."""
     task_id = None
     with suppress(ValueError, AttributeError, RecursionError):
         task_id = json.loads(body).get("task_id")
@@ -45,7 +48,10 @@ def refusal(body: bytes, reason: str) -> bytes:
 
 
 async def set_aside(url: str, rejects: str, tasks: str) -> AsyncGenerator[SetAside, None]:
-    """The messages of a queue. They stay there, unless they are sent again. Raises TransportError."""
+    """Yield the messages of a rejects queue.
+
+    They stay there unless they are sent again. Raises TransportError.
+    """
     with failures():
         connection = await aiormq.connect(url)
     try:
@@ -63,7 +69,7 @@ async def set_aside(url: str, rejects: str, tasks: str) -> AsyncGenerator[SetAsi
 
 
 async def _channel_of(connection: AbstractConnection, queue: str) -> AbstractChannel | None:
-    """Return a channel; None where there is no such queue."""
+    """Return a channel, None if the queue does not exist."""
     channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
     try:
         await channel.queue_declare(queue, passive=True)

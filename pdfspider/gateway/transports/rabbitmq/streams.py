@@ -1,4 +1,4 @@
-"""Streams of RabbitMQ: they keep what was taken, so the frontier keeps up to where that is."""
+"""Streams of RabbitMQ keep consumed messages, so the frontier stores the offset up to which they are settled."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ ONLY = 0
 
 
 def offset_of(message: DeliveredMessage) -> int | None:
-    """Return the message's place in its stream; None where it came by another kind of queue."""
+    """Return the message's offset in its stream, None if it came from another kind of queue."""
     offset = (message.header.properties.headers or {}).get(HEADER)
     return offset if isinstance(offset, int) else None
 
 
 class StreamOffset:
-    """Up to where one stream is settled. All gateways of one frontier share that, and each takes every message."""
+    """The offset up to which one stream is settled.
+
+    All gateways of one frontier share it, and each of them consumes every message.
+    """
 
     def __init__(self, redis: Redis, transport: str, queue: str) -> None:
         self._redis: Any = redis
@@ -37,7 +40,10 @@ class StreamOffset:
         self._positions = Positions()
 
     async def first(self) -> str | int:
-        """Return from where to consume: the first message that is not settled. Raises TransportError."""
+        """Return the offset to consume from: that of the first message that is not settled.
+
+        Raises TransportError.
+        """
         self._positions = Positions()
         try:
             kept = await self._redis.zscore(KEY, self._member)
@@ -46,10 +52,14 @@ class StreamOffset:
         return "first" if kept is None else int(kept)
 
     def take(self, offset: int) -> None:
+        """Note a message that was taken."""
         self._positions.take(ONLY, offset)
 
     async def settle(self, offsets: Iterable[int]) -> None:
-        """Keep that these are settled, as far as all before them are. Raises TransportError."""
+        """Settle messages, and store the offset up to which all are settled.
+
+        Raises TransportError.
+        """
         for offset in offsets:
             self._positions.settle(ONLY, offset)
         ahead = self._positions.advance()

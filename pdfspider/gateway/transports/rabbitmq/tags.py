@@ -1,4 +1,4 @@
-"""Which deliveries of an AMQP channel are settled."""
+"""The delivery tags of an AMQP channel that are settled."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ REMEMBERED = 1 << 17
 
 
 class Tags:
-    """One acknowledgement can stand for all deliveries up to its own: where every one of these is settled."""
+    """Joins acknowledgements: one acknowledges all deliveries up to its own, if all of them are settled."""
 
     def __init__(self) -> None:
         self._front = 0
-        """All up to this one are settled."""
+        """The tag up to which all are settled."""
         self._ahead: set[int] = set()
 
     def settle(self, tags: Iterable[int]) -> tuple[int, list[int]]:
-        """What to acknowledge with all before it (0: nothing), and what alone."""
+        """Return the tag to acknowledge with all before it (0: none), and those to acknowledge alone."""
         new = sorted(tags)
         if len(self._ahead) < REMEMBERED:  # else one in front will never be settled
             self._ahead.update(new)

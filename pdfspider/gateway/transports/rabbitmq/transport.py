@@ -1,4 +1,4 @@
-"""RabbitMQ, and other brokers that speak AMQP 0-9-1: a queue of messages in, a queue of results out."""
+"""RabbitMQ and other AMQP 0-9-1 brokers: messages come from one queue, results go to another."""
 
 from __future__ import annotations
 
@@ -39,11 +39,13 @@ logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # it is said here, once,
 
 
 class AmqpTransport(Transport):
-    """Messages: the queue ``pdf_tasks``. Results: ``reply_to`` with the ``correlation_id``, else ``pdf_results``.
-    Documents, as they are found: the queue ``events``.
+    """Takes messages from the queue ``pdf_tasks``, and publishes results and events to queues.
 
-    ``declare_…`` says what becomes of a queue that is not there: it is waited for (``no``), or declared. One that is
-    there is taken as it is.
+    A result goes to ``reply_to`` with the ``correlation_id``, or to ``pdf_results``. Events of found documents go to
+    the queue ``events``.
+
+    The options ``declare_…`` say what happens if a queue is missing: the transport waits for it (``no``) or declares
+    it. An existing queue is used as it is.
     """
 
     options = {  # noqa: RUF012 - declared by Transport
@@ -66,7 +68,7 @@ class AmqpTransport(Transport):
         self._offset = StreamOffset(service.frontier.redis, self.name, self.address.options["tasks"])
 
     async def serve(self) -> None:
-        """From connecting until the connection, the channel or the consumer ends."""
+        """Connect and take messages until the connection, the channel or the consumer ends."""
         try:
             with failures():
                 await self._session()
@@ -105,7 +107,10 @@ class AmqpTransport(Transport):
             await self._publish(self.address.options["events"], event.body, properties)
 
     async def set_aside(self, delivery: AmqpDelivery, reason: str) -> None:
-        """Publishes what does not parse to the rejects queue, and tells its master. Raises what aiormq does."""
+        """Publish an invalid message to the rejects queue, and tell its master.
+
+        Raises the errors of aiormq.
+        """
         await self._refuse(delivery, reason)
         properties = Basic.Properties(
             content_type="application/json", delivery_mode=PERSISTENT, headers={"reason": reason[:REASON_LENGTH]}
@@ -114,7 +119,7 @@ class AmqpTransport(Transport):
         await set_aside(send, delivery.rejected(reason))
 
     async def _refuse(self, delivery: AmqpDelivery, reason: str) -> None:
-        """Tell the master that waits for an answer, if there is one."""
+        """Tell a master that waits for an answer that its message was rejected."""
         if not (reply_to := delivery.reply.get("reply_to")):
             return
         properties = Basic.Properties(
@@ -129,13 +134,17 @@ class AmqpTransport(Transport):
         return rejects_of(self.address.url, self.address.options["rejects"], self.address.options["tasks"])
 
     async def settle_offsets(self, deliveries: Iterable[AmqpDelivery]) -> None:
-        """Those that came by a stream. Raises TransportError."""
+        """Settle the offsets of deliveries that came from a stream.
+
+        Raises TransportError.
+        """
         if offsets := [delivery.offset for delivery in deliveries if delivery.offset is not None]:
             await self._offset.settle(offsets)
 
     async def _publish(self, queue: str, body: bytes, properties: Basic.Properties) -> None:
-        """Returns when the broker has it in that queue. Raises PublishError where there is no such queue, and
-        TooLargeError.
+        """Publish to a queue, and return when the broker has confirmed it.
+
+        Raises PublishError if the queue does not exist, and TooLargeError.
         """
         channel = await self._outgoing()
         try:
@@ -146,7 +155,7 @@ class AmqpTransport(Transport):
             raise
 
     async def _outgoing(self) -> AbstractChannel:
-        """The channel for what is published; a new one where the broker has closed it."""
+        """Return the channel for publishing, a new one if the broker has closed the last one."""
         async with self._opening:
             if self._connection is None or self._connection.is_closed or self._out is None:
                 raise ConnectionError("there is no connection")
@@ -171,7 +180,7 @@ class AmqpTransport(Transport):
         await self._consume(connection)
 
     async def _find(self, connection: AbstractConnection, kind: str) -> None:
-        """Returns when the queue is there: somebody declares it, or this does where it is told to."""
+        """Return when the queue exists: somebody else declares it, or this does if it is told to."""
         queue, declare = self.address.options[kind], self.address.options[f"declare_{kind}"]
         while not await _exists(connection, queue):
             if declare != "no":
@@ -198,7 +207,10 @@ class AmqpTransport(Transport):
         raise TransportError("the consumer was ended")
 
     async def _subscribe(self, connection: AbstractConnection) -> AbstractChannel:
-        """Consume a stream from where it is settled, which only a stream can be told, or else a queue."""
+        """Consume a stream from its settled offset, or else a queue.
+
+        Only a stream accepts an offset.
+        """
         first = await self._offset.first()
         with suppress(ChannelPreconditionFailed):
             return await self._subscribe_with(connection, {HEADER: first})
@@ -225,7 +237,7 @@ class AmqpTransport(Transport):
         await self.service.accept(self.name, delivery)
 
     def origin(self, message: DeliveredMessage) -> dict[str, Any]:
-        """Return what a delivery needs to be settled."""
+        """Return the fields that a delivery needs to be settled."""
         assert message.delivery_tag is not None
         offset = offset_of(message)
         if offset is not None:

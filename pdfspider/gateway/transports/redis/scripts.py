@@ -1,4 +1,4 @@
-"""Scripts for the masters' Redis. In each a message is added to its next place before it leaves the one before."""
+"""Scripts for the masters' Redis, each of which adds a message to its next place before it removes it."""
 
 from __future__ import annotations
 
@@ -44,8 +44,7 @@ for i = 1, 2 do
 end
 return moved
 """
-"""Makes the entries of a list, a set or a sorted set those of the stream, where each has an id and stays until it is
-acknowledged."""
+"""Moves entries of a list, set or sorted set to the stream, where each has an id and stays until it is acknowledged."""
 
 SET_ASIDE = """
 -- KEYS: rejects, stream; ARGV: letter, group, entry

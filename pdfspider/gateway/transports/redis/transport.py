@@ -1,4 +1,4 @@
-"""Redis: a list or a stream of messages in, a stream of results out."""
+"""Redis: messages come from a list or a stream, results go to a stream."""
 
 from __future__ import annotations
 
@@ -33,16 +33,18 @@ GROUP = "gateway"
 WAIT = 5.0
 AT_ONCE = 200
 SILENT = 60_000
-"""Milliseconds after which what another gateway has taken and not acknowledged is taken over."""
+"""Milliseconds after which another gateway's unacknowledged messages are taken over."""
 
 
 @dataclass(slots=True, kw_only=True)
 class RedisDelivery(Delivery):
+    """A message from Redis."""
+
     transport: RedisTransport
     entry: str
-    """Its id in the stream."""
+    """The id of the stream entry."""
     fields: dict[bytes, bytes]
-    """All of the entry's but ``message``."""
+    """The fields of the stream entry except ``message``."""
 
     async def ack(self, receipt: Receipt) -> None:
         await self.ack_all([(self, receipt)])
@@ -60,11 +62,14 @@ class RedisDelivery(Delivery):
 
 
 class RedisTransport(Transport):
-    """``redis:`` alone is the frontier's own Redis.
+    """Takes messages from a list or a stream, and publishes results and events to streams.
 
-    Messages: ``LPUSH pdf_tasks MESSAGE`` (or ``SADD``, or ``ZADD``: highest score first), or ``XADD pdf_tasks:stream *
-    message MESSAGE``. Results: the stream ``pdfs:results``, with the fields ``id``, ``job`` and ``result``; ``keep``
-    bounds it. Documents, as they are found: the stream ``events``, and the list ``items``, as scrapy-redis has it.
+    The URL ``redis:`` alone means the frontier's own Redis.
+
+    Messages come by ``LPUSH pdf_tasks MESSAGE`` (or ``SADD``, or ``ZADD``: highest score first), or by ``XADD
+    pdf_tasks:stream * message MESSAGE``. Results go to the stream ``pdfs:results``, with the fields ``id``, ``job`` and
+    ``result``; ``keep`` bounds it. Events of found documents go to the stream ``events``, and to the list ``items`` in
+    the form of scrapy-redis.
     """
 
     options = {  # noqa: RUF012 - declared by Transport
@@ -124,7 +129,10 @@ class RedisTransport(Transport):
             raise TransportError(str(error)) from error
 
     async def _check_types(self) -> None:
-        """Raise TransportError where one of two keys is of another type: the other one would be written each time."""
+        """Raise TransportError if one of the two keys has another type.
+
+        Otherwise every attempt would write to the other key.
+        """
         kinds = {self.address.options["events"]: b"stream", self.address.options["items"]: b"list"}
         if not all(kinds):
             return
@@ -133,7 +141,10 @@ class RedisTransport(Transport):
                 raise TransportError(f"WRONGTYPE {key} is a {found.decode()}, not a {kind.decode()}")
 
     async def settle(self, *entries: str) -> None:
-        """Raises TransportError."""
+        """Remove entries of the stream.
+
+        Raises TransportError.
+        """
         try:
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.xack(self._stream, GROUP, *entries)
@@ -143,7 +154,10 @@ class RedisTransport(Transport):
             raise TransportError(str(error)) from error
 
     async def set_aside(self, entry: str, rejected: Rejected) -> None:
-        """Move an entry of the stream to the rejects. Raises TransportError; the entry then stays."""
+        """Move an entry of the stream to the rejects.
+
+        Raises TransportError; the entry then stays.
+        """
         try:
             await self._redis.eval(
                 SET_ASIDE, 2, self.address.options["rejects"], self._stream, rejected.dump(), GROUP, entry
@@ -157,7 +171,10 @@ class RedisTransport(Transport):
         return of_list(self._redis, self.address.options["rejects"], self._hand_in)
 
     async def _hand_in(self, rejected: Rejected) -> None:
-        """Add it to the stream, as it came. Raises RedisError."""
+        """Add a rejected message to the stream, as it came.
+
+        Raises RedisError.
+        """
         fields = dict(rejected.metadata.get("fields") or ())
         if rejected.message or not fields:
             fields[b"message"] = rejected.message
@@ -168,7 +185,10 @@ class RedisTransport(Transport):
             await self._redis.aclose()
 
     async def _persist(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Does it for ever; what Redis refuses, where other work goes on, is its own trouble."""
+        """Repeat the work for ever.
+
+        A refusal by Redis while other work goes on is logged for this work alone.
+        """
         refused = ConditionLogger(
             f"Messages cannot be taken from {self.name}", f"Messages are taken from {self.name} again"
         )
@@ -194,7 +214,10 @@ class RedisTransport(Transport):
         await self._move_from(self._tasks)
 
     async def _move_from(self, tasks: str, end: str = "RIGHT") -> None:
-        """What the list's first entry waits in belongs to all gateways: any of them moves it on."""
+        """Move entries of a list to the stream.
+
+        An entry on its way waits in a list that all gateways share, so any of them moves it on.
+        """
         moving = f"{tasks}:moving"
         if await something_waits(self._redis, tasks, moving, timeout=WAIT, side=end):
             await self._redis.eval(MOVE, 3, moving, tasks, self._stream, AT_ONCE, end)
@@ -222,7 +245,7 @@ class RedisTransport(Transport):
         return answer[0][1] if answer else []
 
     async def _take_over(self) -> list[Any]:
-        """What a gateway that is gone has left; looked for now and then."""
+        """Return entries that a dead gateway has left, looked for now and then."""
         if time.monotonic() < self._look_at:
             return []
         answer = await self._redis.xautoclaim(self._stream, GROUP, self._consumer, self._silent, "0-0", AT_ONCE)

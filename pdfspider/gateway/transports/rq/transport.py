@@ -1,6 +1,7 @@
-"""RQ: jobs that call ``download_pdf`` in, their return values out; no worker waits for a crawl.
+"""RQ: jobs that call ``download_pdf`` are messages, and results are their return values.
 
-The gateway is the queue's worker: it takes jobs as one does, and ends them through RQ's own API.
+The gateway is the queue's worker: it takes jobs as a worker does, and ends them through RQ's own API, so that no worker
+waits for a crawl.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ SCHEDULED_EVERY = 1.0
 RESULT_TTL = 500
 """Seconds for which RQ keeps a return value if the job does not say."""
 UNABLE = ("success_callback_name", "failure_callback_name", "stopped_callback_name", "repeats_left", "webhooks")
-"""What a worker would have to do after the job."""
+"""Fields that ask a worker to do something after the job."""
 BEGIN = """
 if redis.call('HGET', KEYS[1], 'status') ~= 'queued' then return end
 redis.call('HSET', KEYS[1], 'status', 'started', 'started_at', ARGV[1])
@@ -57,6 +58,8 @@ redis.call('PERSIST', KEYS[1])
 
 @dataclass(slots=True, kw_only=True)
 class RqDelivery(RedisDelivery):
+    """A job from RQ."""
+
     each_is_answered = True
     transport: RqTransport
     job: str
@@ -73,7 +76,7 @@ class RqDelivery(RedisDelivery):
 
 
 class RqTransport(RedisTransport):
-    """``tasks`` is the queue's name. What makes no sense is in RQ's registry of failed jobs."""
+    """Takes jobs from the queue ``tasks``; invalid ones go to RQ's registry of failed jobs."""
 
     options = {"tasks": "pdfs"}  # noqa: RUF012 - declared by Transport
 
@@ -94,7 +97,10 @@ class RqTransport(RedisTransport):
         await self._call(self._finish, result.reply["job"], json.loads(result.body))
 
     async def begin(self, *jobs: str) -> None:
-        """Raises TransportError."""
+        """Mark jobs as started.
+
+        Raises TransportError.
+        """
         now = utcformat(datetime.now(UTC))
         try:
             async with self._redis.pipeline(transaction=False) as pipe:
@@ -108,7 +114,10 @@ class RqTransport(RedisTransport):
             raise TransportError(str(error)) from error
 
     async def fail(self, job: str, reason: str) -> None:
-        """Raises TransportError."""
+        """Mark a job as failed.
+
+        Raises TransportError.
+        """
         await self._call(self._fail, job, reason)
 
     async def close(self) -> None:
@@ -118,7 +127,7 @@ class RqTransport(RedisTransport):
         await super().close()
 
     async def rejects(self) -> AsyncGenerator[SetAside, None]:
-        """RQ's registry of failed jobs."""
+        """Yield the jobs in RQ's registry of failed jobs."""
         for job in await self._ask(self._failed):
             yield job
 
@@ -143,7 +152,7 @@ class RqTransport(RedisTransport):
             raise TransportError(str(error)) from error
 
     async def _schedule(self) -> None:
-        """Enqueue what is due of what was enqueued for later, unless another scheduler does that for the queue."""
+        """Enqueue scheduled jobs that are due, unless another scheduler does that for the queue."""
         await asyncio.to_thread(self._enqueue_due)
         await asyncio.sleep(SCHEDULED_EVERY)
 
@@ -172,7 +181,7 @@ class RqTransport(RedisTransport):
         await self.service.accept(self.name, delivery)
 
     async def _fields(self, job: str) -> dict[bytes, bytes]:
-        """Nothing for a job that is gone, or whose key is something else."""
+        """Return the fields of a job, none if it is gone or its key has another type."""
         try:
             return await self._redis.hgetall(Job.key_for(job))  # type: ignore[no-any-return]
         except ResponseError as error:
@@ -225,7 +234,10 @@ class RqTransport(RedisTransport):
 
 
 def read_job(job: str, fields: dict[bytes, bytes], limit: int) -> bytes:
-    """The message that a job stands for. Raises InvalidInput."""
+    """Return the message that a job stands for.
+
+    Raises InvalidInput.
+    """
     if more := [name for name in UNABLE if fields.get(name.encode())]:
         raise InvalidInput(f"{', '.join(more)}: nothing can be run after a job here")
     call = parse(_inflate(fields.get(b"data", b""), limit))

@@ -1,4 +1,4 @@
-"""A ZeroMQ socket for the event loop: many messages at a time, without a future for each."""
+"""A ZeroMQ socket for the event loop, which handles many messages at a time without a future for each."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ TOGETHER = 50
 
 
 class Mailbox:
-    """Libzmq's file descriptor tells only of changes, and any call to the socket may have
-    taken note of one: after each the socket itself is asked (zmq_getsockopt(3), ZMQ_FD).
+    """A ZeroMQ socket for the event loop.
+
+    The file descriptor of libzmq reports only changes, and any call to the socket may have consumed one. The socket
+    itself is therefore asked after each call (zmq_getsockopt(3), ZMQ_FD).
     """
 
     def __init__(self, socket: Socket) -> None:
@@ -27,7 +29,7 @@ class Mailbox:
         self._received = 0
 
     async def receive(self) -> list[bytes]:
-        """The frames of the next message."""
+        """Return the frames of the next message."""
         self._received += 1
         if self._received % TOGETHER == 0:
             await asyncio.sleep(0)  # where there is always a next one, others go on too
@@ -39,12 +41,13 @@ class Mailbox:
                 await self._wait()
 
     def send(self, frames: Sequence[bytes]) -> None:
-        """What its receiver cannot take is dropped."""
+        """Send a message, which is dropped if its receiver cannot take it."""
         with suppress(zmq.ZMQError):
             self._socket.send_multipart(frames, zmq.NOBLOCK)
         self._changed.set()
 
     def close(self) -> None:
+        """Close the socket."""
         self._socket.close()
 
     async def _wait(self) -> None:

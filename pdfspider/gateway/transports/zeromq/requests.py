@@ -3,8 +3,8 @@
 A request is a message with work, or one of these questions:
 
 - ``{"request": "status" | "result" | "cancel", "job": …}``
-- ``{"request": "result", "id": …}``: one that was published, by its id
-- ``{"request": "documents", "job": …, "after": …}``: some documents, in the order of their ids; from behind that id on
+- ``{"request": "result", "id": …}``: a published result, by its id
+- ``{"request": "documents", "job": …, "after": …}``: some documents in the order of their ids, after that id
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 @dataclass(slots=True, kw_only=True)
 class RequestDelivery(Delivery):
-    """What is rejected is not set aside, for the master has it."""
+    """A message by ZeroMQ; the master gets a rejection as the answer, so nothing is set aside."""
 
     mailbox: Mailbox
     envelope: list[bytes]
@@ -52,11 +52,12 @@ class RequestDelivery(Delivery):
         self.answer({"error": "it could not be taken in", "again": True})
 
     def answer(self, said: dict[str, Any]) -> None:
+        """Send the answer."""
         self.mailbox.send([*self.envelope, _encode(said).encode()])
 
 
 class Requests:
-    """What has to wait, for room or for an answer to a question, has a task of its own."""
+    """Answers requests; those that have to wait get a task of their own."""
 
     def __init__(self, service: GatewayService, transport: str, replay: Replay) -> None:
         self._desk, self._transport, self._replay = service, transport, replay
@@ -64,7 +65,7 @@ class Requests:
         self._room = asyncio.Semaphore(service.config.gateway.unacknowledged)
 
     async def serve(self, mailbox: Mailbox) -> None:
-        """Takes requests from a ROUTER, until cancelled."""
+        """Take requests from a ROUTER until cancelled."""
         while True:
             await self._room.acquire()
             *envelope, body = await mailbox.receive()
@@ -78,6 +79,7 @@ class Requests:
                 self._start(self._wait_for_room(delivery))
 
     async def close(self) -> None:
+        """End the tasks."""
         await end(self._waiting)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -97,7 +99,7 @@ class Requests:
         delivery.answer(await self._told(question))
 
     async def _told(self, question: dict[str, Any]) -> dict[str, Any]:
-        """The answer to a question, or why there is none; with ``again`` where there may be one later."""
+        """Return the answer to a question, or an error; ``again`` says that there may be an answer later."""
         try:
             return await self._ask(question)
         except (InvalidInput, JobNotFound) as error:
@@ -121,7 +123,7 @@ class Requests:
         return {"job": job, **await self._desk.status(job)}
 
     async def _documents(self, job: str, after: Any) -> dict[str, Any]:
-        """Those of the newest run, or of the run of ``after``; none: there are no more for now."""
+        """Return documents of the newest run, or of the run of ``after``, none if there are no more yet."""
         if after is None:
             run, last = await self._desk.frontier.run_of(job), None
         else:
@@ -132,7 +134,7 @@ class Requests:
 
 
 def _question(body: bytes) -> dict[str, Any] | None:
-    """What is asked, if this is no message with work."""
+    """Return the question, None for a message with work."""
     if b'"request"' not in body:
         return None
     try:

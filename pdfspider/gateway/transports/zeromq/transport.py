@@ -1,4 +1,4 @@
-"""ZeroMQ: requests with answers, messages without, and results to whoever listens."""
+"""ZeroMQ: requests with answers, messages without, and results for subscribers."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ LEAST_TIMEOUT = 10_000
 """Milliseconds after which a client that does not answer a heartbeat is given up."""
 MOST_REJECTED = 10_000
 LINGER = 1000
-"""Milliseconds for which the last answers and results may be on their way."""
+"""Milliseconds for which the last answers and results are still sent at the end."""
 
 
 @dataclass(slots=True, kw_only=True)
 class PushedDelivery(Delivery):
-    """There is nobody to answer: ZeroMQ forgets a message when it hands it over."""
+    """A pushed message, which nobody can answer: ZeroMQ forgets it when it delivers it."""
 
     transport: ZeroMqTransport
 
@@ -45,12 +45,12 @@ class PushedDelivery(Delivery):
 
 
 class ZeroMqTransport(Transport):
-    """``zmq://HOST:PORT`` to listen on: a ROUTER there, a PULL on ``push``, a PUB on ``results`` (the next two ports).
+    """Listens on ``zmq://HOST:PORT``: a ROUTER there, a PULL and a PUB on the next two ports.
 
-    ``zeromq_requests.py`` says what may be asked; each request is answered in JSON. Results are published with the job
-    as their topic; with ``events=yes`` documents too, as they are found, by the topic ``JOB document``. With
-    ``secret``, the file of a CURVE key, only clients are let in whose public keys are in the directory ``clients``;
-    without, only loopback addresses may be listened on.
+    ``push`` and ``results`` choose other ports. Each request is answered in JSON; ``requests.py`` lists them. Results
+    are published with the job as their topic. With ``events=yes`` documents are published when they are found, with the
+    topic ``JOB document``. With ``secret``, the file of a CURVE key, only clients with a public key in the directory
+    ``clients`` are admitted. Without it, only loopback addresses are allowed.
     """
 
     listens = True
@@ -88,7 +88,7 @@ class ZeroMqTransport(Transport):
         await end_with(self._pull(pushed), self._requests.serve(requests))
 
     async def publish(self, result: Result) -> None:
-        """It is kept, so that it can be asked for; who listens now has it at once, most probably."""
+        """Keep the result, so that masters can ask for it, and send it to present subscribers."""
         await self._replay.keep(result)
         self._mailboxes[-1].send([result.job.encode(), result.body])
 
@@ -100,7 +100,10 @@ class ZeroMqTransport(Transport):
         self._mailboxes[-1].send([f"{event.job} document".encode(), event.body])
 
     async def set_aside(self, body: bytes, reason: str) -> None:
-        """Keeps the newest of what was pushed and does not parse in the list ``rejects``. Raises TransportError."""
+        """Keep an invalid pushed message in the list ``rejects``, which holds the newest ones.
+
+        Raises TransportError.
+        """
         name, redis = self.address.options["rejects"], self.service.frontier.redis
         try:
             async with redis.pipeline(transaction=True) as pipe:
@@ -146,7 +149,7 @@ class ZeroMqTransport(Transport):
         return socket
 
     def _curve(self) -> tuple[bytes, bytes] | None:
-        """The public and the secret key of this side."""
+        """Return the public and the secret key of this side."""
         secret, clients = self.address.options["secret"], self.address.options["clients"]
         if not secret:
             return None

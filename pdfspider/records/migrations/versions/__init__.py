@@ -1,1 +1,1 @@
-"""One module for each revision."""
+"""The migrations: one module for each revision."""

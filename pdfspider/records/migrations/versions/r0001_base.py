@@ -12,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Create the tables that do not exist."""
     _documents()
     _captures()
     _owners()

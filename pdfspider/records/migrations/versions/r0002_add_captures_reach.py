@@ -1,4 +1,4 @@
-"""Add captures.reach: what a URL that is handed in again might reach."""
+"""Add captures.reach: the addresses that the URL may reach when it is submitted again."""
 
 from __future__ import annotations
 
@@ -12,4 +12,5 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Add the column."""
     op.add_column("captures", Column("reach", Integer))
