@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import ClientSession
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pdfspider.gateway.transports.http.openapi import describe
@@ -151,6 +151,10 @@ ODD: dict[str, tuple[int, bytes]] = {
     "no HTTP": (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"),
     "a header that is none": (400, b"GET /jobs HTTP/1.1\r\nHost 127.0.0.1\r\n\r\n"),
     "a bad length": (400, b"POST /jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n"),
+    "an unknown expectation": (417, request("POST", "/jobs", MESSAGE, {"Expect": "a miracle"})),
+    "an expectation that is no text": (400, request("POST", "/jobs", MESSAGE, {"Expect": b"\x80"})),
+    "an expectation of no resource": (400, request("GET", "/nothing", headers={"Expect": b"\x80"})),
+    "an expectation of another method": (417, request("GET", "/jobs/open/pause", headers={"Expect": "\u00e4"})),
     "a lone surrogate": (400, request("POST", "/jobs", b'{"url": "http://127.0.0.1/", "task_id": "\\ud800"}')),
     "no UTF-8": (400, request("POST", "/jobs", b'{"url": "http://127.0.0.1/\xff"}')),
 }
@@ -209,6 +213,7 @@ async def test_no_headers_make_it_fail(serve: Serve, caplog: pytest.LogCaptureFi
         @settings(
             max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
         )
+        @example(("POST", "/jobs"), [("Expect", b"\x80")])
         @given(st.sampled_from(ROUTES), st.lists(st.tuples(HEADERS, VALUES), min_size=1, max_size=3))
         def ask(route: tuple[str, str], odd: list[tuple[str, bytes]]) -> None:
             given_headers = {name: value.replace(b"\r", b"").replace(b"\n", b"") for name, value in odd}

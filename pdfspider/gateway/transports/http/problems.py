@@ -12,7 +12,9 @@ from redis.exceptions import RedisError
 from pdfspider.exceptions import InvalidInput, JobNotFound, RecordsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
+
+    Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 RETRY_AFTER = "5"
 """Seconds."""
@@ -50,3 +52,18 @@ def problem_of(error: Exception) -> web.Response:
         response.force_close()
         return response
     return problem(400, str(error) if isinstance(error, InvalidInput) else "not UTF-8")
+
+
+def with_problems(handle: Handle) -> Handle:
+    """Return a request handler that answers each of the errors ``EXPECTED`` with problem details.
+
+    aiohttp refuses some requests before any middleware runs, such as one with an unknown ``Expect`` header.
+    """
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await handle(request)
+        except EXPECTED as error:
+            return problem_of(error)
+
+    return answer

@@ -14,6 +14,7 @@ from pdfspider.gateway.queries.replay import Replay
 from pdfspider.gateway.transports.base import Transport
 from pdfspider.gateway.transports.exposure import check_exposure
 from pdfspider.gateway.transports.http.calls import Calls
+from pdfspider.gateway.transports.http.problems import with_problems
 from pdfspider.gateway.transports.http.server import Limits, Listener
 
 if TYPE_CHECKING:
@@ -51,9 +52,11 @@ class HttpTransport(Transport):
         app = self._calls.application()
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=False, shutdown_timeout=1)
         await self._runner.setup()
-        assert self._runner.server is not None
+        server = self._runner.server
+        assert server is not None
+        server.request_handler = with_problems(server.request_handler)
         limits = Limits(gateway.connections, gateway.connections_per_address, gateway.client_timeout)
-        self._listener = Listener(self._runner.server, limits, tls)
+        self._listener = Listener(server, limits, tls)
         try:
             await self._listener.start(self.address.host, self.address.port or PORT)
         except OSError as error:
