@@ -19,7 +19,8 @@ To add a transport, say ``example``:
    imported by that module alone.
 3. ``tests/gateway/masters/example.py``: a ``Master`` (``masters/base.py``), and a file in
    ``tests/gateway/conformance/`` that has the suite run against it.
-4. In docs/gateway.md its row, its options, and an example, which ``tests/gateway/test_examples.py`` runs.
+4. ``examples/example_master.py``, which ``tests/gateway/test_examples.py`` runs, and in docs/gateway.md its row, its
+   options, and that example.
 """
 
 from __future__ import annotations

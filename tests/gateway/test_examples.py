@@ -1,18 +1,18 @@
-"""The examples of docs/gateway.md, run as they stand there but for addresses."""
+"""The masters of examples/, which docs/gateway.md shows, run as they stand but for addresses."""
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
 import sys
-from importlib import import_module
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support import PATIENCE, ROOT, free_port, until
+from tests.gateway.example_masters import EXAMPLES, WAYS, run_example
+from tests.support import ROOT, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,53 +21,34 @@ if TYPE_CHECKING:
     from tests.gateway.conftest import Start
 
 TEXT = (ROOT / "docs/gateway.md").read_text("utf-8")
-EXAMPLES = {
+SHOWN = {
     heading: code
     for heading, section in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)
     for code in re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
 }
-WAYS = {
-    "Redis": ("redis:RedisMaster", "6379"),
-    "RabbitMQ": ("amqp:AmqpMaster", "5672"),
-    "Celery": ("celery_redis:CeleryRedisMaster", "6379"),
-    "RQ": ("rq:RqMaster", "6379"),
-    "HTTP": ("", "8080"),
-    "Kafka": ("kafka:KafkaMaster", "9092"),
-    "gRPC": ("", "50051"),
-    "ZeroMQ": ("zeromq:ZeroMqMaster", "5570"),
-}
-SCHEMES = {"HTTP": "http", "gRPC": "grpc"}
+README = (EXAMPLES / "README.md").read_text("utf-8")
 
 
 def test_every_way_has_an_example() -> None:
-    assert set(EXAMPLES) == set(WAYS)
     table = TEXT.partition("## Which way")[2].partition("\n\nOf all")[0]
-    assert set(re.findall(r"^\| (\w+) \| `", table, re.MULTILINE)) - {"way"} == set(WAYS)
+    assert set(re.findall(r"^\| (\w+) \| `", table, re.MULTILINE)) - {"way"} == set(SHOWN)
+    assert {file.name for file in EXAMPLES.glob("*_master.py")} == {way.file for way in WAYS.values()}
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_an_example_runs(way: str, gateway: Start, site: Server, tmp_path: Path) -> None:
-    kind, usual = WAYS[way]
-    master = None
-    url = "" if kind else f"{SCHEMES[way]}://127.0.0.1:{free_port()}"
-    if kind:
-        module, _, name = kind.partition(":")
-        master = getattr(import_module(f"tests.gateway.masters.{module}"), name)(tmp_path)
-        url = master.url
-    try:
-        port = urlsplit(url).port
-        running = gateway(url)
-        until(lambda: "Serving" in running.output)
-        code = EXAMPLES[way].replace("https://example.org/", site.url).replace(usual, str(port))
-        code = code.replace("5572", url.rpartition("results=")[2].partition("&")[0])
-        command = [sys.executable, "-c", code]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
-        assert done.returncode == 0, done.stderr
-        assert site.site.document_url(0) in done.stdout
-        running.stop()
-    finally:
-        if master:
-            master.close()
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_documentation_shows_the_example_that_is_run(name: str) -> None:
+    assert SHOWN[name] == WAYS[name].code
+    assert f"[{WAYS[name].file}]({WAYS[name].file})" in README
+
+
+def test_the_workers_that_the_readme_shows_are_python() -> None:
+    for code in re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL):
+        ast.parse(code)
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_an_example_runs(name: str, gateway: Start, site: Server, tmp_path: Path) -> None:
+    run_example(WAYS[name], gateway, site, tmp_path)
 
 
 def test_the_readmes_example_runs(gateway: Start, site: Server, tmp_path: Path) -> None:
