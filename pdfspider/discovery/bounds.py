@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BATCH = 8_192
 """References that are taken from a rule at once."""
 INTERNATIONAL_HOSTS = 1_000
-"""Different host names of one page that have to be converted to ASCII, which takes up to a millisecond each."""
+"""Different host names of one page that have to be converted to ASCII."""
 ELEMENTS = 250_000
 ELEMENTS_PER_LINK = 5
 """Elements of a large page that are examined, per link that may be followed; at least ``ELEMENTS``."""

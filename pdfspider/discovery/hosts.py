@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-import socket
 from functools import cache, lru_cache
-from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
-import idna
+from ada_url import URL
 
 if TYPE_CHECKING:
     from tldextract import TLDExtract
 
 _NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}").fullmatch
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*").fullmatch
+_NO_HOST = re.compile(r"[\x00-\x20/?#@\\]|:(?![^\[]*\])").search
+_REFUSED = re.compile(r"https?:[/\\]*([^/\\?#]*)", re.IGNORECASE).match
+_PORT = re.compile(r":(?![^\[]*\])")
+_PORT_NUMBER = re.compile(r"0*+[0-9]{0,5}").fullmatch
+_HIGHEST_PORT = 65_535
 _ADDRESS = re.compile(r"\[.*\]|[0-9.]+").fullmatch
 _LONGEST_NAME = 253
 
@@ -33,47 +35,41 @@ def normal_host(host: str) -> str:
     IP addresses get their usual form, IPv6 in brackets. Raises ValueError with the reason if browsers would refuse the
     host too.
     """
+    if _NO_HOST(host):
+        raise ValueError("the host name is not valid")
+    try:
+        return checked_name(URL(f"http://{host}/").hostname)
+    except ValueError as error:
+        known = str(error).startswith("the host")
+        raise ValueError(str(error) if known else reason_against(f"http://{host}/")) from None
+
+
+def checked_name(host: str) -> str:
+    """Return a parsed host without the dot at its end. Raises ValueError for a name that DNS cannot have."""
     if host.startswith("["):
-        return _normal_ipv6(host)
-    name = _ascii_name(unquote(host)).removesuffix(".")
+        return host
+    name = host.removesuffix(".")
     if not _NAME(name) or len(name) > _LONGEST_NAME:
         raise ValueError("the host name is not valid")
-    if _NUMBER(name.rpartition(".")[2]):
-        return _normal_ipv4(name)
     return name
 
 
-def _ascii_name(host: str) -> str:
-    if host.isascii():
-        return host.lower()
-    if len(host) > _LONGEST_NAME:
-        raise ValueError("the host name is too long")
-    return _international(host)
-
-
-@lru_cache(maxsize=4_096)
-def _international(host: str) -> str:
-    try:
-        return idna.encode(host, uts46=True).decode("ascii")
-    except UnicodeError as error:
-        raise ValueError(f"the host is not a valid international name ({error})") from None
-
-
-def _normal_ipv4(name: str) -> str:
-    try:
-        return str(IPv4Address(socket.inet_aton(name)))
-    except OSError:
-        raise ValueError("the host is not a valid IPv4 address") from None
-
-
-def _normal_ipv6(host: str) -> str:
-    try:
-        address = IPv6Address(host[1:].removesuffix("]"))
-    except ValueError:
-        address = None
-    if address is None or address.scope_id is not None or not host.endswith("]"):
-        raise ValueError("the host is not a valid IPv6 address")
-    return f"[{address}]"
+def reason_against(url: str) -> str:
+    """Return why browsers refuse a URL that they do not understand."""
+    parts = _REFUSED(url)
+    if parts is None:
+        return "it does not begin with http:// or https://"
+    host, *ports = _PORT.split(parts[1].rpartition("@")[2], 1)
+    port = ports[0] if ports else ""
+    if port and (not _PORT_NUMBER(port) or int(port) > _HIGHEST_PORT):
+        return "its host or port is malformed"
+    if not host:
+        return "it has no host"
+    if host.startswith("["):
+        return "the host is not a valid IPv6 address"
+    if _NUMBER(host.removesuffix(".").rpartition(".")[2].lower()):
+        return "the host is not a valid IPv4 address"
+    return "the host name is not valid" if host.isascii() else "the host is not a valid international name"
 
 
 def is_address(host: str) -> bool:

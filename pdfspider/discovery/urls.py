@@ -11,7 +11,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
-from pdfspider.discovery.normal import MAX_LENGTH, PATH_SAFE, QUERY_SAFE, normal_form
+from pdfspider.discovery.normal import BLANK, BREAKS, MAX_LENGTH, PATH_SAFE, QUERY_SAFE, normal_form
 from pdfspider.discovery.variants import without_visitor
 from pdfspider.exceptions import InvalidInput
 from pdfspider.masking import masked
@@ -31,8 +31,6 @@ _PLAIN = re.compile(rf"/(?!/){_PATH}(?:\?(?=.){_QUERY})?").fullmatch
 _ESCAPED_UNRESERVED = re.compile(r"%(?:2[DE]|3[0-9]|[46][1-9A-F]|[57][0-9A]|5F|7E)")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:").match
 _UNCLEAN = re.compile(r"[\x00-\x20#\\]").search
-_BLANK = "".join(map(chr, range(0x21)))
-_BREAKS = str.maketrans("", "", "\t\r\n")
 
 
 def normalise(url: str, encoding: str = "utf-8") -> str:
@@ -47,7 +45,7 @@ def normalise(url: str, encoding: str = "utf-8") -> str:
     if _is_normal(url):
         return url
     try:
-        return normal_form(url.strip(), encoding)
+        return normal_form(url, encoding)
     except ValueError as error:
         shown = masked(url if len(url) <= 200 else f"{url[:200]}…")
         raise InvalidInput(f"{shown!r} is not a URL that can be crawled: {error}") from None
@@ -82,10 +80,12 @@ def join(base: str, href: str, encoding: str = "utf-8") -> str | None:
         if _PLAIN(href) and "/." not in href:
             url = _prefixes(base).root + href
             return url if len(url) <= MAX_LENGTH else None
-        if _UNCLEAN(href):
-            href = _clean(href)
-        return normalise(_absolute(base, href), encoding) if href else None
-    except InvalidInput:
+        clean = _clean(href) if _UNCLEAN(href) else href
+        if not clean:
+            return None
+        url = _absolute(base, clean)
+        return url if _is_normal(url) else normal_form(href, encoding, normalise(base))
+    except (InvalidInput, ValueError):
         return None
 
 
@@ -94,7 +94,7 @@ def _is_normal(url: str) -> bool:
 
 
 def _clean(href: str) -> str:
-    path, mark, query = href.partition("#")[0].strip(_BLANK).translate(_BREAKS).partition("?")
+    path, mark, query = href.strip(BLANK).translate(BREAKS).partition("#")[0].partition("?")
     return path.replace("\\", "/") + mark + query
 
 
