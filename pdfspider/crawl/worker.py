@@ -138,6 +138,7 @@ class Worker:
             await getattr(self, f"_close_{part}")()
         self._opened.clear()
         self.pages.close()
+        self.robots.close()
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Does something in a task of its own; what the frontier does not answer to is let go."""

@@ -301,3 +301,14 @@ async def test_a_robots_txt_that_is_given_back_again_and_again_cannot_be_had(rig
     known = await worker.frontier.robots("http://a.test")
     assert known
     assert known.failure == Outcome.ROBOTS_UNAVAILABLE.code
+
+
+async def test_that_robots_cannot_be_had_is_known_until_a_url_has_ended_by_it(rig: Rig) -> None:
+    await rig.submit("j", *pages(2), options=JobOptions(delay=0, cap=1))
+    worker = rig.worker()
+    await worker.commit_robots(await worker.one(), failure="D", ttl=0.001)
+    await rig.sleep(60, worker)
+    url = await worker.one()
+    assert url.kind is LeaseKind.URL
+    await worker.commit(url)
+    assert (await worker.one()).kind is LeaseKind.ROBOTS

@@ -16,6 +16,8 @@ from tests.hostile.answers import ANSWERS, INNOCENT, NEIGHBOUR, ROBOTS, Answers
 from tests.support import Fleet, until
 
 HOSTS = 8
+NAMES = ("hosts", "punycode-hosts")
+"""Pages that lead to thousands of names: how long those take is up to whoever resolves them."""
 MIB = 1 << 20
 STALL = 1.0
 MEMORY = 300 * MIB
@@ -23,7 +25,7 @@ SETTINGS = {"DOWNLOAD_MAXSIZE": 32 * MIB, "PDF_IDLE_TIMEOUT": 10, "RETRY_TIMES":
 
 
 def main() -> int:
-    names = sys.argv[1:] or [path[1:] for path in ANSWERS]
+    names = sys.argv[1:] or [path[1:] for path in ANSWERS if path[1:] not in NAMES]
     with (
         tempfile.TemporaryDirectory() as directory,
         redis_server(Path(directory)) as url,

@@ -6,9 +6,10 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from random import uniform
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from scrapy import Request
 
@@ -25,6 +26,8 @@ from pdfspider.frontier.jobs import Job
 from pdfspider.items import OUTCOMES_BY_CODE, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from protego import Protego
     from scrapy.crawler import Crawler
     from scrapy.http import Response
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
     from pdfspider.frontier.leases import Lease
 
 logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LOCAL_TTL = 300.0
 LOCAL_SIZE = 32 * 1024 * 1024
@@ -81,12 +87,13 @@ class Robots:
         self._agent = worker.config.user_agent
         self._rules: OrderedDict[str, Rules] = OrderedDict()
         self._size = 0
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="robots")
 
     async def verdict(self, url: str, reach: int) -> tuple[Outcome, str] | None:
         """Return the class and reason of a URL of this reach that may not be fetched; None for one that may."""
         rules = await self._rules_of(origin_of(url), reach)
         if rules.text > LARGE:
-            return await asyncio.to_thread(rules.verdict, url, self._agent)
+            return await self._run(rules.verdict, url, self._agent)
         return rules.verdict(url, self._agent)
 
     def sitemaps(self, url: str) -> list[str]:
@@ -109,6 +116,19 @@ class Robots:
         while self._size > LOCAL_SIZE and len(self._rules) > 1:
             self._size -= self._rules.popitem(last=False)[1].size
 
+    async def _read(self, body: bytes) -> tuple[bytes, float]:
+        """Return what the frontier keeps of a robots.txt, and its crawl delay."""
+        if len(body) > LARGE:
+            return await self._run(_read, body, self._agent)
+        return _read(body, self._agent)
+
+    async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do something in the thread for rules: the loop's own threads may all be waiting for names to be resolved."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
     async def _load(self, origin: str, reach: int) -> Rules:
         record = await self._worker.frontier.robots(origin, reach)
         failure = OUTCOMES_BY_CODE[record.failure] if record and record.failure else None
@@ -118,7 +138,7 @@ class Robots:
         expires = time.monotonic() + (0.0 if failure else LOCAL_TTL)
         if not text:
             return Rules(None, failure, expires)
-        rules = await asyncio.to_thread(parsed, text) if len(text) > LARGE else parsed(text)
+        rules = await self._run(parsed, text) if len(text) > LARGE else parsed(text)
         return Rules(rules, None, expires, len(text), parsed_size(text))
 
     async def serve(self, crawler: Crawler, lease: Lease) -> None:
@@ -194,7 +214,7 @@ class Robots:
             # A robots.txt that is not there, or that only some may read, allows everything (RFC 9309, 2.3.1.3).
             body = b"" if failure or response.status >= 300 or response.kind is Kind.PDF else response.body
             lease.shown = HostSignal.OK
-            rules, delay = await asyncio.to_thread(_read, body, self._agent) if body else (b"", 0.0)
+            rules, delay = await self._read(body) if body else (b"", 0.0)
             ttl = min(config.robots_ttl, LARGE_TTL) if len(rules) > LARGE else config.robots_ttl
             await frontier.commit_robots(lease, body=rules, crawl_delay=delay, ttl=ttl)
             return

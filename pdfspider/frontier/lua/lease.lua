@@ -73,12 +73,14 @@ local function reach_of(flags) return str(math.floor(flags / 16)) end
 
 -- The origin of a member's URL where its robots.txt has to be fetched first, and what the URL may reach. A robots.txt
 -- that may not be reached is known to URLs of the same reach only.
-local function unknown_robots(job, member)
+local function unknown_robots(job, host, member)
   if job.robots == 0 then return nil end
   local payload = cmsgpack.unpack(string.sub(member, HEADER + 1))
   local origin, reach = string.sub(payload[1], 1, payload[4]), reach_of(payload[3])
   local key = robots_key(origin)
-  if call('EXISTS', key) == 1 or call('EXISTS', key .. ':' .. reach) == 1 then return nil end
+  for _, known in ipairs({key, key .. ':' .. reach}) do
+    if knows_robots(known, host) then return nil, nil, known end
+  end
   return origin, reach
 end
 
@@ -201,8 +203,8 @@ local function try_run(hid, host, run)
   expect('set', P .. 'job:' .. run .. ':hosts')
   if job.spilled > 0 then expect('zset', overflow_key(hid, run)) end
   local member, score = head_of(job, hid, key, host.turn, host.trouble.opened > 0)
-  local origin, reach
-  if member and string.sub(member, 10, 10) == '-' then origin, reach = unknown_robots(job, member) end
+  local origin, reach, known
+  if member and string.sub(member, 10, 10) == '-' then origin, reach, known = unknown_robots(job, host, member) end
   call('ZADD', turns, str(host.turn + 1), run)
   if not member then
     if score == 0 then detach(hid, run) end
@@ -229,6 +231,7 @@ local function try_run(hid, host, run)
     return now
   else
     start_at(hid, host, take(job, hid, key, member, score))
+    if known then use_robots(known) end
   end
   return true
 end
@@ -281,7 +284,7 @@ local function next_solo()
     local job, host = job_of(run), host_in_flight(hid)
     if job then expect_queue(job, {hid = hid, member = member}) end
     if not job or job.state ~= 'running' or host.trouble.down > now or budget(job, string.sub(member, 9, 9))
-      or unknown_robots(job, member) then
+      or unknown_robots(job, host, member) then
       put_back(packed, job, hid, member, score)
     elseif is_open(hid, host) and due_at(host) <= now + ahead then
       return packed, hid, host, {kind = 'u', run = run, hid = hid, member = member, score = score}

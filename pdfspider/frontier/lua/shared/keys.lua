@@ -37,7 +37,7 @@
 --   breakers                 ZSET  hosts whose breaker is not closed, by the time (ms) at which they are forgotten
 --   finished                 ZSET  finished runs by the time (ms) at which their keys go
 --   garbage                  LIST  seen buckets to remove: RUN, number of buckets
---   robots:ORIGIN            HASH  a robots.txt: body or failure; expires
+--   robots:ORIGIN            HASH  a robots.txt: body or failure; stale, used: see knows_robots; expires
 --   robots:ORIGIN:REACH      HASH  the same where URLs of that reach may not ask for it; expires
 --   networks                 HASH  number -> the networks that an operator allowed: one list for each setting that was used
 --   pages:RUN                HASH  host -> pages that the run has taken of it, while workers count them; expires

@@ -62,10 +62,30 @@ local function robots_key(origin, reach)
   return P .. 'robots:' .. redis.sha1hex(origin) .. (reach and ':' .. reach or '')
 end
 
+local FAILURE_KEPT = 3600000 -- ms
 local function set_robots(origin, body, failure, ttl, reach)
   local key = robots_key(origin, reach)
   call('HSET', key, 'body', body, 'failure', failure)
+  call('HDEL', key, 'stale', 'used')
+  if failure ~= '' then
+    call('HSET', key, 'stale', str(now + ttl))
+    ttl = math.max(ttl, FAILURE_KEPT)
+  end
   call('PEXPIRE', key, str(math.min(ttl, HOST_KEPT)))
+end
+
+-- Whether a robots.txt is known. That one cannot be had is known until a URL has ended by it, however long its host has
+-- to wait for its turn: otherwise hosts that are many and dead would be asked again and again and nothing would end. A
+-- host whose breaker lets one through is asked.
+local function knows_robots(key, host)
+  local failure, stale = unpack(call('HMGET', key, 'failure', 'stale'))
+  if not failure then return false end
+  return failure == '' or not stale or now < int(stale)
+    or (host.trouble.opened == 0 and call('HEXISTS', key, 'used') == 0)
+end
+
+local function use_robots(key)
+  if call('HEXISTS', key, 'stale') == 1 then call('HSET', key, 'used', '1') end
 end
 
 -- The host that a lease's last request went to: that of its URL, but for a robots.txt that redirects elsewhere.
