@@ -23,8 +23,11 @@ SLICE = 1024 * 1024
 """Characters that one search covers before other threads may run."""
 BATCH = 8_192
 """Elements that become one tree."""
+MANY_ATTRIBUTES = 200
+"""Attributes of one element, where it has very many."""
 _LONGEST_TEXT = 100
 _LONGEST_ATTRIBUTES = 8_192
+_MANY_QUOTED = 1_000
 
 
 def trees_of(html: str, most: int | None, cut: Callable[[], object]) -> Iterator[LexborHTMLParser]:
@@ -36,13 +39,22 @@ def trees_of(html: str, most: int | None, cut: Callable[[], object]) -> Iterator
     if len(html) <= LARGE and html.count("<") <= MANY_TAGS:
         yield LexborHTMLParser(html)
         return
-    search = _elements().finditer
+    search = _elements(every=_has_quoted_tags(html)).finditer
     elements = filter(None, map(_element, chain.from_iterable(map(search, slices(html)))))
     bounded = islice(elements, most)
     while batch := "".join(islice(bounded, BATCH)):
         yield LexborHTMLParser(batch)
     if next(elements, None) is not None:
         cut()
+
+
+def _has_quoted_tags(html: str) -> bool:
+    """Return whether a value in some tag may have ``<`` or ``>`` in it."""
+    for number, quoted in enumerate(_QUOTED(html)):
+        start = html.rfind("<", max(0, quoted.start() - _LONGEST_ATTRIBUTES), quoted.start())
+        if number >= _MANY_QUOTED or (html[start + 1].isalpha() and html.find(">", start, quoted.start()) < 0):
+            return True
+    return False
 
 
 def slices(html: str) -> Iterator[str]:
@@ -56,35 +68,60 @@ def slices(html: str) -> Iterator[str]:
     yield html[start:] if start else html
 
 
-@cache
-def _elements() -> re.Pattern[str]:
-    """Return the pattern for comments, scripts and all elements that have rules.
+_NAME = r"[^\s/>]"
+_LONG_NAME = r"[^\s/>=]"
+_VALUE = r"""(?:"[^"]{0,1048576}+"|'[^']{0,1048576}+'|[^\s>"'][^\s>]*+)"""
+_ATTRIBUTE = rf"{_NAME}{_LONG_NAME}*+(?:\s*+=\s*+{_VALUE}?+)?+"
+_ATTRIBUTES = rf"(?:[\s/]++|{_ATTRIBUTE})*+"
+_INLINE = "abbr|b|br|code|div|em|font|h[1-6]|i|img|p|small|span|strong|sub|sup|u"
+_TAG = re.compile(rf"</?[a-z]{_ATTRIBUTES}>?", re.IGNORECASE)
+_IMAGE = re.compile(rf"<img(?=[\s/]){_ATTRIBUTES}>", re.IGNORECASE).search
+_EACH = re.compile(_ATTRIBUTE).finditer
+_QUOTED = re.compile(r"""=\s*+(?:"[^"<>]*+[<>]|'[^'<>]*+[<>])""").finditer
+_OPEN = frozenset(("form", "/form"))
+"""Stand around others and are kept as such, for what is in a form belongs to it."""
 
-    It is compiled when all rules are registered.
+
+@cache
+def _elements(*, every: bool) -> re.Pattern[str]:
+    """Return the pattern for comments, scripts and tags, each as a whole, as browsers split a page into them.
+
+    It has the tags that the rules look at, or ``every`` tag. It is compiled when all rules are registered.
     """
-    names = "|".join(sorted({*RULES, "base"} - {"script"}))
-    attributes = r"""(?:[^<>"']++|"[^"]{0,8192}+"|'[^']{0,8192}+'){0,200}+"""
-    inline = rf"</?(?:{_INLINE})\b[^<>]{{0,1000}}+>"
+    names = "|".join(sorted({*RULES, "base", "input", "button", "select", "textarea"} - {"script", "iframe"}))
+    attributes = _ATTRIBUTES if every else "[^<>]*+"
+    inline = rf"</?(?:{_INLINE})(?=[\s/>]){attributes}>"
+    other = rf"|[a-z]{attributes}>?" if every else ""
     return re.compile(
-        r"<(?:!--(?:.*?-->|.*)|(style|textarea|title|xmp)\b(?:.*?</\1|.*)"
-        rf"|(script)(\s{attributes})?>(?:(.*?)</script|(.*))"
-        rf"|({names})(?=[\s/])({attributes}|[^<>]{{0,8192}}+)>([^<]*+(?:{inline}[^<]*+){{0,8}}+))",
+        r"<(?:!--(?:-?>|.*?--!?>|.*)|[!?][^>]*+"
+        rf"|(style|textarea|title|xmp|noembed)(?=[\s/>]){attributes}>(?:.*?</\1|.*)"
+        rf"|(script)(?=[\s/>])({attributes})>(?:(.*?)</script|(.*))"
+        rf"|(iframe)(?=[\s/>])({attributes})>(?:.*?</iframe|.*)"
+        rf"|(/form|(?:{names})(?=[\s/>]))({attributes})>([^<]*+(?:{inline}[^<]*+){{0,8}}+){other})",
         re.IGNORECASE | re.DOTALL,
     )
 
 
-_INLINE = "abbr|b|br|code|div|em|font|h[1-6]|i|img|p|small|span|strong|sub|sup|u"
-_TAG = re.compile(r"<[^<>]*+>")
-_IMAGE = re.compile(r"<img\b[^<>]*+>", re.IGNORECASE).search
-
-
 def _element(match: re.Match[str]) -> str:
-    _, script, kind, source, rest, name, attributes, text = match.groups()
+    _, script, kind, source, rest, frame, of_frame, name, attributes, text = match.groups()
     if script:
-        return f"<script{kind or ''}>{source or rest or ''}</script>"
-    if not name or "=" not in attributes or len(attributes) > _LONGEST_ATTRIBUTES:
+        return f"<script{_bounded(kind)}>{source or rest or ''}</script>"
+    if frame:
+        return f"<iframe{_bounded(of_frame)}></iframe>"
+    if not name:
         return ""
-    return f"<{name}{attributes}>{_shown(text) if '<' in text else text.strip()[:_LONGEST_TEXT]}</{name}>"
+    if name.lower() in _OPEN:
+        return f"<{name}{_bounded(attributes)}>"
+    if "=" not in attributes and name.lower() != "button":
+        return ""
+    return f"<{name}{_bounded(attributes)}>{_shown(text) if '<' in text else text.strip()[:_LONGEST_TEXT]}</{name}>"
+
+
+def _bounded(attributes: str) -> str:
+    """Return attributes of an element, as many as a parser takes without trouble."""
+    if len(attributes) <= _LONGEST_ATTRIBUTES:
+        return attributes
+    return f" {' '.join(one[0] for one in islice(_EACH(attributes), MANY_ATTRIBUTES))}"
 
 
 def _shown(text: str) -> str:

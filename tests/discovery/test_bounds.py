@@ -19,6 +19,7 @@ DISCOVERY = Discovery(bounds=BOUNDS)
 CPU = 30.0
 """Seconds; each takes less than three on an idle machine, and took minutes or gigabytes without bounds."""
 PADDING = "<p>" + "text " * 20_000
+MANY_TAGS = "<br>" * 9_000
 
 
 def found_on(name: str, bounds: Bounds = BOUNDS) -> PageLinks:
@@ -95,12 +96,22 @@ def test_a_large_ordinary_page_gives_all_its_links() -> None:
         ("<a\nhref=/1\n>x</a><A HREF='/2'>", ["/1", "/2"]),
         ("<script>pdfUrl = '/1'", ["/1"]),
         ("<!-- <a href=/0> --><a href=/1>", ["/1"]),
+        ("<a title='a < b' href=/1>x</a><a href=/2>", ["/1", "/2"]),
+        ("<a title='<b>x</b>' class=c href='/1'>x</a>", ["/1"]),
+        ('<img alt="<a title=">\n<a href="/1">x</a>', ["/1"]),
+        ('<p title="see <a href=/0>this</a>">x</p><a href="/1">', ["/1"]),
+        ("<div data-x='<!--'><a href=/1>x</a><b title='-->'>", ["/1"]),
+        ("<i title = '\n<script>'><a href=/1>x</a>", ["/1"]),
+        ("<a href=/1 title=it's>x</a><a href=/2 title=it's>", ["/1", "/2"]),
+        ("<iframe src=/1><a href=/0></iframe>", ["/1"]),
+        ("<a/href='/1'/title='>'>x</a>", ["/1"]),
     ],
 )
 def test_a_large_page_is_read_as_a_small_one_is(html: str, expected: list[str]) -> None:
     urls = [f"http://evil.test{path}" for path in expected]
     assert [link.url for link in links(html, URL)] == urls
     assert [link.url for link in links(PADDING + html, URL)] == urls
+    assert [link.url for link in links(f"{MANY_TAGS}{html}", URL)] == urls
 
 
 @pytest.mark.parametrize("inner", ["<span>PDF</span>", "<b><i>Download</i> PDF</b>", "<img alt='PDF' src=/i.png>"])
