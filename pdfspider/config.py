@@ -17,7 +17,7 @@ from pdfspider.documents.inspection.limits import LEAST_MEMORY, Limits
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.fields import as_mapping, as_number, as_switch, as_whole, as_words, number, read, switch, whole
 from pdfspider.frontier.gates import Gates
-from pdfspider.gateway.config import GatewayConfig
+from pdfspider.gateway_config import GatewayConfig
 from pdfspider.masking import masked_url
 
 if TYPE_CHECKING:

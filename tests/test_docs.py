@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from pdfspider import settings
-from pdfspider.crawl.engine.start_urls import Message
 from pdfspider.discovery.rules import TECHNIQUES
 from pdfspider.items import Outcome
 from pdfspider.records.schema import metadata
+from pdfspider.submission.messages import Message
 from pdfspider.submission.params import Params
 from tests.support import PATIENCE
 

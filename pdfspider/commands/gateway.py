@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from pdfspider.commands._base import Work
     from pdfspider.config import Config
+    from pdfspider.documents.copies import Copies
     from pdfspider.frontier.frontier import Frontier
 
 
@@ -50,10 +51,17 @@ class Command(OnFrontier, ScrapyCommand):
 
         from pdfspider.gateway.gateway import serve  # noqa: PLC0415 - every command loads this module
 
-        settings = self.settings
-        assert settings is not None
+        copies = self._copies(config)
 
         async def work(frontier: Frontier) -> None:
-            await serve(config, frontier, settings)
+            await serve(config, frontier, copies)
 
         return work
+
+    def _copies(self, config: Config) -> Copies | None:
+        if not config.files_store.startswith("s3://"):
+            return None
+        from pdfspider.crawl.inspection.downloads import S3Copies  # noqa: PLC0415 - Scrapy's pipelines take long to load
+
+        assert self.settings is not None
+        return S3Copies(config.files_store, self.settings)

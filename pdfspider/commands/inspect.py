@@ -10,7 +10,8 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import Ours, require_database, say
-from pdfspider.crawl.inspection.service import GROUP, UNAVAILABLE, InPlace, InspectionService
+from pdfspider.crawl.inspection.service import GROUP, UNAVAILABLE, InspectionService
+from pdfspider.documents.copies import InPlace
 from pdfspider.documents.inspection.report import Status
 from pdfspider.exceptions import InvalidInput
 from pdfspider.formatting import counted
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from pdfspider.config import Config
-    from pdfspider.crawl.inspection.service import Copies
+    from pdfspider.documents.copies import Copies
 
 INTERVAL = 10.0
 """Seconds between two progress lines."""

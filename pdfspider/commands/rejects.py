@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pdfspider.commands._base import Work
     from pdfspider.config import Config
     from pdfspider.frontier.frontier import Frontier
-    from pdfspider.gateway.inbound.rejects import SetAside
+    from pdfspider.gateway.rejects import SetAside
 
 START_URLS = "start_urls"
 LIMIT = 100
@@ -80,10 +80,10 @@ async def _sources(
     config: Config, frontier: Frontier, name: str
 ) -> AsyncIterator[dict[str, AsyncGenerator[SetAside, None]]]:
     """Yield the places where transports and workers set messages aside, or only the one with that name."""
-    from pdfspider.gateway import transports  # noqa: PLC0415 - every command loads this module
+    from pdfspider.gateway.registry import make_transports  # noqa: PLC0415 - every command loads this module
     from pdfspider.gateway.service import OutsideDesk  # noqa: PLC0415
 
-    made = transports(config.gateway.urls, OutsideDesk(config, frontier))
+    made = make_transports(config.gateway.urls, OutsideDesk(config, frontier))
     try:
         sources = {START_URLS: frontier_rejects(frontier)} if name in ("", START_URLS) else {}
         for transport in made:
@@ -99,7 +99,7 @@ async def _sources(
 
 def frontier_rejects(frontier: Frontier) -> AsyncGenerator[SetAside, None]:
     """Yield the start URLs that workers have set aside."""
-    from pdfspider.gateway.inbound.rejects import of_list  # noqa: PLC0415 - as above
+    from pdfspider.gateway.rejects import of_list  # noqa: PLC0415 - as above
 
     return of_list(
         frontier.redis,

@@ -16,7 +16,7 @@ from pdfspider.discovery.urls import fingerprint, host_of, normalise
 from pdfspider.exceptions import InvalidInput, JobNotFound
 from pdfspider.formatting import CLASSES, FOUND, counted
 from pdfspider.frontier.entries import DEEPEST, SCOPES, Entry
-from pdfspider.frontier.jobs import job_name
+from pdfspider.frontier.jobs import DEFAULT_JOB, job_name
 from pdfspider.items import Outcome
 from pdfspider.records import Database
 from pdfspider.submission.seeds import options
@@ -75,7 +75,7 @@ class Command(OnFrontier, ScrapyCommand):
                 async for name, failures in _by_job(records, job, outcome):
                     entries = [_entry(failure, depth, opts.scope) for failure in failures]
                     asked = await _options(frontier, config, name)
-                    seal = asked is not None and name != "default"
+                    seal = asked is not None and name != DEFAULT_JOB
                     submitted = await frontier.submit(name, entries, options=asked, seal=seal, revive=revive)
                     if submitted.added:
                         again[name] += submitted.added

@@ -12,6 +12,7 @@ from pdfspider.commands._base import OnFrontier, invalid, say
 from pdfspider.exceptions import InvalidInput
 from pdfspider.formatting import counted
 from pdfspider.frontier.entries import SCOPES
+from pdfspider.frontier.jobs import DEFAULT_JOB
 from pdfspider.records import Database
 from pdfspider.submission.params import Params
 from pdfspider.submission.recrawl_schedule import those_due
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from pdfspider.config import Config
     from pdfspider.frontier.entries import Entry
     from pdfspider.frontier.frontier import Frontier
-
-DEFAULT = "default"
 
 
 class Command(OnFrontier, ScrapyCommand):
@@ -44,7 +43,7 @@ class Command(OnFrontier, ScrapyCommand):
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
-        parser.add_argument("--job", metavar="NAME", help=f"name of the job (default: {DEFAULT}, which never ends)")
+        parser.add_argument("--job", metavar="NAME", help=f"name of the job (default: {DEFAULT_JOB}, which never ends)")
         parser.add_argument("--file", metavar="FILE", help="file with one URL on each line")
         parser.add_argument("--depth", metavar="N", help="how many links deep to follow (default: DEPTH_LIMIT)")
         parser.add_argument("--scope", choices=SCOPES, default="host", help="where pages are followed (default: host)")
@@ -62,11 +61,11 @@ class Command(OnFrontier, ScrapyCommand):
             raise UsageError("there is no URL")
         params = _params(args, opts)
         seeds = read_seeds(params, config, opts.priority)
-        name = params.job or DEFAULT
+        name = params.job or DEFAULT_JOB
 
         async def work(frontier: Frontier) -> None:
-            asked = options(config, () if name == DEFAULT else seeds, **asked_by(params))
-            seal = name != DEFAULT and not opts.open
+            asked = options(config, () if name == DEFAULT_JOB else seeds, **asked_by(params))
+            seal = name != DEFAULT_JOB and not opts.open
             taken = await _those_due(config, frontier, name, seeds) if params.due else seeds
             networks = config.allowed_networks
             changes = changes_by(params)
@@ -91,8 +90,8 @@ def _params(args: list[str], opts: argparse.Namespace) -> Params:
     if not -128 <= opts.priority <= 127:
         raise InvalidInput(f"--priority {opts.priority} is not between -128 and 127")
     limits = opts.max_pages or opts.max_documents or opts.max_seconds
-    if opts.job in (None, DEFAULT) and (opts.seal or opts.due or limits):
-        raise InvalidInput(f"the job {DEFAULT} never ends: --seal, --due and the limits (--max-…) need a --job")
+    if opts.job in (None, DEFAULT_JOB) and (opts.seal or opts.due or limits):
+        raise InvalidInput(f"the job {DEFAULT_JOB} never ends: --seal, --due and the limits (--max-…) need a --job")
     alike = ("job", "depth", "scope", "due", "max_pages", "max_documents", "max_seconds")
     names = {"urls_file": "file", **{name: name for name in alike}}
     try:

@@ -21,6 +21,7 @@ from pdfspider.crawl.fetch.credentials import Credentials
 from pdfspider.crawl.fetch.in_flight import InFlight
 from pdfspider.crawl.fetch.start_permits import StartPermits
 from pdfspider.crawl.policy.budgets import Budgets
+from pdfspider.crawl.policy.not_due_hosts import NotDueHosts
 from pdfspider.crawl.policy.robots import Robots
 from pdfspider.crawl.store.storage import Storage
 from pdfspider.documents.disk import capacity
@@ -33,7 +34,6 @@ from pdfspider.frontier.connection import check, connect, is_away, is_out_of_mem
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.frontier.migration import check_format
 from pdfspider.records import Database
-from pdfspider.submission.recrawl_schedule import NotDueHosts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 JOB_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 META_LIMIT = 16 * 1024
+DEFAULT_JOB = "default"
+"""The job of what names none; it never ends."""
 
 
 def job_name(name: str) -> str:

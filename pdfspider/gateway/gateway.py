@@ -16,10 +16,10 @@ from redis.exceptions import RedisError
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.durability import Durability
 from pdfspider.frontier.transports import EXPIRES, forget_states, read_states, write_states
-from pdfspider.gateway import transports
 from pdfspider.gateway.outbound.event_publisher import EventPublisher
 from pdfspider.gateway.outbound.result_publisher import ResultPublisher
 from pdfspider.gateway.outbound.results import ResultMaker
+from pdfspider.gateway.registry import make_transports
 from pdfspider.gateway.service import GatewayService
 from pdfspider.gateway.supervisor import Supervisor
 from pdfspider.records import Database
@@ -27,12 +27,12 @@ from pdfspider.tasks import end
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
-    from scrapy.settings import BaseSettings
 
     from pdfspider.config import Config
+    from pdfspider.documents.copies import Copies
     from pdfspider.frontier.frontier import Frontier
     from pdfspider.frontier.transports import TransportState
-    from pdfspider.gateway.transports.base import Transport
+    from pdfspider.gateway.base import Transport
 
 logger = logging.getLogger(__name__)
 
@@ -40,18 +40,15 @@ TOLD_EVERY = 1.0
 NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
-async def serve(config: Config, frontier: Frontier, settings: BaseSettings) -> None:
+async def serve(config: Config, frontier: Frontier, copies: Copies | None = None) -> None:
     """Serve the masters on ``GATEWAY_URLS`` until SIGTERM or SIGINT.
 
-    The settings have the keys of an object store. Raises ConfigurationError.
+    ``copies`` gives documents of a store that is no directory. Raises ConfigurationError.
     """
     records = await _prepare(config, frontier)
     results = ResultMaker(config)
     service = GatewayService(config, frontier, results, records)
-    if config.files_store.startswith("s3://"):
-        from pdfspider.crawl.inspection.downloads import S3Copies  # noqa: PLC0415 - Scrapy's pipelines take long to load
-
-        service.copies = S3Copies(config.files_store, settings)
+    service.copies = copies or service.copies
     served: list[Transport] = []
     try:
         served += _transports(config, service)
@@ -73,7 +70,7 @@ async def _close(transport: Transport) -> None:
 
 
 def _transports(config: Config, service: GatewayService) -> list[Transport]:
-    served = transports(config.gateway.urls, service)
+    served = make_transports(config.gateway.urls, service)
     for transport in served:
         if not NAME.fullmatch(transport.name):
             raise ConfigurationError(f"not a transport's name: {transport.name!r}")

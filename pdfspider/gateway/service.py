@@ -7,24 +7,24 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pdfspider.crawl.inspection.service import InPlace
+from pdfspider.documents.copies import InPlace
 from pdfspider.embedded.syncing import sync
 from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.durability import Durability
 from pdfspider.frontier.transports import read_states
+from pdfspider.gateway.health import Health
 from pdfspider.gateway.inbound.due_only import DueOnly
 from pdfspider.gateway.inbound.inbound_queue import InboundQueue
 from pdfspider.gateway.outbound.bounds import bounded
-from pdfspider.gateway.transports.health import Health
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from pdfspider.config import Config
-    from pdfspider.crawl.inspection.service import Copies
+    from pdfspider.documents.copies import Copies
     from pdfspider.frontier.frontier import Frontier
+    from pdfspider.gateway.base import Delivery
     from pdfspider.gateway.outbound.results import ResultMaker
-    from pdfspider.gateway.transports.base import Delivery
     from pdfspider.records import Database
 
 WAIT = 0.5

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from typing import Any
 
-    from pdfspider.gateway.transports.health import Health
+    from pdfspider.gateway.health import Health
 
 
 logger = logging.getLogger(__name__)

@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from redis.exceptions import RedisError
-
 from pdfspider.discovery.urls import host_of
-from pdfspider.exceptions import JobNotFound, RecordsError
+from pdfspider.exceptions import JobNotFound
 from pdfspider.formatting import counted
 from pdfspider.records.visits import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from pdfspider.config import Config
-    from pdfspider.crawl.worker import Worker
     from pdfspider.frontier.entries import Entry
     from pdfspider.frontier.frontier import Frontier
-    from pdfspider.frontier.leases import Lease
     from pdfspider.records import Database
     from pdfspider.records.visits import Visits
 
 logger = logging.getLogger(__name__)
 
-REMEMBERED_RUNS = 4096
 OPEN = ("running", "paused")
-NOTHING: frozenset[str] = frozenset()
 
 
 async def visited(config: Config, records: Database, job: str, at: int) -> dict[str, Visits]:
@@ -61,32 +54,6 @@ def without(left_out: Collection[str], seeds: Sequence[Entry]) -> list[Entry]:
     if left := len(seeds) - len(kept):
         logger.info("%s left out: their hosts are not due again yet", counted(left, "URL"))
     return kept
-
-
-class NotDueHosts:
-    """The hosts that a worker's runs leave out: the same for every worker, since it is their run's time that counts."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-        self._by_run: OrderedDict[int, frozenset[str]] = OrderedDict()
-
-    def hosts(self, run: int) -> frozenset[str]:
-        return self._by_run.get(run, NOTHING)
-
-    async def look_up(self, leases: Iterable[Lease]) -> None:
-        """Once for each run; where the database does not tell, nothing is left out."""
-        for run in {lease.run for lease in leases}.difference(self._by_run):
-            try:
-                job = await self._worker.frontier.job(run)
-                found = await not_due(self._worker.config, self._worker.records, job.name, run) if job.due else NOTHING
-            except RecordsError as error:
-                logger.warning("Hosts that are not due yet are visited too: %s", error)
-                found = NOTHING
-            except (JobNotFound, RedisError):
-                continue
-            self._by_run[run] = found
-            if len(self._by_run) > REMEMBERED_RUNS:
-                self._by_run.popitem(last=False)
 
 
 async def _opening(frontier: Frontier, job: str) -> int:

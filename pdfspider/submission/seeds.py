@@ -7,18 +7,16 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from pdfspider.crawl.fetch.ssrf_guard import reach_of_operator
 from pdfspider.discovery.urls import fingerprint, host_of, normalise
 from pdfspider.exceptions import ConfigurationError, InvalidInput
 from pdfspider.frontier.entries import DEEPEST, Entry
 from pdfspider.frontier.jobs import JobOptions
-from pdfspider.submission.recrawl_schedule import those_due
+from pdfspider.submission.reach import reach_of_operator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pdfspider.config import Config
-    from pdfspider.crawl.worker import Worker
     from pdfspider.submission.params import Params
 
 ANCHOR_LIMIT = 64
@@ -130,25 +128,3 @@ def job_for(seeds: Sequence[Entry]) -> str:
     """The name of a job that was given none: the same for the same URLs, so that an interrupted crawl goes on."""
     digest = blake2b("\n".join(sorted(entry.url for entry in seeds)).encode(), digest_size=4).hexdigest()
     return f"{seeds[0].host.strip('[]').replace(':', '-')[:50]}-{digest}"
-
-
-async def open_job(worker: Worker, params: Params) -> None:
-    """Submits what the spider's arguments ask for; the worker then ends with that job."""
-    if params.urls or params.urls_file:
-        worker.credentials.learn(read_urls(params))
-        seeds = read_seeds(params, worker.config)
-        worker.job = params.job or job_for(seeds)
-        job = options(worker.config, seeds, **asked_by(params))
-        if params.due:
-            seeds = await those_due(worker.config, worker.frontier, worker.records, worker.job, seeds)
-        submitted = await worker.frontier.submit(
-            worker.job,
-            seeds,
-            options=job,
-            seal=worker.job != "default",
-            networks=worker.config.allowed_networks,
-            changes=changes_by(params),
-        )
-        worker.watched = submitted.run
-    elif params.job:
-        worker.job, worker.watched = params.job, await worker.frontier.run_of(params.job)

@@ -15,8 +15,8 @@ from pdfspider import settings as defaults
 from pdfspider.config import Config
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
+from pdfspider.gateway.base import Delivery, Receipt
 from pdfspider.gateway.inbound.messages import understand
-from pdfspider.gateway.transports.base import Delivery, Receipt
 from tests.crawl.hostile import Hostile, hostile, page, redirect, reply
 from tests.support import INJECTED, ROOT, SETTINGS, free_port, until
 

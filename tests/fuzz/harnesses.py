@@ -16,7 +16,6 @@ from scrapy.settings import Settings
 
 from pdfspider import settings as defaults
 from pdfspider.config import Config
-from pdfspider.crawl.engine.start_urls import parse
 from pdfspider.crawl.fetch.body_stream import STEP, decoded
 from pdfspider.crawl.fetch.errors import FetchError
 from pdfspider.crawl.policy.retries import LONGEST_HOLD, retry_after
@@ -33,11 +32,12 @@ from pdfspider.documents.names import file_name
 from pdfspider.documents.tail import TAIL_SIZE, is_whole, judge, linearized_length
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.entries import Entry
+from pdfspider.gateway.base import Delivery, Receipt
 from pdfspider.gateway.inbound.messages import understand
-from pdfspider.gateway.transports.base import Delivery, Receipt
 from pdfspider.gateway.transports.celery.messages import unwrap
 from pdfspider.gateway.transports.rq.transport import read_job
 from pdfspider.items import Outcome
+from pdfspider.submission.messages import parse
 from pdfspider.submission.rejected import Rejected
 
 if TYPE_CHECKING:

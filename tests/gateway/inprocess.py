@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from pdfspider.gateway.transports.base import Transport
+    from pdfspider.gateway.base import Transport
 
     T = TypeVar("T", bound=Transport)
 

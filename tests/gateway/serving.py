@@ -6,22 +6,22 @@ import asyncio
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from pdfspider.gateway import transports
+from pdfspider.gateway.registry import make_transports
 from pdfspider.tasks import end
 from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from pdfspider.gateway.inbound.rejects import SetAside
+    from pdfspider.gateway.base import Transport
+    from pdfspider.gateway.rejects import SetAside
     from pdfspider.gateway.service import GatewayService
-    from pdfspider.gateway.transports.base import Transport
 
 
 @asynccontextmanager
 async def serving(url: str, service: GatewayService) -> AsyncIterator[Transport]:
     """Serves inside, and may be asked what it has set aside outside too."""
-    (transport,) = transports([url], service)
+    (transport,) = make_transports([url], service)
     await transport.listen()
     task = asyncio.create_task(transport.serve())
     try:

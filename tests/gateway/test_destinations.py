@@ -16,13 +16,13 @@ from pdfspider.frontier.pending_events import Note
 from pdfspider.frontier.pending_results import Ended, PendingResults, unanswered
 from pdfspider.frontier.stream_consumer import SILENT
 from pdfspider.frontier.undelivered import send_again, undelivered
+from pdfspider.gateway.base import Event, RefusedError, RejectedError, Result, TooLargeError, TransportError
+from pdfspider.gateway.health import Health
 from pdfspider.gateway.outbound import result_publisher as module
 from pdfspider.gateway.outbound.destinations import AT_ONCE
 from pdfspider.gateway.outbound.event_publisher import EventPublisher
 from pdfspider.gateway.outbound.result_publisher import ResultPublisher
 from pdfspider.gateway.outbound.webhook import Webhook
-from pdfspider.gateway.transports.base import Event, RefusedError, RejectedError, Result, TooLargeError, TransportError
-from pdfspider.gateway.transports.health import Health
 from pdfspider.tasks import end
 from tests.gateway.test_owed import OWN, submit, take
 from tests.gateway.test_owed import end as end_job

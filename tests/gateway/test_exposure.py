@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pdfspider.exceptions import ConfigurationError
-from pdfspider.gateway import transports
+from pdfspider.gateway.registry import make_transports
 from pdfspider.gateway.transports.grpc.masters_pb2 import Question
 from pdfspider.gateway.transports.grpc.masters_pb2_grpc import MastersStub
 from pdfspider.gateway.transports.http.transport import HttpTransport
@@ -52,13 +52,13 @@ async def test_no_token_is_taken_in_clear(redis_url: str, tmp_path: Path, scheme
     url = f"{scheme}://{host}:1"
     async with service_on(redis_url, tmp_path) as service:
         with pytest.raises(ConfigurationError, match="GATEWAY_TOKEN is needed"):
-            transports([url], service)
+            make_transports([url], service)
     async with service_on(redis_url, tmp_path, GATEWAY_TOKEN=TOKEN) as service:
         with pytest.raises(ConfigurationError, match=rf"in clear.*{scheme}s://.*GATEWAY_TLS_TERMINATED"):
-            transports([url], service)
-        transports([f"{scheme}s://{host}:1?cert=x&key=y", f"{scheme}://127.0.0.1:1#own"], service)
+            make_transports([url], service)
+        make_transports([f"{scheme}s://{host}:1?cert=x&key=y", f"{scheme}://127.0.0.1:1#own"], service)
     async with service_on(redis_url, tmp_path, GATEWAY_TOKEN=TOKEN, GATEWAY_TLS_TERMINATED=True) as service:
-        transports([url], service)
+        make_transports([url], service)
 
 
 async def test_tls_with_a_token(redis_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -67,7 +67,7 @@ async def test_tls_with_a_token(redis_url: str, tmp_path: Path, caplog: pytest.L
     ports = free_port(), free_port()
     trusting = ssl.create_default_context(cafile=str(cert))
     async with service_on(redis_url, tmp_path, GATEWAY_TOKEN=TOKEN, GATEWAY_CLIENT_TIMEOUT=60) as service:
-        https, grpcs = transports(
+        https, grpcs = make_transports(
             [f"https://127.0.0.1:{ports[0]}{files}", f"grpcs://127.0.0.1:{ports[1]}{files}"], service
         )
         assert isinstance(https, HttpTransport)

@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from confluent_kafka import Consumer, TopicPartition
 
-from pdfspider.gateway.transports.base import TooLargeError
+from pdfspider.gateway.base import TooLargeError
 from pdfspider.gateway.transports.kafka.positions import Positions
 from pdfspider.gateway.transports.kafka.producer import ResultProducer
 from tests.gateway.masters.kafka import KafkaMaster

@@ -17,8 +17,8 @@ from pdfspider.discovery.addresses import PUBLIC, own_block
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.jobs import KEY_LENGTH
 from pdfspider.frontier.reach import reach_with
+from pdfspider.gateway.base import Delivery, Receipt
 from pdfspider.gateway.inbound.messages import understand
-from pdfspider.gateway.transports.base import Delivery, Receipt
 
 if TYPE_CHECKING:
     from pdfspider.frontier.jobs import Submission

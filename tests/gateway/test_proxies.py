@@ -19,7 +19,7 @@ from aiohttp import ClientSession, ClientTimeout
 from yarl import URL
 
 from pdfspider.client import AsyncClient
-from pdfspider.gateway.transports.base import Result
+from pdfspider.gateway.base import Result
 from pdfspider.gateway.transports.grpc.masters_pb2 import Message, Question
 from pdfspider.gateway.transports.grpc.masters_pb2_grpc import MastersStub
 from pdfspider.gateway.transports.grpc.transport import GrpcTransport

@@ -8,8 +8,8 @@ import pytest
 import redis
 from redis.exceptions import ResponseError
 
-from pdfspider.gateway import transports
-from pdfspider.gateway.transports.base import Event, TransportError
+from pdfspider.gateway.base import Event, TransportError
+from pdfspider.gateway.registry import make_transports
 from pdfspider.gateway.transports.redis.scripts import MOVE, SET_ASIDE
 from tests.gateway.serving import equals, eventually, in_thread, serving
 from tests.servers.processes import RedisProcess
@@ -139,7 +139,7 @@ async def test_a_right_that_is_missing_is_said_once_and_costs_nothing(
 
 async def test_a_document_that_cannot_be_told_everywhere_is_told_nowhere(service: GatewayService) -> None:
     client: Any = service.frontier.redis
-    (transport,) = transports(["redis:?events=told&items=items"], service)
+    (transport,) = make_transports(["redis:?events=told&items=items"], service)
     event = Event(id="1", job="job", body=b"{}")
     await client.set("items", "no list")
     for _ in range(2):

@@ -14,9 +14,9 @@ from pdfspider.config import Config
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.durability import Durability
 from pdfspider.frontier.frontier import Frontier
+from pdfspider.gateway.base import Delivery, Receipt
 from pdfspider.gateway.outbound.results import ResultMaker
 from pdfspider.gateway.service import GatewayService
-from pdfspider.gateway.transports.base import Delivery, Receipt
 from pdfspider.records import Database
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier import transports
 from pdfspider.frontier.connection import connect
 from pdfspider.gateway import supervisor as supervising
+from pdfspider.gateway.base import TransportError
+from pdfspider.gateway.health import Health
 from pdfspider.gateway.supervisor import Supervisor
-from pdfspider.gateway.transports.base import TransportError
-from pdfspider.gateway.transports.health import Health
 
 if TYPE_CHECKING:
     from collections.abc import Callable

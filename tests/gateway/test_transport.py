@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pdfspider.exceptions import ConfigurationError
-from pdfspider.gateway.transports.base import Address
+from pdfspider.gateway.base import Address
 
 
 @pytest.mark.parametrize(

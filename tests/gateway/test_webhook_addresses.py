@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
+from pdfspider.gateway.base import TransportError
 from pdfspider.gateway.outbound.webhook import Webhook, open_socket
-from pdfspider.gateway.transports.base import TransportError
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "192.168.1.1", "1.1.1.1"])

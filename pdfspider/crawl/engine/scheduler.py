@@ -12,13 +12,13 @@ from scrapy.core.scheduler import BaseScheduler
 from scrapy.exceptions import CloseSpider
 from scrapy.utils.defer import deferred_from_coro
 
+from pdfspider.crawl.engine.arguments import open_job
 from pdfspider.crawl.engine.fast_path import install
 from pdfspider.crawl.engine.lease_loop import LeaseLoop
 from pdfspider.crawl.engine.tuning import settle_down
 from pdfspider.crawl.fetch.foreign_requests import NoLease
 from pdfspider.crawl.worker import Worker
 from pdfspider.exceptions import PdfSpiderError
-from pdfspider.submission.seeds import open_job
 
 if TYPE_CHECKING:
     from scrapy import Request, Spider

@@ -1,4 +1,4 @@
-"""What a URL may reach: as it is handed in, and where a connection is made."""
+"""Keeps connections from addresses that a URL may not reach, behind a proxy too."""
 
 from __future__ import annotations
 
@@ -9,31 +9,14 @@ from aiohttp import DefaultResolver
 
 from pdfspider.crawl.fetch.errors import FetchError
 from pdfspider.crawl.fetch.request_start import RequestStart
-from pdfspider.discovery.addresses import BLOCKS, OWN, PUBLIC, is_allowed, literal_address, own_block
-from pdfspider.discovery.hosts import is_address
-from pdfspider.frontier.reach import block_of, reach_with, with_block
+from pdfspider.discovery.addresses import OWN, is_allowed, literal_address, own_block
+from pdfspider.frontier.reach import block_of, with_block
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
     from aiohttp import AddrInfoType
 
     from pdfspider.frontier.leases import Lease
-
-_NUMBERS = {str(network): number for number, network in BLOCKS.items()}
-
-
-def reach_of_operator(host: str, networks: str = "") -> int:
-    """Return the reach of a seed of the operator's: the networks that are allowed, and its own block if it is private.
-
-    The block of a name is that of the first address at which it is found.
-    """
-    return reach_with(own_block(host.strip("[]")) if is_address(host) else OWN, networks)
-
-
-def reach_of_master(networks: str) -> int:
-    """Return the reach of a master's URL; a single private block needs no list."""
-    block = _NUMBERS.get(networks, PUBLIC)
-    return block or reach_with(PUBLIC, networks)
 
 
 def open_socket(address: AddrInfoType) -> socket.socket:

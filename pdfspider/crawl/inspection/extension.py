@@ -12,8 +12,9 @@ from scrapy import signals
 from scrapy.exceptions import NotConfigured
 
 from pdfspider.condition_logger import ConditionLogger
-from pdfspider.crawl.inspection.service import GROUP, InPlace, InspectionService
+from pdfspider.crawl.inspection.service import GROUP, InspectionService
 from pdfspider.crawl.worker import Worker
+from pdfspider.documents.copies import InPlace
 from pdfspider.exceptions import ConfigurationError, RecordsError
 from pdfspider.formatting import counted
 

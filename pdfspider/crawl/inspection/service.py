@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pdfspider.documents.inspection.inspector import Unavailable
 from pdfspider.documents.inspection.pool import Pool
 from pdfspider.documents.inspection.report import FIELDS, Report
 from pdfspider.documents.inspection.thumbnails import keep_thumbnail
-from pdfspider.documents.store import document_path
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pdfspider.config import Config
+    from pdfspider.documents.copies import Copies
     from pdfspider.records import Database
 
     Found = Mapping[str, Report | Unavailable]
@@ -28,23 +25,6 @@ logger = logging.getLogger(__name__)
 GROUP = 32
 """Documents that share the ways to threads, and a transaction."""
 UNAVAILABLE = "unavailable"
-
-
-class Copies(Protocol):
-    """Gives the paths of documents as local files, in their order."""
-
-    def of(self, hashes: Sequence[str]) -> AbstractAsyncContextManager[list[str]]: ...
-
-
-class InPlace:
-    """The documents of a directory store."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-
-    @asynccontextmanager
-    async def of(self, hashes: Sequence[str]) -> AsyncIterator[list[str]]:
-        yield [f"{self._directory}/{document_path(sha256)}" for sha256 in hashes]
 
 
 class InspectionService:

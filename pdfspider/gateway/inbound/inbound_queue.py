@@ -12,9 +12,9 @@ from redis.exceptions import RedisError
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.jobs import KEY_LENGTH
 from pdfspider.frontier.pending_results import unanswered
+from pdfspider.gateway.base import Receipt, TransportError
 from pdfspider.gateway.inbound.messages import understand
 from pdfspider.gateway.inbound.submit_batcher import MOST_TOGETHER, SubmitBatcher, Understood, until_redis_can
-from pdfspider.gateway.transports.base import Receipt, TransportError
 from pdfspider.masking import masked
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from pdfspider.frontier.frontier import Submitted
     from pdfspider.frontier.jobs import Submission
+    from pdfspider.gateway.base import Delivery
     from pdfspider.gateway.inbound.submit_batcher import Answers
     from pdfspider.gateway.service import GatewayService
-    from pdfspider.gateway.transports.base import Delivery
 
 logger = logging.getLogger(__name__)
 

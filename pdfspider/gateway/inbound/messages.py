@@ -9,23 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from pdfspider.crawl.engine.start_urls import JobName, Terms, pack_meta, read, without_mark
-from pdfspider.crawl.fetch.ssrf_guard import reach_of_master
 from pdfspider.discovery.addresses import refuse_private
 from pdfspider.exceptions import InvalidInput
-from pdfspider.frontier.jobs import KEY_LENGTH, Submission, Task
+from pdfspider.frontier.jobs import DEFAULT_JOB, KEY_LENGTH, Submission, Task
 from pdfspider.frontier.reach import networks_of
 from pdfspider.masking import masked
+from pdfspider.submission.messages import JobName, Terms, pack_meta, read, without_mark
+from pdfspider.submission.reach import reach_of_master
 from pdfspider.submission.seeds import Asked, options, seed
 
 if TYPE_CHECKING:
     from pdfspider.config import Config
     from pdfspider.frontier.entries import Entry
-    from pdfspider.gateway.transports.base import Delivery
+    from pdfspider.gateway.base import Delivery
 
 SHOWN = 3
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-DEFAULT = "default"
 
 
 class Message(Terms):
@@ -42,9 +41,9 @@ class Message(Terms):
     def _one_of_both(self) -> Self:
         if (self.url is None) == (self.urls is None):
             raise ValueError("expected either url or urls")
-        if self.job == DEFAULT and self.max_documents:
+        if self.job == DEFAULT_JOB and self.max_documents:
             raise ValueError("the job default never ends: max_documents needs another")
-        if self.due and self.job in (None, DEFAULT):
+        if self.due and self.job in (None, DEFAULT_JOB):
             raise ValueError("due needs a job with a name of its own: no other one is crawled again")
         return self
 
@@ -75,7 +74,7 @@ def understand(delivery: Delivery, transport: str, config: Config, *, events: bo
         refuse_private(entry.host, networks=networks)
     task = _task(delivery, transport, message, events=events)
     name = message.job or f"{entries[0].host.strip('[]').replace(':', '-')[:40]}-{task.key[:KEY_LENGTH]}"
-    ends = name != DEFAULT
+    ends = name != DEFAULT_JOB
     asked = Asked(max_documents=message.max_documents, due=int(message.due))
     given = options(config, entries if ends else (), **asked)
     kept = networks if networks_of(reach) else ""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pdfspider.frontier.frontier import Frontier, Submitted
     from pdfspider.frontier.jobs import Submission
-    from pdfspider.gateway.transports.base import Delivery
+    from pdfspider.gateway.base import Delivery
 
     Answers: TypeAlias = Sequence[Submitted | Exception]
 

@@ -6,7 +6,7 @@ import json
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from pdfspider.gateway.transports.base import TooLargeError
+from pdfspider.gateway.base import TooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from pdfspider.condition_logger import ConditionLogger
-from pdfspider.gateway.transports.base import RefusedError, RejectedError, TooLargeError, TransportError
+from pdfspider.gateway.base import RefusedError, RejectedError, TooLargeError, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

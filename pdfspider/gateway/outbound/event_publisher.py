@@ -15,9 +15,9 @@ from pdfspider.condition_logger import ConditionLogger
 from pdfspider.exceptions import RecordsError
 from pdfspider.frontier.pending_events import PendingEvents
 from pdfspider.frontier.pending_results import only_task
+from pdfspider.gateway.base import Event, RefusedError, RejectedError, TooLargeError, TransportError
 from pdfspider.gateway.outbound.destinations import Destinations
 from pdfspider.gateway.outbound.publisher import Postponed, take
-from pdfspider.gateway.transports.base import Event, RefusedError, RejectedError, TooLargeError, TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from pdfspider.frontier.pending_events import Note
+    from pdfspider.gateway.base import Transport
     from pdfspider.gateway.outbound.results import ResultMaker
-    from pdfspider.gateway.transports.base import Transport
 
 logger = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from redis.exceptions import RedisError
 from pdfspider.condition_logger import ConditionLogger
 from pdfspider.exceptions import RecordsError
 from pdfspider.frontier.pending_results import PendingResults
+from pdfspider.gateway.base import RejectedError, TooLargeError
 from pdfspider.gateway.outbound.destinations import Destinations
 from pdfspider.gateway.outbound.publisher import Postponed, take
 from pdfspider.gateway.outbound.results import result_for
 from pdfspider.gateway.outbound.round import Round
-from pdfspider.gateway.transports.base import RejectedError, TooLargeError
 from pdfspider.tasks import end
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from pdfspider.frontier.pending_results import Ended
+    from pdfspider.gateway.base import Result, Transport
     from pdfspider.gateway.outbound.destinations import Destination
     from pdfspider.gateway.outbound.event_publisher import EventPublisher
     from pdfspider.gateway.outbound.results import ResultMaker
-    from pdfspider.gateway.transports.base import Result, Transport
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pdfspider.formatting import FOUND
 from pdfspider.frontier.jobs import KEY_LENGTH
+from pdfspider.gateway.base import Result
 from pdfspider.gateway.outbound.bounds import bounded, encode
-from pdfspider.gateway.transports.base import Result
 from pdfspider.items import Outcome
 from pdfspider.records.results import STORED, Results
 

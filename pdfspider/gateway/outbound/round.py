@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from pdfspider.gateway.transports.base import RefusedError, TransportError
+from pdfspider.gateway.base import RefusedError, TransportError
 from pdfspider.tasks import end
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import socket
 from aiohttp import AddrInfoType, ClientError, ClientSession, ClientTimeout, TCPConnector
 
 from pdfspider.discovery.addresses import OWN, is_allowed
-from pdfspider.gateway.transports.base import RefusedError, RejectedError, TooLargeError, TransportError
+from pdfspider.gateway.base import RefusedError, RejectedError, TooLargeError, TransportError
 
 TOO_LARGE = 413
 AWAY = frozenset({429, 502, 503, 504})

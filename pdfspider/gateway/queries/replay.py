@@ -16,11 +16,11 @@ from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.jobs import KEY_LENGTH
 from pdfspider.frontier.pending_results import only_task
 from pdfspider.frontier.scripts import PREFIX
-from pdfspider.gateway.transports.base import TransportError
+from pdfspider.gateway.base import TransportError
 
 if TYPE_CHECKING:
+    from pdfspider.gateway.base import Result
     from pdfspider.gateway.service import GatewayService
-    from pdfspider.gateway.transports.base import Result
 
 RESULT_ID = re.compile(r"([0-9]{1,20})-([0-9a-f]{16})", re.ASCII)
 OWN = ("task_id", "meta", "urls")

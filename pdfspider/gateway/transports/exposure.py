@@ -8,8 +8,8 @@ from pdfspider.exceptions import ConfigurationError
 from pdfspider.gateway.transports.loopback import is_loopback
 
 if TYPE_CHECKING:
-    from pdfspider.gateway.config import GatewayConfig
-    from pdfspider.gateway.transports.base import Address
+    from pdfspider.gateway.base import Address
+    from pdfspider.gateway_config import GatewayConfig
 
 
 def check_exposure(address: Address, gateway: GatewayConfig, *, tls: bool) -> None:

@@ -18,8 +18,8 @@ from pdfspider.gateway.transports.celery.calls import parse
 from pdfspider.gateway.transports.celery.messages import failure
 
 if TYPE_CHECKING:
+    from pdfspider.gateway.base import Receipt
     from pdfspider.gateway.service import GatewayService
-    from pdfspider.gateway.transports.base import Receipt
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from celery.exceptions import TaskRevokedError
 from celery.states import FAILURE, REVOKED
 
 from pdfspider.exceptions import ConfigurationError, InvalidInput
-from pdfspider.gateway.transports.base import TransportError
+from pdfspider.gateway.base import TransportError
 from pdfspider.gateway.transports.celery.calls import message, parse
 
 if TYPE_CHECKING:

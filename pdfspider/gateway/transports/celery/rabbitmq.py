@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
+    from pdfspider.gateway.base import Receipt, Result
     from pdfspider.gateway.service import GatewayService
-    from pdfspider.gateway.transports.base import Receipt, Result
 
 logger = logging.getLogger(__name__)
 

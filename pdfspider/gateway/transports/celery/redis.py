@@ -21,8 +21,8 @@ from pdfspider.tasks import end_with
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pdfspider.gateway.base import Receipt, Result
     from pdfspider.gateway.service import GatewayService
-    from pdfspider.gateway.transports.base import Receipt, Result
 
 
 @dataclass(slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from celery.states import REVOKED
 
 from pdfspider.exceptions import InvalidInput
-from pdfspider.gateway.transports.base import TransportError
+from pdfspider.gateway.base import TransportError
 from pdfspider.gateway.transports.celery.messages import TaskExpired
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import grpc
 from redis.exceptions import RedisError
 
 from pdfspider.exceptions import InvalidInput, JobNotFound, RecordsError
+from pdfspider.gateway.base import Delivery, Receipt
 from pdfspider.gateway.queries.replay import run_of
 from pdfspider.gateway.queries.watching import watch
-from pdfspider.gateway.transports.base import Delivery, Receipt
 from pdfspider.gateway.transports.grpc import masters_pb2, masters_pb2_grpc
 from pdfspider.gateway.transports.grpc import messages as as_proto
 from pdfspider.tasks import end

@@ -12,7 +12,7 @@ from pdfspider.gateway.transports.grpc import masters_pb2
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-    from pdfspider.gateway.transports.base import Receipt
+    from pdfspider.gateway.base import Receipt
 
 T = TypeVar("T", bound="Message")
 

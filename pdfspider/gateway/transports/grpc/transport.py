@@ -12,8 +12,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from pdfspider.exceptions import ConfigurationError
+from pdfspider.gateway.base import Transport
 from pdfspider.gateway.queries.replay import Replay
-from pdfspider.gateway.transports.base import Transport
 from pdfspider.gateway.transports.exposure import check_exposure
 from pdfspider.gateway.transports.grpc import masters_pb2, masters_pb2_grpc
 from pdfspider.gateway.transports.grpc.calls import Masters
@@ -21,9 +21,9 @@ from pdfspider.gateway.transports.grpc.calls import Masters
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pdfspider.gateway.config import GatewayConfig
+    from pdfspider.gateway.base import Result
     from pdfspider.gateway.service import GatewayService
-    from pdfspider.gateway.transports.base import Result
+    from pdfspider.gateway_config import GatewayConfig
 
 PORT = 50051
 MOST_STREAMS = 1000

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from pdfspider.exceptions import InvalidInput
-from pdfspider.gateway.transports.base import Delivery, Receipt
+from pdfspider.gateway.base import Delivery, Receipt
 from pdfspider.gateway.transports.http.documents import Documents
 from pdfspider.gateway.transports.http.events import EventStreams
 from pdfspider.gateway.transports.http.guard import PROTECTION, Guard

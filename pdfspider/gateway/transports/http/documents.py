@@ -13,7 +13,7 @@ from aiohttp import web
 from pdfspider.exceptions import InvalidInput
 
 if TYPE_CHECKING:
-    from pdfspider.crawl.inspection.service import Copies
+    from pdfspider.documents.copies import Copies
 
 SHA256 = r"^[0-9a-f]{64}$"
 CHUNK = 1 << 18

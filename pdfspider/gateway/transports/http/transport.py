@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from pdfspider.exceptions import ConfigurationError
+from pdfspider.gateway.base import Transport
 from pdfspider.gateway.outbound.webhook import Webhook
 from pdfspider.gateway.queries.replay import Replay
-from pdfspider.gateway.transports.base import Transport
 from pdfspider.gateway.transports.exposure import check_exposure
 from pdfspider.gateway.transports.http.calls import Calls
 from pdfspider.gateway.transports.http.problems import with_problems
 from pdfspider.gateway.transports.http.server import Limits, Listener
 
 if TYPE_CHECKING:
+    from pdfspider.gateway.base import Event, Result
     from pdfspider.gateway.service import GatewayService
-    from pdfspider.gateway.transports.base import Event, Result
 
 PORT = 8080
 

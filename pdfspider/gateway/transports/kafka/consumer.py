@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from pdfspider.gateway.transports.kafka.positions import Positions
 
 if TYPE_CHECKING:
-    from pdfspider.gateway.transports.health import Health
+    from pdfspider.gateway.health import Health
 
 WAIT = 0.5
 POLL = 0.1

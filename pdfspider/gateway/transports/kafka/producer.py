@@ -9,7 +9,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from pdfspider.gateway.transports.base import TooLargeError, TransportError
+from pdfspider.gateway.base import TooLargeError, TransportError
 from pdfspider.tasks import end
 
 WAIT = 0.5

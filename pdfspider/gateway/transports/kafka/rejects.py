@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from pdfspider.gateway.inbound.rejects import SetAside, identify, read
-from pdfspider.gateway.transports.base import TransportError
+from pdfspider.gateway.base import TransportError
+from pdfspider.gateway.rejects import SetAside, identify, read
 from pdfspider.gateway.transports.kafka.positions import Positions
 from pdfspider.gateway.transports.kafka.producer import ResultProducer
 

@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from confluent_kafka import KafkaException
 
 from pdfspider.exceptions import ConfigurationError
+from pdfspider.gateway.base import Delivery, Transport, TransportError
 from pdfspider.gateway.outbound.bounds import set_aside
-from pdfspider.gateway.transports.base import Delivery, Transport, TransportError
 from pdfspider.gateway.transports.kafka.consumer import TaskConsumer
 from pdfspider.gateway.transports.kafka.producer import ResultProducer
 from pdfspider.gateway.transports.kafka.rejects import metadata_of, rejects_of
@@ -21,9 +21,9 @@ from pdfspider.tasks import end_with
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from pdfspider.gateway.inbound.rejects import SetAside
+    from pdfspider.gateway.base import Event, Receipt, Result
+    from pdfspider.gateway.rejects import SetAside
     from pdfspider.gateway.service import GatewayService
-    from pdfspider.gateway.transports.base import Event, Receipt, Result
     from pdfspider.submission.rejected import Rejected
 
 PORT = 9092

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from pdfspider.gateway.transports.base import Delivery, TransportError
+from pdfspider.gateway.base import Delivery, TransportError
 from pdfspider.gateway.transports.rabbitmq.errors import failures
 from pdfspider.gateway.transports.rabbitmq.rejects import metadata_of
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from aiormq.abc import AbstractChannel, DeliveredMessage
 
-    from pdfspider.gateway.transports.base import Receipt
+    from pdfspider.gateway.base import Receipt
     from pdfspider.gateway.transports.rabbitmq.tags import Tags
     from pdfspider.gateway.transports.rabbitmq.transport import AmqpTransport
 

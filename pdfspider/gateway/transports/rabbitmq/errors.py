@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiormq.exceptions import AMQPError, ChannelInvalidStateError
 
-from pdfspider.gateway.transports.base import TransportError
+from pdfspider.gateway.base import TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

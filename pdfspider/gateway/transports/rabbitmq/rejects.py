@@ -11,7 +11,7 @@ import aiormq
 from aiormq.exceptions import ChannelNotFoundEntity
 from pamqp.commands import Basic
 
-from pdfspider.gateway.inbound.rejects import SetAside, identify, read
+from pdfspider.gateway.rejects import SetAside, identify, read
 from pdfspider.gateway.transports.rabbitmq.errors import failures
 
 if TYPE_CHECKING:

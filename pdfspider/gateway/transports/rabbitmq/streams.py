@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import RedisError
 
 from pdfspider.frontier.scripts import PREFIX
-from pdfspider.gateway.transports.base import TransportError
+from pdfspider.gateway.base import TransportError
 from pdfspider.gateway.transports.kafka.positions import Positions
 
 if TYPE_CHECKING:

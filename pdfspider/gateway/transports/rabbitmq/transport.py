@@ -12,8 +12,8 @@ import aiormq
 from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed, PublishError
 from pamqp.commands import Basic
 
+from pdfspider.gateway.base import TooLargeError, Transport, TransportError
 from pdfspider.gateway.outbound.bounds import set_aside
-from pdfspider.gateway.transports.base import TooLargeError, Transport, TransportError
 from pdfspider.gateway.transports.rabbitmq.delivery import PERSISTENT, WAIT, AmqpDelivery
 from pdfspider.gateway.transports.rabbitmq.errors import failures
 from pdfspider.gateway.transports.rabbitmq.rejects import refusal
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
-    from pdfspider.gateway.inbound.rejects import SetAside
+    from pdfspider.gateway.base import Event, Result
+    from pdfspider.gateway.rejects import SetAside
     from pdfspider.gateway.service import GatewayService
-    from pdfspider.gateway.transports.base import Event, Result
 
 logger = logging.getLogger(__name__)
 

@@ -16,17 +16,17 @@ from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.blocking_pop import something_waits
 from pdfspider.frontier.connection import connect, is_away
 from pdfspider.frontier.stream_consumer import make_group
-from pdfspider.gateway.inbound.rejects import of_list
-from pdfspider.gateway.transports.base import Delivery, Transport, TransportError
+from pdfspider.gateway.base import Delivery, Transport, TransportError
+from pdfspider.gateway.rejects import of_list
 from pdfspider.gateway.transports.redis.scripts import MOVE, SET_ASIDE
 from pdfspider.tasks import end_with
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
-    from pdfspider.gateway.inbound.rejects import SetAside
+    from pdfspider.gateway.base import Event, Receipt, Result
+    from pdfspider.gateway.rejects import SetAside
     from pdfspider.gateway.service import GatewayService
-    from pdfspider.gateway.transports.base import Event, Receipt, Result
     from pdfspider.submission.rejected import Rejected
 
 GROUP = "gateway"

@@ -28,8 +28,8 @@ from rq.utils import utcformat
 
 from pdfspider.exceptions import ConfigurationError, InvalidInput
 from pdfspider.frontier.connection import may_pass
-from pdfspider.gateway.inbound.rejects import SetAside
-from pdfspider.gateway.transports.base import TransportError
+from pdfspider.gateway.base import TransportError
+from pdfspider.gateway.rejects import SetAside
 from pdfspider.gateway.transports.celery.calls import message, parse
 from pdfspider.gateway.transports.redis.transport import RedisDelivery, RedisTransport
 from pdfspider.submission.rejected import Rejected
@@ -38,8 +38,8 @@ from pdfspider.tasks import end_with
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
+    from pdfspider.gateway.base import Receipt, Result
     from pdfspider.gateway.service import GatewayService
-    from pdfspider.gateway.transports.base import Receipt, Result
 
 logger = logging.getLogger(__name__)
 

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import RedisError
 
 from pdfspider.exceptions import InvalidInput, JobNotFound, RecordsError
+from pdfspider.gateway.base import Delivery
 from pdfspider.gateway.queries.replay import parts
-from pdfspider.gateway.transports.base import Delivery
 from pdfspider.tasks import end
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from pdfspider.gateway.base import Receipt
     from pdfspider.gateway.queries.replay import Replay
     from pdfspider.gateway.service import GatewayService
-    from pdfspider.gateway.transports.base import Receipt
     from pdfspider.gateway.transports.zeromq.mailbox import Mailbox
 
 PATIENCE = 10.0

@@ -11,8 +11,8 @@ from redis.exceptions import RedisError
 from zmq.auth.asyncio import AsyncioAuthenticator
 
 from pdfspider.exceptions import ConfigurationError
+from pdfspider.gateway.base import Delivery, Transport, TransportError
 from pdfspider.gateway.queries.replay import Replay
-from pdfspider.gateway.transports.base import Delivery, Transport, TransportError
 from pdfspider.gateway.transports.loopback import is_loopback
 from pdfspider.gateway.transports.zeromq.mailbox import Mailbox
 from pdfspider.gateway.transports.zeromq.requests import Requests
@@ -20,8 +20,8 @@ from pdfspider.submission.rejected import Rejected
 from pdfspider.tasks import end_with
 
 if TYPE_CHECKING:
+    from pdfspider.gateway.base import Event, Receipt, Result
     from pdfspider.gateway.service import GatewayService
-    from pdfspider.gateway.transports.base import Event, Receipt, Result
 
 PORT = 5570
 LEAST_TIMEOUT = 10_000

@@ -19,7 +19,7 @@ from pdfspider.submission.rejected import REASON_LENGTH, Rejected
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Sequence
 
-    from pdfspider.gateway.inbound.rejects import SetAside
+    from pdfspider.gateway.rejects import SetAside
     from pdfspider.gateway.service import GatewayService
 
 logger = logging.getLogger(__name__)

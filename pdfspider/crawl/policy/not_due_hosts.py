@@ -1,0 +1,49 @@
+"""The hosts that a worker's runs leave out, for they are not due again yet."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from redis.exceptions import RedisError
+
+from pdfspider.exceptions import JobNotFound, RecordsError
+from pdfspider.submission.recrawl_schedule import not_due
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pdfspider.crawl.worker import Worker
+    from pdfspider.frontier.leases import Lease
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED_RUNS = 4096
+NOTHING: frozenset[str] = frozenset()
+
+
+class NotDueHosts:
+    """The hosts that a worker's runs leave out: the same for every worker, since it is their run's time that counts."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._by_run: OrderedDict[int, frozenset[str]] = OrderedDict()
+
+    def hosts(self, run: int) -> frozenset[str]:
+        return self._by_run.get(run, NOTHING)
+
+    async def look_up(self, leases: Iterable[Lease]) -> None:
+        """Once for each run; where the database does not tell, nothing is left out."""
+        for run in {lease.run for lease in leases}.difference(self._by_run):
+            try:
+                job = await self._worker.frontier.job(run)
+                found = await not_due(self._worker.config, self._worker.records, job.name, run) if job.due else NOTHING
+            except RecordsError as error:
+                logger.warning("Hosts that are not due yet are visited too: %s", error)
+                found = NOTHING
+            except (JobNotFound, RedisError):
+                continue
+            self._by_run[run] = found
+            if len(self._by_run) > REMEMBERED_RUNS:
+                self._by_run.popitem(last=False)

@@ -1,0 +1,30 @@
+"""Gives stored documents as local files."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from pdfspider.documents.store import document_path
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+
+class Copies(Protocol):
+    """Gives the paths of documents as local files, in their order."""
+
+    def of(self, hashes: Sequence[str]) -> AbstractAsyncContextManager[list[str]]: ...
+
+
+class InPlace:
+    """The documents of a directory store."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    @asynccontextmanager
+    async def of(self, hashes: Sequence[str]) -> AsyncIterator[list[str]]:
+        yield [f"{self._directory}/{document_path(sha256)}" for sha256 in hashes]

@@ -1,0 +1,23 @@
+"""What a URL that is handed in may reach: the operator's and the masters' differ."""
+
+from __future__ import annotations
+
+from pdfspider.discovery.addresses import BLOCKS, OWN, PUBLIC, own_block
+from pdfspider.discovery.hosts import is_address
+from pdfspider.frontier.reach import reach_with
+
+_NUMBERS = {str(network): number for number, network in BLOCKS.items()}
+
+
+def reach_of_operator(host: str, networks: str = "") -> int:
+    """Return the reach of a seed of the operator's: the networks that are allowed, and its own block if it is private.
+
+    The block of a name is that of the first address at which it is found.
+    """
+    return reach_with(own_block(host.strip("[]")) if is_address(host) else OWN, networks)
+
+
+def reach_of_master(networks: str) -> int:
+    """Return the reach of a master's URL; a single private block needs no list."""
+    block = _NUMBERS.get(networks, PUBLIC)
+    return block or reach_with(PUBLIC, networks)
