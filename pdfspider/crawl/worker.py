@@ -21,6 +21,7 @@ from pdfspider.crawl.fetch.credentials import Credentials
 from pdfspider.crawl.fetch.in_flight import InFlight
 from pdfspider.crawl.fetch.start_permits import StartPermits
 from pdfspider.crawl.policy.budgets import Budgets
+from pdfspider.crawl.policy.conditional_requests import ConditionalRequests
 from pdfspider.crawl.policy.not_due_hosts import NotDueHosts
 from pdfspider.crawl.policy.robots import Robots
 from pdfspider.crawl.store.storage import Storage
@@ -62,6 +63,12 @@ class Worker:
     frontier: Frontier
     records: Database
     staging: Staging
+    robots: Robots
+    budgets: Budgets
+    not_due_hosts: NotDueHosts
+    conditional_requests: ConditionalRequests
+    storage: Storage
+    starts: StartPermits
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -84,11 +91,6 @@ class Worker:
         self.in_flight = InFlight()
         self.pages = Pages()
         self.credentials = Credentials()
-        self.robots = Robots(self)
-        self.budgets = Budgets(self)
-        self.left_out = NotDueHosts(self)
-        self.storage = Storage(self)
-        self.starts = StartPermits(self)
         self.held: set[Lease] = set()
         """The leases that this worker has, from the grant to the end."""
         self.releasing: set[Lease] = set()
@@ -123,7 +125,21 @@ class Worker:
         await self._open_redis()
         await self._open_records()
         await self._open_store()
+        self._make_parts()
         await self.tidy_staging()
+
+    def _make_parts(self) -> None:
+        """Make what uses the frontier, the records and staging."""
+        config, frontier = self.config, self.frontier
+        self.robots = Robots(config, frontier, self.staging)
+        self.budgets = Budgets(config, frontier)
+        self.not_due_hosts = NotDueHosts(config, frontier, self.records)
+        self.conditional_requests = ConditionalRequests(config, frontier)
+        self.starts = StartPermits(frontier, self.in_flight, self.robots.verdict, self.run)
+        self._opened.append("parts")
+
+    async def _close_parts(self) -> None:
+        await self.conditional_requests.close()
 
     async def wind_up(self) -> None:
         """Its job has ended: what goes on behind the crawl is finished while the worker can still be told to stop."""
@@ -224,6 +240,7 @@ class Worker:
         root = self.config.staging_root
         limit, patience = self.config.staging_limit, self.config.idle_timeout
         self.staging = await asyncio.to_thread(partial(Staging, root, self.name, limit=limit, patience=patience))
+        self.storage = Storage(self.config, self.staging, self.in_flight, self.wake)
         self._opened.append("staging")
         self.storage.capacity = await asyncio.to_thread(capacity, root)
         directory = self.config.store_directory

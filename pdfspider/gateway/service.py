@@ -45,7 +45,7 @@ class GatewayService:
         self.due = DueOnly(config, frontier, records)
         own = None if config.redis_url else partial(sync, config.data_dir / "redis")
         self.durable = Durability(frontier.redis, own)
-        self._settling: dict[str, InboundQueue] = {}
+        self._inbound: dict[str, InboundQueue] = {}
 
     def health(self, transport: str) -> Health:
         """Return the state of a transport, which the first call creates."""
@@ -56,23 +56,25 @@ class GatewayService:
     async def accept(self, transport: str, delivery: Delivery) -> None:
         """Take over a delivery, after waiting while there are too many here or in the frontier."""
         self.health(transport).received += 1
-        await self._settling_of(transport).accept(delivery)
+        await self._inbound_of(transport).accept(delivery)
 
     def has_room(self, transport: str) -> bool:
         """Return whether ``accept`` would take a delivery at once."""
-        return self._settling_of(transport).has_room
+        return self._inbound_of(transport).has_room
 
     async def close(self, timeout: float) -> None:
         """Stop accepting, and wait for the deliveries that are being settled.
 
         After ``timeout`` seconds, the rest is left to be delivered again.
         """
-        await asyncio.gather(*(settling.close(timeout) for settling in self._settling.values()))
+        await asyncio.gather(*(queue.close(timeout) for queue in self._inbound.values()))
 
-    def _settling_of(self, transport: str) -> InboundQueue:
-        if transport not in self._settling:
-            self._settling[transport] = InboundQueue(transport, self)
-        return self._settling[transport]
+    def _inbound_of(self, transport: str) -> InboundQueue:
+        if transport not in self._inbound:
+            self._inbound[transport] = InboundQueue(
+                transport, self.config, self.frontier, self.due, self.durable, events=transport in self.telling
+            )
+        return self._inbound[transport]
 
     # What transports may ask
 

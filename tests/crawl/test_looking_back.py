@@ -24,19 +24,19 @@ def lease(run: int = 2) -> Lease:
     return Lease("1", run, LeaseKind.URL, 0.0, False, 0, 0, entry(HERE))
 
 
-def worker(tmp_path: Path, answer: Any) -> Any:
+def config_and_frontier(tmp_path: Path, answer: Any) -> tuple[Any, Any]:
     async def job(_: int) -> Any:
         if isinstance(answer, Exception):
             raise answer
         return answer
 
     config = SimpleNamespace(database_url=f"sqlite:///{tmp_path}/nowhere/pdfs.db", only_if_changed=True)
-    return SimpleNamespace(config=config, frontier=SimpleNamespace(job=job))
+    return config, SimpleNamespace(job=job)
 
 
 @pytest.mark.parametrize("answer", [SimpleNamespace(name="j"), JobNotFound("gone"), RedisConnectionError("gone")])
 async def test_what_cannot_be_known_is_fetched(tmp_path: Path, answer: object) -> None:
-    conditional_requests = ConditionalRequests(worker(tmp_path, answer))
+    conditional_requests = ConditionalRequests(*config_and_frontier(tmp_path, answer))
     assert await conditional_requests.of([lease(), lease()]) == {}
     await conditional_requests.close()
 

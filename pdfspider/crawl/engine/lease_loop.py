@@ -70,7 +70,6 @@ class LeaseLoop:
         await end(self._tasks)
         await asyncio.gather(*self._serving, return_exceptions=True)
         await self._release_buffer()
-        await self._requests.close()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):

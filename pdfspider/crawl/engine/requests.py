@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy import Request
 
 from pdfspider.crawl.fetch.errors import GiveBack
-from pdfspider.crawl.policy.conditional_requests import ConditionalRequests, condition
+from pdfspider.crawl.policy.conditional_requests import condition
 from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.leases import LeaseKind
 from pdfspider.items import OUTCOMES_BY_CODE, Outcome
@@ -42,16 +42,12 @@ class RequestMaker:
 
     def __init__(self, crawler: Crawler, worker: Worker) -> None:
         self._crawler, self._worker = crawler, worker
-        self._revisits = ConditionalRequests(worker)
         self._earlier: dict[Lease, Earlier] = {}
 
     async def look_back(self, leases: Sequence[Lease]) -> None:
         """What earlier runs brought from the URLs of these leases, in one question for all that are to be made."""
-        await self._worker.left_out.look_up(leases)
-        self._earlier = await self._revisits.of(leases)
-
-    async def close(self) -> None:
-        await self._revisits.close()
+        await self._worker.not_due_hosts.look_up(leases)
+        self._earlier = await self._worker.conditional_requests.of(leases)
 
     async def make(self, lease: Lease) -> Request | None:
         """None where the lease has to be given back."""

@@ -50,7 +50,7 @@ def capture_response(worker: Worker, response: Response) -> Capture:
     request: Any = response.request
     capture = _begin(worker, request.meta)
     try:
-        staged = staged_response(worker, response)
+        staged = staged_response(worker.config, worker.staging, response)
         _describe(capture, staged)
         _judge(worker, capture, staged)
     except FetchError as error:

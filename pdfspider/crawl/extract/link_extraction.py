@@ -71,7 +71,7 @@ def children(worker: Worker, lease: Lease, job: Job, links: Iterable[Link], foun
     entry = lease.entry
     assert entry is not None
     known = worker.frontier.known.urls(lease.run)
-    if left_out := worker.left_out.hosts(lease.run):
+    if left_out := worker.not_due_hosts.hosts(lease.run):
         links = [link for link in links if host_of(link.url) not in left_out]
     scope = scope_around(entry.scope, job.anchors, host_of(found_on))
     return [

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.http import Response
 
-    from pdfspider.crawl.worker import Worker
+    from pdfspider.config import Config
+    from pdfspider.documents.staging import Staging
 
 CARRIED = ("job", "whole", "earlier")
 """What a request has in its meta beside its lease."""
@@ -66,7 +67,7 @@ def own_response(response: Response, request: Request) -> Response:
     return response
 
 
-def staged_response(worker: Worker, response: Response) -> StagedResponse:
+def staged_response(config: Config, staging: Staging, response: Response) -> StagedResponse:
     """Return a response of any class as one that says what its body is. Raises FetchError for one that is too large."""
     if isinstance(response, StagedResponse):
         return response
@@ -78,8 +79,8 @@ def staged_response(worker: Worker, response: Response) -> StagedResponse:
         kind = Kind.HTML
     fields: dict[str, Any] = {"status": response.status, "request": request, "received": received, "kind": kind}
     if kind is Kind.PDF and response.status < 300 and "whole" not in request.meta:
-        return _with_document(worker, StagedResponse(response.url, **fields), body)
-    limit = request.meta.get("whole") or (worker.config.page_limit if kind is Kind.HTML else HEAD_SIZE)
+        return _with_document(config, staging, StagedResponse(response.url, **fields), body)
+    limit = request.meta.get("whole") or (config.page_limit if kind is Kind.HTML else HEAD_SIZE)
     return StagedResponse(response.url, body=body[:limit], **fields)
 
 
@@ -88,11 +89,11 @@ def _received(response: Response) -> CIMultiDictProxy[str]:
     return CIMultiDictProxy(CIMultiDict([(key.decode("latin-1"), value.decode("latin-1")) for key, value in names]))
 
 
-def _with_document(worker: Worker, response: StagedResponse, body: bytes) -> StagedResponse:
-    limit = worker.config.document_limit
+def _with_document(config: Config, staging: Staging, response: StagedResponse, body: bytes) -> StagedResponse:
+    limit = config.document_limit
     if limit and len(body) > limit:
         raise FetchError(Outcome.TOO_LARGE, f"more than {limit} bytes")
-    document = worker.staging.in_memory(body)
+    document = staging.in_memory(body)
     response.size, response.flaw = document.size, judge(document.head, document.tail, document.size)
     response.staged = None if response.flaw else document
     return response

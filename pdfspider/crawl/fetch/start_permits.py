@@ -16,12 +16,13 @@ from pdfspider.frontier.reach import networks_of
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from scrapy import Request
     from scrapy.http import Response
 
-    from pdfspider.crawl.worker import Worker
+    from pdfspider.crawl.fetch.in_flight import InFlight
+    from pdfspider.frontier.frontier import Frontier
     from pdfspider.frontier.leases import Lease
 
 logger = logging.getLogger("pdfspider.crawl.fetch.handler")
@@ -33,8 +34,15 @@ MOST_REQUESTS = 100
 class StartPermits:
     """The starts of one worker's requests."""
 
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
+    def __init__(
+        self,
+        frontier: Frontier,
+        in_flight: InFlight,
+        robots_verdict: Callable[[str, int], Awaitable[tuple[Outcome, str] | None]],
+        run: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> None:
+        """``run`` does something in a task of its own."""
+        self._frontier, self._in_flight, self._robots_verdict, self._run = frontier, in_flight, robots_verdict, run
 
     async def begin(self, request: Request, lease: Lease) -> None:
         """Wait until a request may start. Raises LeaseLost, and FetchError where it may not start at all."""
@@ -48,18 +56,18 @@ class StartPermits:
 
     async def permit(self, lease: Lease) -> None:
         """Wait until a further request of a lease may start. Raises LeaseLost."""
-        wait = await self._worker.frontier.permit(lease)
+        wait = await self._frontier.permit(lease)
         lease.starts_at = time.monotonic() + wait
         await self._await(lease.starts_at)
 
     def report(self, lease: Lease) -> None:
         """Tell the frontier of a start that it waits for."""
-        self._worker.run(self._worker.frontier.started(lease))
+        self._run(self._frontier.started(lease))
 
     async def run(self, download: Callable[[Request], Awaitable[Any]], request: Request) -> Response:
         """Have a handler that knows nothing of leases download a request, and note its start."""
         lease: Lease = request.meta["lease"]
-        with self._worker.in_flight.flying(lease):
+        with self._in_flight.flying(lease):
             await self._check_address(request.url, lease)
             await self.begin(request, lease)
             if lease.report and time.monotonic() > lease.starts_at + LATEST_START:
@@ -76,15 +84,15 @@ class StartPermits:
         early = at - time.monotonic()
         if early > 0:
             await asyncio.sleep(early)
-        if time.monotonic() > self._worker.frontier.valid_until:
+        if time.monotonic() > self._frontier.valid_until:
             raise LeaseLost
 
     async def _check_robots(self, url: str, lease: Lease) -> None:
-        if verdict := await self._worker.robots.verdict(url, lease.reach):
+        if verdict := await self._robots_verdict(url, lease.reach):
             raise FetchError(*verdict)
 
     async def _check_address(self, url: str, lease: Lease) -> None:
         """Look at the address here: another handler does not."""
         listed = networks_of(lease.reach)
-        networks = await self._worker.frontier.networks(listed) if listed else ""
+        networks = await self._frontier.networks(listed) if listed else ""
         await look_behind_proxy(host_of(url), lease, networks, resolve=True)

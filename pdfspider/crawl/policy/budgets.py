@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pdfspider.config import Config
-    from pdfspider.crawl.worker import Worker
     from pdfspider.frontier.entries import Entry
+    from pdfspider.frontier.frontier import Frontier
     from pdfspider.frontier.leases import Lease
     from pdfspider.items import Capture
 
@@ -74,14 +74,14 @@ def _within(entries: list[Entry], size: int) -> Iterator[Entry]:
 class Budgets:
     """Counts pages by pattern in this worker, and by host over all workers. Seeds and documents are not counted."""
 
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
+    def __init__(self, config: Config, frontier: Frontier) -> None:
+        self._config, self._frontier = config, frontier
         self._patterns: OrderedDict[int, int] = OrderedDict()
         self._hosts: OrderedDict[tuple[int, str], tuple[int, int]] = OrderedDict()
 
     async def verdict(self, lease: Lease) -> Verdict | None:
         """Why a page is not fetched; None where it may be, and then it is counted. Raises RedisError."""
-        entry, config = lease.entry, self._worker.config
+        entry, config = lease.entry, self._config
         if entry is None or entry.document or entry.technique == "seed" or lease.attempt > 1:
             return None
         if config.traps and (reason := maze(entry.url)):
@@ -94,7 +94,7 @@ class Budgets:
 
     async def admit(self, capture: Capture) -> None:
         """Ends a page where a document was expected, if its job may have no more pages. Raises GiveBack."""
-        frontier, lease = self._worker.frontier, capture.lease
+        frontier, lease = self._frontier, capture.lease
         if capture.outcome is not Outcome.PAGE or not lease.entry.document:
             return
         try:
@@ -129,7 +129,7 @@ class Budgets:
             return False
         own += 1
         if own >= max(1, config.pages_per_host // STEPS):
-            total, own = await self._worker.frontier.count_pages(run, host, own), 0
+            total, own = await self._frontier.count_pages(run, host, own), 0
         self._hosts[run, host] = total, own
         self._hosts.move_to_end((run, host))
         if len(self._hosts) > HOSTS:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pdfspider.config import Config
-    from pdfspider.crawl.worker import Worker
+    from pdfspider.frontier.frontier import Frontier
     from pdfspider.frontier.leases import Lease
     from pdfspider.items import Capture
     from pdfspider.records.history import Earlier
@@ -46,8 +46,8 @@ class ConditionalRequests:
     Of a run it is asked once whether it has any before it; a job's first run costs no more than that.
     """
 
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
+    def __init__(self, config: Config, frontier: Frontier) -> None:
+        self._config, self._frontier = config, frontier
         self._past: OrderedDict[int, tuple[int, ...]] = OrderedDict()
         self._history: History | None = None
         self._thread: ThreadPoolExecutor | None = None
@@ -73,13 +73,13 @@ class ConditionalRequests:
 
     async def _name(self, run: int) -> str | None:
         try:
-            return (await self._worker.frontier.job(run)).name
+            return (await self._frontier.job(run)).name
         except (JobNotFound, RedisError):
             return None
 
     def _read(self, by_run: dict[int, list[Lease]], jobs: dict[int, str]) -> dict[Lease, Earlier]:
         """In the thread."""
-        history = self._history = self._history or History(self._worker.config.database_url)
+        history = self._history = self._history or History(self._config.database_url)
         found: dict[Lease, Earlier] = {}
         for run, job in jobs.items():
             if run not in self._past:
@@ -88,7 +88,7 @@ class ConditionalRequests:
                 leases = {_fingerprint(lease): lease for lease in by_run[run]}
                 known = history.documents(job, past, leases)
                 found |= {leases[number]: earlier for number, earlier in known.items()}
-        config = self._worker.config
+        config = self._config
         return {
             lease: earlier if config.only_if_changed and is_kept(config, earlier.sha256) else unconditional(earlier)
             for lease, earlier in found.items()

@@ -14,8 +14,10 @@ from pdfspider.submission.recrawl_schedule import not_due
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pdfspider.crawl.worker import Worker
+    from pdfspider.config import Config
+    from pdfspider.frontier.frontier import Frontier
     from pdfspider.frontier.leases import Lease
+    from pdfspider.records import Database
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +28,8 @@ NOTHING: frozenset[str] = frozenset()
 class NotDueHosts:
     """The hosts that a worker's runs leave out: the same for every worker, since it is their run's time that counts."""
 
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
+    def __init__(self, config: Config, frontier: Frontier, records: Database) -> None:
+        self._config, self._frontier, self._records = config, frontier, records
         self._by_run: OrderedDict[int, frozenset[str]] = OrderedDict()
 
     def hosts(self, run: int) -> frozenset[str]:
@@ -37,8 +39,8 @@ class NotDueHosts:
         """Once for each run; where the database does not tell, nothing is left out."""
         for run in {lease.run for lease in leases}.difference(self._by_run):
             try:
-                job = await self._worker.frontier.job(run)
-                found = await not_due(self._worker.config, self._worker.records, job.name, run) if job.due else NOTHING
+                job = await self._frontier.job(run)
+                found = await not_due(self._config, self._records, job.name, run) if job.due else NOTHING
             except RecordsError as error:
                 logger.warning("Hosts that are not due yet are visited too: %s", error)
                 found = NOTHING

@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
+    from pdfspider.config import Config
     from pdfspider.crawl.fetch.responses import StagedResponse
-    from pdfspider.crawl.worker import Worker
+    from pdfspider.documents.staging import Staging
+    from pdfspider.frontier.frontier import Frontier
     from pdfspider.frontier.leases import Lease
 
 logger = logging.getLogger(__name__)
@@ -82,9 +84,9 @@ class Rules:
 class Robots:
     """Fetches robots.txt for robots leases and answers for every URL that is about to be fetched."""
 
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-        self._agent = worker.config.user_agent
+    def __init__(self, config: Config, frontier: Frontier, staging: Staging) -> None:
+        self._config, self._frontier, self._staging = config, frontier, staging
+        self._agent = config.user_agent
         self._rules: OrderedDict[str, Rules] = OrderedDict()
         self._size = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="robots")
@@ -130,7 +132,7 @@ class Robots:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _load(self, origin: str, reach: int) -> Rules:
-        record = await self._worker.frontier.robots(origin, reach)
+        record = await self._frontier.robots(origin, reach)
         failure = OUTCOMES_BY_CODE[record.failure] if record and record.failure else None
         if record is None:
             raise GiveBack(f"the robots.txt of {origin} has to be fetched again")
@@ -153,7 +155,7 @@ class Robots:
             response = await self._follow(crawler, lease)
         except Exception as error:
             if is_give_back(error):
-                await self._worker.frontier.release(lease, delay=getattr(error, "delay", 0.0), returned=True)
+                await self._frontier.release(lease, delay=getattr(error, "delay", 0.0), returned=True)
                 return
             await self._tell(lease, None, outcome_of(error)[0])
             return
@@ -176,7 +178,7 @@ class Robots:
                 raise
             hops += len(response.hops) + 1
             target = redirect_target(response)
-            if target is None or target in seen or hops > max(REDIRECTS, self._worker.config.max_redirects):
+            if target is None or target in seen or hops > max(REDIRECTS, self._config.max_redirects):
                 return response
             await self._visit(lease, host_of(target))
             url = target
@@ -188,7 +190,7 @@ class Robots:
         until, taken_until = time.monotonic() + PATIENCE, time.monotonic() + uniform(2, 8)
         while True:
             try:
-                wait = await self._worker.frontier.visit(lease, host)
+                wait = await self._frontier.visit(lease, host)
             except HostTaken:
                 wait = None
                 if time.monotonic() > taken_until:
@@ -206,10 +208,10 @@ class Robots:
         job = Job(name="", run=0, robots=False, anchors="")
         meta = {"lease": lease, "job": job, "whole": BODY_LIMIT}
         response = await _answer(crawler, Request(url, meta=meta, dont_filter=True))
-        return staged_response(self._worker, response)
+        return staged_response(self._config, self._staging, response)
 
     async def _tell(self, lease: Lease, response: StagedResponse | None, failure: Outcome | None) -> None:
-        config, frontier = self._worker.config, self._worker.frontier
+        config, frontier = self._config, self._frontier
         if response is not None and failure not in UNAVAILABLE:
             # A robots.txt that is not there, or that only some may read, allows everything (RFC 9309, 2.3.1.3).
             body = b"" if failure or response.status >= 300 or response.kind is Kind.PDF else response.body

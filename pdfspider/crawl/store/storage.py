@@ -20,7 +20,9 @@ from pdfspider.tasks import end
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pdfspider.crawl.worker import Worker
+    from pdfspider.config import Config
+    from pdfspider.crawl.fetch.in_flight import InFlight
+    from pdfspider.documents.staging import Staging
     from pdfspider.exceptions import PdfSpiderError
     from pdfspider.frontier.leases import Lease
 
@@ -34,8 +36,8 @@ TRIES = 10
 class Storage:
     """The state of one worker's document store."""
 
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
+    def __init__(self, config: Config, staging: Staging, in_flight: InFlight, wake: asyncio.Event) -> None:
+        self._config, self._staging, self._in_flight, self._wake = config, staging, in_flight, wake
         self._outage = ConditionLogger(
             "The document store takes no documents: waiting for it", "The document store takes documents again"
         )
@@ -74,7 +76,7 @@ class Storage:
         """Return what to raise for a document of ``size`` bytes that the disk did not take: a GiveBack unless it is
         the document's own fault.
         """
-        directory = self._worker.staging.directory
+        directory = self._staging.directory
         self.capacity = await asyncio.to_thread(capacity, directory)
         room = await asyncio.to_thread(probe, directory, size)
         if room is Room.NONE:
@@ -82,8 +84,8 @@ class Storage:
             return GiveBack(str(error))
         if error.errno not in NO_ROOM:
             return error
-        if room is Room.ENOUGH or self._worker.staging.has_others(lease):
-            return GiveBack(f"{error}, for now", delay=self._worker.config.retry_delay)
+        if room is Room.ENOUGH or self._staging.has_others(lease):
+            return GiveBack(f"{error}, for now", delay=self._config.retry_delay)
         if self.capacity and size > self.capacity:
             return FetchError(Outcome.TOO_LARGE, f"the disk of the store holds {self.capacity} bytes in all")
         return FetchError(Outcome.STORE_ERROR, f"{error} for a document of {size} bytes or more")
@@ -91,13 +93,13 @@ class Storage:
     def _begin(self, error: Exception) -> None:
         self._outage.begin(error)
         self.on_trial = False
-        self._worker.wake.set()
+        self._wake.set()
         if self._watching is None:
             self._watching = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:
         """Probe the disk until it takes something."""
-        while await asyncio.to_thread(probe, self._worker.staging.directory) is Room.NONE:
+        while await asyncio.to_thread(probe, self._staging.directory) is Room.NONE:
             await asyncio.sleep(self._pause)
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
         self._watching = None
@@ -112,10 +114,10 @@ class Storage:
             await put()
         except StoreAway as error:
             self._outage.begin(error)
-            self._worker.wake.set()
+            self._wake.set()
             if self._uploading is not None:
                 raise GiveBack(str(error)) from error
-            with self._worker.in_flight.flying(lease):
+            with self._in_flight.flying(lease):
                 await self._try_again(put, lease, error)
         self.note_success()
 
@@ -146,7 +148,7 @@ class Storage:
             return StoreError(error.path, error.reason)
         if len(self._refused) > REMEMBERED:
             self._refused.clear()
-        return GiveBack(str(error), delay=self._worker.config.retry_delay)
+        return GiveBack(str(error), delay=self._config.retry_delay)
 
     def note_success(self) -> None:
         """End the outage: the store took a document, or the one URL on trial had none."""
@@ -154,4 +156,4 @@ class Storage:
         if self._outage.lasts:
             self._outage.end()
             self._pause, self.on_trial = FIRST_PAUSE, False
-            self._worker.wake.set()
+            self._wake.set()

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine, Sequence
     from typing import Any
 
-    from pdfspider.frontier.frontier import Submitted
+    from pdfspider.config import Config
+    from pdfspider.frontier.durability import Durability
+    from pdfspider.frontier.frontier import Frontier, Submitted
     from pdfspider.frontier.jobs import Submission
     from pdfspider.gateway.base import Delivery
+    from pdfspider.gateway.inbound.due_only import DueOnly
     from pdfspider.gateway.inbound.submit_batcher import Answers
-    from pdfspider.gateway.service import GatewayService
 
 logger = logging.getLogger(__name__)
 
@@ -35,12 +37,15 @@ WAIT = 0.5
 class InboundQueue:
     """Bounds the number of messages here and, with ``GATEWAY_OPEN_JOBS``, in the frontier."""
 
-    def __init__(self, transport: str, service: GatewayService) -> None:
-        self._transport, self._desk = transport, service
-        self._config, self._frontier = service.config, service.frontier
-        self._slots = asyncio.Semaphore(service.config.gateway.unacknowledged)
+    def __init__(
+        self, transport: str, config: Config, frontier: Frontier, due: DueOnly, durable: Durability, *, events: bool
+    ) -> None:
+        """``events``: whether masters are told of each document."""
+        self._transport, self._config, self._frontier = transport, config, frontier
+        self._due, self._durable, self._events = due, durable, events
+        self._slots = asyncio.Semaphore(config.gateway.unacknowledged)
         self._room = 0
-        self._submitting = SubmitBatcher(service.frontier, self._start, self._acknowledge)
+        self._submitting = SubmitBatcher(frontier, self._start, self._acknowledge)
         self._undecided = 0
         """Messages whose due hosts are not known yet."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -90,9 +95,7 @@ class InboundQueue:
 
     def _take(self, delivery: Delivery) -> None:
         try:
-            submission = understand(
-                delivery, self._transport, self._config, events=self._transport in self._desk.telling
-            )
+            submission = understand(delivery, self._transport, self._config, events=self._events)
         except InvalidInput as error:
             shown = masked(delivery.body.decode("utf-8", "replace"))
             logger.warning("A message by %s was rejected: %s: %.200r", self._transport, error, shown)
@@ -110,7 +113,7 @@ class InboundQueue:
     async def _leave_out(self, delivery: Delivery, submission: Submission) -> None:
         """Remove hosts that are not due."""
         try:
-            due = await until_redis_can(lambda: self._desk.due(submission))
+            due = await until_redis_can(lambda: self._due(submission))
         except Exception as error:
             self._give_up(delivery, error)
         else:
@@ -156,7 +159,7 @@ class InboundQueue:
 
     async def _say(self, settled: Sequence[tuple[Delivery, Receipt]]) -> None:
         try:
-            await until_redis_can(self._desk.durable)
+            await until_redis_can(self._durable)
         except OSError as error:
             logger.error("Messages by %s are not on the disk and will come again: %s", self._transport, error)
             await asyncio.gather(*(delivery.nack() for delivery, _ in settled))
