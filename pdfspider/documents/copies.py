@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 class Copies(Protocol):
-    """Gives the paths of documents as local files, in their order."""
+    """Gives stored documents as local files."""
 
-    def of(self, hashes: Sequence[str]) -> AbstractAsyncContextManager[list[str]]: ...
+    def of(self, hashes: Sequence[str]) -> AbstractAsyncContextManager[list[str]]:
+        """Return a context with the paths of these documents, in their order."""
 
 
 class InPlace:
@@ -27,4 +28,5 @@ class InPlace:
 
     @asynccontextmanager
     async def of(self, hashes: Sequence[str]) -> AsyncIterator[list[str]]:
+        """Yield the paths of these documents, in their order."""
         yield [f"{self._directory}/{document_path(sha256)}" for sha256 in hashes]

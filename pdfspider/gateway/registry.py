@@ -11,8 +11,8 @@ from pdfspider.exceptions import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pdfspider.gateway.service import GatewayService
     from pdfspider.gateway.base import Transport
+    from pdfspider.gateway.service import GatewayService
 
 SCHEMES: dict[str, tuple[str, str]] = {
     "redis": ("transports.redis.transport:RedisTransport", ""),

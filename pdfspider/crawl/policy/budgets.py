@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from cachetools import LRUCache
 from redis.exceptions import RedisError
 
 from pdfspider.crawl.fetch.errors import GiveBack
@@ -76,8 +76,8 @@ class Budgets:
 
     def __init__(self, config: Config, frontier: Frontier) -> None:
         self._config, self._frontier = config, frontier
-        self._patterns: OrderedDict[int, int] = OrderedDict()
-        self._hosts: OrderedDict[tuple[int, str], tuple[int, int]] = OrderedDict()
+        self._patterns: LRUCache[int, int] = LRUCache(PATTERNS)
+        self._hosts: LRUCache[tuple[int, str], tuple[int, int]] = LRUCache(HOSTS)
 
     async def verdict(self, lease: Lease) -> Verdict | None:
         """Why a page is not fetched; None where it may be, and then it is counted. Raises RedisError."""
@@ -117,9 +117,6 @@ class Budgets:
         if count >= config.pages_per_pattern:
             return False
         self._patterns[key] = count + 1
-        self._patterns.move_to_end(key)
-        if len(self._patterns) > PATTERNS:
-            self._patterns.popitem(last=False)
         return True
 
     async def _host_admits(self, config: Config, run: int, host: str) -> bool:
@@ -131,7 +128,4 @@ class Budgets:
         if own >= max(1, config.pages_per_host // STEPS):
             total, own = await self._frontier.count_pages(run, host, own), 0
         self._hosts[run, host] = total, own
-        self._hosts.move_to_end((run, host))
-        if len(self._hosts) > HOSTS:
-            self._hosts.popitem(last=False)
         return total <= config.pages_per_host

@@ -11,10 +11,10 @@ import logging
 import os
 import re
 import time
-from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from cachetools import FIFOCache
 from redis.exceptions import RedisError
 
 from pdfspider.documents.store import document_path
@@ -48,7 +48,7 @@ class ConditionalRequests:
 
     def __init__(self, config: Config, frontier: Frontier) -> None:
         self._config, self._frontier = config, frontier
-        self._past: OrderedDict[int, tuple[int, ...]] = OrderedDict()
+        self._past: FIFOCache[int, tuple[int, ...]] = FIFOCache(REMEMBERED_RUNS)  # of two threads
         self._history: History | None = None
         self._thread: ThreadPoolExecutor | None = None
 
@@ -83,7 +83,7 @@ class ConditionalRequests:
         found: dict[Lease, Earlier] = {}
         for run, job in jobs.items():
             if run not in self._past:
-                self._remember(run, history.runs_before(job, run))
+                self._past[run] = history.runs_before(job, run)
             if past := self._past[run]:
                 leases = {_fingerprint(lease): lease for lease in by_run[run]}
                 known = history.documents(job, past, leases)
@@ -93,11 +93,6 @@ class ConditionalRequests:
             lease: earlier if config.only_if_changed and is_kept(config, earlier.sha256) else unconditional(earlier)
             for lease, earlier in found.items()
         }
-
-    def _remember(self, run: int, past: tuple[int, ...]) -> None:
-        self._past[run] = past
-        if len(self._past) > REMEMBERED_RUNS:
-            self._past.popitem(last=False)
 
     async def close(self) -> None:
         if self._thread is not None:

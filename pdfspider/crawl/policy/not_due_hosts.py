@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from cachetools import LRUCache
 from redis.exceptions import RedisError
 
 from pdfspider.exceptions import JobNotFound, RecordsError
@@ -30,7 +30,7 @@ class NotDueHosts:
 
     def __init__(self, config: Config, frontier: Frontier, records: Database) -> None:
         self._config, self._frontier, self._records = config, frontier, records
-        self._by_run: OrderedDict[int, frozenset[str]] = OrderedDict()
+        self._by_run: LRUCache[int, frozenset[str]] = LRUCache(REMEMBERED_RUNS)
 
     def hosts(self, run: int) -> frozenset[str]:
         return self._by_run.get(run, NOTHING)
@@ -47,5 +47,3 @@ class NotDueHosts:
             except (JobNotFound, RedisError):
                 continue
             self._by_run[run] = found
-            if len(self._by_run) > REMEMBERED_RUNS:
-                self._by_run.popitem(last=False)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from cachetools import LRUCache
 from redis.exceptions import RedisError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Postponed:
     """
 
     def __init__(self) -> None:
-        self._known: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
+        self._known: LRUCache[bytes, tuple[float, float]] = LRUCache(REMEMBERED)
         """Pause and time of the next try."""
 
     def is_due(self, identity: bytes) -> bool:
@@ -52,8 +52,6 @@ class Postponed:
         pause, _ = self._known.pop(identity, (0.0, 0.0))
         pause = min(2 * pause, LONGEST_PAUSE) or FIRST_PAUSE
         self._known[identity] = pause, asyncio.get_running_loop().time() + pause
-        if len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
         if pause > SHORT_PAUSE:
             return False
         await asyncio.sleep(pause)

@@ -7,9 +7,9 @@ the channel of that name. A worker that does not listen at that moment misses th
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from cachetools import LRUCache
 from celery.exceptions import TaskRevokedError
 from redis.exceptions import RedisError
 
@@ -33,8 +33,8 @@ class Revocations:
 
     def __init__(self, service: GatewayService) -> None:
         self._desk = service
-        self._revoked: OrderedDict[str, str] = OrderedDict()
-        self._jobs: OrderedDict[str, str] = OrderedDict()
+        self._revoked: LRUCache[str, str] = LRUCache(REMEMBERED)
+        self._jobs: LRUCache[str, str] = LRUCache(REMEMBERED)
 
     def __contains__(self, task: object) -> bool:
         return task in self._revoked
@@ -42,14 +42,14 @@ class Revocations:
     async def begun(self, task: str, receipt: Receipt) -> None:
         """Note the job that a task has become; a part of a larger job cannot be cancelled alone."""
         if receipt.key and receipt.job.endswith(f"-{receipt.key}"):
-            _remember(self._jobs, task, receipt.job)
+            self._jobs[task] = receipt.job
             if task in self._revoked:
                 await self._cancel(task)
 
     async def hear(self, message: bytes) -> None:
         """Handle a remote control message: remember revoked tasks, and cancel their jobs."""
         for task in _revoked(message):
-            _remember(self._revoked, task)
+            self._revoked[task] = ""
             await self._cancel(task)
 
     async def _cancel(self, task: str) -> None:
@@ -58,12 +58,6 @@ class Revocations:
                 logger.info("Task %s was revoked: job %s is %s", task, job, await self._desk.control(job, "cancel"))
             except (JobNotFound, RedisError) as error:
                 logger.warning("Job %s of the revoked task %s was not cancelled: %s", job, task, error)
-
-
-def _remember(known: OrderedDict[str, str], task: str, job: str = "") -> None:
-    known[task] = job
-    if len(known) > REMEMBERED:
-        known.popitem(last=False)
 
 
 def _revoked(message: bytes) -> list[str]:
