@@ -47,11 +47,21 @@ def _start_urls(settings: BaseSettings) -> str:
     raise ConfigurationError(f"REDIS_START_URLS_KEY={pattern!r} is no key: a name, in which %(name)s may stand")
 
 
-def _user_agent(settings: BaseSettings) -> str:
-    agent = str(settings["USER_AGENT"] or "")
+def _user_agent(settings: BaseSettings, name: str = "USER_AGENT") -> str:
+    agent = str(settings[name] or "")
     if not agent.strip() or not agent.isprintable():
-        raise ConfigurationError(f"USER_AGENT={agent!r} names nobody: it must be a line of text")
+        raise ConfigurationError(f"{name}={agent!r} names nobody: it must be a line of text")
     return agent
+
+
+def _robots_agent(settings: BaseSettings) -> str:
+    """Return the name by which the rules of a robots.txt are chosen."""
+    return _user_agent(settings, "USER_AGENT" if settings["ROBOTSTXT_USER_AGENT"] is None else "ROBOTSTXT_USER_AGENT")
+
+
+def _tries(name: str) -> Any:
+    """Return a field of further tries: none where ``RETRY_ENABLED`` is off."""
+    return read(lambda settings: as_whole(settings, name) * as_switch(settings, "RETRY_ENABLED"))
 
 
 def _retry_codes(settings: BaseSettings) -> frozenset[int]:
@@ -140,6 +150,7 @@ class Config:
     redis_params: dict[str, Any] = read(lambda settings: as_mapping(settings, "REDIS_PARAMS"))
     start_urls: str = read(_start_urls)
     user_agent: str = read(_user_agent)
+    robots_agent: str = read(_robots_agent)
 
     obey_robots: bool = switch("ROBOTSTXT_OBEY")
     delay: float = number("DOWNLOAD_DELAY")
@@ -159,7 +170,10 @@ class Config:
     resolve_for_proxy: bool = switch("PDF_RESOLVE_FOR_PROXY")
     idle_timeout: float = number("PDF_IDLE_TIMEOUT", least=0.01)
     minimum_rate: float = number("PDF_MINIMUM_RATE")
+    redirects: bool = switch("REDIRECT_ENABLED")
     max_redirects: int = whole("REDIRECT_MAX_TIMES")
+    cookies: bool = switch("COOKIES_ENABLED")
+    url_length: int = whole("URLLENGTH_LIMIT")
     only_if_changed: bool = switch("PDF_ONLY_IF_CHANGED")
     revisit_after: float = number("PDF_REVISIT_AFTER", least=1)
     revisit_max: float = number("PDF_REVISIT_MAX", least=1)
@@ -169,9 +183,9 @@ class Config:
     links_per_page: int = whole("PDF_LINKS_PER_PAGE")
     links_size: int = whole("PDF_LINKS_MAX_SIZE")
     resumes: int = whole("PDF_RESUME_TIMES")
-    polls: int = whole("PDF_POLL_TIMES")
+    polls: int = _tries("PDF_POLL_TIMES")
 
-    retries: int = whole("RETRY_TIMES")
+    retries: int = _tries("RETRY_TIMES")
     retry_codes: frozenset[int] = read(_retry_codes)
     retry_delay: float = number("FRONTIER_RETRY_DELAY")
     gates: Gates = read(_gates)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Outcome(StrEnum):
@@ -88,8 +92,45 @@ class Hop(NamedTuple):
     url: str
 
 
+VISIT = ("document", "lease", "left_out", "links", "recorded", "retry_in", "staged", "stored")
+
+
+class VisitState:
+    """What travels with a Capture and is no part of it: neither exported nor seen by ``ItemAdapter``."""
+
+    if not TYPE_CHECKING:  # mypy takes the inherited slots of a dataclass for missing
+        __slots__ = VISIT
+
+    lease: Any
+    links: list[Any]
+    """What was found, as the frontier takes it."""
+    left_out: int
+    """Links that were found and are not followed, because there are too many."""
+    retry_in: float
+    """Seconds after which the server said that the URL may be asked for again."""
+    staged: Any
+    """The document, until it is in the store. Its file is removed at the end of the lease."""
+    document: bytes | Path | None
+    """The document itself, or where it can be read."""
+    stored: bool
+    """Whether the document is in the store."""
+    recorded: bool
+    """Whether the database has the row."""
+
+    def begin(self, lease: Any = None) -> None:
+        """Set what a new visit begins with."""
+        self.lease, self.links, self.left_out, self.retry_in = lease, [], 0, 0.0
+        self.staged = self.document = None
+        self.stored = self.recorded = False
+
+    def take_over(self, other: VisitState) -> None:
+        """Go on with the visit of another capture, of which this one is a copy."""
+        for name in VISIT:
+            setattr(self, name, getattr(other, name))
+
+
 @dataclass(slots=True, kw_only=True)
-class Capture:
+class Capture(VisitState):
     """The record of one visit to one URL, which the spider yields once per response or failure.
 
     Times are seconds since the epoch; ``size`` is in bytes of the decoded body.
@@ -123,18 +164,14 @@ class Capture:
     attempt: int = 1
     reach: int = 0
     """What it might reach besides public addresses (see ``frontier/reach.py``), for whoever hands it in again."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Fields that item pipelines add: in feeds, not in the database."""
 
-    # What travels with the record but is not part of it.
-    retry_in: float = 0.0
-    """Seconds after which the server said that the URL may be asked for again."""
-    links: list[Any] = field(default_factory=list)
-    """What was found, as the frontier takes it."""
-    left_out: int = 0
-    """Links that were found and are not followed, because there are too many."""
-    staged: Any = None
-    """The document, until it is in the store. Its file is removed at the end of the lease."""
-    stored: bool = False
-    """Whether the document is in the store."""
-    recorded: bool = False
-    """Whether the database has the row."""
-    lease: Any = None
+    def __post_init__(self) -> None:
+        self.begin()
+
+    def open(self) -> BinaryIO:
+        """Return the document as a file to be read. Raises ValueError where there is none."""
+        if self.document is None:
+            raise ValueError(f"{self.url} is no document that can be read here: {self.outcome.value}")
+        return io.BytesIO(self.document) if isinstance(self.document, bytes) else self.document.open("rb")

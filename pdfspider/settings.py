@@ -46,6 +46,8 @@ CONCURRENT_REQUESTS = 32
 
 # What is fetched.
 
+# Characters of a URL; links that are longer are not followed; at most 8,192, as 0 says too.
+URLLENGTH_LIMIT = 8192
 # Pages deeper than this are not followed; 0: no limit. The spider argument "depth" overrides it.
 DEPTH_LIMIT = 0
 # Bytes of one document; 0: no limit.
@@ -101,7 +103,8 @@ PDF_CONNECT_TIMEOUT = 20
 PDF_IDLE_TIMEOUT = 30
 # Bytes per second, on average over each of the intervals that PDF_IDLE_TIMEOUT is long.
 PDF_MINIMUM_RATE = 256
-# Redirects, and pages that stand where a document was expected, on the way to one answer.
+# Redirects, and pages that stand where a document was expected, on the way to one answer. With REDIRECT_ENABLED = False
+# a redirect is not followed, with COOKIES_ENABLED = False no cookie is sent back on the way.
 REDIRECT_MAX_TIMES = 8
 
 # What is tried again.
@@ -251,6 +254,11 @@ EXTENSIONS_BASE = {
     "scrapy.extensions.corestats.CoreStats": 0,
     "scrapy.extensions.logcount.LogCount": 0,
     "scrapy.extensions.closespider.CloseSpider": 0,
+    "scrapy.extensions.memusage.MemoryUsage": 0,
+    "scrapy.extensions.memdebug.MemoryDebugger": 0,
+    "scrapy.extensions.feedexport.FeedExporter": 0,
+    "pdfspider.crawl.engine.consoles.TelnetConsole": 0,
+    "pdfspider.crawl.engine.consoles.RemoteControl": 0,
     "pdfspider.crawl.progress.progress.Progress": 0,
     "pdfspider.crawl.inspection.extension.InspectionExtension": 0,
     "pdfspider.crawl.progress.loop_lag.LoopLag": 0,
@@ -263,4 +271,3 @@ TELNETCONSOLE_ENABLED = False
 # Proxies come from the environment (http_proxy, https_proxy); one in a request's meta is used in any case.
 HTTPPROXY_ENABLED = bool(getproxies())
 REMOTE_CONTROL_ENABLED = False
-COOKIES_ENABLED = False

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 from scrapy import signals
@@ -15,7 +15,9 @@ from scrapy.exceptions import UsageError
 from scrapy.settings import SETTINGS_PRIORITIES, default_settings
 
 from pdfspider.commands._base import complain, invalid, name_program, read_config
-from pdfspider.exceptions import PdfSpiderError
+from pdfspider.crawl.engine.ignored_settings import WITHOUT_EFFECT
+from pdfspider.crawl.engine.parts import check_parts, check_reactor
+from pdfspider.exceptions import ConfigurationError, PdfSpiderError
 from pdfspider.fields import MOST, as_number, as_switch
 from pdfspider.spiders.pdfs import PdfSpider
 from pdfspider.submission.params import Params
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from scrapy import Spider
+    from scrapy.crawler import Crawler
     from scrapy.settings import BaseSettings
 
 logger = logging.getLogger(__name__)
@@ -57,6 +59,10 @@ class Command(crawl.Command):
         if not isinstance(logging.getLevelName(str(self.settings["LOG_LEVEL"])), int):
             raise UsageError(f"there is no log level {self.settings['LOG_LEVEL']}", print_help=False)
         _check_log(self.settings["LOG_FILE"])
+        try:
+            check_reactor(self.settings)
+        except ConfigurationError as error:
+            raise UsageError(str(error), print_help=False) from None
         if self._is_quiet:
             logging.getLogger("scrapy.utils.log").addFilter(_matters)
 
@@ -72,16 +78,16 @@ class Command(crawl.Command):
             meant = f"https://{args[0]}" if "." in args[0] else "pdfs"
             self.exitcode = complain(f"there is no spider {args[0]!r}: did you mean {meant}?")
             return
-        if issubclass(spider, PdfSpider) and (problems := list(_problems(self.settings, opts.spargs))):
+        crawler = self._create_crawler(spider)
+        if issubclass(spider, PdfSpider) and (problems := list(_problems(crawler, opts.spargs))):
             self.exitcode = complain(*problems)
             return
         if self._is_quiet:
             logging.getLogger("scrapy").setLevel(logging.WARNING)
-        self._work(spider, opts.spargs)
+        self._work(crawler, opts.spargs)
 
-    def _work(self, spider: type[Spider], arguments: dict[str, str]) -> None:
+    def _work(self, crawler: Crawler, arguments: dict[str, str]) -> None:
         assert self.crawler_process
-        crawler = self._create_crawler(spider)
         crawler.signals.connect(self._note_opening, signals.spider_opened)
         crawler.signals.connect(self._note, signals.spider_closed)
         started: Any = self.crawler_process.crawl(crawler, **arguments)
@@ -139,13 +145,15 @@ def _explain(started: asyncio.Future[None]) -> None:
         logger.critical("The worker cannot start", exc_info=error)
 
 
-def _problems(settings: BaseSettings, arguments: dict[str, str]) -> Iterator[str]:
+def _problems(crawler: Crawler, arguments: dict[str, str]) -> Iterator[str]:
     """Yield what is wrong with the spider's arguments, the settings and the URLs."""
-    known = ", ".join(Params.model_fields)
+    settings, spider = crawler.settings, cast("type[PdfSpider]", crawler.spidercls)
+    known = spider.arguments()
     for name in arguments:
-        if name not in Params.model_fields and not name.startswith("_"):
-            yield f"-a {name}: there is no such argument (there are {known})"
+        if name not in known and not name.startswith("_"):
+            yield f"-a {name}: there is no such argument (there are {', '.join(known)})"
     try:
+        check_parts(settings)
         config, params = read_config(settings), Params.model_validate(arguments)
         _check_scrapys_own(settings)
         if "urls" in arguments and not params.urls:
@@ -162,9 +170,9 @@ def _problems(settings: BaseSettings, arguments: dict[str, str]) -> Iterator[str
 def _check_scrapys_own(settings: BaseSettings) -> None:
     """Raise ConfigurationError for a Scrapy setting that is not a number or a switch, as its default is."""
     for name, default in vars(default_settings).items():
-        if settings.getpriority(name) != SETTINGS_PRIORITIES["cmdline"]:
+        if settings.getpriority(name) != SETTINGS_PRIORITIES["cmdline"] or name in WITHOUT_EFFECT:
             continue
-        if isinstance(default, bool):
+        if isinstance(default, bool) or name.endswith("_ENABLED"):
             as_switch(settings, name)
         elif isinstance(default, int | float):
             as_number(settings, name, least=-MOST)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from scrapy.settings import SETTINGS_PRIORITIES
 from scrapy_redis.spiders import RedisSpider
 from scrapy_spider_metadata import Args
+from scrapy_spider_metadata._utils import get_generic_param
 
+from pdfspider import settings as project_settings
 from pdfspider.config import SPIDER
+from pdfspider.crawl.engine import item_adapter
 from pdfspider.crawl.extract.captures import capture_failure, capture_response
 from pdfspider.crawl.worker import Worker
 from pdfspider.submission.params import Params
@@ -16,11 +21,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from scrapy.crawler import Crawler
+    from scrapy.settings import BaseSettings
     from twisted.python.failure import Failure
 
     from pdfspider.crawl.extract.captures import Released
     from pdfspider.crawl.fetch.responses import StagedResponse
     from pdfspider.items import Capture
+
+item_adapter.register()
+
+LOOP = {"TWISTED_REACTOR", "ASYNCIO_EVENT_LOOP"}
+"""Settings that a script's process has used before it knows its spider."""
+ANY_ARGUMENTS = {"self", "args", "kwargs", "name"}
 
 
 class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
@@ -28,6 +40,22 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
 
     name = SPIDER
     args: Params
+
+    @classmethod
+    def update_settings(cls, settings: BaseSettings) -> None:
+        """Put the project's settings under those of a script that runs the spider without the project."""
+        if settings.getpriority("SCHEDULER") == SETTINGS_PRIORITIES["default"]:
+            for name in set(filter(str.isupper, dir(project_settings))) - LOOP:
+                settings.set(name, getattr(project_settings, name), priority="default")
+        super().update_settings(settings)
+
+    @classmethod
+    def arguments(cls) -> list[str]:
+        """Return the names of the arguments that the spider takes (``-a NAME=VALUE``)."""
+        model: Any = get_generic_param(cls, Args)
+        own = [name for name in signature(cls.__init__).parameters if name not in ANY_ARGUMENTS]
+        attributes = [name for name in vars(cls) if not name.startswith("_") and not callable(getattr(cls, name))]
+        return list(dict.fromkeys([*model.model_fields, *own, *(attributes if cls is not PdfSpider else [])]))
 
     def setup_redis(self, crawler: Crawler | None = None) -> None:
         """Start URLs are taken in by the worker, not by polling when idle."""

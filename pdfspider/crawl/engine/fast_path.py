@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from inspect import isasyncgen, isawaitable
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any, cast
 
-from pydispatch import dispatcher
 from scrapy import Request, signals
-from scrapy.exceptions import DropItem
 from scrapy.extensions.corestats import CoreStats
 from scrapy.http import Response
 from scrapy.utils.log import logformatter_adapter
+from scrapy.utils.misc import arg_to_iter
 from twisted.python.failure import Failure
 
 from pdfspider.crawl.engine.scraper import CompleteScraper
 from pdfspider.crawl.extract.large_pages import is_large_page
+from pdfspider.crawl.fetch.downloader_stats import is_heard
 from pdfspider.crawl.worker import Worker
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from scrapy.core.engine import ExecutionEngine
     from scrapy.crawler import Crawler
 
@@ -36,6 +40,7 @@ def install(crawler: Crawler) -> None:
     engine = crawler.engine
     assert engine is not None
     engine.scraper = scraper = CompleteScraper(crawler)
+    scraper.count(crawler.get_extension(CoreStats))
     if not scraper.spidermw.middlewares:
         visits = Visits(crawler, engine, scraper)
         visits.count(crawler.get_extension(CoreStats))
@@ -58,14 +63,13 @@ class Visits:
         if core_stats:
             self._stats = core_stats.stats
             self._signals.disconnect(core_stats.response_received, signals.response_received)
-            self._signals.disconnect(core_stats.item_scraped, signals.item_scraped)
 
     def start(self) -> bool:
         """Begins the next request, if there is one."""
         slot = self._slot
         request = slot.scheduler.next_request()
         if request is None:
-            if _is_heard(signals.scheduler_empty):
+            if is_heard(signals.scheduler_empty):
                 self._signals.send_catch_log(signals.scheduler_empty)
             return False
         slot.add_request(request)
@@ -118,13 +122,13 @@ class Visits:
         try:
             if is_large_page(result):
                 await self._worker.pages.prepare(self._worker, cast("StagedResponse", result), request)
-            for item in self._call(result, request):
+            for item in await _as_iterable(self._call(result, request)):
                 if isinstance(item, Request):
                     logger.error(
                         "%s is not fetched: links travel in a Capture, and the spider yields no requests", item
                     )
                 else:
-                    await self._process(item, result)
+                    await self._scraper.start_itemproc_async(item, response=result)
         except Exception:
             self._scraper.handle_spider_error(Failure(), request, result)  # type: ignore[no-untyped-call]
         try:
@@ -139,41 +143,17 @@ class Visits:
             return request.errback(result)  # type: ignore[misc]
         return result.request.callback(result)  # type: ignore[misc, union-attr]
 
-    async def _process(self, item: Any, result: Response | Failure) -> None:
-        slot = self._scraper.slot
-        assert slot is not None
-        slot.itemproc_size += 1
-        try:
-            item = await self._scraper.itemproc.process_item_async(item)
-        except Exception as error:
-            self._note_failure(error, item, result)
-            return
-        finally:
-            slot.itemproc_size -= 1
-        self._tell(signals.item_scraped, "item_scraped_count", item=item, response=result)
-
-    def _note_failure(self, error: Exception, item: Any, result: Any) -> None:
-        """Log and signal what a pipeline raised, as Scrapy does."""
-        spider: Any = self._crawler.spider
-        if isinstance(error, DropItem):
-            entry = self._logformatter.dropped(item, error, result, spider)
-            details: dict[str, Any] = {"exception": error}
-        else:
-            entry = self._logformatter.item_error(item, error, result, spider)
-            details = {"failure": Failure()}  # type: ignore[no-untyped-call]
-        if entry:
-            shown = None if isinstance(error, DropItem) else error
-            logging.getLogger("scrapy.core.scraper").log(*logformatter_adapter(entry), exc_info=shown)
-        signal = signals.item_dropped if isinstance(error, DropItem) else signals.item_error
-        self._signals.send_catch_log(signal, item=item, response=result, spider=spider, **details)
-
     def _tell(self, signal: object, stat: str, **named: Any) -> None:
         if self._stats:
             self._stats.inc_value(stat)
-        if _is_heard(signal):
+        if is_heard(signal):
             self._signals.send_catch_log(signal, spider=self._crawler.spider, **named)
 
 
-def _is_heard(signal: object) -> bool:
-    """Whether anybody listens, to whatever crawler: who it is costs four times as much to find out."""
-    return any(signal in by_signal or dispatcher.Any in by_signal for by_signal in dispatcher.connections.values())
+async def _as_iterable(output: Any) -> Iterable[Any]:
+    """Return what a callback gave, in any of the ways that Scrapy takes, as something to iterate over."""
+    if isinstance(output, GeneratorType):
+        return output
+    if isasyncgen(output):
+        return [item async for item in output]
+    return cast("Iterable[Any]", arg_to_iter(await output if isawaitable(output) else output))

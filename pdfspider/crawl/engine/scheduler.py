@@ -14,6 +14,7 @@ from scrapy.utils.defer import deferred_from_coro
 
 from pdfspider.crawl.engine.arguments import open_job
 from pdfspider.crawl.engine.fast_path import install
+from pdfspider.crawl.engine.ignored_settings import find_ignored
 from pdfspider.crawl.engine.lease_loop import LeaseLoop
 from pdfspider.crawl.engine.tuning import settle_down
 from pdfspider.crawl.fetch.foreign_requests import NoLease
@@ -60,6 +61,8 @@ class Scheduler(BaseScheduler):
             # Not raised here: what is opened after the scheduler must be open before it can be closed.
             self._crawler.signals.connect(self._refuse, signals.spider_opened)
             return
+        for line in find_ignored(self._crawler.settings):
+            logger.warning("%s", line)
         install(self._crawler)
         settle_down(self._crawler.settings)
         # The engine cannot be woken before it has started.

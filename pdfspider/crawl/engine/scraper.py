@@ -5,19 +5,25 @@ What is overridden is private to Scrapy, whose minor release is pinned.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+import logging
+from typing import TYPE_CHECKING, Any, cast
 
+from scrapy import signals
 from scrapy.core.scraper import Scraper
+from scrapy.exceptions import DropItem
+from scrapy.utils.log import logformatter_adapter
+from twisted.python.failure import Failure
 
 from pdfspider.crawl.extract.captures import capture_missing
 from pdfspider.crawl.extract.large_pages import is_large_page
+from pdfspider.crawl.fetch.downloader_stats import is_heard
 from pdfspider.crawl.worker import Worker
 
 if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
+    from scrapy.extensions.corestats import CoreStats
     from scrapy.http import Response
-    from twisted.python.failure import Failure
 
     from pdfspider.crawl.fetch.responses import StagedResponse
 
@@ -28,6 +34,47 @@ class CompleteScraper(Scraper):
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         self._worker = Worker.of(crawler)
+        self._stats: Any = None
+
+    def count(self, core_stats: CoreStats | None) -> None:
+        """Count what Scrapy's extension would count at the signal: that costs more, and mostly nobody else listens."""
+        if core_stats:
+            self._stats = core_stats.stats
+            self.signals.disconnect(core_stats.item_scraped, signals.item_scraped)
+
+    async def start_itemproc_async(self, item: Any, *, response: Response | Failure | None) -> None:
+        """Bring an item to its end, and tell of one that has come there: what is given back comes again."""
+        assert self.slot is not None
+        self.slot.itemproc_size += 1
+        try:
+            item = await self.itemproc.process_item_async(item)
+        except Exception as error:
+            self._note_failure(error, item, response)
+            return
+        finally:
+            self.slot.itemproc_size -= 1
+        if item is None:
+            return
+        if self._stats:
+            self._stats.inc_value("item_scraped_count")
+        if is_heard(signals.item_scraped):
+            spider = self.crawler.spider
+            await self.signals.send_catch_log_async(signals.item_scraped, item=item, response=response, spider=spider)
+
+    def _note_failure(self, error: Exception, item: Any, result: Any) -> None:
+        """Log and signal what a pipeline raised, as Scrapy does."""
+        spider: Any = self.crawler.spider
+        if isinstance(error, DropItem):
+            entry = self.logformatter.dropped(item, error, result, spider)
+            details: dict[str, Any] = {"exception": error}
+        else:
+            entry = self.logformatter.item_error(item, error, result, spider)
+            details = {"failure": Failure()}  # type: ignore[no-untyped-call]
+        if entry:
+            shown = None if isinstance(error, DropItem) else error
+            logging.getLogger("scrapy.core.scraper").log(*logformatter_adapter(entry), exc_info=shown)
+        signal = signals.item_dropped if isinstance(error, DropItem) else signals.item_error
+        self.signals.send_catch_log(signal, item=item, response=result, spider=spider, **details)
 
     async def _scrape(self, result: Response | Failure, request: Request) -> None:
         try:

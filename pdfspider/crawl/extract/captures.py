@@ -87,7 +87,7 @@ def _begin(worker: Worker, meta: dict[str, Any]) -> Capture:
     lease, job = meta["lease"], meta["job"]
     entry, now = lease.entry, time.time()
     started = None if lease.started_at is None else now - (time.monotonic() - lease.started_at)
-    return Capture(
+    capture = Capture(
         job=job.name,
         run=lease.run,
         fingerprint=int.from_bytes(entry.fingerprint, "big", signed=True),
@@ -102,8 +102,9 @@ def _begin(worker: Worker, meta: dict[str, Any]) -> Capture:
         worker=worker.name,
         attempt=lease.attempt,
         reach=lease.reach,
-        lease=lease,
     )
+    capture.lease = lease
+    return capture
 
 
 def _describe(capture: Capture, response: StagedResponse) -> None:
@@ -161,3 +162,4 @@ def _take_document(capture: Capture, response: StagedResponse) -> None:
         capture.outcome, capture.reason = Outcome.TRUNCATED, response.flaw
     else:
         capture.sha256, capture.staged = response.staged.sha256, response.staged
+        capture.document = response.staged.content or response.staged.path

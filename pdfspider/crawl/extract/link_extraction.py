@@ -10,6 +10,7 @@ from w3lib.encoding import http_content_type_encoding
 from pdfspider.crawl.extract.fallback_links import behind, may_stand_in
 from pdfspider.crawl.fetch.redirects import redirect_target
 from pdfspider.discovery.lists import ANYWHERE, LISTED, SAME_DEPTH
+from pdfspider.discovery.normal import MAX_LENGTH
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.discovery.scope import Scope
 from pdfspider.discovery.urls import canonical, fingerprint, host_of
@@ -73,6 +74,8 @@ def children(worker: Worker, lease: Lease, job: Job, links: Iterable[Link], foun
     known = worker.frontier.known.urls(lease.run)
     if left_out := worker.not_due_hosts.hosts(lease.run):
         links = [link for link in links if host_of(link.url) not in left_out]
+    if 0 < (limit := worker.config.url_length) < MAX_LENGTH:
+        links = [link for link in links if len(link.url) <= limit]
     scope = scope_around(entry.scope, job.anchors, host_of(found_on))
     return [
         _child(entry, link, scope, found_on)
@@ -134,6 +137,8 @@ def redirected(worker: Worker, capture: Capture, response: StagedResponse) -> tu
     target = redirect_target(response)
     if target is None:
         return Outcome.HTTP_ERROR, f"HTTP status {response.status} without a location", []
+    if not worker.config.redirects:
+        return Outcome.REDIRECT, f"to {target}, which REDIRECT_ENABLED leaves out", []
     hops = (*capture.hops, Hop(response.status, response.url))
     if len(hops) > worker.config.max_redirects:
         return Outcome.REDIRECT_LOOP, f"more than {worker.config.max_redirects} redirects", []

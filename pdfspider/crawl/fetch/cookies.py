@@ -55,6 +55,13 @@ class Cookies:
         return tuple((host, tuple(cookies.items())) for host, cookies in self._by_host.items() if cookies)
 
 
+class NoCookies(Cookies):
+    """Takes none."""
+
+    def take(self, url: str, set_cookies: Iterable[str]) -> None:
+        """Leave what an answer sets."""
+
+
 def _attribute(text: str) -> tuple[str, str]:
     name, _, value = text.partition("=")
     return name.strip().lower(), value.strip()

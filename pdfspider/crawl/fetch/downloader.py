@@ -12,17 +12,22 @@ from scrapy.utils.defer import deferred_from_coro
 from scrapy.utils.httpobj import urlparse_cached
 from scrapy.utils.misc import build_from_crawler
 
+from pdfspider.crawl.fetch.downloader_stats import DownloaderStats
 from pdfspider.crawl.fetch.errors import FetchError
 from pdfspider.crawl.fetch.foreign_requests import NoLease, own_response, take_over
 from pdfspider.crawl.fetch.handler import StagingDownloadHandler
 from pdfspider.crawl.worker import Worker
+from pdfspider.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterable
 
     from scrapy.crawler import Crawler
     from scrapy.http import Response
     from twisted.internet.defer import Deferred
+
+
+HTTP_CACHE = "scrapy.downloadermiddlewares.httpcache"
 
 
 class Middlewares(DownloaderMiddlewareManager):
@@ -42,11 +47,35 @@ class Middlewares(DownloaderMiddlewareManager):
 class Handlers(DownloadHandlers):
     """Finds the handler without taking the URL apart. Requests go through their host's gate, whoever handles them."""
 
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._stats = DownloaderStats(crawler)
+
     async def download_request_async(self, request: Request) -> Response:
         handler = self._get_handler(request.url.partition(":")[0])
-        if isinstance(handler, StagingDownloadHandler):
-            return await handler.download_request(request)
-        return await Worker.of(self._crawler).starts.run(super().download_request_async, request)
+        self._stats.note_request(request)
+        try:
+            if isinstance(handler, StagingDownloadHandler):
+                response: Response = await handler.download_request(request)
+            else:
+                response = await Worker.of(self._crawler).starts.run(super().download_request_async, request)
+        except Exception as error:
+            self._stats.note_failure(error)
+            raise
+        finally:
+            self._stats.note_end(request)
+        self._stats.note_response(request, response)
+        return response
+
+
+def check_middlewares(middlewares: Iterable[object]) -> None:
+    """Raise ConfigurationError for a downloader middleware that cannot work here."""
+    for each in middlewares:
+        if any(kind.__module__ == HTTP_CACHE for kind in type(each).__mro__):
+            raise ConfigurationError(
+                f"DOWNLOADER_MIDDLEWARES: {type(each).__name__} cannot be used: documents are not kept in memory, "
+                "and PDF_ONLY_IF_CHANGED asks only for those that have changed"
+            )
 
 
 class Downloader:
@@ -58,6 +87,7 @@ class Downloader:
         self.handlers = Handlers(crawler)
         self.total_concurrency = Worker.of(crawler).config.concurrency
         self.middleware = build_from_crawler(Middlewares, crawler)
+        check_middlewares(self.middleware.middlewares)
 
     def fetch(self, request: Request) -> Deferred[Response | Request]:
         return deferred_from_coro(self.begin(request))

@@ -16,7 +16,7 @@ import yarl
 from scrapy.core.downloader.handlers._aiohttp import AiohttpDownloadHandler
 from scrapy.utils.ssl import _make_ssl_context
 
-from pdfspider.crawl.fetch.cookies import Cookies
+from pdfspider.crawl.fetch.cookies import Cookies, NoCookies
 from pdfspider.crawl.fetch.errors import FetchError
 from pdfspider.crawl.fetch.partial_download import DownloadInterrupted
 from pdfspider.crawl.fetch.ranges import Tries
@@ -96,11 +96,11 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
     async def _follow(self, request: Request, lease: Lease) -> StagedResponse:
         """Fetches, and follows redirects within the origin under further start permits."""
         carried, before = (lease.entry.cookies, len(lease.entry.hops)) if lease.entry else ((), 0)
-        header = Cookies(carried).header(request.url) if carried else ""
+        header = Cookies(carried).header(request.url) if carried and self._config.cookies else ""
         response = await self._fetch(request, request.url, lease, header)
-        if response.status not in REDIRECTS:
+        if response.status not in REDIRECTS or not (self._config.redirects or "whole" in request.meta):
             return response
-        cookies = Cookies(carried)
+        cookies = Cookies(carried) if self._config.cookies else NoCookies()
         within = host_of if "whole" in request.meta else origin_of
         chain = RedirectChain(request.url, self._config.max_redirects - before, cookies, within)
         while chain.follow(response):

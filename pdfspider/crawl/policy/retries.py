@@ -66,6 +66,11 @@ def _tries(config: Config, capture: Capture) -> int:
     return 0
 
 
+def may_pass(config: Config, capture: Capture) -> bool:
+    """Return whether a failure is of a kind that is tried again."""
+    return _tries(config, capture) > 0
+
+
 def counts(capture: Capture) -> bool:
     """Whether a failure is a try of the URL's own: it is not while its host goes on asking to be left alone."""
     return not (capture.lease.resting and capture.lease.shown is HostSignal.BUSY)

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from random import uniform
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from scrapy import Request
 
@@ -86,7 +86,7 @@ class Robots:
 
     def __init__(self, config: Config, frontier: Frontier, staging: Staging) -> None:
         self._config, self._frontier, self._staging = config, frontier, staging
-        self._agent = config.user_agent
+        self._agent = config.robots_agent
         self._rules: OrderedDict[str, Rules] = OrderedDict()
         self._size = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="robots")
@@ -207,7 +207,11 @@ class Robots:
     async def _ask(self, crawler: Crawler, lease: Lease, url: str) -> StagedResponse:
         job = Job(name="", run=0, robots=False, anchors="")
         meta = {"lease": lease, "job": job, "whole": BODY_LIMIT}
+        count: Any = crawler.stats.inc_value
+        count("robotstxt/request_count")
         response = await _answer(crawler, Request(url, meta=meta, dont_filter=True))
+        count("robotstxt/response_count")
+        count(f"robotstxt/response_status_count/{response.status}")
         return staged_response(self._config, self._staging, response)
 
     async def _tell(self, lease: Lease, response: StagedResponse | None, failure: Outcome | None) -> None:

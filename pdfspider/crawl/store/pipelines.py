@@ -46,10 +46,13 @@ class DirectoryStore(FSFilesStore):
     async def keep(self, document: Finished, executor: Executor) -> None:
         """Raises StoreError."""
         self._executor = executor
-        target = f"{self.basedir}/{document_path(document.sha256)}"
-        result = await self._keep(Staged(str(document.path), document.content, target))
+        result = await self._keep(Staged(str(document.path), document.content, str(self.path_of(document))))
         if isinstance(result, StoreError):
             raise result
+
+    def path_of(self, document: Finished) -> Path:
+        """Return where a document is, or will be."""
+        return Path(f"{self.basedir}/{document_path(document.sha256)}")
 
     async def _keep_all(self, documents: list[Staged]) -> list[bool | StoreError]:
         return await asyncio.get_running_loop().run_in_executor(self._executor, keep_all, documents)
@@ -95,6 +98,8 @@ class PdfFilesPipeline(FilesPipeline):
         if isinstance(item, Capture) and item.staged:
             await self._persist(item.staged, item.lease)
             self.inc_stats("downloaded")
+            if isinstance(self.store, DirectoryStore):
+                item.document = self.store.path_of(item.staged)
             item.staged, item.stored = None, True
         return item
 

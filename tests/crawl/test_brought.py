@@ -1,0 +1,177 @@
+"""What Scrapy users bring along: pipelines that look at items, feeds, statistics, signals, subclasses."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.crawl.hostile import document, hostile, page, redirect, reply
+from tests.support import INJECTED
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.crawl.hostile import Request
+    from tests.support import Fleet
+
+BROUGHT = "tests.crawl.brought"
+ROBOTS = b"User-agent: nutch\nDisallow: /theirs\n\nUser-agent: *\nDisallow: /mine"
+FORMATS = {"jl": "jsonlines", "csv": "csv", "xml": "xml"}
+
+
+@pytest.fixture
+def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "notes.json"
+    monkeypatch.setenv("NOTES", str(path))
+    return path
+
+
+def test_items_feeds_statistics_and_signals(fleet: Fleet, tmp_path: Path, notes: Path) -> None:
+    with hostile() as server:
+        server.answers |= {
+            "/": page("/1.pdf", "/2.pdf", "/moved", "/gone", "/down", "/forbidden"),
+            "/1.pdf": reply(document("1")),
+            "/2.pdf": reply(document("2", 1_500_000)),
+            "/moved": b"HTTP/1.1 302 Found\r\nLocation: /1.pdf?moved\r\nContent-Length: 0\r\n\r\n",
+            "/1.pdf?moved": reply(document("moved")),
+            "/down": b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n",
+            "/robots.txt": reply(b"User-agent: *\nDisallow: /forbidden", "text/plain"),
+        }
+        feeds = {str(tmp_path / f"items.{form}"): {"format": name} for form, name in FORMATS.items()}
+        fleet.crawl(
+            server.url(),
+            FEEDS=feeds,
+            ITEM_PIPELINES={f"{BROUGHT}.Describing": 100, f"{BROUGHT}.LateDescribing": 350},
+            EXTENSIONS={f"{INJECTED}.StartLog": 0, f"{BROUGHT}.Noting": 0},
+            RETRY_TIMES=1,
+        )
+        outcomes = fleet.outcomes()
+        assert Counter(outcomes.values()) == {
+            "page": 1, "document": 3, "not-found": 1, "server-error": 1, "robots-denied": 1
+        }  # fmt: skip
+        lines = [json.loads(line) for line in (tmp_path / "items.jl").read_text().splitlines()]
+        assert {line["url"]: line["outcome"] for line in lines} == outcomes
+        assert len(lines) == len(outcomes)
+        assert {line["head"] for line in lines if line["outcome"] == "document"} == {"%PDF"}
+        assert {line["site"] for line in lines} == {server.url().split("/")[2]}
+        (moved,) = [line for line in lines if line["url"].endswith("/moved")]
+        assert moved["hops"] == [[302, server.url("/moved")]]
+        with (tmp_path / "items.csv").open(newline="") as file:
+            assert {row["url"]: row["outcome"] for row in csv.DictReader(file)} == outcomes
+        assert (tmp_path / "items.xml").read_text().count("<item>") == len(outcomes)
+        check_notes(json.loads(notes.read_text()))
+    fleet.audit()
+
+
+def check_notes(noted: dict[str, Any]) -> None:
+    stats, signals = noted["stats"], noted["signals"]
+    expected = {
+        "downloader/request_count": 9,
+        "downloader/response_count": 9,
+        "downloader/response_status_count/200": 5,
+        "downloader/response_status_count/302": 1,
+        "downloader/response_status_count/404": 1,
+        "downloader/response_status_count/500": 2,
+        "item_scraped_count": 7,
+        "httperror/response_ignored_count": 2,
+        "httperror/response_ignored_status_count/404": 1,
+        "httperror/response_ignored_status_count/500": 1,
+        "retry/count": 1,
+        "retry/reason_count/500 Internal Server Error": 1,
+        "retry/max_reached": 1,
+        "robotstxt/request_count": 1,
+        "robotstxt/response_count": 1,
+        "robotstxt/response_status_count/200": 1,
+        "robotstxt/forbidden": 1,
+        "finish_reason": "finished",
+    }
+    assert {name: stats.get(name) for name in expected} == expected
+    assert stats["downloader/response_bytes"] > 1_500_000
+    assert stats["memusage/max"] > 0
+    assert signals["item_scraped"] == 7
+    assert signals["request_reached_downloader"] == signals["request_left_downloader"] == 8
+
+
+def test_settings_that_mean_what_they_say(fleet: Fleet) -> None:
+    long = "/" + "x" * 200 + ".pdf"
+    with hostile() as server:
+        server.answers |= {
+            "/": page("/moved", "/down", "/mine.pdf", "/theirs.pdf", long),
+            "/moved": redirect("/elsewhere.pdf"),
+            "/down": b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n",
+            "/mine.pdf": reply(document("mine")),
+            "/robots.txt": reply(
+                b"User-agent: nutch\nDisallow: /theirs\n\nUser-agent: *\nDisallow: /mine", "text/plain"
+            ),
+        }
+        worker = fleet.crawl(
+            server.url(),
+            REDIRECT_ENABLED=False,
+            RETRY_ENABLED=False,
+            ROBOTSTXT_USER_AGENT="nutch",
+            URLLENGTH_LIMIT=150,
+            TELNETCONSOLE_ENABLED=False,
+            JOBDIR="jobs/1",
+        )
+        assert {url.removeprefix(server.url()): outcome for url, outcome in fleet.outcomes().items()} == {
+            "": "page",
+            "moved": "redirect",
+            "down": "server-error",
+            "mine.pdf": "document",
+            "theirs.pdf": "robots-denied",
+        }
+        assert server.paths().count("/down") == 1
+        assert worker.output.count("JOBDIR has no effect here: the frontier keeps what is left") == 1
+        assert worker.output.count("has no effect") == 1
+    fleet.audit()
+
+
+@pytest.mark.parametrize(("enabled", "outcome"), [(True, "document"), (False, "redirect-loop")])
+def test_cookies_on_the_way_may_be_left_out(fleet: Fleet, enabled: bool, outcome: str) -> None:
+    """A page that redirects to itself until its cookie comes back."""
+
+    def gate(request: Request) -> None:
+        moved = b"HTTP/1.1 302 Found\r\nLocation: /gate\r\nSet-Cookie: seen=1\r\nContent-Length: 0\r\n\r\n"
+        request.send(reply(document("gate")) if "seen=1" in request.headers else moved)
+
+    with hostile({"/gate": gate}) as server:
+        fleet.crawl(server.url("/gate"), COOKIES_ENABLED=enabled)
+        assert fleet.outcomes() == {server.url("/gate"): outcome}
+
+
+def test_a_subclass_with_an_asynchronous_parse_and_an_argument(fleet: Fleet, tmp_path: Path) -> None:
+    with hostile({"/1.pdf": reply(document("1"))}) as server:
+        items = tmp_path / "items.jl"
+        modules = ["pdfspider.spiders", BROUGHT]
+        settings = {"SPIDER_MODULES": ",".join(modules), "FEEDS": {str(items): {"format": "jsonlines"}}}
+        fleet.start(server.url("/1.pdf"), arguments={"mode": "own"}, spider="asynchronous", **settings).finish()
+        (line,) = [json.loads(line) for line in items.read_text().splitlines()]
+        assert (line["mode"], line["outcome"]) == ("own", "document")
+
+
+REFUSED = {
+    "TWISTED_REACTOR=twisted.internet.epollreactor.EPollReactor": "cannot be used: a worker needs twisted.internet.asy",
+    "ASYNCIO_EVENT_LOOP=no.such.Loop": "ASYNCIO_EVENT_LOOP='no.such.Loop' cannot be used",
+    "SCHEDULER=scrapy.core.scheduler.Scheduler": "SCHEDULER=scrapy.core.scheduler.Scheduler knows nothing",
+}
+
+
+@pytest.mark.parametrize("setting", REFUSED)
+def test_parts_that_cannot_work_are_refused_in_one_line(fleet: Fleet, setting: str) -> None:
+    name, _, value = setting.partition("=")
+    worker = fleet.start(EXTENSIONS=None, **{name: value})
+    assert worker.wait() in (1, 2)
+    assert REFUSED[setting] in worker.output
+    assert "Traceback" not in worker.output
+
+
+def test_a_cache_for_bodies_is_refused(fleet: Fleet) -> None:
+    cache = {"scrapy.downloadermiddlewares.httpcache.HttpCacheMiddleware": 900}
+    worker = fleet.start(HTTPCACHE_ENABLED=True, DOWNLOADER_MIDDLEWARES=cache)
+    assert worker.wait() == 1
+    assert "DOWNLOADER_MIDDLEWARES: HttpCacheMiddleware cannot be used" in worker.output
+    assert "Traceback" not in worker.output
