@@ -438,7 +438,7 @@ class TestErrors:
             text=True,
             check=False,
         )
-        assert "EmbeddedRedisError: There is no redis-server" in done.stderr
+        assert "EmbeddedRedisError: No redis-server was found" in done.stderr
 
     def test_directory_cannot_be_made(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()

@@ -33,9 +33,9 @@ class Command(OnFrontier, ScrapyCommand):
 
     def long_desc(self) -> str:
         return (
-            "Checks that each URL is in one state, that counters are right, that leases have owners, that nothing "
-            "waits for ever. Workers may go on meanwhile. Each finding is a line with the key and what is expected "
-            "of it; the exit code is then 1."
+            "Check that each URL is in one state, that counters are right, that leases have owners, and that nothing "
+            "waits for ever. Workers may run meanwhile. Each finding is a line with the key and the rule that it "
+            "breaks. With findings, the exit code is 1."
         )
 
     def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:

@@ -119,7 +119,7 @@ def _take_urls(args: list[str], arguments: dict[str, str]) -> None:
     if not urls:
         return
     if "urls" in arguments:
-        raise UsageError("URLs are given twice, alone and by -a urls", print_help=False)
+        raise UsageError("URLs are given twice: as arguments and with -a urls", print_help=False)
     arguments["urls"] = " ".join(urls)
     args[:] = [word for word in args if "://" not in word] or ["pdfs"]
 
@@ -151,7 +151,7 @@ def _problems(crawler: Crawler, arguments: dict[str, str]) -> Iterator[str]:
     known = spider.arguments()
     for name in arguments:
         if name not in known and not name.startswith("_"):
-            yield f"-a {name}: there is no such argument (there are {', '.join(known)})"
+            yield f"-a {name}: no such argument (known: {', '.join(known)})"
     try:
         check_parts(settings)
         config, params = read_config(settings), Params.model_validate(arguments)

@@ -31,7 +31,7 @@ class Command(Ours, ScrapyCommand):
         return "Show when the hosts of a job are due again"
 
     def long_desc(self) -> str:
-        return "Show when each host of a job is due again, by what its runs have seen change there."
+        return "Show when each host of a job is due again, according to the changes that its runs have seen there."
 
     def act(self, config: Config, args: list[str], opts: argparse.Namespace) -> None:
         job, now = one_job(args), time.time()

@@ -29,7 +29,7 @@ class Command(Ours, ScrapyCommand):
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
-        parser.add_argument("--job", metavar="NAME", help="only those of this job")
+        parser.add_argument("--job", metavar="NAME", help="only this job")
         parser.add_argument("--raw", action="store_true", help="CSV: texts as they are, also those like formulas")
 
     def act(self, config: Config, args: list[str], opts: argparse.Namespace) -> None:

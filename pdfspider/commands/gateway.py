@@ -35,8 +35,9 @@ class Command(OnFrontier, ScrapyCommand):
 
     def long_desc(self) -> str:
         return (
-            "Takes in what masters hand in on the transports of GATEWAY_URLS, and publishes what became of it. Any "
-            "number of gateways may serve one frontier. SIGTERM and Ctrl-C: settles what it has taken, then ends."
+            "Take messages from masters on the transports of GATEWAY_URLS, and publish their results. Any number of "
+            "gateways may serve one frontier. On SIGTERM and Ctrl-C, the gateway settles the messages that it has "
+            "taken, then ends."
         )
 
     def loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop] | None:

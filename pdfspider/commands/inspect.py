@@ -37,23 +37,23 @@ class Command(Ours, ScrapyCommand):
         return "[options]"
 
     def short_desc(self) -> str:
-        return "Look inside documents that were not inspected yet"
+        return "Inspect the documents that were not inspected yet"
 
     def long_desc(self) -> str:
         return (
-            "Looks inside the stored documents that have no inspection yet: pages, title, dates, whether there is "
-            "text, and so on. Workers may go on meanwhile."
+            "Inspect the stored documents that have no inspection yet: pages, title, dates, whether there is text, and "
+            "so on. Workers may run meanwhile."
         )
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
-        parser.add_argument("--job", metavar="NAME", help="only those of this job")
+        parser.add_argument("--job", metavar="NAME", help="only this job")
         parser.add_argument(
             "--again",
             metavar="STATUS",
             nargs="?",
             const=ALL,
-            help="those that were inspected before: all, or those with this status",
+            help="inspect again: all documents, or those with this status",
         )
 
     def act(self, config: Config, args: list[str], opts: argparse.Namespace) -> None:
@@ -61,7 +61,7 @@ class Command(Ours, ScrapyCommand):
             raise UsageError(f"unexpected: {args[0]}")
         job = job_name(opts.job) if opts.job else None
         if opts.again not in (None, ALL, *Status):
-            raise InvalidInput(f"--again {opts.again}: there is no such status ({', '.join(Status)})")
+            raise InvalidInput(f"--again {opts.again}: no such status (known: {', '.join(Status)})")
         require_database(config)
         counts = asyncio.run(_inspect(config, self._copies(config), job, opts.again))
         say(_summary(counts))

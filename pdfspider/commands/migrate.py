@@ -32,7 +32,7 @@ def migrate_database(config: Config) -> str:
     """
     url = read_url(config.database_url)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        return f"database: there is none at {config.shown_database}"
+        return f"database: none at {config.shown_database}"
     migrate_tables(url, PATIENCE)
     return f"database: {config.shown_database} has the tables of this version (revision {REVISION})"
 
@@ -65,13 +65,13 @@ class Command(Ours, ScrapyCommand):
         return ""
 
     def short_desc(self) -> str:
-        return "Bring what an earlier version wrote to the form of this one"
+        return "Migrate the data of an earlier version"
 
     def long_desc(self) -> str:
         return (
-            "Migrates the tables of the database, and the keys of the frontier while no worker is at work. A worker "
-            "migrates a SQLite database by itself; anything else it refuses to work with until this command was run. "
-            "What is up to date is left as it is."
+            "Migrate the tables of the database, and the keys of the frontier while no worker runs. A worker migrates "
+            "a SQLite database by itself; it refuses to use other old data until this command has run. Data that is up "
+            "to date is not changed."
         )
 
     def act(self, config: Config, args: list[str], opts: argparse.Namespace) -> None:

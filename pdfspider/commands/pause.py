@@ -33,6 +33,6 @@ class Command(OnFrontier, ScrapyCommand):
             state = await frontier.control(name, "pause")
             if state != "paused":
                 raise FrontierError(f"job {name} is {state}: it cannot be paused")
-            say(f"job {name}: {state}; what is leased already still ends")
+            say(f"job {name}: {state}; URLs that are leased already still end")
 
         return work

@@ -41,20 +41,22 @@ class Command(OnFrontier, ScrapyCommand):
         return "[options] [NAME [ID ...]]"
 
     def short_desc(self) -> str:
-        return "List, show and send again what was set aside"
+        return "List, show and resend rejected messages"
 
     def long_desc(self) -> str:
         return (
-            f"Without NAME: what the transports of GATEWAY_URLS and the workers ({START_URLS}) have set aside. NAME is "
-            f"a transport's, or {START_URLS}; with IDs the messages are shown whole, in JSON."
+            "List the messages that the transports of GATEWAY_URLS and the workers have set aside. NAME selects one "
+            f"transport, or {START_URLS} for the workers. With IDs, the messages are shown whole, in JSON."
         )
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON object for each message")
-        parser.add_argument("--raw", action="store_true", help="print the message with that ID as it came")
-        parser.add_argument("--resend", action="store_true", help="send those with these IDs, or all of NAME, again")
-        parser.add_argument("--limit", metavar="N", type=int, default=LIMIT, help=f"list so many (default: {LIMIT})")
+        parser.add_argument("--raw", action="store_true", help="print the message with this ID as it came")
+        parser.add_argument("--resend", action="store_true", help="resend the messages with these IDs, or all of NAME")
+        parser.add_argument(
+            "--limit", metavar="N", type=int, default=LIMIT, help=f"list at most N messages (default: {LIMIT})"
+        )
 
     def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:
         name, ids = (args[0] if args else ""), args[1:]

@@ -46,17 +46,19 @@ class Command(OnFrontier, ScrapyCommand):
         return "[options]"
 
     def short_desc(self) -> str:
-        return "Crawl URLs again that failed"
+        return "Crawl failed URLs again"
 
     def long_desc(self) -> str:
-        return "Hand in again what the latest run of a job, or of every job, left as dead letters or in one class."
+        return (
+            "Submit again the URLs that the latest run of a job, or of every job, left as dead letters or in one class."
+        )
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
         parser.add_argument("--class", dest="outcome", metavar="CLASS", help="only this class (default: dead letters)")
-        parser.add_argument("--job", metavar="NAME", help="only those of this job")
-        parser.add_argument("--depth", metavar="N", type=int, help="as for submit: the records do not hold it")
-        parser.add_argument("--scope", choices=SCOPES, default="host", help="likewise (default: host)")
+        parser.add_argument("--job", metavar="NAME", help="only this job")
+        parser.add_argument("--depth", metavar="N", type=int, help="link depth, as for submit (default: DEPTH_LIMIT)")
+        parser.add_argument("--scope", choices=SCOPES, default="host", help="scope, as for submit (default: host)")
 
     def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:
         if args:
@@ -86,7 +88,7 @@ class Command(OnFrontier, ScrapyCommand):
             for name, number in again.items():
                 say(f"job {name}: {counted(number, 'URL')} queued again")
             if not again:
-                say("there is nothing to try again")
+                say("there are no failed URLs")
 
         return work
 
@@ -97,7 +99,7 @@ def _outcome(name: str | None) -> Outcome | None:
     outcome = CLASSES.get(name)
     if outcome is None or outcome in FOUND:
         known = ", ".join(outcome.value for outcome in Outcome if outcome not in FOUND)
-        raise InvalidInput(f"--class {name}: there is no such class of failure ({known})")
+        raise InvalidInput(f"--class {name}: no such class of failure (known: {known})")
     return outcome
 
 

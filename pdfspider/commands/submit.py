@@ -36,10 +36,10 @@ class Command(OnFrontier, ScrapyCommand):
         return "[options] URL …"
 
     def short_desc(self) -> str:
-        return "Hand in URLs to a job"
+        return "Submit URLs to a job"
 
     def long_desc(self) -> str:
-        return "Hand in URLs to a job; workers (scrapy crawl pdfs) take it up. A job that is named ends by itself."
+        return "Submit URLs to a job, which workers (scrapy crawl pdfs) crawl. A job with its own name ends by itself."
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)

@@ -32,14 +32,14 @@ class Command(OnFrontier, ScrapyCommand):
 
     def long_desc(self) -> str:
         return (
-            "Lists the results that a webhook or a broker has refused for good, of one of the gateway's transports or "
-            "of all. With --again they are published once more, with the same ids."
+            "List the results that a webhook or a broker has refused for good, of one transport or of all. With "
+            "--again they are published again, with the same ids."
         )
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
-        parser.add_argument("--again", action="store_true", help="have them published once more")
-        parser.add_argument("--job", metavar="NAME", help="only those of this job")
+        parser.add_argument("--again", action="store_true", help="publish them again")
+        parser.add_argument("--job", metavar="NAME", help="only this job")
         parser.add_argument("--json", action="store_true", help="print one JSON object for each")
 
     def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:

@@ -152,7 +152,7 @@ class Staging:
     def clear(self, directory: Path) -> None:
         """Remove a worker's staging directory with its content."""
         if directory.parent != self.directory.parent:
-            raise ValueError(f"{directory} is no staging directory of this store")
+            raise ValueError(f"{directory} is not a staging directory of this store")
         shutil.rmtree(directory, ignore_errors=True)
 
     def remove(self) -> None:
@@ -223,7 +223,7 @@ class StagedFile:
 
     def _in_memory(self) -> Finished:
         if self._given_up:
-            raise StagingError(self.path, "it was given up after an earlier error")
+            raise StagingError(self.path, "it was abandoned after an earlier error")
         content, self._given_up = self._take(), True
         sha256 = hashlib.sha256(content).hexdigest()
         return Finished(self.path, sha256, self.size, content[:HEAD_SIZE], content, content)
@@ -264,7 +264,7 @@ class StagedFile:
 
     async def _flush(self) -> None:
         if self._given_up:
-            raise StagingError(self.path, "it was given up after an earlier error")
+            raise StagingError(self.path, "it was abandoned after an earlier error")
         self._given_up = True
         await self._staging.reserve(self, self._held)
         if self._ended:

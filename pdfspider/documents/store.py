@@ -85,7 +85,7 @@ def make_directory(directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigurationError(f"cannot make the directory {directory}: {error.strerror}") from error
+        raise ConfigurationError(f"cannot create the directory {directory}: {error.strerror}") from error
     if not os.access(directory, os.W_OK | os.X_OK):
         raise ConfigurationError(f"cannot write to the directory {directory}")
 

@@ -28,7 +28,7 @@ def socket_path(directory: Path) -> Path:
     runtime.mkdir(mode=0o700, exist_ok=True)
     status = runtime.lstat()
     if status.st_uid != os.geteuid() or not stat.S_ISDIR(status.st_mode) or status.st_mode & 0o077:
-        raise EmbeddedRedisError(f"{runtime} is not a directory of this user's alone; choose a shorter DATA_DIR.")
+        raise EmbeddedRedisError(f"{runtime} is not a private directory of this user; choose a shorter DATA_DIR.")
     link = runtime / hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
     if len(os.fsencode(link / path.name)) > LONGEST_SOCKET_PATH:
         raise EmbeddedRedisError(f"{path} and {link / path.name} are too long for a socket; choose a shorter DATA_DIR.")

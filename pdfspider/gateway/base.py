@@ -103,7 +103,7 @@ class Delivery(ABC):
             try:
                 await delivery.ack(receipt)
             except TransportError as error:
-                logger.debug("A message will come again: %s", error)
+                logger.debug("A message will be delivered again: %s", error)
 
     @abstractmethod
     async def reject(self, reason: str) -> None:
@@ -210,7 +210,7 @@ class Transport(ABC):
             raise
         except Exception as error:
             self.health.note(f"{type(error).__name__}: {error}")
-            logger.exception("A message by %s could not be looked at", self.name)
+            logger.exception("A message from %s could not be read", self.name)
 
     @abstractmethod
     async def serve(self) -> None:
@@ -259,7 +259,7 @@ class Transport(ABC):
         It is called without ``listen`` and ``serve``. Raises ConfigurationError if the transport sets nothing aside,
         TransportError and RedisError.
         """
-        raise ConfigurationError(f"{self.name} sets nothing aside: whoever hands in is told")
+        raise ConfigurationError(f"{self.name} keeps no rejected messages: the sender gets the reason")
 
     async def close(self) -> None:  # noqa: B027
         """Close the transport; called once, after ``serve`` was cancelled and the last delivery settled."""

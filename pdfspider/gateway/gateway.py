@@ -73,14 +73,14 @@ def _transports(config: Config, service: GatewayService) -> list[Transport]:
     served = make_transports(config.gateway.urls, service)
     for transport in served:
         if not NAME.fullmatch(transport.name):
-            raise ConfigurationError(f"not a transport's name: {transport.name!r}")
+            raise ConfigurationError(f"not a valid transport name: {transport.name!r}")
     service.telling |= {transport.name for transport in served if transport.tells}
     return served
 
 
 async def _prepare(config: Config, frontier: Frontier) -> Database:
     if not config.gateway.urls:
-        raise ConfigurationError("GATEWAY_URLS is empty: there is nobody to serve")
+        raise ConfigurationError("GATEWAY_URLS is empty: name the transports to serve")
     database = await Database.open(config.database_url)
     try:
         identity = await database.database_id()

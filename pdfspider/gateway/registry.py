@@ -48,7 +48,9 @@ def make_transports(urls: Iterable[str], service: GatewayService) -> list[Transp
     for url in urls:
         transport = _kind(url)(url, service)
         if transport.name in made:
-            raise ConfigurationError(f"two of GATEWAY_URLS are called {transport.name}: end one of them in #NAME")
+            raise ConfigurationError(
+                f"two transports in GATEWAY_URLS are named {transport.name}: add #NAME to one of them"
+            )
         made[transport.name] = transport
     return list(made.values())
 
@@ -56,7 +58,7 @@ def make_transports(urls: Iterable[str], service: GatewayService) -> list[Transp
 def _kind(url: str) -> type[Transport]:
     scheme = urlsplit(url).scheme
     if scheme not in SCHEMES:
-        raise ConfigurationError(f"no transport is called {scheme!r}: GATEWAY_URLS may begin with {', '.join(SCHEMES)}")
+        raise ConfigurationError(f"unknown transport {scheme!r}: GATEWAY_URLS may begin with {', '.join(SCHEMES)}")
     target, extra = SCHEMES[scheme]
     module, _, name = target.partition(":")
     try:

@@ -58,7 +58,7 @@ class Supervisor:
         finally:
             await end([task])
         if task.cancelled():
-            return RuntimeError("its task was cancelled from within")
+            return RuntimeError("a library cancelled it")
         return task.exception() or RuntimeError("it has ended")
 
     def _tell(self, error: BaseException) -> None:

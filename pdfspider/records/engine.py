@@ -40,7 +40,7 @@ def read_url(database_url: str) -> URL:
         url = make_url(database_url)
     except (ArgumentError, ValueError):
         raise ConfigurationError(
-            "This is no database URL: expected sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
+            "Not a database URL: expected sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
         ) from None
     if url.drivername not in DRIVERS:
         raise ConfigurationError(f"No database driver for {shown(url)}: it must be sqlite:///… or postgresql://…")

@@ -57,7 +57,7 @@ def ensure_tables(connection: Connection, *, migrate: bool) -> None:
     _check_is_older(connection, found)
     if not migrate:
         raise ConfigurationError(
-            f"The tables of this database are those of an earlier version (revision {found or 'none'}, now {REVISION}):"
+            f"The tables of this database are from an earlier version (revision {found or 'none'}, now {REVISION}):"
             " run `scrapy migrate`"
         )
     upgrade(connection, found)
@@ -102,7 +102,7 @@ def _check_is_older(connection: Connection, found: str | None) -> None:
         known = {script.revision for script in scripts.walk_revisions()}
     if found is not None and found not in known:
         raise ConfigurationError(
-            f"The tables of this database are those of a newer version of pdfspider (revision {found}, the newest"
+            f"The tables of this database are from a newer version of pdfspider (revision {found}, the newest"
             f" known here is {REVISION}): install that version, or set DATABASE_URL to another database"
         )
 

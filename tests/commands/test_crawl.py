@@ -35,8 +35,8 @@ def test_scrapys_own_log_is_left_out_unless_asked_for(scrapy: Scrapy, site: Serv
 
 BAD_INPUT = {
     "-a url=http://a.b/ -a max_page=3 -a depth=x -a max_pages=99999999999999999999 -a scope=web": [
-        "-a url: there is no such argument (there are urls, urls_file, job",
-        "-a max_page: there is no such argument",
+        "-a url: no such argument (known: urls, urls_file, job",
+        "-a max_page: no such argument",
         "-a depth=x: input should be a valid integer",
         "-a scope=web: input should be 'host', 'domain' or 'any'",
         "-a max_pages=99999999999999999999: input should be less than or equal to 1000000000000",

@@ -69,7 +69,7 @@ ERRORS = {
     "submit http://a.b/ --max-pages 1": ["the job default never ends"],
     "pause nobody": ["there is no job 'nobody'"],
     "status nobody": ["there is no job 'nobody'"],
-    "retry --class bad-luck": ["--class bad-luck: there is no such class of failure (empty, "],
+    "retry --class bad-luck": ["--class bad-luck: no such class of failure (known: empty, "],
     "retry": ["there is no database at "],
     "due nobody": ["there is no database at "],
     "export captures.doc": ["the name must end in .jsonl, .csv, .parquet"],
@@ -96,7 +96,7 @@ def test_failures_are_tried_again_and_exported(ours: Ours, site: Server, data: P
     after = status(ours, "j")
     assert (after["state"], after["queued"], after["dead"], after["done"]) == ("running", 1, 0, before["done"])
     assert after["classes"] == {"forbidden": 1, "http-error": 2, "page": 1}
-    assert ours("retry", "--job", "j") == "there is nothing to try again\n"
+    assert ours("retry", "--job", "j") == "there are no failed URLs\n"
     assert ours("retry", "--job", "nobody", code=1) == "error: there is no job 'nobody'\n"
 
     file = tmp_path / "captures.csv"

@@ -86,7 +86,7 @@ def test_a_master_that_people_have_needs_no_change(broker: RabbitMQ, gateway: St
     assert [found["url"] for found in answer["documents"]] == [document]
     with broker.connect() as connection:
         connection.channel().queue_delete("celery")
-    until(lambda: "the consumer was ended" in running.output)
+    until(lambda: "the broker has cancelled the consumer" in running.output)
     second = run_master(broker, "-c", f"import celery_master; print(celery_master.download_pdf.delay({site.url!r}))")
     answer = result_of(broker)
     assert answer["task_id"] == second
@@ -163,7 +163,7 @@ def test_a_task_is_answered_where_its_master_listens(
     with worker(broker, "-Q", "mixed"):
         by_worker = app.send_task("pdf_crawler.download_pdf", [url], {"meta": {"a": 1}}, queue="mixed").get(60)
     assert (by_worker["meta"], by_worker["counts"]["documents"]) == ({"a": 1}, 1)
-    with pytest.raises(ValueError, match=r"'any.other' is not known here"):
+    with pytest.raises(ValueError, match=r"'any.other' is unknown"):
         unknown.get(60)
     with pytest.raises(ValueError, match="only plain application/json"):
         pickled.get(60)
@@ -249,20 +249,24 @@ async def test_masters_on_redis_may_have_prefixes_and_steps_of_their_own(
         ("group", "ValueError"),
         ("chord", "ValueError"),
     ]
-    assert all("nothing can be run after a task here" in reason for _, _, reason in ends[2:])
+    assert all("the gateway runs nothing after a task" in reason for _, _, reason in ends[2:])
 
 
 @pytest.mark.parametrize(
     ("headers", "body", "reason"),
     [
-        ({"task": None}, [["http://a.example/"], {}, EMBED], "None is not known here"),
+        ({"task": None}, [["http://a.example/"], {}, EMBED], "None is unknown"),
         ({"id": None}, [["http://a.example/"], {}, EMBED], "not a task message"),
         ({"compression": "application/x-gzip"}, [[], {}, EMBED], "x-gzip"),
         ({"eta": "soon"}, [["http://a.example/"], {}, EMBED], "'soon' is not a time"),
         ({"expires": "2020-01-01T00:00:00+00:00"}, [["http://a.example/"], {}, EMBED], "expired at 2020"),
         ({}, [["http://a.example/", 3], {}, EMBED], "takes one URL"),
         ({}, [["http://a.example/"], {"url": "http://b.example/"}, EMBED], "takes one URL"),
-        ({}, [["http://a.example/"], {}, {**EMBED, "chain": [{"task": "next"}]}], "chain: nothing can be run after"),
+        (
+            {},
+            [["http://a.example/"], {}, {**EMBED, "chain": [{"task": "next"}]}],
+            "chain: the gateway runs nothing after",
+        ),
         ({}, {"args": []}, "not a task message"),
     ],
 )

@@ -59,7 +59,7 @@ def test_offsets_and_keys(gateway: Start, site: Server, served: Fleet, tmp_path:
         tasks = f"{{pdfs}}:tasks:{int(until(lambda: client.hget('{pdfs}:jobs', 'job-0')))}:kafka"
         client.set(tasks, "no hash")
         master.submit(*messages, "not a URL")
-        until(lambda: "could not be taken in" in running.output and len(master.results()) == 4)
+        until(lambda: "could not be submitted" in running.output and len(master.results()) == 4)
         client.delete(tasks)
     until(lambda: len({result["id"] for result in master.results()}) == 5 and len(master.rejects()) == 1)
     assert master.keys == {result["job"]: result["id"] for result in master.results()}

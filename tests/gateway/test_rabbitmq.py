@@ -136,7 +136,7 @@ def test_what_is_too_large_for_the_broker_is_cut(
         assert not small["truncated"]
         assert len(small["documents"]) == 1
         assert take(connection, "pdf_rejects")[1]["message"] == "x" * 200
-        until(lambda: running.output.count("Results are cut where they are too large for amqp (") == 1)
+        until(lambda: running.output.count("Results that are too large are shortened for amqp (") == 1)
         assert "cannot be published" not in running.output
         running.stop()
     finally:

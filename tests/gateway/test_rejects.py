@@ -90,7 +90,7 @@ async def test_kafka_keeps_keys_headers_and_what_is_null(service: GatewayService
         group.close()
     assert sorted(one.rejected.message for one in found) == [b"", b"", BINARY]
     assert {one.rejected.reason for one in found if one.rejected.metadata["null"]} == {
-        "null: a message without a value"
+        "the message has no value (null)"
     }
     for one in found:
         assert one.rejected.metadata["key"] == b"\xffkey"

@@ -170,7 +170,7 @@ def test_a_document_cannot_be_taken_for_its_name(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     inspector = Inspector(Limits())
     for path in (tmp_path / "fifo", tmp_path):
-        with pytest.raises(Unavailable, match="is no file"):
+        with pytest.raises(Unavailable, match="is not a file"):
             inspector.inspect(str(path))
     inspector.close()
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("pdfs.db", "no database URL"),
-        ("", "no database URL"),
-        ("postgresql://host:port/x", "no database URL"),
+        ("pdfs.db", "Not a database URL"),
+        ("", "Not a database URL"),
+        ("postgresql://host:port/x", "Not a database URL"),
         ("mysql://me:secret@host/pdfs", "mysql://me:\\*\\*\\*@host/pdfs"),
         ("postgresql+asyncpg://me:secret@host/pdfs", "asyncpg"),
         ("sqlite://", "must name a file"),

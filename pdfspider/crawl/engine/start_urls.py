@@ -41,7 +41,7 @@ class StartUrls:
         self._worker = worker
         self._refused = ConditionLogger("Redis refuses start URLs: they wait", "Start URLs are taken in again")
         self._undecided = ConditionLogger(
-            "Start URLs that ask for what is due have to wait", "It is known again what is due"
+            "Start URLs that ask for what is due have to wait", "The due hosts are known again"
         )
         self._refusal: RedisError | None = None
         self._stuck = 0

@@ -141,7 +141,7 @@ class Inspector:
         while b"\n" not in self._rest:
             self._rest += self._read(deadline)
             if len(self._rest) > LONGEST_ANSWER:
-                raise _Ended(Status.CRASHED, "the answer has no end")
+                raise _Ended(Status.CRASHED, "the answer is too long")
         line, self._rest = self._rest.split(b"\n", 1)
         try:
             part = json.loads(line)
@@ -192,7 +192,9 @@ class Inspector:
             ready = self._next_part(time.monotonic() + START)
         except _Ended as ended:
             _, reason = self._explain(ended)
-            raise ConfigurationError(f"PDFs cannot be inspected: the process does not start ({reason})") from None
+            raise ConfigurationError(
+                f"PDFs cannot be inspected: the inspecting process does not start ({reason})"
+            ) from None
         self.lacking, self._peak = tuple(map(str, ready.get("lacking", ()))), int(ready.get("peak", 0))
 
     def _explain(self, ended: _Ended) -> tuple[Status, str]:
@@ -249,7 +251,7 @@ def _open(path: str) -> Iterator[int]:
         raise Unavailable(str(error)) from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Unavailable(f"{path} is no file")
+            raise Unavailable(f"{path} is not a file")
         yield descriptor
     finally:
         os.close(descriptor)

@@ -29,7 +29,7 @@ class DueOnly:
     def __init__(self, config: Config, frontier: Frontier, records: Database) -> None:
         self._config, self._frontier, self._records = config, frontier, records
         self._left_out: Batcher[str, frozenset[str]] = Batcher(self._look_up)
-        self._away = ConditionLogger("Messages that ask for what is due have to wait", "It is known again what is due")
+        self._away = ConditionLogger("Messages that ask for due hosts wait", "The due hosts are known again")
 
     async def __call__(self, submission: Submission) -> Submission:
         """Return the submission without the hosts that are not due.

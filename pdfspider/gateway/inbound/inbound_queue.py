@@ -98,7 +98,7 @@ class InboundQueue:
             submission = understand(delivery, self._transport, self._config, events=self._events)
         except InvalidInput as error:
             shown = masked(delivery.body.decode("utf-8", "replace"))
-            logger.warning("A message by %s was rejected: %s: %.200r", self._transport, error, shown)
+            logger.warning("A message from %s was rejected: %s: %.200r", self._transport, error, shown)
             self._start(self._settle(delivery.reject(str(error)), 1))
             return
         except Exception as error:
@@ -132,14 +132,16 @@ class InboundQueue:
         try:
             await said
         except TransportError as error:
-            logger.debug("A message by %s will come again: %s", self._transport, error)
+            logger.debug("A message from %s will be delivered again: %s", self._transport, error)
         except Exception:
-            logger.exception("A message by %s could not be settled", self._transport)
+            logger.exception("A message from %s could not be settled", self._transport)
         finally:
             self._release(count)
 
     def _give_up(self, delivery: Delivery, error: Exception) -> None:
-        logger.error("A message by %s could not be taken in: it will come again", self._transport, exc_info=error)
+        logger.error(
+            "A message from %s could not be submitted: it will be delivered again", self._transport, exc_info=error
+        )
         self._start(self._settle(delivery.nack(), 1))
 
     def _release(self, count: int) -> None:
@@ -161,7 +163,7 @@ class InboundQueue:
         try:
             await until_redis_can(self._durable)
         except OSError as error:
-            logger.error("Messages by %s are not on the disk and will come again: %s", self._transport, error)
+            logger.error("Messages from %s are not on disk and will be delivered again: %s", self._transport, error)
             await asyncio.gather(*(delivery.nack() for delivery, _ in settled))
         else:
             await type(settled[0][0]).ack_all(settled)

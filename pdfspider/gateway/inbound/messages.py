@@ -42,9 +42,9 @@ class Message(Terms):
         if (self.url is None) == (self.urls is None):
             raise ValueError("expected either url or urls")
         if self.job == DEFAULT_JOB and self.max_documents:
-            raise ValueError("the job default never ends: max_documents needs another")
+            raise ValueError("the job default never ends: max_documents needs another job")
         if self.due and self.job in (None, DEFAULT_JOB):
-            raise ValueError("due needs a job with a name of its own: no other one is crawled again")
+            raise ValueError("due needs a job name: only a named job is crawled again")
         return self
 
     def all_urls(self) -> list[str]:
@@ -62,10 +62,10 @@ def understand(delivery: Delivery, transport: str, config: Config, *, events: bo
     if delivery.invalid:
         raise InvalidInput(delivery.invalid)
     if gateway.message_size and len(delivery.body) > gateway.message_size:
-        raise InvalidInput(f"a message of {len(delivery.body):,} bytes: at most {gateway.message_size:,} are taken")
+        raise InvalidInput(f"a message of {len(delivery.body):,} bytes: at most {gateway.message_size:,} are accepted")
     message = read(_unquoted(delivery.body), Message)
     if gateway.urls_per_message and len(message.all_urls()) > gateway.urls_per_message:
-        raise InvalidInput(f"{len(message.all_urls()):,} URLs: at most {gateway.urls_per_message:,} are taken")
+        raise InvalidInput(f"{len(message.all_urls()):,} URLs: at most {gateway.urls_per_message:,} are accepted")
     pack_meta(message.meta)
     networks = " ".join(gateway.networks)
     reach = reach_of_master(networks)

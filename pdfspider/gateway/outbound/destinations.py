@@ -44,7 +44,7 @@ class Destination:
         """
         async with self._slots:
             if self.is_closed and not permitted:
-                raise TransportError("the destination has failed meanwhile")
+                raise TransportError("the destination failed meanwhile")
             try:
                 await attempt()
             except (RefusedError, RejectedError, TooLargeError):

@@ -144,7 +144,9 @@ class EventPublisher:
         errors = {fp: error for fp, error in zip(events, answers, strict=True) if error}
         for fingerprint, error in list(errors.items()):
             if isinstance(error, (RejectedError, TooLargeError)):
-                logger.warning("A document of job %s is told to nobody by %s: %s", job, self.transport.name, error)
+                logger.warning(
+                    "The event of a document of job %s is dropped by %s: %s", job, self.transport.name, error
+                )
                 self.transport.health.note(errors.pop(fingerprint))
         if told := [fp for fp in fingerprints if fp not in errors]:
             await self._found.told(run, told)

@@ -53,7 +53,7 @@ class ResultPublisher:
     ) -> None:
         self._owed = PendingResults(redis, transport.name)
         self.transport, self._results, self._telling = transport, results, telling
-        self._cut = ConditionLogger(f"Results are cut where they are too large for {transport.name}", "")
+        self._cut = ConditionLogger(f"Results that are too large are shortened for {transport.name}", "")
         self._trouble = ConditionLogger(
             f"Results for {transport.name} cannot be made: they wait", "Results are made again"
         )
@@ -152,7 +152,9 @@ class ResultPublisher:
         try:
             await self._publish(result_of)
         except (RejectedError, TooLargeError) as error:
-            logger.warning("A result of job %s is kept as undelivered by %s: %s", ended.job, self.transport.name, error)
+            logger.warning(
+                "A result of job %s is stored as undelivered by %s: %s", ended.job, self.transport.name, error
+            )
             self.transport.health.note(error)
             await self._owed.give_up(ended, key, record, str(error))
         else:

@@ -90,5 +90,5 @@ def run_of(identity: str) -> int:
 def parts(identity: str) -> tuple[str, str]:
     """Return the number of the run and the key of the task."""
     if not (match := RESULT_ID.fullmatch(identity)):
-        raise InvalidInput(f"not the id of a result: {identity[:100]!r}")
+        raise InvalidInput(f"not a result id: {identity[:100]!r}")
     return match[1], match[2]

@@ -17,7 +17,7 @@ def check_exposure(address: Address, gateway: GatewayConfig, *, tls: bool) -> No
     if is_loopback(address.host):
         return
     if not gateway.token:
-        raise ConfigurationError(f"to listen on {address.host} GATEWAY_TOKEN is needed")
+        raise ConfigurationError(f"GATEWAY_TOKEN is needed to listen on {address.host}")
     if not (tls or gateway.tls_terminated):
         scheme = address.url.partition(":")[0]
         raise ConfigurationError(

@@ -16,7 +16,7 @@ def message(name: Any, args: Any, kwargs: Any, task_id: str) -> bytes:
     The fields are those of every message. Raises InvalidInput for any other call.
     """
     if not isinstance(name, str) or name.rpartition(".")[2] != FUNCTION:
-        raise InvalidInput(f"{name!r} is not known here: only {FUNCTION} is")
+        raise InvalidInput(f"{name!r} is unknown: only {FUNCTION} is accepted")
     if not isinstance(args, list) or not isinstance(kwargs, dict) or len(args) > 1 or (args and "url" in kwargs):
         raise InvalidInput(f"{FUNCTION} takes one URL, and everything else by keyword")
     fields = {"task_id": task_id, **kwargs}
@@ -31,7 +31,7 @@ def parse(raw: bytes) -> Any:
     Raises InvalidInput for anything else, such as a pickle.
     """
     if raw.startswith(b"\x80"):
-        raise InvalidInput("this is pickled, and nothing is ever unpickled here: use a JSON serializer")
+        raise InvalidInput("the message is pickled, which is never accepted: use a JSON serializer")
     try:
         return json.loads(raw)
     except (ValueError, RecursionError):

@@ -37,7 +37,7 @@ async def set_up(connection: AbstractConnection, options: Mapping[str, str]) -> 
     try:
         if not await _is_topic(connection, exchange):
             if kind != "auto":
-                logger.warning("Delayed delivery is not possible: the exchange %s is no topic exchange", exchange)
+                logger.warning("Delayed delivery is not possible: the exchange %s is not a topic exchange", exchange)
             return
         if kind == "auto" and not await _is_quorum(connection, queue):
             return

@@ -94,13 +94,13 @@ class TaskMessage:
             raise InvalidInput(self._why_not())
         if self.content_type != JSON or self.headers.get(COMPRESSED):
             raise InvalidInput(
-                f"a task as {self.headers.get(COMPRESSED) or self.content_type!r}: only plain {JSON} is taken"
+                f"a task as {self.headers.get(COMPRESSED) or self.content_type!r}: only plain {JSON} is accepted"
             )
         body = parse(self.body)
         if not isinstance(body, list) or len(body) != 3 or not isinstance(body[2], dict):
             raise InvalidInput("not a task message of Celery's protocol 2")
         if more := [name for name in UNABLE if body[2].get(name)]:
-            raise InvalidInput(f"{', '.join(more)}: nothing can be run after a task here")
+            raise InvalidInput(f"{', '.join(more)}: the gateway runs nothing after a task")
         self.wait()
         self.refuse_late()
         return message(self.headers["task"], body[0], body[1], self.id)
@@ -171,7 +171,7 @@ class Backend:
         try:
             assert self._app.backend
         except Exception as error:  # whatever that backend's library raises
-            raise ConfigurationError(f"no result backend of Celery's: {error}") from error
+            raise ConfigurationError(f"not a result backend of Celery: {error}") from error
 
     async def store(self, reply: dict[str, Any], state: str, result: Any) -> bool:
         """Store the result of a task, and return False if there is no backend for it.

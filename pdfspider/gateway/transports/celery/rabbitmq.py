@@ -101,7 +101,7 @@ class CeleryOverAmqp(AmqpTransport):
         try:
             await self._hear(await connection.channel())
         except ChannelClosed as error:
-            logger.warning("What %s revokes is not heard: %s", self.name, error)
+            logger.warning("Revocations from %s are not received: %s", self.name, error)
         await super()._consume(connection)
 
     async def _hear(self, channel: AbstractChannel) -> None:

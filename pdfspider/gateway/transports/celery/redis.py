@@ -99,7 +99,9 @@ class CeleryOverRedis(RedisTransport):
         """Return the keys in which kombu keeps a queue: one for each step of priority."""
         steps = self.address.options["priority_steps"].split(",")
         if not all(step.isascii() and step.isdigit() for step in steps):
-            raise ConfigurationError(f"priority_steps={','.join(steps)} in GATEWAY_URLS are no numbers, as in 0,3,6,9")
+            raise ConfigurationError(
+                f"priority_steps={','.join(steps)} in GATEWAY_URLS must be numbers, such as 0,3,6,9"
+            )
         numbers = sorted({int(step) for step in steps})
         return [f"{self._tasks}{self.address.options['sep']}{step}" if step else self._tasks for step in numbers]
 

@@ -39,7 +39,7 @@ async def take(transport: CeleryTransport, task: TaskMessage, delivery: CeleryDe
     except InvalidInput as error:
         if isinstance(error, TaskExpired):
             delivery.ends_in = REVOKED
-        logger.warning("A task by %s was rejected: %s: %.200r", transport.name, error, task.body)
+        logger.warning("A task from %s was rejected: %s: %.200r", transport.name, error, task.body)
         try:
             await delivery.reject(str(error))
         except TransportError as failed:

@@ -61,17 +61,17 @@ class Masters(masters_pb2_grpc.MastersServicer):
         answers: asyncio.Queue[Said] = asyncio.Queue()
         delivery = GrpcDelivery(body=as_proto.body(message), answer=answers.put_nowait)
         if not self.takes:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "the gateway is about to end")
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the gateway is shutting down")
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._desk.accept(self._transport, delivery)
         except TimeoutError:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "there is no room for more jobs now")
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "there is no room for more jobs now: try again later")
         answer = await answers.get()
         if isinstance(answer, Receipt):
             return as_proto.receipt(answer)
         if answer is None:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "it could not be taken in")
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the message could not be submitted: send it again")
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, answer)
         raise AssertionError  # for abort does
 
@@ -110,7 +110,7 @@ class Masters(masters_pb2_grpc.MastersServicer):
                 return as_proto.result(await self._desk.result(question.job))
             found = await self._replay.find(question.result_id)
             if found is None:
-                raise JobNotFound(f"there is no result {question.result_id}: not yet, or not any more")
+                raise JobNotFound(f"there is no result {question.result_id}: it does not exist yet, or not any more")
             return as_proto.result(found)
 
     async def Cancel(self, question: masters_pb2.Question, context: Any) -> masters_pb2.JobStatus:  # noqa: N802

@@ -98,7 +98,7 @@ class MastersServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetResult(self, request, context):
-        """What became of a job until now; of a message, once its job has ended (NOT_FOUND before).
+        """The result of a job so far; of a message, once its job has ended (NOT_FOUND before).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

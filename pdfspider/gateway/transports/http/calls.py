@@ -55,7 +55,9 @@ class HttpDelivery(Delivery):
 
     async def nack(self) -> None:
         with suppress(asyncio.InvalidStateError):
-            self.receipt.set_exception(web.HTTPServiceUnavailable(reason="it could not be taken in"))
+            self.receipt.set_exception(
+                web.HTTPServiceUnavailable(reason="the message could not be submitted: send it again")
+            )
 
 
 class Calls:
@@ -108,7 +110,7 @@ class Calls:
 
     async def _submit(self, request: web.Request) -> web.Response:
         if not self.takes:
-            raise web.HTTPServiceUnavailable(reason="the gateway is about to end")
+            raise web.HTTPServiceUnavailable(reason="the gateway is shutting down")
         key = idempotency_key(request)
         body = await self._read(request)
         is_new = bool(key) and await self._keys.claim(key, body)
@@ -130,7 +132,7 @@ class Calls:
             async with asyncio.timeout(self._gateway.client_timeout or None):
                 return await request.read()
         except TimeoutError:
-            raise web.HTTPRequestTimeout(reason="the body did not come in time") from None
+            raise web.HTTPRequestTimeout(reason="the body did not arrive in time") from None
 
     async def _hand_in(self, body: bytes, key: str) -> Receipt:
         """Submit a message.
@@ -142,7 +144,7 @@ class Calls:
             async with asyncio.timeout(PATIENCE):
                 await self._desk.accept(self._transport, delivery)
         except TimeoutError:
-            raise web.HTTPServiceUnavailable(reason="there is no room for more jobs now") from None
+            raise web.HTTPServiceUnavailable(reason="there is no room for more jobs now: try again later") from None
         return await delivery.receipt
 
     async def _jobs(self, request: web.Request) -> web.Response:

@@ -31,7 +31,7 @@ class Documents:
         if not re.fullmatch(SHA256, sha256):
             raise InvalidInput("expected a SHA-256 of 64 lower-case hexadecimal digits")
         if self._copies is None:
-            raise web.HTTPNotFound(reason="documents of this store cannot be read back by the gateway")
+            raise web.HTTPNotFound(reason="the gateway cannot read the documents of this store")
         async with self._copies.of([sha256]) as (path,):
             try:
                 file = await asyncio.to_thread(Path(path).open, "rb")

@@ -48,14 +48,14 @@ class Guard:
             raise web.HTTPBadRequest(reason="the Host header is not a host")
         host = (_authority(hosts[0], 80) if hosts else None) or ("", 0)
         if not self._expected and not is_loopback(host[0]):
-            raise web.HTTPForbidden(reason="not a loopback address in the Host header")
+            raise web.HTTPForbidden(reason="the Host header is not a loopback address")
 
     def _check_origin(self, request: web.Request) -> None:
         if request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITE:
-            raise web.HTTPForbidden(reason="a page of another origin may ask nothing here (Sec-Fetch-Site)")
+            raise web.HTTPForbidden(reason="requests from pages of another origin are refused (Sec-Fetch-Site)")
         for origin in request.headers.getall(hdrs.ORIGIN, []):
             if not _is_same(origin, request.headers.get(hdrs.HOST, "")):
-                raise web.HTTPForbidden(reason="a page of another origin may ask nothing here (Origin)")
+                raise web.HTTPForbidden(reason="requests from pages of another origin are refused (Origin)")
 
     def _check_token(self, request: web.Request) -> None:
         given = request.headers.get(hdrs.AUTHORIZATION, "").encode("utf-8", "surrogateescape")

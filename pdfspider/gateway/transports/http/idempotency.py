@@ -48,7 +48,7 @@ class IdempotencyKeys:
             pipe.get(name)
             is_new, known = await pipe.execute()
         if known != digest:
-            raise web.HTTPUnprocessableEntity(reason=f"this {HEADER} has come with another body before")
+            raise web.HTTPUnprocessableEntity(reason=f"this {HEADER} was used with another body")
         return bool(is_new)
 
     async def forget(self, key: str) -> None:

@@ -49,7 +49,7 @@ def describe(*, with_token: bool) -> Schema:
 
 
 def _paths() -> Schema:
-    submit = _operation("Hand in a job, or a part of one", 202, "Accepted", 400, 408, 413, 415, 422)
+    submit = _operation("Submit a job, or a part of one", 202, "Accepted", 400, 408, 413, 415, 422)
     submit["responses"]["202"]["links"] = {name: _link(name) for name in OF_JOB}
     submit["requestBody"] = {"required": True, "content": _json("Message", example=EXAMPLE)}
     submit["parameters"] = [
@@ -57,18 +57,18 @@ def _paths() -> Schema:
             "name": "Idempotency-Key",
             "in": "header",
             "schema": {"type": "string", "pattern": KEY},
-            "description": "The same again: the same message, which changes nothing. With another body: 422",
+            "description": "A repeated key means the same message, which changes nothing. With another body: 422",
         }
     ]
     jobs = _operation("Some jobs and their status", 200, "Jobs", 400)
     limit = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
     jobs["parameters"] = [{"name": "limit", "in": "query", "schema": limit}]
-    told = "Its status whenever that has changed, documents as they are found, and at its end the result"
+    told = "Its status at each change, documents when they are found, and the result at its end"
     events = _of_job("events", told, "Status")
     events["parameters"] = [
         JOB,
         {"name": "documents", "in": "query", "schema": {"type": "boolean", "default": False}},
-        {"name": "Last-Event-ID", "in": "header", "schema": TEXT, "description": "Go on behind this event"},
+        {"name": "Last-Event-ID", "in": "header", "schema": TEXT, "description": "Continue after this event"},
     ]
     events["responses"]["204"] = {"description": "The event was the last one"}
     events["responses"]["200"]["content"] = {"text/event-stream": {"schema": EVENT}}
@@ -79,14 +79,14 @@ def _paths() -> Schema:
     document["responses"]["200"]["content"] = {"application/pdf": {}}
     return {
         "/jobs": {"post": submit, "get": jobs},
-        "/transports": {"get": _operation("The transports of all gateways, and how each is", 200, "Transports")},
+        "/transports": {"get": _operation("The state of the transports of all gateways", 200, "Transports")},
         "/documents/{sha256}": {"get": document},
         "/jobs/{job}": {"get": _of_job("status", "The status of a job", "Status")},
-        "/jobs/{job}/result": {"get": _of_job("result", "What became of a job until now", "Result")},
+        "/jobs/{job}/result": {"get": _of_job("result", "The result of a job so far", "Result")},
         "/jobs/{job}/events": {"get": events},
-        "/jobs/{job}/pause": {"post": _control("pause", "Take a job out of the turns")},
-        "/jobs/{job}/resume": {"post": _control("resume", "Bring it back")},
-        "/jobs/{job}/cancel": {"post": _control("cancel", "Drop what was not fetched yet")},
+        "/jobs/{job}/pause": {"post": _control("pause", "Pause a job")},
+        "/jobs/{job}/resume": {"post": _control("resume", "Resume a job")},
+        "/jobs/{job}/cancel": {"post": _control("cancel", "Cancel a job without its remaining URLs")},
     }
 
 

@@ -108,7 +108,7 @@ class Listener:
         self._addresses: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sockets: list[socket.socket] = []
-        self._full = ConditionLogger("HTTP refuses connections above its limits", "HTTP takes all connections again")
+        self._full = ConditionLogger("HTTP refuses connections above its limits", "HTTP accepts all connections again")
         self._exhausted = ConditionLogger("HTTP cannot accept connections", "HTTP accepts connections again")
 
     async def start(self, host: str, port: int) -> None:

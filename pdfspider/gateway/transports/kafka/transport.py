@@ -160,7 +160,7 @@ class KafkaTransport(Transport):
             place = f"{message.topic()}:{message.partition()}:{message.offset()}:{message.timestamp()[1]}"
             delivery = KafkaDelivery(body=message.value() or b"", id=place, transport=self, message=message)
             if message.value() is None:
-                delivery.invalid = "null: a message without a value"
+                delivery.invalid = "the message has no value (null)"
             await self.service.accept(self.name, delivery)
 
     def _read(self) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class AmqpDelivery(Delivery):
         try:
             await settled[0][0].transport.settle_offsets(delivery for delivery, _ in settled)
         except TransportError as error:
-            logger.debug("Messages of a stream will come again: %s", error)
+            logger.debug("Messages of a stream will be delivered again: %s", error)
         channels = {delivery.channel: delivery.tags for delivery, _ in settled}
         for channel, tags in channels.items():
             last, others = tags.settle(delivery.tag for delivery, _ in settled if delivery.channel is channel)
@@ -66,7 +66,7 @@ class AmqpDelivery(Delivery):
                     for tag in others:
                         await channel.basic_ack(tag, wait=False)
             except TransportError as error:
-                logger.debug("Messages will come again: %s", error)
+                logger.debug("Messages will be delivered again: %s", error)
 
     async def settle(self) -> None:
         """Acknowledge this delivery alone.

@@ -204,7 +204,7 @@ class AmqpTransport(Transport):
         finally:
             for end in ends:
                 end.cancel()
-        raise TransportError("the consumer was ended")
+        raise TransportError("the broker has cancelled the consumer")
 
     async def _subscribe(self, connection: AbstractConnection) -> AbstractChannel:
         """Consume a stream from its settled offset, or else a queue.

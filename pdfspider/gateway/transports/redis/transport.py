@@ -96,7 +96,7 @@ class RedisTransport(Transport):
     def _read_keep(self) -> int | None:
         keep = self.address.options.get("keep") or "0"
         if not (keep.isascii() and keep.isdigit()):
-            raise ConfigurationError(f"keep={keep} in GATEWAY_URLS is no number")
+            raise ConfigurationError(f"keep={keep} in GATEWAY_URLS is not a number")
         return int(keep) or None
 
     async def serve(self) -> None:

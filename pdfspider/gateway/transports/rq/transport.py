@@ -174,7 +174,7 @@ class RqTransport(RedisTransport):
         try:
             delivery.body = read_job(job, fields, self.service.config.gateway.message_size)
         except InvalidInput as error:
-            logger.warning("A job by %s was rejected: %s: %s", self.name, error, job)
+            logger.warning("A job from %s was rejected: %s: %s", self.name, error, job)
             with suppress(TransportError):
                 await delivery.reject(str(error))
             return
@@ -197,7 +197,7 @@ class RqTransport(RedisTransport):
         except RedisError as error:
             raise TransportError(str(error)) from error
         except (ValueError, TypeError, AttributeError):
-            logger.exception("The job %s is damaged: it cannot be ended", job)
+            logger.exception("The job %s is damaged and cannot be finished", job)
 
     def _finish(self, job_id: str, value: Any) -> None:
         job, queue = self._fetch(job_id)
@@ -239,10 +239,10 @@ def read_job(job: str, fields: dict[bytes, bytes], limit: int) -> bytes:
     Raises InvalidInput.
     """
     if more := [name for name in UNABLE if fields.get(name.encode())]:
-        raise InvalidInput(f"{', '.join(more)}: nothing can be run after a job here")
+        raise InvalidInput(f"{', '.join(more)}: the gateway runs nothing after a job")
     call = parse(_inflate(fields.get(b"data", b""), limit))
     if not isinstance(call, list) or len(call) != 4 or call[1] is not None:
-        raise InvalidInput("not a call of a function")
+        raise InvalidInput("the job is not a function call")
     return message(call[0], call[2], call[3], job)
 
 

@@ -49,7 +49,7 @@ class RequestDelivery(Delivery):
         self.answer({"error": reason})
 
     async def nack(self) -> None:
-        self.answer({"error": "it could not be taken in", "again": True})
+        self.answer({"error": "the message could not be submitted: send it again", "again": True})
 
     def answer(self, said: dict[str, Any]) -> None:
         """Send the answer."""
@@ -93,7 +93,7 @@ class Requests:
             async with asyncio.timeout(PATIENCE):
                 await self._desk.accept(self._transport, delivery)
         except TimeoutError:
-            delivery.answer({"error": "there is no room for more jobs now", "again": True})
+            delivery.answer({"error": "there is no room for more jobs now: try again later", "again": True})
 
     async def _reply(self, delivery: RequestDelivery, question: dict[str, Any]) -> None:
         delivery.answer(await self._told(question))
@@ -111,7 +111,10 @@ class Requests:
         kind, job, identity = question["request"], question.get("job"), question.get("id")
         if kind == "result" and isinstance(identity, str):
             found = await self._replay.find(identity)
-            return found or {"error": f"there is no result {identity}: not yet, or not any more", "again": True}
+            return found or {
+                "error": f"there is no result {identity}: it does not exist yet, or not any more",
+                "again": True,
+            }
         if kind not in REQUESTS or not isinstance(job, str):
             raise InvalidInput(f"expected a request of {', '.join(REQUESTS)}, and a job")
         if kind == "cancel":

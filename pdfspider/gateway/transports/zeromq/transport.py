@@ -67,7 +67,7 @@ class ZeroMqTransport(Transport):
         super().__init__(url, service)
         if not (self.address.options["secret"] or is_loopback(self.address.host)):
             raise ConfigurationError(
-                f"to listen on {self.address.host} CURVE is needed: ?secret=FILE&clients=DIRECTORY"
+                f"CURVE is needed to listen on {self.address.host}: ?secret=FILE&clients=DIRECTORY"
             )
         self._replay = Replay(service, self.name)
         self._requests = Requests(service, self.name, self._replay)
