@@ -111,7 +111,7 @@ def _reporting(command: Ours) -> Iterator[None]:
         sys.stdout.flush()
     except BrokenPipeError:
         command.exitcode = CLOSED_PIPE
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python says so as it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python prints an error at exit
     except (PdfSpiderError, RedisError, OSError) as error:
         command.exitcode = complain(str(error))
     except KeyboardInterrupt:

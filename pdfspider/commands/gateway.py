@@ -41,7 +41,7 @@ class Command(OnFrontier, ScrapyCommand):
         )
 
     def loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop] | None:
-        import uvloop  # noqa: PLC0415 - as below
+        import uvloop  # noqa: PLC0415 - every command loads this module
 
         return uvloop.new_event_loop
 

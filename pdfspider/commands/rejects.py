@@ -101,7 +101,7 @@ async def _sources(
 
 def frontier_rejects(frontier: Frontier) -> AsyncGenerator[SetAside, None]:
     """Yield the start URLs that workers have set aside."""
-    from pdfspider.gateway.rejects import of_list  # noqa: PLC0415 - as above
+    from pdfspider.gateway.rejects import of_list  # noqa: PLC0415 - every command loads this module
 
     return of_list(
         frontier.redis,

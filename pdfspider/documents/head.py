@@ -15,7 +15,7 @@ HEAD_SIZE = 1024
 _HEADER = b"%PDF-"
 _HEADER_LINE = re.compile(rb"[\r\n]%PDF-\d\.\d[\s%]")
 
-# Containers that may hold a PDF as it is within their first KiB.
+# Containers that may contain an uncompressed PDF within their first KiB.
 _ARCHIVE = re.compile(rb"\x1f\x8b|PK\x03\x04|Rar!\x1a\x07|7z\xbc\xaf\x27\x1c|WARC/|.{257}ustar", re.DOTALL)
 
 _START = rb"(?:\xef\xbb\xbf)?[\t\n\f\r ]*"

@@ -81,10 +81,10 @@ class EmbeddedRedis:
     def _join(self, server: Server) -> None:
         self.alone = not server.has_users()
         self._membership = os.open(self.directory / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        os.register_at_fork(after_in_child=self._leave)  # or a forked child would stay a user for as long as it lives
+        os.register_at_fork(after_in_child=self._leave)  # a forked child must not stay a user
         try:
             fcntl.flock(self._membership, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            server.ensure_supervisor()  # first: whatever happens to this process, somebody stops Redis
+            server.ensure_supervisor()  # first, so that Redis is stopped whatever happens to this process
             server.set_maxmemory(self.maxmemory)
             server.ensure_running()
         except BaseException:

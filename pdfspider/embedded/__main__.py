@@ -21,7 +21,7 @@ def _supervise(directory: Path, held: int) -> None:
 
     The supervisor ignores the signals that end a group of processes, because its users have to end first.
     """
-    os.chdir(directory)  # so that a directory made anew at the same path is another one
+    os.chdir(directory)  # a directory that is created again at the same path is another one
     if os.fork():
         return
     for signum in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
@@ -39,7 +39,7 @@ def _look_after(server: Server, supervisor_lock: int) -> bool:
     try:
         with lock(server.directory / "start.lock", patience=STOP_PATIENCE):
             if server.shut_down_if_unused():
-                os.close(supervisor_lock)  # before start.lock, so that who comes next makes a supervisor of its own
+                os.close(supervisor_lock)  # before start.lock, so that the next user starts its own supervisor
                 return False
             server.find_pid()
             if not server.is_running():

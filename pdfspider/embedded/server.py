@@ -72,7 +72,7 @@ class Server:
         Raises EmbeddedRedisError.
         """
         if self.is_running() and not (self.directory / "redis.sock").exists():
-            self.shut_down()  # nobody can reach it: somebody removed its socket or began to stop it
+            self.shut_down()  # unreachable: its socket was removed, or its stop has begun
         if self.is_running() and self._comes_to_answer():
             return
         self.log.touch()
@@ -93,7 +93,7 @@ class Server:
 
     def shut_down(self) -> None:
         """Stop the server: ask first, then kill."""
-        # First: should this process be killed now, nobody takes a dying server for a living one.
+        # First, so that nobody uses a dying server if this process is killed now.
         with suppress(OSError):
             (self.directory / "redis.sock").unlink()
         wait(lambda: bool(self.find_pid()) or not self.is_running(), STOP_PATIENCE)

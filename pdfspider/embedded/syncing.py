@@ -16,7 +16,7 @@ def sync(directory: Path) -> None:
     Raises OSError.
     """
     synced: set[tuple[Path, int]] | None = None
-    while (files := _files(directory)) != synced:  # a rewrite may have put others in their place
+    while (files := _files(directory)) != synced:  # a rewrite may have replaced them
         for path, _ in files:
             _sync(path)
         synced = files

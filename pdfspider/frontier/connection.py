@@ -50,7 +50,7 @@ class _Backoff(ExponentialWithJitterBackoff):
         self._on_failure = on_failure
 
     def __deepcopy__(self, memo: object) -> _Backoff:
-        return self  # every connection has a copy of the retry, and all tell the same
+        return self  # every connection copies the retry, and all copies report to the same function
 
     def compute(self, failures: int) -> float:
         if self._on_failure and failures > 1:

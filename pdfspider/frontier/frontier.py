@@ -356,7 +356,7 @@ class Frontier(View):
         is not a list, a set or a sorted set.
         """
         if not self.valid_until:
-            await self.lease(0, 0)  # so that what it claims is missed when it dies
+            await self.lease(0, 0)  # a known worker's claims are returned when it dies
         if not await something_waits(self.redis, self.start_urls, self.taking, f"{PREFIX}unclaimed", timeout=timeout):
             return []
         claimed: list[bytes] = await self._scripts("claim", self.worker, limit)

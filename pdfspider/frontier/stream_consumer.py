@@ -28,7 +28,7 @@ class StreamConsumer:
         self._redis: Any = redis
         self._stream = stream
         self._consumer = secrets.token_hex(4)
-        self._silent = 0  # at first what others have begun is taken over at once: they may all be dead
+        self._silent = 0  # at first, entries of others are taken over at once, because they may all be dead
 
     async def next(self, count: int, timeout: float) -> list[Note]:
         """Return up to ``count`` entries, after waiting at most ``timeout`` seconds for the first."""

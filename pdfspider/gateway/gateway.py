@@ -140,8 +140,8 @@ async def _tell_states(redis: Redis, served: list[Transport]) -> None:
         while True:
             states = [transport.health.read(gateway) for transport in served]
             if states != told or time.monotonic() > at + EXPIRES / 3:
-                with suppress(RedisError):  # whoever needs Redis says so
-                    await read_states(redis)  # which forgets those that are gone
+                with suppress(RedisError):  # parts that need Redis report the failure
+                    await read_states(redis)  # removes the states of gateways that are gone
                     await write_states(redis, states)
                     told, at = states, time.monotonic()
             await asyncio.sleep(TOLD_EVERY)

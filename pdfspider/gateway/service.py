@@ -76,7 +76,7 @@ class GatewayService:
             )
         return self._inbound[transport]
 
-    # What transports may ask
+    # Questions of transports
 
     async def jobs(self, limit: int) -> dict[str, dict[str, Any]]:
         """Return at most ``limit`` jobs with their status."""

@@ -71,9 +71,9 @@ def connect(url: URL, *, patience: float, writes: bool) -> Engine:
 def _tune_sqlite(engine: Engine, *, writes: bool) -> None:
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions of its own
+        connection.isolation_level = None  # the driver must not begin transactions itself
         connection.execute("PRAGMA synchronous=FULL")
-        if writes:  # else each INSERT of many rows writes a file by which it could be undone
+        if writes:  # else each INSERT of many rows writes a journal file
             connection.execute("PRAGMA temp_store=MEMORY")
 
     @event.listens_for(engine, "begin")

@@ -95,7 +95,7 @@ def _confine_by_kernel(parent: int) -> list[str]:
     has_user = os.geteuid() != 0 or _become_nobody()
     _drop_capabilities(libc)
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of the user would undo it
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of the user would reset it
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
     has_seccomp = seccomp.restrict(may_open=has_landlock)
@@ -110,7 +110,7 @@ def _confine_by_kernel(parent: int) -> list[str]:
 
 def _become_nobody() -> bool:
     for user in (FIRST_USER + os.getpid() % USERS, NOBODY):
-        with suppress(OSError):  # a container may have few users, or no right to change
+        with suppress(OSError):  # a container may have few users, or forbid the change
             os.setgroups([])
             os.setresgid(user, user, user)
             os.setresuid(user, user, user)

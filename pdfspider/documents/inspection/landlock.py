@@ -54,7 +54,7 @@ def restrict(readable: Iterable[str]) -> int:
         return 0
     try:
         for directory in readable:
-            with suppress(OSError):  # it is not there
+            with suppress(OSError):  # it does not exist
                 _allow_reading(ruleset, directory)
         return abi if _call(RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0)) == 0 else 0
     finally:

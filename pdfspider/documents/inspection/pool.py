@@ -46,7 +46,7 @@ class Pool:
 
     def _inspect(self, paths: Sequence[str]) -> list[Report | Unavailable]:
         found: list[Report | Unavailable] = []
-        inspector = self._idle.pop()  # there are as many as threads
+        inspector = self._idle.pop()  # there is one for each thread
         until = time.monotonic() + TURN
         try:
             for path in paths:

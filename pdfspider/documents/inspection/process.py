@@ -30,7 +30,7 @@ def main() -> None:
     limits = Limits(**json.loads(sys.argv[1]))
     requests = socket.socket(fileno=0)
     with os.fdopen(os.dup(1), "wb") as answers:
-        os.dup2(2, 1)  # whatever a library prints is no answer
+        os.dup2(2, 1)  # output that a library prints must not look like an answer
         _load()
         _say(answers, {"lacking": confine(limits), "peak": peak()})
         while descriptors := socket.recv_fds(requests, 1, 1)[1]:

@@ -154,7 +154,7 @@ class InboundQueue:
             if isinstance(answer, Exception):
                 self._give_up(one.delivery, answer)
             else:
-                one.delivery.drop_body()  # what waits for the disk is kept small
+                one.delivery.drop_body()  # bodies must not fill the memory while they wait for the disk
                 settled.append((one.delivery, _receipt(one.submission, answer)))
         if settled:
             self._start(self._settle(self._say(settled), len(settled)))

@@ -82,7 +82,7 @@ class SubmitBatcher:
                 finally:
                     self._under_way -= jobs
                 if len(group) > 1 and len(self._waiting) < MOST_TOGETHER:
-                    await asyncio.sleep(WINDOW)  # more will come, and cost less together
+                    await asyncio.sleep(WINDOW)  # a larger group costs less
         finally:
             self._calls -= 1
 
@@ -106,7 +106,7 @@ class SubmitBatcher:
             if len(group) == 1:
                 self._answered(group, [error])
                 return
-            for one in group:  # not all of them can be sent
+            for one in group:  # at least one of them cannot be sent
                 await self._submit([one])
         else:
             self._answered(group, answers)

@@ -88,7 +88,7 @@ class EventPublisher:
                     del notes[: len(some)]
                 elif not self._postponed.is_due(_name(run)):
                     return
-        except Exception:  # they are noted still, and keep nothing else waiting
+        except Exception:  # they are still pending, and delay nothing else
             logger.exception("Documents of job %s cannot be published by %s", job, self.transport.name)
         finally:
             del self._pending[run]

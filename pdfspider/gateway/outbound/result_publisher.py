@@ -72,7 +72,7 @@ class ResultPublisher:
             while True:
                 await self._make_room()
                 for ended in await take(self._next):
-                    # Or it is this gateway's own, begun long ago.
+                    # It may be this gateway's own, which has run for long.
                     if ended.id not in self._under_way and self._postponed.is_due(ended.id):
                         self._under_way[ended.id] = answers.create_task(self._answer_all(ended))
 
@@ -92,7 +92,7 @@ class ResultPublisher:
     async def _answer_all(self, ended: Ended) -> None:
         try:
             await self._go_on(ended)
-        except Exception:  # it is owed still, and keeps nothing else waiting
+        except Exception:  # the results are still pending, and delay nothing else
             logger.exception("Results of job %s cannot be published by %s", ended.job, self.transport.name)
         finally:
             self._waiting.pop(ended.id, None)

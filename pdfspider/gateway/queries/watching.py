@@ -67,7 +67,7 @@ async def watch(
     async for status in service.watch(job):
         current = run or status["run"]
         if documents and not (found and found[-1].position.run == current):
-            found = [*found[-1:], Documents(service, job, current, after)]  # the one before may have had some more
+            found = [*found[-1:], Documents(service, job, current, after)]  # the previous run may have had more
         for one in found:
             async for event in one.new():
                 yield Told("document", event, one.position)

@@ -182,7 +182,7 @@ class Backend:
             return False
         try:
             await asyncio.to_thread(self._store, reply["correlation_id"], result, state)
-        except Exception as error:  # likewise
+        except Exception as error:  # as above
             raise TransportError(f"the result backend: {type(error).__name__}: {error}") from error
         return True
 

@@ -144,5 +144,5 @@ class CeleryOverAmqp(AmqpTransport):
             try:
                 await self._publish(reply["oid"], json.dumps(body).encode(), properties)
             except PublishError:
-                return False  # nobody waits for it there
+                return False  # the reply queue is gone
         return True

@@ -132,7 +132,7 @@ class CeleryOverRedis(RedisTransport):
 
     async def _received(self, entry: str, fields: dict[bytes, bytes]) -> None:
         if entry in self._waiting:
-            return  # claimed once more
+            return  # it was claimed again
         body = fields.pop(b"message", b"")
         task = unwrap(body)
         delivery = RedisTask(

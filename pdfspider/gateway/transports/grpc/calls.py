@@ -163,7 +163,7 @@ async def _errors(context: Any) -> AsyncIterator[None]:
 def _numbered(number: int, answers: asyncio.Queue[Any], room: asyncio.Semaphore) -> Callable[[Said], None]:
     def answer(said: Said) -> None:
         if said is None:
-            room.release()  # there is no answer, and it is sent again
+            room.release()  # the client gets no answer and sends it again
         else:
             answers.put_nowait(as_proto.answer(number, said))
 

@@ -46,7 +46,7 @@ class HttpDelivery(Delivery):
     receipt: asyncio.Future[Receipt] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     async def ack(self, receipt: Receipt) -> None:
-        with suppress(asyncio.InvalidStateError):  # the client has gone
+        with suppress(asyncio.InvalidStateError):  # the client has disconnected
             self.receipt.set_result(receipt)
 
     async def reject(self, reason: str) -> None:

@@ -38,7 +38,7 @@ class EventStreams:
         job, documents = request.match_info["job"], request.query.get("documents", "false")
         if documents not in ("true", "false"):
             raise InvalidInput("documents must be true or false")
-        run = (await self._desk.status(job))["run"]  # says at once whether there is such a job
+        run = (await self._desk.status(job))["run"]  # raises at once if there is no such job
         after = Position.parse(request.headers.get("Last-Event-ID", ""))
         if after and after.ended and after.run == run:
             return web.Response(status=204)
@@ -48,7 +48,7 @@ class EventStreams:
         assert task is not None
         self._open.add(task)
         try:
-            # The client has gone, or the job; or it comes again, and goes on from there.
+            # The client or the job is gone, or the client connects again and continues from there.
             with suppress(ConnectionError, JobNotFound, RedisError, RecordsError):
                 await self._write(response, job, after, documents=documents == "true")
         finally:

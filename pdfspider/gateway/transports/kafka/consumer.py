@@ -20,14 +20,14 @@ POLL = 0.1
 """Seconds of one call that nothing interrupts, by which an end and commits are delayed."""
 AT_ONCE = 500
 CONSUMER = {
-    "auto.offset.reset": "earliest",  # what was there before the first gateway is served too
+    "auto.offset.reset": "earliest",  # messages from before the first gateway are served too
     "enable.auto.commit": "false",
-    "partition.assignment.strategy": "cooperative-sticky",  # a gateway keeps what another one that comes does not get
-    "topic.metadata.refresh.interval.ms": "5000",  # a topic that is made later is found soon
+    "partition.assignment.strategy": "cooperative-sticky",  # a new gateway takes only the partitions that it gets
+    "topic.metadata.refresh.interval.ms": "5000",  # a topic that is created later is found soon
     "queued.max.messages.kbytes": "16384",
 }
 logger = logging.getLogger("librdkafka")
-logger.setLevel(logging.CRITICAL)  # it is said here, once, what does not work
+logger.setLevel(logging.CRITICAL)  # failures are logged here, once
 
 
 class TaskConsumer:
@@ -68,7 +68,7 @@ class TaskConsumer:
         self._thread.shutdown()
 
     def _failed(self, error: Any) -> None:
-        if error.name() != "_TRANSPORT":  # one connection of many, which is made again
+        if error.name() != "_TRANSPORT":  # one of many connections, which is made again
             self._health.begin(error.str())
 
     # In the consumer's thread

@@ -17,8 +17,8 @@ POLL = 0.1
 PRODUCER = {
     "acks": "all",
     "enable.idempotence": "true",
-    "compression.type": "gzip",  # what every client can read: aiokafka has no lz4 of its own
-    "message.max.bytes": "16777216",  # before compression: the broker has the last word
+    "compression.type": "gzip",  # every client can read gzip: aiokafka has no lz4 of its own
+    "message.max.bytes": "16777216",  # before compression; the broker has its own limit
     "message.timeout.ms": "30000",
 }
 

@@ -153,10 +153,10 @@ class KafkaTransport(Transport):
     async def _hand_over(self, consumer: TaskConsumer) -> None:
         while True:
             if consumer.inbox.qsize() % TOGETHER == 0:
-                await asyncio.sleep(0)  # where there is always a next one, others go on too
+                await asyncio.sleep(0)  # let other tasks run while there is always a next message
             message = await consumer.inbox.get()
             if not consumer.positions.holds(message.partition(), message.offset()):
-                continue  # it is another gateway's now
+                continue  # another gateway has it now
             place = f"{message.topic()}:{message.partition()}:{message.offset()}:{message.timestamp()[1]}"
             delivery = KafkaDelivery(body=message.value() or b"", id=place, transport=self, message=message)
             if message.value() is None:

@@ -95,5 +95,5 @@ class AmqpDelivery(Delivery):
             if self.offset is None:
                 await self.channel.basic_nack(self.tag)
                 self.tags.settle([self.tag])
-            else:  # a stream delivers nothing again before it is consumed anew
+            else:  # a stream delivers again only to a new consumer
                 await self.channel.close()

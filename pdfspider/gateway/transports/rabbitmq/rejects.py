@@ -65,7 +65,7 @@ async def set_aside(url: str, rejects: str, tasks: str) -> AsyncGenerator[SetAsi
             rejected = read(message.body)
             yield SetAside(identify(message.body), rejected, partial(_send_again, channel, message, rejected, tasks))
     finally:
-        await connection.close()  # what was got is put back
+        await connection.close()  # the broker requeues the messages
 
 
 async def _channel_of(connection: AbstractConnection, queue: str) -> AbstractChannel | None:

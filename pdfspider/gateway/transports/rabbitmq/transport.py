@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 TIMEOUT, CLOSING = 30.0, 5.0
 MOST_PREFETCHED = 65535
-logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # it is said here, once, what does not work
+logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # failures are logged here, once
 
 
 class AmqpTransport(Transport):
@@ -90,7 +90,7 @@ class AmqpTransport(Transport):
         )
         with failures():
             if reply_to := result.reply.get("reply_to"):
-                with suppress(PublishError):  # nobody waits for it there any more
+                with suppress(PublishError):  # the reply queue is gone
                     await self._publish(reply_to, result.body, properties)
                     return
             await self._publish(self.address.options["results"], result.body, properties)
@@ -127,7 +127,7 @@ class AmqpTransport(Transport):
             delivery_mode=PERSISTENT,
             correlation_id=delivery.reply.get("correlation_id"),
         )
-        with suppress(PublishError):  # nobody waits for it there any more
+        with suppress(PublishError):  # the reply queue is gone
             await self._publish(reply_to, refusal(delivery.body, reason), properties)
 
     def rejects(self) -> AsyncGenerator[SetAside, None]:
@@ -192,7 +192,7 @@ class AmqpTransport(Transport):
                 self.health.begin(f"there is no queue {queue}")
                 await asyncio.sleep(WAIT)
             else:
-                return  # whoever publishes to it waits for it
+                return  # publishers wait for this queue
 
     async def _consume(self, connection: AbstractConnection) -> None:
         channel, cancelled = await self._subscribe(connection), asyncio.Event()

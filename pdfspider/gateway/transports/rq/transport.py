@@ -167,7 +167,7 @@ class RqTransport(RedisTransport):
         body = fields.pop(b"message", b"")
         job = body.decode(errors="replace")
         fields = await self._fields(job)
-        if fields.get(b"status", b"canceled") == b"canceled":  # or it is gone: nobody waits for it
+        if fields.get(b"status", b"canceled") == b"canceled":  # or the job is gone
             await self.settle(entry)
             return
         delivery = RqDelivery(body=body, id=job, reply={"job": job}, transport=self, entry=entry, fields={}, job=job)
@@ -251,7 +251,7 @@ def _inflate(data: bytes, limit: int) -> bytes:
     try:
         raw = inflater.decompress(data, limit)
     except zlib.error:
-        return data  # RQ takes it so too
+        return data  # RQ accepts that too
     if inflater.unconsumed_tail:
         raise InvalidInput(f"a job of more than {limit:,} bytes")
     return raw

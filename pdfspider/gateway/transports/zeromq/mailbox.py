@@ -32,7 +32,7 @@ class Mailbox:
         """Return the frames of the next message."""
         self._received += 1
         if self._received % TOGETHER == 0:
-            await asyncio.sleep(0)  # where there is always a next one, others go on too
+            await asyncio.sleep(0)  # let other tasks run while there is always a next message
         while True:
             with suppress(zmq.Again):
                 return self._socket.recv_multipart(zmq.NOBLOCK)

@@ -135,7 +135,7 @@ class ZeroMqTransport(Transport):
             socket.heartbeat_ivl, socket.heartbeat_timeout = keep_alive, max(2 * keep_alive, LEAST_TIMEOUT)
         socket.handshake_ivl = timeout
         socket.maxmsgsize = self.service.config.gateway.message_size or -1
-        if kind == zmq.ROUTER:  # as many answers as there may be at a time wait for a slow reader
+        if kind == zmq.ROUTER:  # as many answers as may be open at a time wait for a slow reader
             socket.sndhwm = max(socket.sndhwm, self.service.config.gateway.unacknowledged)
         socket.ipv6 = ":" in self.address.host
         if curve:
