@@ -382,7 +382,7 @@ async def test_a_kill_leaves_nothing_but_staging_to_be_cleared(tmp_path: Path, s
 
 
 async def test_only_staging_is_cleared(tmp_path: Path, staging: Staging) -> None:
-    with pytest.raises(ValueError, match="no staging directory"):
+    with pytest.raises(ValueError, match="not a staging directory"):
         staging.clear(tmp_path)
     (staging.directory.parent / "a file").touch()
     assert staging.stale(set(), age=0) == []

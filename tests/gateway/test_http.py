@@ -219,7 +219,7 @@ def test_a_token_keeps_others_out(gateway: Start) -> None:
         ("http://0.0.0.0:8099", "GATEWAY_TOKEN"),
         ("smoke://x", "smoke"),
         ("", "GATEWAY_URLS"),
-        ("redis:,redis://127.0.0.1:1", "two of GATEWAY_URLS"),
+        ("redis:,redis://127.0.0.1:1", "two transports in GATEWAY_URLS"),
         ("amqp://127.0.0.1/?declare_tasks=maybe", "declare_tasks"),
         ("https://127.0.0.1:8099?cert=/nowhere", "cert"),
         ("http://127.0.0.1:{taken}", "cannot listen"),

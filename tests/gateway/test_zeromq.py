@@ -83,7 +83,7 @@ def test_requests_pushes_and_results(client: Client, gateway: Start, site: Serve
     for question, reason in {
         '{"request": "status", "job": "none"}': "no job",
         '{"request": "dance", "job": "pushed"}': "expected",
-        '{"request": "result", "id": "x"}': "not the id",
+        '{"request": "result", "id": "x"}': "not a result id",
         '{"request": "result", "id": "1-0123456789abcdef"}': "no result",
         '{"request": ["status"], "job": 1}': "expected",
         "{": "",

@@ -166,7 +166,7 @@ def test_a_namespace_keeps_it_from_the_network(users_place: dict[str, Any]) -> N
 
 
 def test_a_document_cannot_be_taken_for_its_name(tmp_path: Path) -> None:
-    """What is no file is refused, and not waited for."""
+    """A path that is no file is refused, and not waited for."""
     os.mkfifo(tmp_path / "fifo")
     inspector = Inspector(Limits())
     for path in (tmp_path / "fifo", tmp_path):
