@@ -124,7 +124,7 @@ async def test_a_job_for_later_is_enqueued_when_it_is_due(broker: RedisProcess, 
         ({"data": b""}, "not JSON"),
         ({"data": zlib.compress(b"[1, 2]")}, "not a function call"),
         ({"data": zlib.compress(b'["a.download_pdf", "object", [], {}]')}, "not a function call"),
-        ({"data": b'["a.other", null, ["http://a.example/"], {}]'}, "'a.other' is not known"),
+        ({"data": b'["a.other", null, ["http://a.example/"], {}]'}, "'a.other' is unknown"),
         ({"data": zlib.compress(bytes(1001))}, "more than 1,000 bytes"),
         (
             {"data": zlib.compress(b"[]"), "success_callback_name": b"a.f"},
