@@ -95,7 +95,7 @@ def test_a_job_ends_as_with_a_worker(broker: RedisProcess, gateway: Start, site:
         assert dependent.return_value() == "b"
         assert cancelled.get_status() is JobStatus.CANCELED
         assert pickled.get_status() is JobStatus.FAILED
-        assert "ever unpickled" in pickled.latest_result().exc_string
+        assert "never accepted" in pickled.latest_result().exc_string
         assert set(queue.failed_job_registry.get_job_ids()) == {pickled.id, last.id}
         assert not touched.exists()
         asked = ["rejects", "rq", pickled.id, "-s", f"GATEWAY_URLS=rq+{broker.url}?tasks=documents"]
