@@ -1,4 +1,4 @@
-"""A client for programs that hand in work to a gateway, over HTTP or Redis.
+"""A client for programs that submit work to a gateway, over HTTP or Redis.
 
     from pdfspider.client import Client
 

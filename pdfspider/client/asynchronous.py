@@ -21,32 +21,35 @@ if TYPE_CHECKING:
 
 
 class Transport(Protocol):
-    """A way to talk with a gateway. Every method raises ClientError."""
+    """A way to talk with a gateway; every method raises ClientError."""
 
     async def submit(self, message: dict[str, Any], key: str) -> dict[str, Any]:
-        """Hand in a message, once for each ``key``. Return what is known of its job."""
+        """Submit a message, once for each ``key``, and return what is known of its job."""
         ...
 
     def events(self, receipt: Mapping[str, Any], *, documents: bool) -> Events:
         """Yield the names and data of events; the last one is ``result``."""
         ...
 
-    async def status(self, job: str) -> dict[str, Any]: ...
+    async def status(self, job: str) -> dict[str, Any]:
+        """Return the status of a job."""
 
-    async def control(self, job: str, action: str) -> None: ...
+    async def control(self, job: str, action: str) -> None:
+        """Apply "pause", "resume" or "cancel" to a job."""
 
     def read(self, document: Document) -> AsyncGenerator[bytes, None]:
         """Yield the bytes of a document, some at a time."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Close the connection."""
 
 
 class AsyncClient:
-    """Hands in work to the gateway at ``http://``, ``https://``, ``redis://``, ``rediss://`` or ``unix://``.
+    """Submits work to the gateway at ``http://``, ``https://``, ``redis://``, ``rediss://`` or ``unix://``.
 
-    A Redis URL has the same options as in GATEWAY_URLS: ``tasks``, ``results``, ``events``, ``rejects``. ``timeout``
-    are the seconds for which a gateway that does not answer is tried again.
+    A Redis URL has the same options as in GATEWAY_URLS: ``tasks``, ``results``, ``events``, ``rejects``. ``timeout`` is
+    how many seconds a gateway that does not answer is tried again.
     """
 
     def __init__(self, url: str, *, token: str | None = None, timeout: float = 30.0) -> None:
@@ -59,20 +62,21 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
+        """Close the connection."""
         await self._transport.close()
 
     async def submit(self, *urls: str, **fields: Any) -> AsyncJob:
-        """Hand in URLs as a job, or as a part of the job that is called ``job``.
+        """Submit URLs as a job, or as a part of the job that is called ``job``.
 
         ``fields`` are those of a message: job, depth, scope, priority, max_documents, meta, task_id, seal, due. Raises
-        ClientError for what makes no sense, and where the gateway cannot be reached.
+        ClientError for an invalid message, and if the gateway cannot be reached.
         """
         key = uuid.uuid4().hex
         message = {"urls": list(urls), **fields}
         return AsyncJob(self._transport, await self._transport.submit(message, key))
 
     def job(self, name: str) -> AsyncJob:
-        """Return a job that was handed in before, by its name."""
+        """Return a job that was submitted before, by its name."""
         return AsyncJob(self._transport, {"job": name})
 
     async def read(self, document: Document) -> bytes:
@@ -93,21 +97,25 @@ class AsyncClient:
 
 
 class AsyncJob:
-    """A job that was handed in."""
+    """A job that was submitted."""
 
     def __init__(self, transport: Transport, receipt: Mapping[str, Any]) -> None:
         self._transport, self._receipt = transport, receipt
 
     @property
     def name(self) -> str:
-        """The job's name; empty where the gateway has not told it yet, as over Redis."""
+        """The job's name, "" if the gateway has not told it yet, as over Redis."""
         return str(self._receipt.get("job") or "")
 
     async def status(self) -> Status:
+        """Return the status of the job."""
         return models.status(await self._transport.status(self.name))
 
     async def wait(self, timeout: float | None = None) -> Result:
-        """Return the result when the job has ended. Raises TimeoutError, after so many seconds, and ClientError."""
+        """Return the result when the job has ended.
+
+        Raises TimeoutError after ``timeout`` seconds, and ClientError.
+        """
         async with asyncio.timeout(timeout), aclosing(self._events(documents=False)) as events:
             async for name, data in events:
                 if name == "result":
@@ -124,12 +132,15 @@ class AsyncJob:
                     yield models.document(data)
 
     async def pause(self) -> None:
+        """Pause the job."""
         await self._transport.control(self.name, "pause")
 
     async def resume(self) -> None:
+        """Resume the job."""
         await self._transport.control(self.name, "resume")
 
     async def cancel(self) -> None:
+        """Cancel the job."""
         await self._transport.control(self.name, "cancel")
 
     def _events(self, *, documents: bool) -> Events:

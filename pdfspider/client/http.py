@@ -1,4 +1,4 @@
-"""A gateway over HTTP."""
+"""The client's transport over HTTP."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ AWAY = (ClientConnectionError, ClientPayloadError, TimeoutError)
 
 
 class HttpTransport:
-    """Sends a request again while the gateway is away, for ``timeout`` seconds: all can be repeated."""
+    """A transport that repeats a request for ``timeout`` seconds while the gateway cannot be reached."""
 
     def __init__(self, url: str, token: str | None, timeout: float) -> None:
         self._url, self._timeout = url.rstrip("/"), timeout
@@ -36,18 +36,21 @@ class HttpTransport:
         self._session: ClientSession | None = None
 
     async def submit(self, message: dict[str, Any], key: str) -> dict[str, Any]:
+        """Submit a message with an idempotency key."""
         return await self._ask("POST", "/jobs", json=message, headers={"Idempotency-Key": key})
 
     async def status(self, job: str) -> dict[str, Any]:
+        """Return the status of a job."""
         return await self._ask("GET", f"/jobs/{job}")
 
     async def control(self, job: str, action: str) -> None:
+        """Apply "pause", "resume" or "cancel" to a job."""
         await self._ask("POST", f"/jobs/{job}/{action}")
 
     async def events(
         self, receipt: Mapping[str, Any], *, documents: bool
     ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
-        """Connect again behind the last event when the connection is lost."""
+        """Yield events, and connect again after the last one when the connection is lost."""
         job, last = receipt["job"], ""
         path = f"/jobs/{job}/events?documents={'true' if documents else 'false'}"
         while True:
@@ -65,6 +68,7 @@ class HttpTransport:
             await asyncio.sleep(PAUSE)
 
     async def read(self, document: Document) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of a document, some at a time."""
         response = await self._again(lambda: self._open("GET", f"/documents/{document.sha256}"))
         try:
             async for chunk in response.content.iter_chunked(CHUNK):
@@ -75,6 +79,7 @@ class HttpTransport:
             response.close()
 
     async def close(self) -> None:
+        """Close the connection."""
         if self._session:
             await self._session.close()
 
@@ -87,7 +92,10 @@ class HttpTransport:
         return await self._again(ask)
 
     async def _open(self, method: str, path: str, **given: Any) -> ClientResponse:
-        """Raises ClientError for an answer that is none of success; ConnectionError where it may be later."""
+        """Send a request and return the response.
+
+        Raises ClientError for a failure, and ConnectionError for one that may pass.
+        """
         if self._session is None:
             timeout = ClientTimeout(total=None, sock_connect=self._timeout, sock_read=max(self._timeout, QUIET))
             self._session = ClientSession(headers=self._headers, timeout=timeout, read_bufsize=CHUNK)
@@ -101,7 +109,10 @@ class HttpTransport:
         raise ClientError(reason, status=response.status)
 
     async def _again(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Raises ClientError after the time limit."""
+        """Repeat a call while the gateway cannot be reached.
+
+        Raises ClientError after the time limit.
+        """
         loop = asyncio.get_running_loop()
         end = loop.time() + self._timeout
         while True:

@@ -1,4 +1,4 @@
-"""What a gateway says of jobs and documents; docs/gateway.md describes every field."""
+"""The gateway's answers about jobs and documents; docs/gateway.md describes every field."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A URL that brought nothing."""
+    """A URL that led to no document."""
 
     url: str
     outcome: str
@@ -52,7 +52,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What became of a job."""
+    """The result of a job."""
 
     job: str
     run: int
@@ -89,6 +89,6 @@ def result(said: Mapping[str, Any]) -> Result:
 
 
 def _known(kind: type[T], said: Mapping[str, Any]) -> T:
-    """Make one of what is known here: a newer gateway may say more."""
+    """Make an instance from the fields that it has; a newer gateway may send more."""
     names = {each.name for each in fields(kind)}  # type: ignore[arg-type]
     return kind(**{name: value for name, value in said.items() if name in names})

@@ -1,4 +1,4 @@
-"""A gateway over Redis."""
+"""The client's transport over Redis."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PAUSE = 0.5
 
 
 class RedisTransport:
-    """Finds the results of a message by its ``task_id``, which it makes up where there is none."""
+    """A transport that finds the results of a message by its ``task_id``, or by a generated one."""
 
     def __init__(self, url: str, timeout: float) -> None:
         parts = urlsplit(url)
@@ -41,7 +41,7 @@ class RedisTransport:
         self._timeout = timeout
 
     async def submit(self, message: dict[str, Any], key: str) -> dict[str, Any]:
-        """A message that is sent again after a lost answer is the same by its ``task_id``."""
+        """Submit a message, which has the same ``task_id`` if it is sent again after a lost answer."""
         message = {"task_id": key, **message}
         since = {name: await self._newest(name) for name in ("results", "events") if self._names[name]}
         body = json.dumps(message)
@@ -51,7 +51,7 @@ class RedisTransport:
     async def events(
         self, receipt: Mapping[str, Any], *, documents: bool
     ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
-        """Without a stream of events, documents are those of the result."""
+        """Yield events; without a stream of events, the documents are those of the result."""
         if "since" not in receipt:
             raise ClientError("over Redis only what this client has handed in can be waited for")
         since = {self._names[name]: last for name, last in receipt["since"].items()}
@@ -76,9 +76,11 @@ class RedisTransport:
         yield "result", result
 
     async def status(self, job: str) -> dict[str, Any]:
+        """Raise ClientError, because Redis has no such request."""
         raise ClientError(f"over Redis the status of job {job} cannot be asked for: use HTTP")
 
     async def control(self, job: str, action: str) -> None:
+        """Raise ClientError, because Redis has no such request."""
         raise ClientError(f"over Redis there is no way to {action} job {job}: use HTTP")
 
     async def read(self, document: Document) -> AsyncGenerator[bytes, None]:
@@ -93,6 +95,7 @@ class RedisTransport:
             raise ClientError(f"{document.stored} cannot be read here: {error}") from error
 
     async def close(self) -> None:
+        """Close the connection."""
         await self._redis.aclose()
 
     async def _newest(self, name: str) -> str:
@@ -100,7 +103,7 @@ class RedisTransport:
         return entries[0][0].decode() if entries else "0-0"
 
     async def _read(self, since: dict[str, str], block: int | None) -> deque[tuple[str, dict[str, Any]]]:
-        """Return what has come in these streams, and move ``since`` on."""
+        """Return the new entries of these streams, and advance ``since``."""
         found: deque[tuple[str, dict[str, Any]]] = deque()
         for stream, entries in await self._again(lambda: self._redis.xread(since, count=AT_ONCE, block=block)) or ():
             name = stream.decode()
@@ -116,7 +119,10 @@ class RedisTransport:
                 raise ClientError(letter["reason"], status=400)
 
     async def _again(self, call: Any) -> Any:
-        """Call again while Redis is away. Raises ClientError after the time limit."""
+        """Repeat a call while Redis cannot be reached.
+
+        Raises ClientError after the time limit.
+        """
         loop = asyncio.get_running_loop()
         end = loop.time() + self._timeout
         while True:

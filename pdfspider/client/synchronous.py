@@ -28,7 +28,7 @@ class Loop:
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Return what it returns, or raise what it raises; an interrupt cancels it."""
+        """Run a coroutine and return its result; an interrupt cancels it."""
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
@@ -36,6 +36,7 @@ class Loop:
             future.cancel()
 
     def iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
+        """Yield the items of an asynchronous iterator."""
         done: Any = object()
 
         async def step() -> T:
@@ -51,6 +52,7 @@ class Loop:
             self.run(close())
 
     def close(self) -> None:
+        """Stop the loop and its thread."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -70,21 +72,22 @@ class Client:
         self.close()
 
     def close(self) -> None:
+        """Close the connection."""
         if self._loop:
             self._loop.run(self._client.close())
             self._loop.close()
             self._loop = None
 
     def submit(self, *urls: str, **fields: Any) -> Job:
-        """Hand in URLs as a job, or as a part of the job that is called ``job``.
+        """Submit URLs as a job, or as a part of the job that is called ``job``.
 
         ``fields`` are those of a message: job, depth, scope, priority, max_documents, meta, task_id, seal, due. Raises
-        ClientError for what makes no sense, and where the gateway cannot be reached.
+        ClientError for an invalid message, and if the gateway cannot be reached.
         """
         return Job(self._running, self._running.run(self._client.submit(*urls, **fields)))
 
     def job(self, name: str) -> Job:
-        """Return a job that was handed in before, by its name."""
+        """Return a job that was submitted before, by its name."""
         return Job(self._running, self._client.job(name))
 
     def read(self, document: Document) -> bytes:
@@ -107,21 +110,25 @@ class Client:
 
 
 class Job:
-    """A job that was handed in."""
+    """A job that was submitted."""
 
     def __init__(self, loop: Loop, job: AsyncJob) -> None:
         self._loop, self._job = loop, job
 
     @property
     def name(self) -> str:
-        """The job's name; empty where the gateway has not told it yet, as over Redis."""
+        """The job's name, "" if the gateway has not told it yet, as over Redis."""
         return self._job.name
 
     def status(self) -> Status:
+        """Return the status of the job."""
         return self._loop.run(self._job.status())
 
     def wait(self, timeout: float | None = None) -> Result:
-        """Return the result when the job has ended. Raises TimeoutError, after so many seconds, and ClientError."""
+        """Return the result when the job has ended.
+
+        Raises TimeoutError after ``timeout`` seconds, and ClientError.
+        """
         return self._loop.run(self._job.wait(timeout))
 
     def documents(self) -> Iterator[Document]:
@@ -129,10 +136,13 @@ class Job:
         return self._loop.iterate(self._job.documents())
 
     def pause(self) -> None:
+        """Pause the job."""
         self._loop.run(self._job.pause())
 
     def resume(self) -> None:
+        """Resume the job."""
         self._loop.run(self._job.resume())
 
     def cancel(self) -> None:
+        """Cancel the job."""
         self._loop.run(self._job.cancel())

@@ -1,0 +1,1 @@
+"""The worker: fetching, judging and recording URLs."""

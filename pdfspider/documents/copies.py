@@ -1,4 +1,4 @@
-"""Gives stored documents as local files."""
+"""Provide stored documents as local files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Copies(Protocol):
-    """Gives stored documents as local files."""
+    """A provider of stored documents as local files."""
 
     def of(self, hashes: Sequence[str]) -> AbstractAsyncContextManager[list[str]]:
         """Return a context with the paths of these documents, in their order."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class HostSignal(StrEnum):
-    """What a lease showed about its host."""
+    """The signal about its host that a lease gave."""
 
     NOTHING = ""
     OK = "ok"

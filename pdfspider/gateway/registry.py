@@ -1,4 +1,4 @@
-"""Makes the transports that ``GATEWAY_URLS`` names; the module of each is imported only then."""
+"""Make the transports that ``GATEWAY_URLS`` names, whose modules are imported only then."""
 
 from __future__ import annotations
 

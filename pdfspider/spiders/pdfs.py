@@ -1,4 +1,4 @@
-"""The spider: every response, and every failure, becomes one Capture."""
+"""The spider ``pdfs``: every response and every failure becomes one Capture."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ ANY_ARGUMENTS = {"self", "args", "kwargs", "name"}
 
 
 class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
-    """Collects PDFs. Links travel inside the Capture, never as requests: the frontier takes them all in one call."""
+    """Collects PDFs.
+
+    Links travel inside the Capture, never as requests, because the frontier takes them all in one call.
+    """
 
     name = SPIDER
     args: Params
@@ -58,15 +61,17 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
         return list(dict.fromkeys([*model.model_fields, *own, *(attributes if cls is not PdfSpider else [])]))
 
     def setup_redis(self, crawler: Crawler | None = None) -> None:
-        """Start URLs are taken in by the worker, not by polling when idle."""
+        """Do nothing, because the worker claims start URLs instead of polling when idle."""
 
     async def start(self) -> Any:
-        """Nothing: what there is to fetch comes from the frontier."""
+        """Yield nothing, because all requests come from the frontier."""
         return
         yield
 
     def parse(self, response: StagedResponse, **kwargs: Any) -> Iterator[Capture]:
+        """Yield the capture of a response."""
         yield capture_response(Worker.of(self.crawler), response)
 
     def failed(self, failure: Failure) -> Iterator[Capture | Released]:
+        """Yield the capture of a failure, or the release of its lease."""
         yield capture_failure(Worker.of(self.crawler), failure)

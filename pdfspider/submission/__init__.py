@@ -1,0 +1,1 @@
+"""Submissions: seeds, options and messages before they enter the frontier."""

@@ -1,4 +1,4 @@
-"""Messages that hand in URLs: what they may say, and how they are read."""
+"""Read messages that submit URLs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ JobName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
 class Terms(BaseModel):
-    """What every message may say of its URLs."""
+    """The options that every message may have."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -33,7 +33,7 @@ class Terms(BaseModel):
 
 
 class Message(Terms):
-    """A start URL as JSON; a plain URL is the same with the defaults."""
+    """A start URL as JSON; a plain URL is a message with the defaults."""
 
     url: str
     job: JobName = DEFAULT_JOB
@@ -50,23 +50,27 @@ Model = TypeVar("Model", bound=Terms)
 
 
 class Parsed(NamedTuple):
-    """A message that makes sense, beside its raw form."""
+    """A valid message, with its raw form."""
 
     raw: bytes
     message: Message
     entry: Entry
 
     def target(self) -> tuple[str, bytes, bool, bool]:
+        """Return the job and options by which messages are grouped."""
         return self.message.job, pack_meta(self.message.meta), self.message.seal, self.message.due
 
 
 def without_mark(raw: bytes) -> bytes:
-    """Return a text without a byte order mark and blanks in front."""
+    """Return a text without a byte order mark and blanks at its beginning."""
     return raw.lstrip().removeprefix(BOM_UTF8).lstrip()
 
 
 def read(raw: bytes, model: type[Model]) -> Model:
-    """The message that a JSON object, or the text of a plain URL, stands for. Raises InvalidInput."""
+    """Return the message in a JSON object or a plain URL.
+
+    Raises InvalidInput.
+    """
     try:
         text = without_mark(raw).decode("utf-8").strip()
         return model.model_validate_json(text) if text.startswith("{") else model.model_validate({"url": text})
@@ -78,7 +82,10 @@ def read(raw: bytes, model: type[Model]) -> Model:
 
 
 def pack_meta(meta: dict[str, Any] | None) -> bytes:
-    """As the frontier keeps it. Raises InvalidInput."""
+    """Return ``meta`` as the frontier stores it.
+
+    Raises InvalidInput.
+    """
     try:
         packed = json.dumps(meta, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() if meta else b""
     except ValueError as error:
@@ -89,7 +96,10 @@ def pack_meta(meta: dict[str, Any] | None) -> bytes:
 
 
 def parse(raw: bytes, depth: int, networks: str = "") -> Parsed:
-    """Read one start URL; ``depth`` is the default, ``networks`` are those that are allowed. Raises InvalidInput."""
+    """Return the message and entry of one start URL.
+
+    ``depth`` is the default; ``networks`` are those that are allowed. Raises InvalidInput.
+    """
     message = read(raw, Message)
     pack_meta(message.meta)
     limit = depth if message.depth is None else message.depth

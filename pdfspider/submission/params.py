@@ -27,8 +27,10 @@ def _name(value: str) -> str:
 
 
 class Params(BaseModel):
-    """What one worker is asked to do. Without ``urls``, ``urls_file`` and ``job`` it serves the frontier until it is
-    stopped; with any of them it ends when that job is finished.
+    """The arguments of one worker.
+
+    Without ``urls``, ``urls_file`` and ``job`` it serves the frontier until it is stopped. With any of them it ends
+    when that job is finished.
     """
 
     urls: Annotated[list[str], BeforeValidator(_split)] = Field(

@@ -1,4 +1,4 @@
-"""What a URL that is handed in may reach: the operator's and the masters' differ."""
+"""The addresses that a submitted URL may reach, which differ for operators and masters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NUMBERS = {str(network): number for number, network in BLOCKS.items()}
 
 
 def reach_of_operator(host: str, networks: str = "") -> int:
-    """Return the reach of a seed of the operator's: the networks that are allowed, and its own block if it is private.
+    """Return the reach of an operator's seed: the allowed networks, and its own block if it is private.
 
     The block of a name is that of the first address at which it is found.
     """

@@ -1,4 +1,4 @@
-"""Hosts that are not due again yet: a job that is asked to leaves them out. Nothing of theirs enters the frontier."""
+"""Leave hosts that are not due again out of a job that asks for it; none of their URLs enters the frontier."""
 
 from __future__ import annotations
 
@@ -26,12 +26,18 @@ OPEN = ("running", "paused")
 
 
 async def visited(config: Config, records: Database, job: str, at: int) -> dict[str, Visits]:
-    """The hosts that a job had visited by this time (in milliseconds), and when they are due. Raises RecordsError."""
+    """Return the hosts that a job had visited by this time (in milliseconds), with their due times.
+
+    Raises RecordsError.
+    """
     return await records.visits(job, at, Pace(config.revisit_after, config.revisit_max), host_of)
 
 
 async def not_due(config: Config, records: Database, job: str, at: int) -> frozenset[str]:
-    """The hosts of a job that are not due at this time (in milliseconds). Raises RecordsError."""
+    """Return the hosts of a job that are not due at this time (in milliseconds).
+
+    Raises RecordsError.
+    """
     known = await visited(config, records, job, at)
     return frozenset(host for host, visits in known.items() if visits.due > at / 1000)
 
@@ -39,17 +45,23 @@ async def not_due(config: Config, records: Database, job: str, at: int) -> froze
 async def those_due(
     config: Config, frontier: Frontier, records: Database, job: str, seeds: Sequence[Entry]
 ) -> list[Entry]:
-    """The seeds whose hosts are due. Raises RecordsError."""
+    """Return the seeds whose hosts are due.
+
+    Raises RecordsError.
+    """
     return without(await left_out_now(config, frontier, records, job), seeds)
 
 
 async def left_out_now(config: Config, frontier: Frontier, records: Database, job: str) -> frozenset[str]:
-    """The hosts that URLs handed in now are not to be at. Raises RecordsError."""
+    """Return the hosts that are left out of a submission now.
+
+    Raises RecordsError.
+    """
     return await not_due(config, records, job, await _opening(frontier, job))
 
 
 def without(left_out: Collection[str], seeds: Sequence[Entry]) -> list[Entry]:
-    """The seeds of other hosts."""
+    """Return the seeds of other hosts."""
     kept = [seed for seed in seeds if seed.host not in left_out]
     if left := len(seeds) - len(kept):
         logger.info("%s left out: their hosts are not due again yet", counted(left, "URL"))
@@ -57,7 +69,7 @@ def without(left_out: Collection[str], seeds: Sequence[Entry]) -> list[Entry]:
 
 
 async def _opening(frontier: Frontier, job: str) -> int:
-    """When the job's run was opened to which URLs are handed in now: it may have begun already."""
+    """Return when the run was opened that a submission would join now."""
     try:
         run = await frontier.run_of(job)
     except JobNotFound:

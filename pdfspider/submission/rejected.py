@@ -1,4 +1,4 @@
-"""Messages that were set aside, in the one format of all lists, queues and topics of rejects."""
+"""Rejected messages, in the one format of all lists, queues and topics of rejects."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ REASON_LENGTH = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """A message that made no sense, with all that came with it.
+    """An invalid message, with its metadata.
 
-    As JSON it is an object: ``message`` is the text of the message, or shows it where it is not UTF-8, and then
-    ``base64`` has its bytes; ``reason``; ``time`` in seconds since 1970; ``metadata``, where there is any; ``cut``,
-    where the message was too large to be kept whole.
+    As JSON it is an object. ``message`` is the text of the message; if that is not UTF-8, ``base64`` has its bytes.
+    ``reason`` is why it was rejected, and ``time`` when, in seconds since 1970. ``metadata`` is there if the message
+    had any. ``cut`` says that the message was too large to be kept whole.
     """
 
     message: bytes
@@ -33,7 +33,7 @@ class Rejected:
     cut: bool = False
 
     def dump(self) -> bytes:
-        """As JSON."""
+        """Return the message as JSON."""
         said: dict[str, Any] = {"message": self.message.decode("utf-8", "replace"), "reason": self.reason}
         if said["message"].encode() != self.message:
             said["base64"] = base64.b64encode(self.message).decode()
@@ -46,7 +46,10 @@ class Rejected:
 
     @classmethod
     def load(cls, raw: bytes) -> Rejected:
-        """Raises InvalidInput."""
+        """Return the message from JSON.
+
+        Raises InvalidInput.
+        """
         try:
             said = json.loads(raw)
             encoded = said.get("base64")
@@ -61,12 +64,12 @@ class Rejected:
             raise InvalidInput(f"not a rejected message: {error}: {raw[:100]!r}") from None
 
     def shortened(self, length: int) -> Rejected:
-        """The beginning of it, where it is too large to be set aside."""
+        """Return only the beginning of a message that is too large."""
         return Rejected(message=self.message[:length], reason=self.reason[:length], time=self.time, cut=True)
 
 
 def _plain(value: Any) -> Any:
-    """As JSON has it."""
+    """Return the value as JSON has it."""
     if isinstance(value, dict):
         return {str(name): _plain(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""From what a person or a master hands in to entries of a job."""
+"""Convert the submission of a person or a master to entries of a job."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHOWN = 5
 
 
 class Asked(TypedDict, total=False):
-    """Options of a job that are not in the settings."""
+    """The options of a job that are not settings."""
 
     max_pages: int
     max_documents: int
@@ -41,9 +41,9 @@ def seed(
     priority: int = 0,
     reach: Callable[[str], int] = reach_of_operator,
 ) -> Entry:
-    """Return a seed that is to be followed ``depth`` links deep (0: without limit). Raises InvalidInput.
+    """Return a seed whose links are followed ``depth`` deep (0: no limit).
 
-    ``reach`` gives what a seed on a host may reach, which is what the operator's may where nothing is said.
+    ``reach`` returns the reach of a seed on a host, by default that of an operator's seed. Raises InvalidInput.
     """
     url = normalise(url)
     if depth > DEEPEST:
@@ -61,7 +61,7 @@ def seed(
 
 
 def options(config: Config, seeds: Sequence[Entry] = (), **asked: Unpack[Asked]) -> JobOptions:
-    """What the settings, the seeds and whoever hands them in make of a job."""
+    """Return the options of a job, from the settings, the seeds and the submission."""
     anchors = sorted({entry.host for entry in seeds})
     asked.setdefault("max_time", round(config.max_seconds * 1000))
     return JobOptions(
@@ -75,7 +75,7 @@ def options(config: Config, seeds: Sequence[Entry] = (), **asked: Unpack[Asked])
 
 
 def asked_by(params: Params) -> Asked:
-    """What the spider's arguments ask for."""
+    """Return the options that the spider's arguments ask for."""
     asked = Asked(max_pages=params.max_pages, max_documents=params.max_documents, due=int(params.due))
     if params.max_seconds is not None:
         asked["max_time"] = round(params.max_seconds * 1000)
@@ -83,7 +83,7 @@ def asked_by(params: Params) -> Asked:
 
 
 def changes_by(params: Params) -> dict[str, int]:
-    """Return the options of an open job that the spider's arguments change: the limits that were named."""
+    """Return the options of an open job that the spider's arguments change: the limits that were given."""
     limits = {
         "max_pages": params.max_pages,
         "max_documents": params.max_documents,
@@ -94,7 +94,10 @@ def changes_by(params: Params) -> dict[str, int]:
 
 
 def read_urls(params: Params) -> list[str]:
-    """The URLs of ``urls`` and of the lines of ``urls_file``. Raises ConfigurationError."""
+    """Return the URLs of ``urls`` and of the lines of ``urls_file``.
+
+    Raises ConfigurationError.
+    """
     urls = list(params.urls)
     if params.urls_file:
         try:
@@ -109,7 +112,10 @@ def read_urls(params: Params) -> list[str]:
 
 
 def read_seeds(params: Params, config: Config, priority: int = 0) -> list[Entry]:
-    """The seeds that the arguments name. Raises InvalidInput with a line for each URL that makes no sense."""
+    """Return the seeds that the arguments name.
+
+    Raises InvalidInput with a line for each invalid URL.
+    """
     depth = config.depth if params.depth is None else params.depth
     reach = partial(reach_of_operator, networks=config.allowed_networks)
     seeds, bad = [], []
@@ -125,6 +131,9 @@ def read_seeds(params: Params, config: Config, priority: int = 0) -> list[Entry]
 
 
 def job_for(seeds: Sequence[Entry]) -> str:
-    """The name of a job that was given none: the same for the same URLs, so that an interrupted crawl goes on."""
+    """Return a name for a job that has none.
+
+    It is the same for the same URLs, so that an interrupted crawl goes on.
+    """
     digest = blake2b("\n".join(sorted(entry.url for entry in seeds)).encode(), digest_size=4).hexdigest()
     return f"{seeds[0].host.strip('[]').replace(':', '-')[:50]}-{digest}"

@@ -1,0 +1,1 @@
+"""Leasing, scheduling and committing: the parts that replace Scrapy's own."""

@@ -1,4 +1,4 @@
-"""The item pipelines without which no document may be committed."""
+"""Check that the item pipelines are complete, without which no document may be committed."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ REQUIRED = (PdfFilesPipeline, RecordsPipeline)
 def complete_pipelines(chosen: Mapping[Any, Any]) -> list[Any]:
     """Return the pipelines of ``ITEM_PIPELINES`` in their order.
 
-    Ours are added where they are missing; a subclass takes the place of one of ours. Raises ConfigurationError where
-    one that must be there is switched off, comes too late, or cannot work here.
+    Missing ones of this project are added; a subclass replaces its base. Raises ConfigurationError if a required one is
+    switched off, comes too late, or cannot work here.
     """
     placed = {_load(path): place for path, place in chosen.items()}
     for ours, default in OURS.items():
@@ -67,7 +67,7 @@ def _check_order(pipelines: list[Any]) -> None:
 
 
 def _check_store(pipeline: Any) -> None:
-    """Raises ConfigurationError for a pipeline that means to store files in a way that has no effect here."""
+    """Raise ConfigurationError for a pipeline that would store files in a way that has no effect here."""
     if not _is(pipeline, FilesPipeline):
         return
     name = global_object_name(pipeline)

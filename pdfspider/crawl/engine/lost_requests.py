@@ -1,4 +1,4 @@
-"""Ends the leases of requests that a middleware or an extension has lost."""
+"""End the leases of requests that a middleware or an extension has lost."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ REASON = "a middleware or an extension lost its request"
 
 
 class LostRequests:
-    """Finds leases that are held and whose request is neither waiting nor in progress, at two looks in a row."""
+    """Finds leases whose request is neither waiting nor in progress, at two checks in a row."""
 
     def __init__(self, crawler: Crawler, worker: Worker, ready: Collection[Request]) -> None:
         self._crawler, self._worker, self._ready = crawler, worker, ready
         self._suspects: set[Lease] = set()
 
     async def end(self, others: Iterable[Lease]) -> None:
-        """Look once; ``others`` are leases that have no request yet."""
+        """Check once; ``others`` are leases that have no request yet."""
         missing = self._missing(others)
         lost, self._suspects = missing & self._suspects, missing
         for lease in lost:

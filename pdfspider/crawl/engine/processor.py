@@ -1,4 +1,4 @@
-"""Every item's way to its end: the pipelines, then the frontier's commit, or the lease given back."""
+"""Process every item: the pipelines, then the frontier's commit or the release of the lease."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class PipelineError(PdfSpiderError):
 
 
 class Processor(ItemPipelineManager):
-    """Runs the item pipelines; whatever happens in them, the URL gets its ending, and exactly one."""
+    """Runs the item pipelines; whatever happens in them, each URL ends exactly once."""
 
     def __init__(self, *middlewares: Any, crawler: Crawler | None = None) -> None:
         super().__init__(*middlewares, crawler=crawler)
@@ -55,14 +55,14 @@ class Processor(ItemPipelineManager):
 
     @classmethod
     def _get_mwlist_from_settings(cls, settings: Settings) -> list[Any]:
-        """Return the pipelines in their order, ours among them. Raises ConfigurationError."""
+        """Return the pipelines in their order, with those of this project.
+
+        Raises ConfigurationError.
+        """
         return complete_pipelines({**(settings["ITEM_PIPELINES_BASE"] or {}), **(settings["ITEM_PIPELINES"] or {})})
 
     async def process_item_async(self, item: Any) -> Any:
-        """Bring an item to its end. Return it as the pipelines have left it; None where its URL was given back.
-
-        Then raises what a pipeline raised, for the signals that Scrapy sends.
-        """
+        """Bring an item to its end, then raise the error of a pipeline for Scrapy's signals."""
         if isinstance(item, Capture):
             return await self._end(item)
         if isinstance(item, Released):
@@ -75,7 +75,7 @@ class Processor(ItemPipelineManager):
         return None if await self._give_back(capture) else await self._keep(capture)
 
     async def _give_back(self, capture: Capture) -> bool:
-        """Whether the failure is one to be tried again; then the lease goes back for that."""
+        """Release the lease of a failure that is tried again, and return whether it is one."""
         delay = retry_delay(self._worker.config, capture)
         if delay is None:
             return False
@@ -110,9 +110,9 @@ class Processor(ItemPipelineManager):
         return None
 
     async def _pass_on(self, capture: Capture) -> Capture:
-        """Pass a capture through the pipelines and return it, or the copy that they made of it.
+        """Return a capture after the pipelines, or the copy that they made of it.
 
-        Raises what they raise, and PipelineError where it was not stored and recorded in the end.
+        Raises their errors, and PipelineError if the capture was not stored and recorded in the end.
         """
         item: Any = capture
         for method in self.methods["process_item"]:
@@ -131,39 +131,39 @@ class Processor(ItemPipelineManager):
         return self._check(capture, "no item pipeline recorded it")
 
     def _check(self, capture: Capture, fault: str) -> Capture:
-        """Return a capture that was recorded and, if it is a document that was fetched, stored."""
+        """Return a capture that was recorded and, for a fetched document, stored."""
         if not capture.recorded or (is_fetched(capture) and not capture.stored):
             raise PipelineError(fault if not capture.recorded else "no item pipeline stored it")
         return capture
 
     async def _fail(self, capture: Capture, error: StoreError | FetchError) -> Capture | None:
-        """The document cannot be stored, by its own fault."""
+        """Record a document that cannot be stored because of the document itself."""
         logger.error("Cannot store %s: %s", capture.url, error)
         outcome = error.outcome if isinstance(error, FetchError) else Outcome.STORE_ERROR
         capture.outcome, capture.reason, capture.staged = outcome, str(error), None
         return await self._end(capture)
 
     async def _blame(self, capture: Capture, reason: str) -> None:
-        """A pipeline failed, and would again: the URL is not fetched again for that."""
+        """Record the failure of a pipeline; the URL is not fetched again, because the pipeline would fail again."""
         self._leave_document(capture)
         capture.outcome, capture.reason = Outcome.PIPELINE_ERROR, reason
         await self._record(capture)
 
     async def _drop(self, capture: Capture, error: DropItem) -> None:
-        """A pipeline may keep a document out of the store, but no ending out of the records."""
+        """Record a capture that a pipeline dropped, which keeps its document out of the store."""
         if self._leave_document(capture):
             capture.outcome, capture.reason = Outcome.OTHER, f"a pipeline dropped it: {error}"
         await self._record(capture)
 
     def _leave_document(self, capture: Capture) -> bool:
-        """Take a document that is not in the store out of the record; return whether there was one."""
+        """Remove a document that is not in the store from the capture; return whether there was one."""
         left = is_fetched(capture) and not capture.stored
         if left:
             capture.sha256 = capture.staged = capture.document = None
         return left
 
     async def _record(self, capture: Capture) -> Capture | None:
-        """Ends a capture past the pipelines, one of which stands in its way."""
+        """Record a capture without the pipelines, one of which failed."""
         try:
             await self._worker.record(capture)
         except GiveBack as error:
@@ -175,7 +175,7 @@ class Processor(ItemPipelineManager):
         return None
 
     async def _wait_for_records(self, capture: Capture, error: RecordsError) -> None:
-        """An ending without a record would be a loss: the URL waits until the database takes it."""
+        """Wait until the database takes the capture, because an end without a record would be a loss."""
         logger.error("Cannot record %s: %s", capture.url, error)
         await self._worker.release(capture.lease, delay=self._worker.config.retry_delay)
 
@@ -205,7 +205,7 @@ class Processor(ItemPipelineManager):
         return capture
 
     async def _leave_links(self, capture: Capture, error: Exception) -> Capture | None:
-        """What was found cannot be told to the frontier: it would fail whenever the URL is fetched."""
+        """Commit without links that the frontier cannot take, because it could not at any later fetch."""
         logger.error("What was found at %s cannot be queued: %s", capture.url, error)
         if not capture.links:
             await self._worker.release(capture.lease, returned=True)
@@ -241,6 +241,6 @@ def _retry_reason(capture: Capture) -> str:
 
 
 def is_fetched(capture: Capture) -> bool:
-    """Return whether a capture stands for a document that was fetched in this visit."""
+    """Return whether a capture has a document that was fetched in this visit."""
     fetched = capture.outcome in FETCHED or (capture.outcome is Outcome.UNCHANGED and capture.status != NOT_MODIFIED)
     return fetched or capture.staged is not None

@@ -1,4 +1,4 @@
-"""From a lease to the request that Scrapy fetches."""
+"""Make the requests that Scrapy fetches from leases."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ CAUSES = {
 
 
 class RequestMaker:
-    """Every request has callback and errback, so that every ending becomes one item.
+    """Makes requests with callback and errback, so that every URL ends as one item.
 
-    A URL whose end is known without a fetch becomes a request too, with its ``verdict``: there is one way to an ending.
+    URLs that are decided without a fetch also become requests, with a ``verdict``, so that every URL ends on the same
+    code path.
     """
 
     def __init__(self, crawler: Crawler, worker: Worker) -> None:
@@ -45,12 +46,12 @@ class RequestMaker:
         self._earlier: dict[Lease, Earlier] = {}
 
     async def look_back(self, leases: Sequence[Lease]) -> None:
-        """What earlier runs brought from the URLs of these leases, in one question for all that are to be made."""
+        """Read the documents that earlier runs had at the URLs of these leases, with one query."""
         await self._worker.not_due_hosts.look_up(leases)
         self._earlier = await self._worker.conditional_requests.of(leases)
 
     async def make(self, lease: Lease) -> Request | None:
-        """None where the lease has to be given back."""
+        """Return the request of a lease, None if the lease has to be released."""
         assert lease.entry is not None
         try:
             job = await self._worker.frontier.job(lease.run)

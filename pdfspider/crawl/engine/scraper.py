@@ -1,6 +1,6 @@
-"""Scrapy's scraper, made complete: no visit ends without its capture.
+"""A scraper for Scrapy with which no visit ends without its capture.
 
-What is overridden is private to Scrapy, whose minor release is pinned.
+The methods that are overridden are private to Scrapy, whose minor release is pinned.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class CompleteScraper(Scraper):
-    """What a bug in the spider has lost, or a spider middleware has dropped, gets its ending here."""
+    """Captures visits that a bug in the spider has lost or a spider middleware has dropped."""
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
@@ -85,6 +85,7 @@ class CompleteScraper(Scraper):
             await self.complete(request)
 
     async def complete(self, request: Request) -> None:
+        """Capture the visit of a request, if it has no capture yet."""
         lease = request.meta["lease"]
         if lease.begun and lease in self._worker.held:
             await self.start_itemproc_async(capture_missing(self._worker, request.meta), response=None)

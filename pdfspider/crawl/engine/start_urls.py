@@ -1,4 +1,4 @@
-"""Start URLs: taken from ``pdfs:start_urls`` into the frontier, nothing lost on the way."""
+"""Take start URLs from ``pdfs:start_urls`` into the frontier, without losing one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 class StartUrls:
-    """Claims start URLs, submits them, and sets aside what does not parse."""
+    """Claims start URLs, submits them, and sets invalid ones aside."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -47,9 +47,9 @@ class StartUrls:
         self._stuck = 0
 
     async def take_in(self) -> None:
-        """Waits a moment for start URLs and settles those that came. What Redis refuses waits, and stops nothing else.
+        """Wait briefly for start URLs, and submit those that came.
 
-        Raises a RedisError that may pass.
+        Start URLs that Redis refuses wait, and delay nothing else. Raises a RedisError that may pass.
         """
         self._refusal = None
         claimed = await self._claim()
@@ -75,7 +75,7 @@ class StartUrls:
             return otherwise
 
     async def _claim(self) -> list[bytes]:
-        """Those that are stuck are among them, and others behind them."""
+        """Return claimed start URLs, including ones behind those that could not be submitted."""
         most = BATCH_SIZE + min(self._stuck, MAX_STUCK)
         return await self._attempt(self._worker.frontier.claim_start_urls(POLL_TIMEOUT_S, most), otherwise=[])
 
@@ -101,7 +101,10 @@ class StartUrls:
             self._stuck += 0 if taken else len(group)
 
     async def _submit(self, job: str, meta: bytes, group: list[Parsed], *, seal: bool, due: bool) -> bool:
-        """Raises RecordsError where that does not tell what is due; the start URLs are still claimed then."""
+        """Submit a group.
+
+        Raises RecordsError if the due hosts cannot be read; the start URLs then stay claimed.
+        """
         config, frontier = self._worker.config, self._worker.frontier
         entries = [parsed.entry for parsed in group]
         asked = options(config, () if job == DEFAULT_JOB else entries, meta=meta, due=int(due))

@@ -1,4 +1,4 @@
-"""What makes a worker process quick without changing what it does; figures in docs/why.md."""
+"""Make a worker process faster without changing its behaviour; docs/why.md has the measurements."""
 
 from __future__ import annotations
 
@@ -21,19 +21,21 @@ if TYPE_CHECKING:
 
 
 class Stats(MemoryStatsCollector):
-    """Scrapy's stats without its look-out for callers of an older interface at every attribute."""
+    """Scrapy's stats without its check for callers of an old interface at every attribute."""
 
     __getattribute__ = object.__getattribute__
 
     def inc_value(self, key: str, count: int = 1, start: int = 0, spider: Any = None) -> None:
+        """Add to a value."""
         self._stats[key] = self._stats.get(key, start) + count
 
 
 class Formatter(LogFormatter):
-    """Scrapy's messages; those at debug level are only made where they are read, and none tells a secret."""
+    """Scrapy's log messages without secrets; those at debug level are made only if they are logged."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Formatter:
+        """Return the formatter, and remove secrets from the log of settings."""
         logger = logging.getLogger("scrapy.crawler")
         for each in [each for each in logger.filters if isinstance(each, HiddenSecrets)]:
             logger.removeFilter(each)
@@ -41,14 +43,15 @@ class Formatter(LogFormatter):
         return cls()
 
     def crawled(self, *args: Any, **kwargs: Any) -> Any:
+        """Return Scrapy's message if it is logged."""
         return super().crawled(*args, **kwargs) if logging.root.isEnabledFor(logging.DEBUG) else None
 
     def dropped(self, item: Any, exception: BaseException, response: Any, spider: Spider) -> Any:
-        """Return Scrapy's message, with the URL of a capture in place of all of it."""
+        """Return Scrapy's message, with the URL of a capture instead of the capture."""
         return super().dropped(_shown(item), exception, response, spider)
 
     def item_error(self, item: Any, exception: BaseException, response: Any, spider: Spider) -> Any:
-        """Return Scrapy's message, with the URL of a capture in place of all of it."""
+        """Return Scrapy's message, with the URL of a capture instead of the capture."""
         return super().item_error(_shown(item), exception, response, spider)
 
 
@@ -57,13 +60,14 @@ def _shown(item: Any) -> Any:
 
 
 class HiddenSecrets(logging.Filter):
-    """Has Scrapy print the settings without secrets."""
+    """Removes secrets from the settings that Scrapy logs."""
 
     def __init__(self, settings: BaseSettings) -> None:
         super().__init__()
         self._settings = settings
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Replace the settings in Scrapy's message."""
         if str(record.msg).startswith("Overridden settings"):
             shown = masked_settings(dict(overridden_settings(self._settings)))
             record.args = {"settings": pprint.pformat(shown)}
@@ -75,18 +79,21 @@ LOADED = 200_000
 
 
 def load_undisturbed() -> None:
-    """What is loaded stays: nothing is to be looked for in it."""
+    """Disable garbage collection while modules are loaded, because they stay loaded."""
     gc.set_threshold(LOADED, 50, 100)
 
 
 def collect_rarely() -> None:
-    """To be called once everything is loaded. Requests and responses are cycles, but small ones."""
+    """Collect garbage rarely; call this once everything is loaded.
+
+    Requests and responses are cycles, but small ones.
+    """
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
 
 
 def settle_down(settings: BaseSettings) -> None:
-    """To be called once everything is loaded."""
+    """Apply all of this; call it once everything is loaded."""
     # Scrapy filters in the handler: three records for each response would be made only to be thrown away.
     logging.root.setLevel(settings.get("LOG_LEVEL", "NOTSET"))
     collect_rarely()

@@ -1,0 +1,1 @@
+"""Captures of responses and failures, and the links in them."""

@@ -1,4 +1,4 @@
-"""Work on large pages, in a thread beside the event loop: one page at a time, so that their memory is bounded."""
+"""Process large pages in a thread, one at a time, so that their memory is bounded."""
 
 from __future__ import annotations
 
@@ -27,29 +27,31 @@ MANY_TAGS = 2_048
 
 
 class Pages:
-    """Runs what takes long and would keep others waiting."""
+    """Runs work that would block the event loop."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pages")
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do something in the thread, after what was asked of it before."""
+        """Run work in the thread, after all work that came before."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
 
     async def prepare(self, worker: Worker, response: StagedResponse, request: Request) -> None:
-        """Find out what a page leads to; where that fails, it fails again where the page's capture is made."""
+        """Extract the links of a page; a failure is raised again when its capture is made."""
         response.request = response.request or request
         with suppress(Exception):
             await self.run(extract, worker, request.meta["lease"], response)
 
     def close(self) -> None:
+        """End the thread."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 
 def is_large_page(result: Any) -> bool:
-    """Whether it may take long to find out what a response leads to."""
+    """Return whether the links of a response may take long to extract."""
     return isinstance(result, StagedResponse) and result.kind is Kind.HTML and is_large(result.body)
 
 
 def is_large(body: bytes) -> bool:
+    """Return whether a body is large or has many tags."""
     return len(body) > LARGE or body.count(b"<") > MANY_TAGS

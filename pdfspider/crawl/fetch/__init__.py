@@ -1,0 +1,1 @@
+"""Sending requests, following redirects, and reading responses."""

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class Credentials:
-    """The users and passwords of the seeds that this worker was given, by their origins.
+    """The users and passwords of this worker's seeds, by origin.
 
-    They leave this process for these origins only.
+    They are sent to these origins only.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Credentials:
         return bool(self._headers)
 
     def learn(self, urls: Iterable[str]) -> None:
-        """Take the userinfo of seeds; what is no URL is left to whoever reads them."""
+        """Store the userinfo of seeds, and skip invalid URLs, which are reported elsewhere."""
         for url in urls:
             user, password = userinfo_of(url) if "@" in url else ("", "")
             if user or password:
@@ -48,11 +48,11 @@ class Credentials:
 
 
 class HttpAuth(HttpAuthMiddleware):
-    """Scrapy's own, which costs nothing where nobody uses it."""
+    """Scrapy's middleware, which costs nothing if it is not used."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        """Raise ConfigurationError where HTTPAUTH_DOMAIN is missing."""
+        """Raise ConfigurationError if HTTPAUTH_DOMAIN is missing."""
         used = any(crawler.settings.get(name) for name in ("HTTPAUTH_USER", "HTTPAUTH_PASS"))
         if not used and not hasattr(crawler.spidercls, "http_user"):
             raise NotConfigured

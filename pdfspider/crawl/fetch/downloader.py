@@ -1,4 +1,4 @@
-"""A downloader without slots of its own: the frontier's gate has decided already when a host may be asked."""
+"""A downloader without slots, because the frontier's host gate decides when a host may be asked."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HTTP_CACHE = "scrapy.downloadermiddlewares.httpcache"
 
 
 class Middlewares(DownloaderMiddlewareManager):
-    """Awaits only what has to be awaited: most middlewares answer at once."""
+    """Runs the downloader middlewares, and awaits only those that return an awaitable."""
 
     async def _process_request(self, request: Request, download_func: Any) -> Response | Request:
         for method in self.methods["process_request"]:
@@ -45,13 +45,14 @@ class Middlewares(DownloaderMiddlewareManager):
 
 
 class Handlers(DownloadHandlers):
-    """Finds the handler without taking the URL apart. Requests go through their host's gate, whoever handles them."""
+    """Finds the download handler by the URL's scheme; every request goes through its host's gate."""
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         self._stats = DownloaderStats(crawler)
 
     async def download_request_async(self, request: Request) -> Response:
+        """Download a request with its handler."""
         handler = self._get_handler(request.url.partition(":")[0])
         self._stats.note_request(request)
         try:
@@ -79,7 +80,7 @@ def check_middlewares(middlewares: Iterable[object]) -> None:
 
 
 class Downloader:
-    """Scrapy's downloader as the engine needs it: middlewares, handlers, and a limit on what is in flight."""
+    """Scrapy's downloader as the engine needs it: middlewares, handlers, and a limit on requests in flight."""
 
     def __init__(self, crawler: Crawler) -> None:
         self.active: set[Request] = set()
@@ -90,12 +91,13 @@ class Downloader:
         check_middlewares(self.middleware.middlewares)
 
     def fetch(self, request: Request) -> Deferred[Response | Request]:
+        """Return a Deferred for the response."""
         return deferred_from_coro(self.begin(request))
 
     def begin(self, request: Request) -> Coroutine[Any, Any, Response | Request]:
-        """Counts the request as active before the fetch begins: until then the engine would hand out more.
+        """Count the request as active, and return the coroutine that fetches it.
 
-        Raises NoLease.
+        Until it is counted, the engine would start further requests. Raises NoLease.
         """
         if "lease" not in request.meta:
             raise NoLease
@@ -112,10 +114,12 @@ class Downloader:
             self.active.remove(request)
 
     def needs_backout(self) -> bool:
+        """Return whether the limit is reached."""
         return len(self.active) >= self.total_concurrency
 
     def get_slot_key(self, request: Request) -> str:
+        """Return the host of a request."""
         return urlparse_cached(request).hostname or ""
 
     def close(self) -> None:
-        """Nothing of its own is open; handlers close with the engine."""
+        """Do nothing, because handlers close with the engine."""

@@ -1,7 +1,7 @@
-"""Requests and responses that middlewares and download handlers of other people make.
+"""Requests and responses that a user's middlewares and download handlers make.
 
-A request that stands in for one of ours goes on under its lease, and through its host's gate. To another origin it
-becomes what a redirect is: a URL of its own. A request without a lease is not sent.
+A request that replaces another one uses its lease, and goes through its host's gate. To another origin it becomes a
+redirect: a URL of its own. A request without a lease is not sent.
 """
 
 from __future__ import annotations
@@ -33,12 +33,14 @@ TEMPORARY_REDIRECT = 307
 
 
 class NoLease(PdfSpiderError):
-    """A request without a lease is not sent: hand its URL in (scrapy submit), or return it from a middleware."""
+    """A request without a lease is not sent: submit its URL (scrapy submit), or return it from a middleware."""
 
 
 def take_over(new: Request, old: Request) -> Request | Response:
-    """Return what is to be done for a request that a middleware gave in place of another: that request under the
-    other's lease, or a redirect where it leads to another origin. Raises FetchError for what cannot be done.
+    """Return what is done for a request that a middleware returned instead of another.
+
+    It is sent under the other's lease, or becomes a redirect if it leads to another origin. Raises FetchError if
+    neither is possible.
     """
     if not new.url.startswith(("http://", "https://")):
         raise FetchError(Outcome.INTERNAL_ERROR, f"a middleware asks for {new.url}, which is not HTTP")
@@ -60,7 +62,7 @@ def _redirect(new: Request, old: Request) -> Response:
 
 
 def own_response(response: Response, request: Request) -> Response:
-    """Return a response that belongs to a request, and to no other visit."""
+    """Return a copy of the response that belongs to this request only."""
     if response.request is not request:
         response = copy.copy(response)
         response.request = request
@@ -68,7 +70,10 @@ def own_response(response: Response, request: Request) -> Response:
 
 
 def staged_response(config: Config, staging: Staging, response: Response) -> StagedResponse:
-    """Return a response of any class as one that says what its body is. Raises FetchError for one that is too large."""
+    """Return a response of any class as a StagedResponse.
+
+    Raises FetchError for one that is too large.
+    """
     if isinstance(response, StagedResponse):
         return response
     request: Any = response.request

@@ -1,6 +1,4 @@
-"""Going on with a document whose connection broke: what proves that the rest belongs to what is there (RFC 9110, 13.1.5
-and 14.4).
-"""
+"""Resume a document whose connection broke, if the rest provably belongs to it (RFC 9110, 13.1.5 and 14.4)."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ LONGEST_PAUSE = 60.0
 
 
 class Part(NamedTuple):
-    """What a Content-Range says: the first and the last byte (None: no part, as in a 416) and the size of the whole."""
+    """A Content-Range: the first and last byte (None for no part, as in a 416) and the total size."""
 
     first: int | None
     last: int | None
@@ -29,11 +27,12 @@ class Part(NamedTuple):
 
     @property
     def is_whole(self) -> bool:
+        """Return whether the part is the whole document."""
         return self.first == 0 and self.last is not None and self.last + 1 == self.total
 
 
 def part_of(headers: Mapping[str, str]) -> Part | None:
-    """The part that an answer says it is; None where it says nothing, or nothing that makes sense."""
+    """Return the part that the headers declare, None if they declare none or an invalid one."""
     match = _RANGE(headers.get("Content-Range", "").strip())
     if match is None:
         return None
@@ -43,15 +42,15 @@ def part_of(headers: Mapping[str, str]) -> Part | None:
 
 
 def declared_length(headers: Mapping[str, str]) -> int | None:
-    """The Content-Length in bytes, if there is one."""
+    """Return the Content-Length in bytes, if there is one."""
     match = _DIGITS(headers.get("Content-Length", ""))
     return int(match[0]) if match else None
 
 
 def strong_validator(headers: Mapping[str, str]) -> str | None:
-    """What If-Range may hold for the representation with these headers; None where nothing proves that it is the same.
+    """Return the value for If-Range, None if nothing proves that the representation is the same.
 
-    A Last-Modified is strong if the answer was made at least a second later (RFC 9110, 8.8.2.2).
+    A Last-Modified is strong if the response was made at least a second later (RFC 9110, 8.8.2.2).
     """
     tag = headers.get("ETag", "")
     if _STRONG_TAG(tag):
@@ -65,14 +64,17 @@ def strong_validator(headers: Mapping[str, str]) -> str | None:
 
 
 class Tries:
-    """Counts the tries in a row that brought little, and says how many seconds to wait before each."""
+    """Counts tries in a row that brought little, and says how long to wait before each."""
 
     def __init__(self, allowed: int, pause: float) -> None:
         self._allowed, self._pause = allowed, pause
         self._used, self._most = 0, 0
 
     def next(self, size: int) -> float | None:
-        """The pause before a further try of a document of which ``size`` bytes are there; None: no more of them."""
+        """Return the pause before a further try, None if there is no further one.
+
+        ``size`` is how many bytes of the document are there.
+        """
         if size >= self._most + PROGRESS:
             self._used, self._most = 0, size
         self._used += 1

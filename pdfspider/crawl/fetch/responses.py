@@ -1,4 +1,4 @@
-"""The response to a fetch whose head was judged."""
+"""The response to a fetch, with its recognised type."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class StagedResponse(Response):
-    """A response that carries what the first KiB said it is.
+    """A response with the type that its first KiB shows.
 
-    ``kind`` is what the body is; a PDF is in ``staged`` and ``body`` is empty; a page's ``body`` is bounded; of
-    anything else only the head was read. ``received`` are the headers as they came. ``hops`` are the redirects within
-    the origin that led here, ``cookies`` what they have set. ``flaw`` tells what is wrong with a PDF or a page that did
-    not come whole, ``size`` how much of a PDF came.
+    ``kind`` is the type. A PDF is in ``staged``, and ``body`` is empty. The ``body`` of a page is bounded. Of anything
+    else only the head was read. ``received`` are the headers as they came. ``hops`` are the redirects within the origin
+    that led here, ``cookies`` the cookies that they set. ``flaw`` tells what is wrong with an incomplete PDF or page;
+    ``size`` is how much of a PDF came.
     """
 
     attributes: tuple[str, ...] = (
@@ -76,5 +76,5 @@ class StagedResponse(Response):
         self._headers = None if value is None else Headers(value)
 
     def header(self, name: str) -> str | None:
-        """A header as it was received, if it is there and not empty."""
+        """Return a header as it was received, if it is there and not empty."""
         return self.received.get(name) or None

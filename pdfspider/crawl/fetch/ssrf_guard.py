@@ -1,4 +1,4 @@
-"""Keeps connections from addresses that a URL may not reach, behind a proxy too."""
+"""The addresses that a URL may reach, decided when it is submitted and checked when a connection is made."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def open_socket(address: AddrInfoType) -> socket.socket:
-    """Return a socket to connect with, where the request that is about to leave may reach this address.
+    """Return a socket to connect with, if the request that is about to start may reach this address.
 
-    Here every name has been resolved, at each redirect anew. Raises OSError.
+    At this point every name has been resolved, again at each redirect. Raises OSError.
     """
     family, kind, protocol, _, (host, *_) = address
     request_start = RequestStart.current.get(None)
@@ -32,7 +32,7 @@ def open_socket(address: AddrInfoType) -> socket.socket:
 
 
 async def look_behind_proxy(host: str, lease: Lease, networks: str, *, resolve: bool) -> None:
-    """Look at what a proxy is about to be asked for: an address, or a name where these are resolved here too.
+    """Check what a proxy is about to be asked for: an address, or a name if names are resolved here too.
 
     A name that is not known here is left to the proxy. Raises FetchError.
     """

@@ -1,0 +1,1 @@
+"""The inspection of documents by a worker."""

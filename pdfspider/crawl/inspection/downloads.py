@@ -1,4 +1,4 @@
-"""Documents of an object store as local files, for those that read them again."""
+"""Download documents of an object store to local files."""
 
 from __future__ import annotations
 
@@ -24,10 +24,13 @@ logger = logging.getLogger(__name__)
 
 
 class S3Copies:
-    """Fetches each document into a temporary file, which is gone afterwards."""
+    """Downloads each document to a temporary file, which is removed afterwards."""
 
     def __init__(self, uri: str, settings: BaseSettings) -> None:
-        """Raises ConfigurationError for a store that is not S3."""
+        """Prepare the client.
+
+        Raises ConfigurationError for a store that is not S3.
+        """
         if not uri.startswith("s3://"):
             raise ConfigurationError(f"documents cannot be read back from {uri}: only from a directory or s3://")
         PdfFilesPipeline._update_stores(settings)  # noqa: SLF001 - it hands the keys to the store
@@ -35,7 +38,7 @@ class S3Copies:
 
     @asynccontextmanager
     async def of(self, hashes: Sequence[str]) -> AsyncIterator[list[str]]:
-        """Their paths; where one cannot be had, there is nothing at its path."""
+        """Yield the paths of the documents; a path does not exist if its document cannot be had."""
         with tempfile.TemporaryDirectory(prefix="pdfspider-") as directory:
             paths = [f"{directory}/{sha256}.pdf" for sha256 in hashes]
             await asyncio.gather(*map(asyncio.to_thread, [self._fetch] * len(paths), hashes, paths))

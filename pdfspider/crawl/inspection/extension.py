@@ -1,4 +1,4 @@
-"""Looks inside the documents that this worker stores, behind the crawl and never in its way."""
+"""Inspect the documents that this worker stores, without delaying the crawl."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ LEFT = "pdfspider/inspection/left"
 
 
 class InspectionExtension:
-    """An extension. A document that it does not come to has no inspection, and ``scrapy inspect`` finds it by that.
+    """An extension that inspects documents.
 
-    That is so for all of an object store.
+    A document that it does not reach has no inspection, and ``scrapy inspect`` finds it later. That is so for all
+    documents of an object store.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -54,6 +55,10 @@ class InspectionExtension:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
+        """Return the extension.
+
+        Raises NotConfigured if inspection is off.
+        """
         if not Worker.of(crawler).config.inspect:
             raise NotConfigured
         extension = cls(crawler)
@@ -61,6 +66,7 @@ class InspectionExtension:
         return extension
 
     def start(self) -> None:
+        """Start the inspections."""
         config, directory = self._worker.config, self._worker.config.store_directory
         if not hasattr(self._worker, "records"):  # another scheduler is at work
             return
@@ -76,7 +82,7 @@ class InspectionExtension:
         self._tasks = [asyncio.create_task(self._serve()) for _ in range(config.inspect_processes)]
 
     def add(self, sha256: str) -> None:
-        """A document is in the store and in the records."""
+        """Queue a document that is stored and recorded."""
         if len(self._waiting) < WAITING and not self._closing:
             self._waiting.append(sha256)
             self._more.set()
@@ -84,7 +90,7 @@ class InspectionExtension:
             self._left += 1
 
     async def finish(self) -> None:
-        """Inspects what waits, for a bounded time, unless the worker is told to stop."""
+        """Inspect the waiting documents for a bounded time, unless the worker is told to stop."""
         await asyncio.sleep(TICK)  # the last document's commit may be on its way back
         patience = self._worker.config.inspect_patience
         until = time.monotonic() + patience
@@ -94,7 +100,7 @@ class InspectionExtension:
             await asyncio.sleep(TICK)
 
     async def close(self) -> None:
-        """Whatever is not inspected yet is left."""
+        """Stop; waiting documents stay without an inspection."""
         self._closing = True
         self._more.set()
         await self._inspections.close()
@@ -127,7 +133,7 @@ class InspectionExtension:
             self._in_hand -= len(group)
 
     async def _rest_of(self, group: list[str]) -> list[str]:
-        """Inspects what it can of the group and gives the rest."""
+        """Inspect a part of the group, and return the rest."""
         try:
             known = await self._worker.records.inspected(group)
             new = [sha256 for sha256 in group if sha256 not in known]

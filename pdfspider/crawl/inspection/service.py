@@ -1,4 +1,4 @@
-"""Has stored documents inspected and records what is found."""
+"""Inspect stored documents, and record the results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UNAVAILABLE = "unavailable"
 
 
 class InspectionService:
-    """``count`` is told how each ended: its status, or ``unavailable``."""
+    """Inspects documents; ``count`` gets the status of each inspection, or ``unavailable``."""
 
     def __init__(self, config: Config, records: Database, copies: Copies, count: Callable[[str], None]) -> None:
         self._records, self._copies, self._count = records, copies, count
@@ -36,9 +36,9 @@ class InspectionService:
         self._pool = Pool(config.inspect_processes, config.inspect_limits)
 
     async def inspect(self, hashes: Sequence[str]) -> Found:
-        """Inspects the first of these documents and records what is found: of none once it was closed.
+        """Inspect the first of these documents and record the results, none once it was closed.
 
-        Raises ConfigurationError where nothing can be inspected, and RecordsError where nothing can be recorded.
+        Raises ConfigurationError if nothing can be inspected, and RecordsError if nothing can be recorded.
         """
         async with self._copies.of(hashes) as paths:
             found = dict(zip(hashes, await self._pool.inspect(paths), strict=False))
@@ -48,7 +48,7 @@ class InspectionService:
         return found
 
     async def close(self) -> None:
-        """Ends what is under way, which stays without an inspection."""
+        """End inspections in progress, whose documents stay without one."""
         await self._pool.close()
 
     def _rows(self, found: Found) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""Policies: robots.txt, limits on pages, retries, and conditional requests."""

@@ -1,7 +1,6 @@
-"""Visiting again: what an earlier run of the job brought is asked for only if it has changed, and compared.
+"""Conditional requests: a document of an earlier run is downloaded only if it has changed.
 
-Only documents are asked for with a condition: of a page that has not changed no body comes, and without it nobody knows
-what it leads to.
+Only documents are requested conditionally. An unchanged page would come without a body, and so without its links.
 """
 
 from __future__ import annotations
@@ -41,9 +40,9 @@ _HEADER = re.compile(r"[\x21-\x7e][\x20-\x7e\x80-\xff]{0,1023}").fullmatch
 
 
 class ConditionalRequests:
-    """What earlier runs brought, for the leases that a worker has just been granted.
+    """The documents of earlier runs, for the leases that a worker has just been granted.
 
-    Of a run it is asked once whether it has any before it; a job's first run costs no more than that.
+    Each run is asked once whether there are earlier ones; a job's first run costs no more than that.
     """
 
     def __init__(self, config: Config, frontier: Frontier) -> None:
@@ -53,7 +52,7 @@ class ConditionalRequests:
         self._thread: ThreadPoolExecutor | None = None
 
     async def of(self, leases: Iterable[Lease]) -> dict[Lease, Earlier]:
-        """The document that each lease's URL had, where it had one; nothing where the database does not tell."""
+        """Return the document that each lease's URL had, none if the database cannot be read."""
         by_run: dict[int, list[Lease]] = {}
         for lease in leases:
             if lease.kind is LeaseKind.URL and self._past.get(lease.run) != ():
@@ -78,7 +77,7 @@ class ConditionalRequests:
             return None
 
     def _read(self, by_run: dict[int, list[Lease]], jobs: dict[int, str]) -> dict[Lease, Earlier]:
-        """In the thread."""
+        """Read the documents; runs in the thread."""
         history = self._history = self._history or History(self._config.database_url)
         found: dict[Lease, Earlier] = {}
         for run, job in jobs.items():
@@ -95,6 +94,7 @@ class ConditionalRequests:
         }
 
     async def close(self) -> None:
+        """Close the connection to the database."""
         if self._thread is not None:
             if self._history is not None:
                 await asyncio.get_running_loop().run_in_executor(self._thread, self._history.close)
@@ -107,20 +107,20 @@ def _fingerprint(lease: Lease) -> int:
 
 
 def is_kept(config: Config, sha256: str) -> bool:
-    """Whether the store has the document, by its name; an object store is not asked, which would cost a request."""
+    """Return whether the store has the document; an object store is not asked, which would cost a request."""
     directory: Path | None = config.store_directory
     return directory is None or os.path.exists(f"{directory}/{document_path(sha256)}")  # noqa: PTH110 - it is cheaper
 
 
 def unconditional(earlier: Earlier) -> Earlier:
-    """Without what a condition could be made of."""
+    """Return the document without the validators of a condition."""
     return earlier._replace(etag=None, last_modified=None)
 
 
 def condition(earlier: Earlier, url: str) -> dict[str, str]:
-    """The headers that ask for ``url`` only if it has changed (RFC 9110, 13.1).
+    """Return the headers that ask for ``url`` only if it has changed (RFC 9110, 13.1).
 
-    What was behind a redirect is known by its ETag alone: the redirect may lead to an older file by now.
+    After a redirect only the ETag counts, because the redirect may lead to an older file by now.
     """
     headers = {}
     if earlier.etag and _HEADER(earlier.etag):
@@ -131,7 +131,7 @@ def condition(earlier: Earlier, url: str) -> dict[str, str]:
 
 
 def compare(capture: Capture, earlier: Earlier) -> None:
-    """Says of a capture that was judged by itself what has become of the document that an earlier run brought."""
+    """Record in a capture what has become of the document of an earlier run."""
     if capture.status == 304:
         capture.outcome, capture.reason, capture.links = Outcome.UNCHANGED, None, []
         capture.sha256, capture.size = earlier.sha256, earlier.size

@@ -1,4 +1,4 @@
-"""The rules of a robots.txt for one user agent: reduced to those, kept small, and looked up in bounded time."""
+"""The rules of a robots.txt for one user agent, reduced to a small form that is searched in bounded time."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _ALLOW = re.compile(r"allow(?=[\s:])", re.IGNORECASE).match
 
 
 def reduced(body: bytes, user_agent: str) -> bytes:
-    """Return the rules of a robots.txt that concern a user agent, as rules for all, and its sitemaps.
+    """Return the rules of a robots.txt for a user agent, as rules for all, and its sitemaps.
 
-    Of a file with too many rules with wildcards, those that forbid are cut before their first one, so that they forbid
-    more, and those that allow are left out.
+    If a file has too many rules with wildcards, rules that forbid are cut before their first wildcard, so that they
+    forbid more, and rules that allow are left out.
     """
     text = body.decode("utf-8-sig", errors="ignore")
     if len(body) >= BODY_LIMIT:
@@ -49,12 +49,12 @@ def reduced(body: bytes, user_agent: str) -> bytes:
 
 
 def packed(text: bytes) -> bytes:
-    """Return the form in which the frontier keeps it."""
+    """Return the form in which the frontier stores the rules."""
     return zlib.compress(text) if len(text) > PACKED_FROM else text
 
 
 def unpacked(body: bytes) -> bytes:
-    """Return what ``packed`` was given."""
+    """Return the rules from the form that ``packed`` returned."""
     try:
         return zlib.decompress(body) if body[:1] == b"x" else body
     except zlib.error:
@@ -62,6 +62,7 @@ def unpacked(body: bytes) -> bytes:
 
 
 def parsed(text: bytes) -> Protego:
+    """Return the parsed rules."""
     return Protego.parse(text.decode("utf-8-sig", errors="ignore"))
 
 
@@ -71,13 +72,13 @@ def parsed_size(text: bytes) -> int:
 
 
 def crawl_delay(text: bytes, user_agent: str) -> float:
-    """Return the seconds between two requests that a robots.txt asks for; a day at most, whatever it says."""
+    """Return the seconds between two requests that a robots.txt asks for, at most a day."""
     asked = parsed(text).crawl_delay(user_agent) if text else None
     return min(float(asked or 0.0), LONGEST_HOLD)
 
 
 def _lines(text: str) -> Iterator[Line]:
-    """Yield the lines that say something, each with its kind: agent, site or rule."""
+    """Yield the meaningful lines, each with its kind: agent, site or rule."""
     for line in text.splitlines():
         said = line.partition("#")[0].strip()
         if agent := _AGENT(said):
@@ -89,12 +90,12 @@ def _lines(text: str) -> Iterator[Line]:
 
 
 def _concerns(name: str, user_agent: str) -> bool:
-    """Whether a group of that name is for a user agent: the name begins one of its words, or is ``*``."""
+    """Return whether a group is for a user agent: its name begins one of its words, or is ``*``."""
     return name == "*" or bool(name and re.search(rf"(?<![\w-]){re.escape(name)}", user_agent))
 
 
 def _rules_for(name: str, lines: Iterable[Line]) -> Iterator[str]:
-    """Yield the rules of all groups of that name, each once."""
+    """Yield the rules of all groups with that name, each once."""
     naming, concerned, seen = False, False, set[str]()
     for kind, line in lines:
         if kind == "agent":

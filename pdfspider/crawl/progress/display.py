@@ -1,4 +1,4 @@
-"""How progress and the summary look."""
+"""The appearance of progress and summary."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LABELS = {Outcome.DOCUMENT: "documents", Outcome.DUPLICATE: "duplicates", Outcom
 
 
 def panel(job_stats: JobStats, paces: Paces, elapsed: float) -> RenderableType:
-    """What stands at the foot of a terminal while the crawl runs: four lines of at most 80 columns."""
+    """Return the panel at the foot of a terminal: four lines of at most 80 columns."""
     return Group(_head(job_stats, paces, elapsed), _body(job_stats, paces))
 
 
@@ -66,7 +66,7 @@ def _cell(content: str | int) -> Text:
 
 
 def line(job_stats: JobStats, paces: Paces) -> str:
-    """The same in one line of a log."""
+    """Return the progress as one line of a log."""
     return (
         f"{job_stats.name}: {job_stats.documents:,} documents ({said_size(job_stats.bytes)}), "
         f"{job_stats.pages:,} pages, "
@@ -78,14 +78,14 @@ def line(job_stats: JobStats, paces: Paces) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A line of the summary that says where something is, or which command does something."""
+    """A line of the summary that names a place or a command."""
 
     label: str
     text: str
 
 
 def summary(title: str, job_stats: JobStats, places: Sequence[Place]) -> RenderableType:
-    """What was found, what failed and why, and where things are."""
+    """Return the summary: what was found, what failed and why, and where things are."""
     where = [Text(f"  {place.label:<12}  {place.text}", no_wrap=True, overflow="ignore") for place in places]
     return Group(Text(title, LOUD), Text(), Padding(_outcomes(job_stats), (0, 0, 0, 2)), Text(), *where)
 
@@ -109,7 +109,7 @@ def _outcomes(job_stats: JobStats) -> Table:
 
 
 def plain(renderable: RenderableType) -> str:
-    """A renderable as lines of text for a log."""
+    """Return a renderable as lines of text for a log."""
     text = io.StringIO()
     Console(file=text, width=120, color_system=None, force_terminal=False).print(renderable, crop=False)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())

@@ -1,4 +1,4 @@
-"""Where a crawl stands, how fast it goes, and when it may be done."""
+"""The state of a crawl, its speed, and the time that it may still take."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OWN_BYTES = "pdfspider/bytes"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobStats:
-    """What is known at one moment: of a job, over all its workers, or of what one serving worker has done."""
+    """The state at one moment, of a job over all its workers, or of what one serving worker has done."""
 
     name: str
     state: str
@@ -37,13 +37,13 @@ class JobStats:
 
     @classmethod
     def of_job(cls, name: str, status: Mapping[str, Any]) -> Self:
-        """From the status of one run, with its ``hosts`` and ``workers``."""
+        """Return the stats in the status of one run, with its ``hosts`` and ``workers``."""
         fields = ("state", "queued", "delayed", "leased", "hosts", "workers", "bytes", "classes")
         return cls(name=f"job {name}", **{field: status[field] for field in fields})
 
     @classmethod
     def of_worker(cls, status: Mapping[str, Any], stats: Mapping[str, Any]) -> Self:
-        """From the status of the whole frontier, and from what this worker has counted."""
+        """Return the stats in the status of the whole frontier and in this worker's counters."""
         open_jobs = [job for job in status["jobs"].values() if job["state"] not in ("finished", "cancelled")]
         waiting = {name: sum(job[name] for job in open_jobs) for name in ("queued", "delayed", "leased")}
         return cls(
@@ -57,49 +57,55 @@ class JobStats:
 
     @property
     def documents(self) -> int:
+        """The number of documents."""
         return self.classes.get(Outcome.DOCUMENT.value, 0)
 
     @property
     def pages(self) -> int:
+        """The number of pages."""
         return self.classes.get(Outcome.PAGE.value, 0)
 
     @property
     def failures(self) -> int:
+        """The number of failures."""
         return total(self.classes, FAILURES)
 
     @property
     def ended(self) -> int:
-        """URLs that need no more work."""
+        """The number of URLs that have ended."""
         return sum(self.classes.values())
 
     @property
     def remaining(self) -> int:
+        """The number of URLs that have not ended."""
         return self.queued + self.delayed + self.leased
 
 
 def own_classes(stats: Mapping[str, Any]) -> dict[str, int]:
-    """How many URLs this worker has ended in each class."""
+    """Return how many URLs this worker has ended in each class."""
     return {name.removeprefix(OWN_OUTCOMES): n for name, n in stats.items() if name.startswith(OWN_OUTCOMES)}
 
 
 class Pace:
-    """The recent speed of something that is counted, from samples of it."""
+    """The recent speed of a counter, from samples of it."""
 
     def __init__(self) -> None:
         self._samples: deque[tuple[float, float]] = deque()
 
     def add(self, at: float, value: float) -> None:
+        """Add a sample."""
         self._samples.append((at, value))
         while at - self._samples[0][0] > RECENT and len(self._samples) > 2:
             self._samples.popleft()
 
     @property
     def span(self) -> float:
-        """Seconds that the samples cover."""
+        """The seconds that the samples cover."""
         return self._samples[-1][0] - self._samples[0][0] if self._samples else 0.0
 
     @property
     def per_second(self) -> float:
+        """The speed per second."""
         return (self._samples[-1][1] - self._samples[0][1]) / self.span if self.span else 0.0
 
 
@@ -112,7 +118,7 @@ class Paces:
         self._left = 0
 
     def add(self, at: float, job_stats: JobStats, own_ended: int, received: int) -> None:
-        """Takes a sample; ``received`` are the bytes that have come to this worker, of unfinished documents too."""
+        """Add a sample; ``received`` are the bytes that this worker received, also of unfinished documents."""
         self._left = job_stats.remaining
         self.urls.add(at, job_stats.ended)
         self.own.add(at, own_ended)
@@ -122,12 +128,12 @@ class Paces:
 
     @property
     def bytes(self) -> float:
-        """Per second: what the fleet stores, or what this worker receives where that is more."""
+        """The bytes per second that the fleet stores, or that this worker receives if that is more."""
         return max(self._stored.per_second, self._received.per_second)
 
     @property
     def eta(self) -> float | None:
-        """Seconds until nothing remains; None while as much is found as is done: then nobody knows."""
+        """The seconds until nothing remains, None while as many URLs are found as end."""
         shrinking = -self._remaining.per_second
         if self._remaining.span < ENOUGH or shrinking <= 0.1 * self.urls.per_second:
             return None

@@ -1,4 +1,4 @@
-"""What the summary at the end of a worker says."""
+"""The content of the summary at the end of a worker."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PLACES = {
 
 
 def crawl_summary(crawler: Crawler, job_stats: JobStats, reason: str, elapsed: float) -> RenderableType:
-    """The summary: of the job that the worker was bound to, or else of what the worker did."""
+    """Return the summary of the worker's job, or else of what the worker did."""
     worker = Worker.of(crawler)
     title = f"{_ended(job_stats, reason)} after {said_time(elapsed)}: {_subject(worker, job_stats)}"
     return summary(title, job_stats, _places(worker, crawler.settings, job_stats, crawler.stats.get_stats()))
@@ -60,7 +60,7 @@ def _subject(worker: Worker, job_stats: JobStats) -> str:
 
 
 def _places(worker: Worker, settings: BaseSettings, job_stats: JobStats, stats: Mapping[str, Any]) -> list[Place]:
-    """Where things are and what can be done with them."""
+    """Return where things are and which commands use them."""
     of_job = f" --job {worker.job}" if worker.job else ""
     places = [
         *_inspected(stats),
@@ -78,7 +78,7 @@ def _places(worker: Worker, settings: BaseSettings, job_stats: JobStats, stats: 
 
 
 def _inspected(stats: Mapping[str, Any]) -> Iterator[Place]:
-    """How the inspections of this worker ended, and how long its event loop stood still at most."""
+    """Yield the results of this worker's inspections, and the longest time that its event loop was blocked."""
     found = {status: stats.get(f"pdfspider/inspection/{status}", 0) for status in (*Status, UNAVAILABLE)}
     words = [f"{number:,} {status}" for status, number in found.items() if number]
     if left := stats.get(LEFT):
@@ -90,9 +90,9 @@ def _inspected(stats: Mapping[str, Any]) -> Iterator[Place]:
 
 
 def command(settings: BaseSettings, words: str) -> str:
-    """A command of ours as this user can type it, with what of its places was chosen on the command line.
+    """Return a command that this user can type, with the places that were chosen on the command line.
 
-    Passwords are left to be filled in.
+    The user has to fill in passwords.
     """
     names = PLACES[words.partition(" ")[0]]
     chosen = [name for name in names if settings.getpriority(name) == SETTINGS_PRIORITIES["cmdline"]]
@@ -101,7 +101,7 @@ def command(settings: BaseSettings, words: str) -> str:
 
 
 def _program() -> str:
-    """Return what has to be typed to start the program that runs."""
+    """Return the words that start the running program."""
     started = sys.argv[0]
     name = Path(started).name
     if name not in PROGRAMS:
@@ -110,7 +110,7 @@ def _program() -> str:
 
 
 def _near(path: str) -> str:
-    """A path as it is shortest from here; anything else as it is."""
+    """Return the shortest form of a path from the current directory, and anything else unchanged."""
     here, place = Path.cwd(), Path(path)
     return str(place.relative_to(here)) if place.is_relative_to(here) else path
 

@@ -1,4 +1,4 @@
-"""A display at the foot of the terminal; what is logged meanwhile goes above it."""
+"""A display at the foot of the terminal, above which log lines appear."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PER_SECOND = 2
 
 
 class Terminal:
-    """Draws what ``render`` makes, in a thread of its own: a terminal that is held up holds up nothing else."""
+    """Draws the result of ``render`` in a thread, so that a blocked terminal blocks nothing else."""
 
     def __init__(self, render: Callable[[], RenderableType]) -> None:
         self._render = render
@@ -40,10 +40,11 @@ class Terminal:
 
     @staticmethod
     def is_there() -> bool:
-        """Whether standard error is a terminal that can be drawn on."""
+        """Return whether standard error is a terminal that can be drawn on."""
         return sys.stderr.isatty() and not Console(stderr=True).is_dumb_terminal
 
     def open(self) -> None:
+        """Show the display."""
         for handler in logging.root.handlers:
             stream = getattr(handler, "stream", None)
             if isinstance(handler, logging.StreamHandler) and stream in (sys.stderr, sys.stdout) and stream.isatty():
@@ -52,7 +53,7 @@ class Terminal:
         self._live.start(refresh=True)
 
     def close(self) -> None:
-        """Takes the display away. May be called again."""
+        """Remove the display; may be called again."""
         self._live.stop()
         while self._routed:
             handler, stream = self._routed.pop()
@@ -68,7 +69,7 @@ class Terminal:
 
 
 class _Above(io.TextIOBase):
-    """What is written here appears above the display; long lines are left to the terminal, so that URLs stay whole."""
+    """A stream that writes above the display; the terminal wraps long lines, so that URLs stay whole."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

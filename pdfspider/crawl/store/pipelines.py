@@ -1,4 +1,4 @@
-"""Item pipelines: the document to the store, the record to the database."""
+"""Item pipelines: the document goes to the store, the capture to the database."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class DirectoryStore(FSFilesStore):
-    """A directory as the store: documents are written and renamed in groups, off the event loop."""
+    """A directory as the store, in which documents are written and renamed in groups, off the event loop."""
 
     def __init__(self, basedir: str | PathLike[str]) -> None:
         super().__init__(basedir)
@@ -40,11 +40,14 @@ class DirectoryStore(FSFilesStore):
         self._keep = Batcher(self._keep_all, limit=64)
 
     def _mkdir(self, dirname: Path, domain: object = None) -> None:
-        """Other workers may do so at the same moment, which Scrapy's own takes for a failure."""
+        """Create a directory, also if another worker does so at the same moment."""
         dirname.mkdir(parents=True, exist_ok=True)
 
     async def keep(self, document: Finished, executor: Executor) -> None:
-        """Raises StoreError."""
+        """Store a document.
+
+        Raises StoreError.
+        """
         self._executor = executor
         result = await self._keep(Staged(str(document.path), document.content, str(self.path_of(document))))
         if isinstance(result, StoreError):
@@ -59,7 +62,7 @@ class DirectoryStore(FSFilesStore):
 
 
 class _Upload(io.FileIO):
-    """A staged file as Scrapy's other stores take it; those that want it whole get it whole."""
+    """A staged file in the form that Scrapy's other stores take, some of which read it whole."""
 
     def getvalue(self) -> bytes:
         self.seek(0)
@@ -67,7 +70,7 @@ class _Upload(io.FileIO):
 
 
 class PdfFilesPipeline(FilesPipeline):
-    """Persists the document that the crawl has fetched and judged already; it downloads nothing itself."""
+    """Stores the document that was fetched and judged already; it downloads nothing itself."""
 
     STORE_SCHEMES: ClassVar[dict[str, Any]] = {
         **FilesPipeline.STORE_SCHEMES,
@@ -77,7 +80,10 @@ class PdfFilesPipeline(FilesPipeline):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> PdfFilesPipeline:
-        """Raises ConfigurationError for a FILES_STORE that cannot be one."""
+        """Return the pipeline.
+
+        Raises ConfigurationError for an invalid FILES_STORE.
+        """
         cls._update_stores(crawler.settings)
         config = Worker.of(crawler).config
         store = config.shown_store
@@ -94,7 +100,10 @@ class PdfFilesPipeline(FilesPipeline):
             raise ConfigurationError(f"FILES_STORE={store} cannot be used: {masked(str(error))}") from None
 
     async def process_item(self, item: Any, spider: Any = None) -> Any:
-        """Raises StoreError or FetchError where the document cannot be stored, GiveBack where nothing can."""
+        """Store the document of a capture.
+
+        Raises StoreError or FetchError if the document cannot be stored, GiveBack if no document can.
+        """
         if isinstance(item, Capture) and item.staged:
             await self._persist(item.staged, item.lease)
             self.inc_stats("downloaded")
@@ -115,7 +124,10 @@ class PdfFilesPipeline(FilesPipeline):
             raise await worker.storage.judge(error, size, lease) from error
 
     async def _upload(self, document: Finished) -> None:
-        """Raises StoreError."""
+        """Upload a document.
+
+        Raises StoreError.
+        """
         path = document_path(document.sha256)
         try:
             opened: Any = _Upload(document.path) if document.content is None else io.BytesIO(document.content)
@@ -131,17 +143,21 @@ class PdfFilesPipeline(FilesPipeline):
 
 
 class RecordsPipeline:
-    """Writes the capture; from here on its outcome says whether this URL owns the document or repeats it."""
+    """Writes the capture, whose outcome then says whether this URL owns the document or repeats it."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._worker = Worker.of(crawler)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> RecordsPipeline:
+        """Return the pipeline."""
         return cls(crawler)
 
     async def process_item(self, item: Any) -> Any:
-        """Raises RecordsError for a row that the database refuses, GiveBack where the worker ends meanwhile."""
+        """Write a capture.
+
+        Raises RecordsError for a row that the database refuses, GiveBack if the worker ends meanwhile.
+        """
         if isinstance(item, Capture):
             await self._worker.record(item)
         return item

@@ -1,4 +1,4 @@
-"""What a store that is no directory says of a document: why it did not take it, and whether it really did."""
+"""Errors of stores that are not directories, and the check that an upload succeeded."""
 
 from __future__ import annotations
 
@@ -41,11 +41,14 @@ DEFECTS = (TypeError, ValueError, LookupError, AttributeError, AssertionError, N
 
 
 class StoreAway(StoreError):
-    """The store cannot be reached, or takes nothing now: none of it is a document's fault."""
+    """The store cannot be reached, or takes nothing now, and no document is the cause."""
 
 
 def check_bucket(store: Any) -> None:
-    """Raise StoreError where S3 says that there is no such bucket. Whatever else it says may pass. Blocks."""
+    """Raise StoreError if S3 says that the bucket does not exist; other errors may pass.
+
+    The call blocks.
+    """
     if not isinstance(store, S3FilesStore):
         return
     client: Any = store.s3_client
@@ -58,7 +61,7 @@ def check_bucket(store: Any) -> None:
 
 
 def store_error(error: Exception, path: Path) -> StoreError:
-    """Return the StoreError for what a store's client raised: a StoreAway unless it is about the document."""
+    """Return the StoreError for an error of a store's client: a StoreAway unless the document is the cause."""
     if isinstance(error, StoreError):
         return error
     kind = StoreError if _is_own(error) else StoreAway
@@ -77,10 +80,10 @@ def _is_own(error: Exception) -> bool:
 
 
 async def verify_upload(store: Any, document: Finished, info: Any) -> None:
-    """Raises StoreError where the store does not have the document, or not all of it.
+    """Raise StoreError if the store does not have the whole document.
 
-    S3 is asked for the size, for its ETag is not always an MD5, and what came over the line it has checked itself;
-    other stores are asked for their checksum.
+    S3 is asked for the size, because its ETag is not always an MD5, and S3 has checked the bytes that it received.
+    Other stores are asked for their checksum.
     """
     path = document_path(document.sha256)
     if isinstance(store, S3FilesStore):
