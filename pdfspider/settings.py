@@ -182,7 +182,7 @@ FRONTIER_GRACE = 5
 
 # Where masters are: redis://…, amqp://…, http://…, separated by commas; each may end in #NAME.
 GATEWAY_URLS: list[str] = []
-# How many links deep a message's URLs are followed that says nothing of it: that page and what it leads to.
+# Link depth when the message sets no depth; 1: the page and its links.
 GATEWAY_DEPTH = 1
 # Bytes, and URLs, of one message; 0: no limit.
 GATEWAY_MESSAGE_MAX_SIZE = 1024 * 1024
