@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from bench.rabbitmq import SCRIPT
 from tests.support import PATIENCE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -25,7 +27,25 @@ class RabbitMQ(rabbitmq.RabbitMQ):
 
     def set(self, name: str, value: str) -> None:
         """A setting of the server's, for channels that are opened from now on."""
-        command = [SCRIPT.with_name("rabbitmqctl"), "eval", f"application:set_env(rabbit, {name}, {value})."]
+        self.control("eval", f"application:set_env(rabbit, {name}, {value}).")
+
+    def permit(self, user: str, *, configure: str = "", write: str = "", read: str = "") -> None:
+        """Grant a user access to what these patterns match, and to nothing else."""
+        self.control("set_permissions", user, configure, write, read)
+
+    @contextmanager
+    def memory_alarm(self) -> Iterator[None]:
+        """Have the server take nothing from who publishes, as where its memory is used up."""
+        alarm = "{resource_limit, memory, node()}"
+        self.control("eval", f"rabbit_alarm:set_alarm({{{alarm}, []}}).")
+        try:
+            yield
+        finally:
+            self.control("eval", f"rabbit_alarm:clear_alarm({alarm}).")
+
+    def control(self, *words: str) -> None:
+        """Run rabbitmqctl."""
+        command = [SCRIPT.with_name("rabbitmqctl"), *words]
         subprocess.run(command, env=self.environment, check=True, capture_output=True, timeout=PATIENCE)
 
     def read(self, queue: str) -> list[dict[str, Any]]:

@@ -14,6 +14,8 @@ import pika
 import pytest
 from pika.exceptions import ChannelClosedByBroker
 
+from pdfspider.gateway.base import Result, TransportError
+from pdfspider.gateway.transports.rabbitmq import transport as rabbitmq_transport
 from tests.faults.proxy import Proxy
 from tests.gateway.serving import all_of, equals, eventually, in_thread, serving
 from tests.support import PATIENCE, free_port, until
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bench.server import Server
+    from pdfspider.gateway.base import Transport
     from pdfspider.gateway.service import GatewayService
     from tests.gateway.conftest import Gateway, Start
     from tests.gateway.rabbitmq import RabbitMQ
@@ -189,6 +192,54 @@ async def test_a_stream_is_taken_from_where_it_was_left(
         assert len([job async for job in service.frontier.jobs()]) == 4
 
 
+def result_of(job: str) -> Result:
+    return Result(id=f"1-{job}", job=job, reply={}, body=json.dumps({"id": f"1-{job}"}).encode())
+
+
+async def is_serving(transport: Transport) -> bool:
+    return transport.health.state == "up"
+
+
+async def test_a_result_that_an_alarm_has_held_up_may_come_again_with_the_same_id(
+    broker: RabbitMQ, connection: pika.BlockingConnection, service: GatewayService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection.channel().queue_declare("pdf_tasks", durable=True)
+    async with serving(broker.url, service) as transport:
+        await eventually(lambda: is_serving(transport))
+        with broker.memory_alarm(), monkeypatch.context() as patch:
+            patch.setattr(rabbitmq_transport, "TIMEOUT", 0.5)
+            for _ in range(2):
+                with pytest.raises(TransportError):
+                    await transport.publish(result_of("held"))
+        await transport.publish(result_of("held"))
+    found = broker.read("pdf_results")
+    assert 1 <= len(found) <= 3
+    assert {result["id"] for result in found} == {"1-held"}
+
+
+@pytest.mark.parametrize("first", ["master", "gateway"])
+async def test_a_master_may_declare_the_results_in_its_own_way(
+    broker: RabbitMQ, connection: pika.BlockingConnection, service: GatewayService, first: str
+) -> None:
+    """Before the gateway does, or where that leaves it to the master."""
+    channel = connection.channel()
+    channel.queue_declare("pdf_tasks", durable=True)
+    own = {"durable": True, "arguments": {"x-max-length": 1000}}
+    if first == "master":
+        channel.queue_declare("pdf_results", **own)
+    async with serving(broker.url if first == "master" else f"{broker.url}?declare_results=no", service) as transport:
+        await eventually(lambda: is_serving(transport))
+        if first == "gateway":
+            with pytest.raises(TransportError):
+                await transport.publish(result_of("early"))
+            channel.queue_declare("pdf_results", **own)
+        await transport.publish(result_of("late"))
+    channel.queue_declare("pdf_results", **own)
+    assert [json.loads(channel.basic_get("pdf_results", auto_ack=True)[2])["id"]] == ["1-late"]
+    with pytest.raises(ChannelClosedByBroker, match="inequivalent arg"):
+        channel.queue_declare("pdf_results", durable=True)
+
+
 def states(fleet: Fleet) -> dict[str, dict[str, Any]]:
     with fleet.client() as client:
         return {(known := json.loads(raw))["transport"]: known for raw in client.hvals("{pdfs}:transports")}
@@ -258,3 +309,31 @@ def test_no_failure_of_it_ends_the_gateway(broker: RabbitMQ, gateway: Start, sit
         assert states(served)["amqp"]["received"] >= len(names)
         running.stop()
         assert states(served) == {}
+
+
+def test_rights_that_are_missing_are_named_and_waited_for(
+    broker: RabbitMQ, connection: pika.BlockingConnection, gateway: Start, site: Server, served: Fleet
+) -> None:
+    """Each kind of access is refused until it is granted; the gateway and its other transports go on."""
+    urls = site.site.document_urls()
+    channel = connection.channel()
+    channel.queue_declare("pdf_tasks", durable=True)
+    for body in (urls[0], "no sense"):
+        channel.basic_publish("", "pdf_tasks", body.encode())
+    broker.control("add_user", "limited", "word")
+    running = gateway(f"redis:,{broker.url.replace('guest:guest', 'limited:word')}")
+    until(lambda: is_down(served, "the virtual host is not there, or this user has no access to it"))
+    broker.permit("limited")
+    until(lambda: is_down(served, "access to queue 'pdf_results' in vhost '/' refused"))
+    broker.permit("limited", configure=".*")
+    until(lambda: is_down(served, "access to queue 'pdf_tasks' in vhost '/' refused"))
+    check_others(running, served, urls[1])
+    broker.permit("limited", configure=".*", read=".*")
+    for what in ("Results cannot be published by amqp", "Rejects of amqp cannot be set aside"):
+        until(lambda what=what: what in running.output)
+    assert "access to exchange 'amq.default' in vhost '/' refused" in running.output
+    check_others(running, served, urls[2])
+    broker.permit("limited", configure=".*", read=".*", write=".*")
+    assert take(connection, "pdf_results")[1]["documents"][0]["url"] == urls[0]
+    assert "URL" in take(connection, "pdf_rejects")[1]["reason"]
+    running.stop()

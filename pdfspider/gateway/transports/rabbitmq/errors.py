@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from aiormq.exceptions import AMQPError, ChannelInvalidStateError
+from aiormq.exceptions import AMQPError, ChannelInvalidStateError, InvalidFrameError
 
 from pdfspider.gateway.base import TransportError
 
@@ -16,12 +16,19 @@ FAILURES = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError)
 BARE = (Exception, RuntimeError)
 """Errors that aiormq raises after a connection was lost."""
 
+OPENED = "Connection.OpenOk"
+"""In the error of aiormq where the broker does not open the virtual host; the reason is not in it."""
+
 
 @contextmanager
 def failures() -> Iterator[None]:
     """Turn errors of aiormq into TransportError."""
     try:
         yield
+    except InvalidFrameError as error:
+        if OPENED not in str(error):
+            raise TransportError(f"{type(error).__name__}: {error}") from error
+        raise TransportError("the virtual host is not there, or this user has no access to it") from error
     except FAILURES as error:
         raise TransportError(f"{type(error).__name__}: {error}") from error
     except Exception as error:
