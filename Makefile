@@ -25,7 +25,7 @@ MANY ?= 1000
 # Of `make fuzz`.
 MINUTES ?= 5
 
-.PHONY: help crawl test conformance kafka faults fuzz hostile bench docs throughput recall revision lock audit-dependencies clean debian
+.PHONY: help crawl test conformance kafka faults fuzz hostile bench docs throughput recall revision lock audit-dependencies clean debian clients typescript
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -47,6 +47,12 @@ kafka: $(VENV)/.requirements-test.txt ## the same of Kafka, and more, with a rea
 	@test "$$KAFKA_URL" || { command -v java && command -v mvn; } >/dev/null || \
 		{ echo >&2 'A real Kafka needs Java 17 and Maven, or KAFKA_URL=kafka://HOST:PORT'; exit 1; }
 	@$(PYTEST) -m slow tests/gateway/conformance/test_kafka.py tests/gateway/test_kafka_broker.py $(value ARGS)
+
+clients: $(VENV)/.requirements-test.txt debian ## run the masters of examples/ with old and new clients, each in an environment of its own
+	@$(PYTEST) -m slow --numprocesses 2 tests/gateway/test_clients.py $(value ARGS)
+
+typescript: $(VENV)/.requirements-test.txt ## run a master in TypeScript, generated from the OpenAPI document; needs node and npm
+	@$(PYTEST) -m slow tests/gateway/test_typescript.py $(value ARGS)
 
 faults: $(VENV)/.requirements-test.txt debian ## injure crawls for an hour and audit what becomes of them [ARGS="--minutes 10"]
 	@$(VENV)/bin/python -m tests.faults $(value ARGS)

@@ -1,4 +1,4 @@
-"""Hand in a URL by Celery and print the PDFs that were found: python celery_master.py URL."""
+"""Submit a URL by Celery and print the PDFs that were found: python celery_master.py URL."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Hand in a URL by gRPC and print the PDFs that were found: python grpc_master.py URL."""
+"""Submit a URL by gRPC and print the PDFs that were found: python grpc_master.py URL."""
 
 import sys
 import uuid

@@ -1,4 +1,4 @@
-"""Hand in a URL by HTTP and print what becomes of it: python http_master.py URL."""
+"""Submit a URL by HTTP and print what becomes of it: python http_master.py URL."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Hand in a URL by Kafka and print the PDFs that were found: python kafka_master.py URL."""
+"""Submit a URL by Kafka and print the PDFs that were found: python kafka_master.py URL."""
 
 import json
 import sys

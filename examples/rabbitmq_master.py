@@ -1,4 +1,4 @@
-"""Hand in a URL by RabbitMQ and print the PDFs that were found: python rabbitmq_master.py URL."""
+"""Submit a URL by RabbitMQ and print the PDFs that were found: python rabbitmq_master.py URL."""
 
 import json
 import sys

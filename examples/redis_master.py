@@ -1,4 +1,4 @@
-"""Hand in a URL by Redis and print the PDFs that were found: python redis_master.py URL."""
+"""Submit a URL by Redis and print the PDFs that were found: python redis_master.py URL."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Hand in a URL by RQ and print the PDFs that were found: python rq_master.py URL."""
+"""Submit a URL by RQ and print the PDFs that were found: python rq_master.py URL."""
 
 import sys
 import time

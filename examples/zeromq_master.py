@@ -1,4 +1,4 @@
-"""Hand in a URL by ZeroMQ and print the PDFs that were found: python zeromq_master.py URL."""
+"""Submit a URL by ZeroMQ and print the PDFs that were found: python zeromq_master.py URL."""
 
 import json
 import sys

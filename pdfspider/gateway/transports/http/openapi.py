@@ -23,7 +23,7 @@ EVENT: Schema = {
     "type": "object",
     "properties": {
         "id": TEXT,
-        "event": {"enum": ["status", "document", "result"]},
+        "event": {"type": "string", "enum": ["status", "document", "result"]},
         "data": {"type": "string", "contentMediaType": "application/json"},
     },
     "required": ["id", "event", "data"],
@@ -49,7 +49,10 @@ def describe(*, with_token: bool) -> Schema:
 
 
 def _paths() -> Schema:
-    submit = _operation("Submit a job, or a part of one", 202, "Accepted", 400, 408, 413, 415, 422)
+    submit = {
+        "operationId": "submit",
+        **_operation("Submit a job, or a part of one", 202, "Accepted", 400, 408, 413, 415, 422),
+    }
     submit["responses"]["202"]["links"] = {name: _link(name) for name in OF_JOB}
     submit["requestBody"] = {"required": True, "content": _json("Message", example=EXAMPLE)}
     submit["parameters"] = [
@@ -60,7 +63,7 @@ def _paths() -> Schema:
             "description": "A repeated key means the same message, which changes nothing. With another body: 422",
         }
     ]
-    jobs = _operation("Some jobs and their status", 200, "Jobs", 400)
+    jobs = {"operationId": "jobs", **_operation("Some jobs and their status", 200, "Jobs", 400)}
     limit = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
     jobs["parameters"] = [{"name": "limit", "in": "query", "schema": limit}]
     told = "Its status at each change, documents when they are found, and the result at its end"
@@ -72,6 +75,8 @@ def _paths() -> Schema:
     ]
     events["responses"]["204"] = {"description": "The event was the last one"}
     events["responses"]["200"]["content"] = {"text/event-stream": {"schema": EVENT}}
+    health = _operation("The state of the transports of all gateways", 200, "Transports")
+    transports = {"operationId": "transports", **health}
     document = {"operationId": "document", **_operation("The bytes of a document", 200, "Document", 400, 404)}
     document["parameters"] = [
         {"name": "sha256", "in": "path", "required": True, "schema": {"type": "string", "pattern": SHA256}}
@@ -79,7 +84,7 @@ def _paths() -> Schema:
     document["responses"]["200"]["content"] = {"application/pdf": {}}
     return {
         "/jobs": {"post": submit, "get": jobs},
-        "/transports": {"get": _operation("The state of the transports of all gateways", 200, "Transports")},
+        "/transports": {"get": transports},
         "/documents/{sha256}": {"get": document},
         "/jobs/{job}": {"get": _of_job("status", "The status of a job", "Status")},
         "/jobs/{job}/result": {"get": _of_job("result", "The result of a job so far", "Result")},
@@ -121,7 +126,7 @@ def _schemas() -> Schema:
     message["oneOf"] = [_either(url=URL, urls={"type": "null"}), _either(urls=urls, url={"type": "null"})]
     counters = ("queued", "delayed", "leased", "done", "dead", "documents", "bytes")
     status = {
-        "state": {"enum": STATES},
+        "state": {"type": "string", "enum": STATES},
         "sealed": {"type": "boolean"},
         "run": COUNT,
         **dict.fromkeys(counters, COUNT),
@@ -129,16 +134,20 @@ def _schemas() -> Schema:
     }
     document = dict.fromkeys(("sha256", "stored", "title", "found_on"), NULLABLE)
     document |= {"url": TEXT, "outcome": TEXT, "size": {"type": ["integer", "null"]}}
-    failure = {"url": TEXT, "outcome": {"enum": [outcome.value for outcome in Outcome]}, "reason": NULLABLE}
+    failure = {
+        "url": TEXT,
+        "outcome": {"type": "string", "enum": [outcome.value for outcome in Outcome]},
+        "reason": NULLABLE,
+    }
     failure |= {"status": {"type": ["integer", "null"]}, "found_on": NULLABLE}
     result = {
         "id": NULLABLE,
         "task_id": {"type": ["string", "integer", "null"]},
-        "meta": {"type": ["object", "null"]},
+        "meta": {"type": ["object", "null"], "additionalProperties": True},
         "urls": {"type": ["array", "null"], "items": TEXT},
         "job": TEXT,
         "run": COUNT,
-        "state": {"enum": STATES},
+        "state": {"type": "string", "enum": STATES},
         "documents": {"type": "array", "items": _object(document)},
         "failures": {"type": "array", "items": _object(failure)},
         "counts": CLASSES,
@@ -146,7 +155,7 @@ def _schemas() -> Schema:
         "truncated": {"type": "boolean"},
     }
     transport = dict.fromkeys(("gateway", "transport", "error"), TEXT)
-    transport |= {"state": {"enum": ["starting", "up", "down"]}, "since": {"type": "number"}}
+    transport |= {"state": {"type": "string", "enum": ["starting", "up", "down"]}, "since": {"type": "number"}}
     transport |= {"received": COUNT, "published": COUNT}
     return {
         "Message": message,
@@ -154,7 +163,7 @@ def _schemas() -> Schema:
         "Accepted": _object({"job": TEXT, "run": COUNT, "result_id": TEXT, "added": COUNT}),
         "Status": _object({"job": TEXT, **status}),
         "Jobs": _object({"jobs": {"type": "object", "additionalProperties": _object(status)}}),
-        "State": _object({"job": TEXT, "state": {"enum": STATES}}),
+        "State": _object({"job": TEXT, "state": {"type": "string", "enum": STATES}}),
         "Result": _object(result),
         "Problem": _object({"type": TEXT, "title": TEXT, "status": COUNT, "detail": TEXT, "error": TEXT}),
     }
