@@ -26,17 +26,18 @@ NOTHING: frozenset[str] = frozenset()
 
 
 class NotDueHosts:
-    """The hosts that a worker's runs leave out: the same for every worker, since it is their run's time that counts."""
+    """The hosts that each run leaves out, the same for every worker: the time of the run decides."""
 
     def __init__(self, config: Config, frontier: Frontier, records: Database) -> None:
         self._config, self._frontier, self._records = config, frontier, records
         self._by_run: LRUCache[int, frozenset[str]] = LRUCache(REMEMBERED_RUNS)
 
     def hosts(self, run: int) -> frozenset[str]:
+        """Return the hosts that a run leaves out."""
         return self._by_run.get(run, NOTHING)
 
     async def look_up(self, leases: Iterable[Lease]) -> None:
-        """Once for each run; where the database does not tell, nothing is left out."""
+        """Look up the hosts of each new run; if the database cannot be read, none is left out."""
         for run in {lease.run for lease in leases}.difference(self._by_run):
             try:
                 job = await self._frontier.job(run)
