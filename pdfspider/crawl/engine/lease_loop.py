@@ -1,4 +1,4 @@
-"""Keeps the scheduler's buffer full of leased URLs, the leases alive, and the frontier's house in order."""
+"""Keep the scheduler's buffer full of leased URLs, renew the leases, and do the frontier's housekeeping."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TIDY = 5.0
 
 
 class LeaseLoop:
-    """The worker's background tasks. Whatever ends one of them unasked closes the spider."""
+    """The worker's background tasks; the spider closes if one of them ends by itself."""
 
     def __init__(self, crawler: Crawler, worker: Worker, ready: deque[Request]) -> None:
         self._crawler, self._worker, self._ready = crawler, worker, ready
@@ -50,6 +50,7 @@ class LeaseLoop:
         self._reconcile_at = 0.0
 
     async def start(self) -> None:
+        """Start the tasks."""
         for job in (
             self._feed(),
             self._renew(),
@@ -66,7 +67,7 @@ class LeaseLoop:
             self._tasks.append(task)
 
     async def stop(self) -> None:
-        """Ends the tasks and gives back what was leased and not begun."""
+        """End the tasks, and release the leases that were not begun."""
         await end(self._tasks)
         await asyncio.gather(*self._serving, return_exceptions=True)
         await self._release_buffer()
@@ -130,7 +131,7 @@ class LeaseLoop:
         return int(not held) if alone else 2 * worker.config.concurrency - held
 
     async def _reconcile(self) -> None:
-        """Once in a lease period."""
+        """Compare the leases with the frontier's, once in a lease period."""
         if time.monotonic() < self._reconcile_at:
             return
         if unknown := await self._worker.frontier.reconcile(self._worker.held):
@@ -138,7 +139,7 @@ class LeaseLoop:
         self._reconcile_at = time.monotonic() + self._worker.config.lease_seconds
 
     async def _accept(self, lease: Lease) -> Request | None:
-        """The request of a lease, if it is to be fetched at once."""
+        """Return the request of a lease, None if it is not fetched now."""
         if lease.kind is LeaseKind.ROBOTS:
             lease.begun = True
             task = asyncio.create_task(self._serve_robots(lease))
@@ -174,7 +175,7 @@ class LeaseLoop:
             self._worker.settled(lease)
 
     async def _pause(self, grant: Grant) -> None:
-        """Until there may be something to lease: a lease has ended, a host's time has come, or a moment has passed."""
+        """Wait until there may be something to lease: a lease ended, a host may be asked, or time passed."""
         timeout = TICK
         if grant.wait is not None:
             timeout = min(max(grant.wait, BREATH), TICK)
@@ -188,7 +189,7 @@ class LeaseLoop:
             await asyncio.wait_for(self._worker.wake.wait(), timeout)
 
     async def _listen(self) -> None:
-        """Makes an idle worker lease at once what is handed in; whoever may not listen finds it a little later."""
+        """Wake an idle worker when URLs are submitted; without permission to listen, it polls."""
         while True:
             try:
                 await self._worker.frontier.listen(self._worker.wake.set)
@@ -209,14 +210,14 @@ class LeaseLoop:
                 logger.warning("The frontier does not answer: %s", error)
 
     async def _guard(self) -> None:
-        """Nothing is fetched any longer once the leases may have passed to others."""
+        """Abort all fetches once the leases may belong to others."""
         while True:
             await asyncio.sleep(TICK)
             if self._has_lost_leases():
                 await self._give_up_leases()
 
     def _has_lost_leases(self) -> bool:
-        """Whether they may have passed to others. To be asked before a call that makes the worker known again."""
+        """Return whether the leases may belong to others; ask before a call that renews the worker."""
         valid_until = self._worker.frontier.valid_until
         return bool(self._worker.held) and time.monotonic() > valid_until != self._given_up
 
@@ -266,14 +267,14 @@ class LeaseLoop:
     # Ending
 
     async def _shut_down(self) -> None:
-        """SIGTERM: what was not begun goes back at once, what is under way after the grace."""
+        """On SIGTERM, release leases that were not begun at once, and the others after the grace period."""
         self._worker.frontier.give_up_at = time.monotonic() + self._worker.config.grace
         await self._release_buffer()
         await asyncio.sleep(self._worker.config.grace)
         self._worker.in_flight.abort_all()
 
     async def _release_buffer(self) -> None:
-        """Gives back every lease whose fetch has not begun."""
+        """Release every lease whose fetch has not begun."""
         self._ready.clear()
         idle = [lease for lease in self._worker.held if not lease.begun]
         await asyncio.gather(*(self._worker.release(lease) for lease in idle))

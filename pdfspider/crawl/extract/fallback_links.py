@@ -1,6 +1,4 @@
-"""Ways to a document that is not where a link says: behind a page that stands in its place, and behind a fresh link for
-one that has expired.
-"""
+"""Find a document behind a page that replaces it, or a fresh link for an expired one."""
 
 from __future__ import annotations
 
@@ -22,14 +20,15 @@ FIRST = 127
 
 
 def may_stand_in(entry: Entry, limit: int) -> bool:
-    """Whether a page is followed although its links are not followed otherwise: it was answered in the place of a
-    document, and is not the last of the ``limit`` hops on the way to one.
+    """Return whether a page is followed because it was returned instead of a document.
+
+    It is not followed at the last of the ``limit`` hops on the way to the document.
     """
     return (entry.document or bool(entry.sought)) and len(entry.hops) < limit
 
 
 def behind(entry: Entry, found: list[Link], page: str) -> list[Entry]:
-    """The entries of those links that lead from such a page to what it stands for."""
+    """Return the entries of those links that lead from such a page to its document."""
     if entry.sought:
         found = [link for link in found if unsigned(link.url) == entry.sought][:1]
     else:
@@ -54,7 +53,7 @@ def _child(entry: Entry, link: Link, page: str) -> Entry:
 
 
 def fresh_link(capture: Capture, response: StagedResponse) -> list[Entry]:
-    """The entry by which a signed link that was refused is derived again, once: where it came from is visited again."""
+    """Return the entry that derives a refused signed link again, by visiting its page again, once."""
     entry: Entry = capture.lease.entry
     source = entry.hops[0].url if entry.hops else entry.found_on
     if (

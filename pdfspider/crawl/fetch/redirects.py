@@ -1,4 +1,4 @@
-"""Redirects within an origin: followed in place, with the cookies that were set on the way."""
+"""Follow redirects within an origin, with the cookies that were set on the way."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 def redirect_target(response: StagedResponse) -> str | None:
-    """The normalised URL that a response redirects to; None if it does not, or to nothing that can be followed."""
+    """Return the normalised URL that a response redirects to, None if there is none that can be followed."""
     location = response.header("Location")
     if response.status not in REDIRECTS or not location:
         return None
@@ -28,7 +28,7 @@ def redirect_target(response: StagedResponse) -> str | None:
 
 
 def _escaped(location: str) -> str:
-    """A Location whose bytes are no UTF-8 means these very bytes, as browsers see it."""
+    """Return a Location whose bytes are not UTF-8 with these bytes escaped, as browsers do."""
     try:
         location.encode()
     except UnicodeEncodeError:
@@ -37,11 +37,11 @@ def _escaped(location: str) -> str:
 
 
 class RedirectChain:
-    """Where one fetch stands. ``hops`` are the redirects taken, each with the URL that gave it; ``cookies`` are those
-    of the visit.
+    """The redirects of one fetch.
 
-    ``within`` tells what must not change on the way: the origin, with its one robots.txt, or for a robots.txt itself
-    the host, with its one gate.
+    ``hops`` are the redirects taken, each with the URL that gave it. ``cookies`` are those of the visit. ``within``
+    returns what must not change on the way: the origin, with its robots.txt, or for a robots.txt itself the host, with
+    its gate.
     """
 
     def __init__(self, url: str, limit: int, cookies: Cookies, within: Callable[[str], str] = origin_of) -> None:
@@ -52,8 +52,9 @@ class RedirectChain:
         self._seen = {self._state(url)}
 
     def follow(self, response: StagedResponse) -> bool:
-        """Moves on to the target if it may be followed in place. Raises FetchError for a loop: the same URL in any
-        spelling, with the same cookies.
+        """Go to the target if it may be followed in place, and return whether it may.
+
+        Raises FetchError for a loop: the same URL in any spelling, with the same cookies.
         """
         self.cookies.take(self.url, response.received.getall("Set-Cookie", ()))
         target = redirect_target(response)

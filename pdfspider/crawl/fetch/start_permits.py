@@ -1,4 +1,4 @@
-"""When the requests of a lease may start: the first in its turn, each further one under a permit, whoever made it."""
+"""Decide when the requests of a lease may start: the first at its time, each further one under a permit."""
 
 from __future__ import annotations
 
@@ -45,7 +45,10 @@ class StartPermits:
         self._frontier, self._in_flight, self._robots_verdict, self._run = frontier, in_flight, robots_verdict, run
 
     async def begin(self, request: Request, lease: Lease) -> None:
-        """Wait until a request may start. Raises LeaseLost, and FetchError where it may not start at all."""
+        """Wait until a request may start.
+
+        Raises LeaseLost, and FetchError if it may not start at all.
+        """
         lease.requests += 1
         if lease.requests > MOST_REQUESTS:
             raise FetchError(Outcome.INTERNAL_ERROR, f"a middleware made more than {MOST_REQUESTS} requests for it")
@@ -55,7 +58,10 @@ class StartPermits:
         await (self._await(lease.starts_at) if first else self.permit(lease))
 
     async def permit(self, lease: Lease) -> None:
-        """Wait until a further request of a lease may start. Raises LeaseLost."""
+        """Wait until a further request of a lease may start.
+
+        Raises LeaseLost.
+        """
         wait = await self._frontier.permit(lease)
         lease.starts_at = time.monotonic() + wait
         await self._await(lease.starts_at)
@@ -65,7 +71,7 @@ class StartPermits:
         self._run(self._frontier.started(lease))
 
     async def run(self, download: Callable[[Request], Awaitable[Any]], request: Request) -> Response:
-        """Have a handler that knows nothing of leases download a request, and note its start."""
+        """Download a request with a handler that knows nothing of leases, and record its start."""
         lease: Lease = request.meta["lease"]
         with self._in_flight.flying(lease):
             await self._check_address(request.url, lease)
@@ -92,7 +98,7 @@ class StartPermits:
             raise FetchError(*verdict)
 
     async def _check_address(self, url: str, lease: Lease) -> None:
-        """Look at the address here: another handler does not."""
+        """Check the address here, because another handler does not."""
         listed = networks_of(lease.reach)
         networks = await self._frontier.networks(listed) if listed else ""
         await look_behind_proxy(host_of(url), lease, networks, resolve=True)

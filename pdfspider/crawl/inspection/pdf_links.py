@@ -1,4 +1,4 @@
-"""Follows the links in documents: these are inspected before their visit ends, so that a job ends after their links."""
+"""Follow the links in documents, which are inspected before their visit ends, so that a job includes their links."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ WINDOW = 0.001
 
 
 class InsidePipeline:
-    """Between the store and the records. A worker that dies here has not ended the visit: it is made again.
+    """A pipeline between the store and the records.
 
-    An inspection that fails has no links, as its row says; the document ends all the same.
+    If the worker dies here, the visit has not ended and is repeated. An inspection that fails has no links, as its row
+    says; the document ends all the same.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -47,13 +48,20 @@ class InsidePipeline:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> InsidePipeline:
+        """Return the pipeline.
+
+        Raises NotConfigured if links in documents are not followed.
+        """
         config, off = Worker.of(crawler).config, crawler.settings.getlist("PDF_TECHNIQUES_OFF")
         if not (config.inspect and config.inspect_limits.links and config.store_directory) or TECHNIQUE in off:
             raise NotConfigured
         return cls(crawler)
 
     async def process_item(self, item: Any) -> Any:
-        """Raises GiveBack when the worker has to let go of the lease, and RecordsError."""
+        """Add the links of a document to its capture.
+
+        Raises GiveBack if the worker has to release the lease, and RecordsError.
+        """
         if isinstance(item, Capture) and item.sha256 and item.outcome in HAVING and is_followed(item.lease.entry):
             with self._worker.in_flight.flying(item.lease):
                 item.links = await self._children(item, item.sha256)
@@ -82,7 +90,7 @@ class InsidePipeline:
         return [found[sha256] for sha256 in hashes]
 
     async def _inspect(self, hashes: list[str]) -> dict[str, Links]:
-        """Of the first of these documents."""
+        """Return the links of the first of these documents."""
         inspections, until = self._worker.inspections, self._worker.frontier.give_up_at
         if inspections is None or (until is not None and time.monotonic() > until):
             raise GiveBack("the worker ends")
@@ -92,5 +100,5 @@ class InsidePipeline:
 
 
 def _with_scheme(uri: str) -> str:
-    """As readers of documents take it, where what was typed became a link."""
+    """Return the URI with a scheme, as PDF readers add it to typed addresses."""
     return f"http://{uri}" if uri[:4].lower() == "www." else uri

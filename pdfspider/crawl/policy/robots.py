@@ -1,4 +1,4 @@
-"""robots.txt: fetched once per origin for the whole fleet under a lease of its own, and kept in the frontier."""
+"""robots.txt: fetched once per origin for the whole fleet, under a lease of its own, and kept in the frontier."""
 
 from __future__ import annotations
 
@@ -60,7 +60,10 @@ UNAVAILABLE = frozenset({Outcome.SERVER_ERROR, Outcome.THROTTLED})
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What an origin's robots.txt says to us; ``failure`` is the class its URLs end in where it cannot be had."""
+    """The rules of an origin's robots.txt for this crawler.
+
+    ``failure`` is the class in which its URLs end if it cannot be fetched.
+    """
 
     parsed: Protego | None
     failure: Outcome | None
@@ -71,7 +74,7 @@ class Rules:
     """Bytes of memory that they take, about."""
 
     def verdict(self, url: str, user_agent: str) -> tuple[Outcome, str] | None:
-        """The class and reason of a URL that may not be fetched; None for one that may."""
+        """Return class and reason of a URL that may not be fetched, None for one that may."""
         if self.failure is Outcome.OUT_OF_SCOPE:
             return self.failure, "its host has not a public address"
         if self.failure is not None:
@@ -82,7 +85,7 @@ class Rules:
 
 
 class Robots:
-    """Fetches robots.txt for robots leases and answers for every URL that is about to be fetched."""
+    """Fetches robots.txt for robots leases, and judges every URL that is about to be fetched."""
 
     def __init__(self, config: Config, frontier: Frontier, staging: Staging) -> None:
         self._config, self._frontier, self._staging = config, frontier, staging
@@ -92,14 +95,14 @@ class Robots:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="robots")
 
     async def verdict(self, url: str, reach: int) -> tuple[Outcome, str] | None:
-        """Return the class and reason of a URL of this reach that may not be fetched; None for one that may."""
+        """Return class and reason of a URL of this reach that may not be fetched, None for one that may."""
         rules = await self._rules_of(origin_of(url), reach)
         if rules.text > LARGE:
             return await self._run(rules.verdict, url, self._agent)
         return rules.verdict(url, self._agent)
 
     def sitemaps(self, url: str) -> list[str]:
-        """The sitemaps that the robots.txt names by which ``url`` was judged."""
+        """Return the sitemaps in the robots.txt that judged ``url``."""
         rules = self._rules.get(origin_of(url))
         return list(rules.parsed.sitemaps) if rules and rules.parsed else []
 
@@ -129,6 +132,7 @@ class Robots:
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
 
     def close(self) -> None:
+        """End the thread."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _load(self, origin: str, reach: int) -> Rules:
@@ -144,7 +148,7 @@ class Robots:
         return Rules(rules, None, expires, len(text), parsed_size(text))
 
     async def serve(self, crawler: Crawler, lease: Lease) -> None:
-        """Works off a robots lease: fetches, then tells the fleet, or gives it back for another try."""
+        """Fetch the robots.txt of a lease, and share it with the fleet, or release the lease for another try."""
         try:
             await self._fetch(crawler, lease)
         except LeaseLost:
@@ -164,8 +168,10 @@ class Robots:
         await self._tell(lease, response, failure)
 
     async def _follow(self, crawler: Crawler, lease: Lease) -> StagedResponse:
-        """Fetch a robots.txt, from whatever host it is redirected to; a redirect that leads on for too long, or round
-        in a circle, is the answer (RFC 9309, 2.3.1.2). Raises FetchError for what cannot be reached.
+        """Fetch a robots.txt, from whatever host it is redirected to.
+
+        After too many redirects, or in a loop, the redirect is the response (RFC 9309, 2.3.1.2). Raises FetchError if
+        it cannot be reached.
         """
         url, seen, hops = f"{lease.origin}/robots.txt", set[str](), 0
         while True:
@@ -184,8 +190,10 @@ class Robots:
             url = target
 
     async def _visit(self, lease: Lease, host: str) -> None:
-        """Wait for the gate of a host that a robots.txt redirects to. Raises FetchError where it stays closed; GiveBack
-        while the robots.txt of that host is being fetched for long, for it may wait for this one's.
+        """Wait for the gate of a host that a robots.txt redirects to.
+
+        Raises FetchError if it stays closed. Raises GiveBack if the robots.txt of that host is being fetched for long,
+        because it may wait for this one's.
         """
         until, taken_until = time.monotonic() + PATIENCE, time.monotonic() + uniform(2, 8)
         while True:

@@ -1,4 +1,4 @@
-"""Says how the crawl goes while it runs, and what it came to at its end."""
+"""Show the progress of a crawl, and a summary at its end."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ SHARE = 20
 
 
 class Progress:
-    """In a terminal a display that stays at its foot, elsewhere a line now and then; a summary in both.
+    """An extension that shows a panel in a terminal, or log lines elsewhere, and a summary in both.
 
-    It never disturbs the crawl: where the frontier does not answer, the last figures stand; where it fails itself, it
-    falls silent.
+    It never disturbs the crawl. If the frontier does not answer, it shows the last figures; if it fails itself, it
+    stops.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -57,12 +57,14 @@ class Progress:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
+        """Return the extension."""
         progress = cls(crawler)
         crawler.signals.connect(progress.start, signals.engine_started)
         crawler.signals.connect(progress.stop, signals.spider_closed)
         return progress
 
     def start(self) -> None:
+        """Start to show progress."""
         if not hasattr(self._worker, "frontier"):  # another scheduler is at work
             return
         self._worker.before_close.append(self._look_a_last_time)
@@ -73,6 +75,7 @@ class Progress:
             self._terminal.open()
 
     def stop(self, spider: Spider, reason: str) -> None:
+        """Stop, and show the summary."""
         if self._task is None:  # it was refused before it began, and that has been said
             return
         self._task.cancel()
@@ -135,7 +138,7 @@ class Progress:
         return JobStats.of_job(self._worker.job or "", status) if status else self._figures
 
     def _say(self) -> None:
-        """A line of the log where there is no terminal: when something has changed, or after a long silence."""
+        """Log a line if there is no terminal, when something has changed or after a long silence."""
         if self._terminal:
             return
         if not (self._crawler.crawling or self._stopping):

@@ -1,7 +1,7 @@
-"""Whether the store takes documents. While it does not, nothing is leased and no document is received.
+"""The state of the document store: while it takes no documents, nothing is leased and none is received.
 
-A disk is probed until it takes something again. Other stores are tried with the document that they did not take first;
-all others go back to the frontier.
+A disk is probed until it takes something again. Other stores are tried with the document that they refused first; all
+others go back to the frontier.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ class Storage:
 
     @property
     def is_away(self) -> bool:
-        """Whether the store is known to take nothing."""
+        """Return whether the store is known to take nothing."""
         return self._outage.lasts
 
     @property
     def is_closed(self) -> bool:
-        """Whether no fetch may begin."""
+        """Return whether no fetch may begin."""
         return self._outage.lasts and not self.on_trial
 
     def check_size(self, size: int) -> None:
@@ -67,14 +67,16 @@ class Storage:
             raise FetchError(Outcome.TOO_LARGE, f"{size} bytes; the disk of the store holds {self.capacity} in all")
 
     async def close(self) -> None:
+        """Stop probing."""
         if self._watching:
             await end([self._watching])
 
     # Disks
 
     async def judge(self, error: StoreError, size: int, lease: Lease) -> PdfSpiderError:
-        """Return what to raise for a document of ``size`` bytes that the disk did not take: a GiveBack unless it is
-        the document's own fault.
+        """Return the error for a document of ``size`` bytes that the disk did not take.
+
+        It is a GiveBack unless the document is the cause.
         """
         directory = self._staging.directory
         self.capacity = await asyncio.to_thread(capacity, directory)
@@ -109,7 +111,10 @@ class Storage:
     # Other stores
 
     async def upload(self, put: Callable[[], Awaitable[None]], lease: Lease) -> None:
-        """Upload a document by ``put``. Raises StoreError where that is the document's fault, else GiveBack."""
+        """Upload a document by ``put``.
+
+        Raises StoreError if the document is the cause of a failure, else GiveBack.
+        """
         try:
             await put()
         except StoreAway as error:
@@ -139,8 +144,9 @@ class Storage:
             self._uploading, self.on_trial = None, True
 
     def _refusal(self, error: StoreAway) -> PdfSpiderError:
-        """Return what to raise for a document after all its tries: its own fault if the store took others since they
-        began to fail.
+        """Return the error for a document after all its tries.
+
+        The document is the cause if the store took others since they began to fail.
         """
         path, successes = str(error.path), self._successes
         if self._refused.setdefault(path, successes) != successes or not self._outage.lasts:
