@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pdfspider.frontier.scripts import PREFIX
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
@@ -106,4 +107,5 @@ def said_rate(per_second: float) -> str:
 
 def refusal(error: RedisError) -> str:
     """Return Redis's error message, with a hint to ``scrapy audit`` for a key of the wrong type."""
-    return f"{error}; scrapy audit names such keys" if "wrong kind of value" in str(error) else str(error)
+    wrong = "wrong kind of value" in str(error) or f"WRONGTYPE {PREFIX}" in str(error)
+    return f"{error}; scrapy audit names such keys" if wrong else str(error)

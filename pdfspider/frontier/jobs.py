@@ -17,6 +17,7 @@ JOB_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 META_LIMIT = 16 * 1024
 DEFAULT_JOB = "default"
 """The job of what names none; it never ends."""
+LARGEST = 10**15
 
 
 def job_name(name: str) -> str:
@@ -55,7 +56,12 @@ class JobOptions:
     def fields(self) -> dict[str, str | bytes]:
         """Return the fields of the job's hash, without those that are 0 or empty."""
         named = zip(OPTIONS, _values(self), strict=True)
-        return {name: value if isinstance(value, bytes) else str(value) for name, value in named if value}
+        return {name: value if isinstance(value, bytes) else _text(value) for name, value in named if value}
+
+
+def _text(value: int | str) -> str:
+    """Return an option as text; no number is so large that the scripts could not reckon with it."""
+    return str(value if isinstance(value, str) else min(value, LARGEST))
 
 
 OPTIONS = tuple(field.name for field in fields(JobOptions))

@@ -108,6 +108,12 @@ async def test_who_joins_an_open_job_changes_none_of_its_options(rig: Rig) -> No
     assert all(after[name] == before[name] for name in before if name not in (b"queued", b"seen", b"seq"))
 
 
+@pytest.mark.parametrize("most", [2**53 + 1, 10**30, 10**4000])
+async def test_a_limit_may_be_larger_than_any_number_of_redis(rig: Rig, most: int) -> None:
+    await rig.submit("j", *pages(2), options=JobOptions(cap=8, robots=0, max_documents=most), seal=True)
+    assert len(await rig.worker().work(Outcome.DOCUMENT)) == 2
+
+
 async def test_an_operator_changes_the_options_that_are_named(rig: Rig) -> None:
     run = (await rig.submit("j", options=JobOptions(delay=10_000, max_pages=500, robots=1))).run
     await rig.submit("j", *pages(1), options=FREE, changes={"max_pages": 7, "robots": 0})

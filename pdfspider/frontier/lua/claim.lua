@@ -5,7 +5,7 @@
 -- Answer: all that the worker has claimed and not settled, the first one last
 
 local worker, most = unpack(cmsgpack.unpack(ARGV[2]), 1, 2)
-if type(worker) ~= 'string' or not is_number(most, 1, 5000) then error('a malformed claim', 0) end
+if not is_worker(worker) or not is_number(most, 1, 5000) then error('a malformed claim', 0) end
 local taking, unclaimed = P .. 'taking:' .. worker, P .. 'unclaimed'
 
 -- Each moves some entries of a key to the claim, where they stand before they leave the key.

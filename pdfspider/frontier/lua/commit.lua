@@ -7,9 +7,11 @@
 -- the frontier restarted since the lease was granted, and may have forgotten links that the worker did not send because
 -- it knew them; the page has to be visited again.
 
-local MOST_ENDINGS = 1000
+local MOST_ENDINGS = 5000
 local request = cmsgpack.unpack(ARGV[2])
+if type(request) ~= 'table' then error('a malformed commit', 0) end
 local worker, call_id, rules = request[1], request[2], request[3]
+if not (is_worker(worker) and type(call_id) == 'string') then error('a malformed commit', 0) end
 local calls_key, leases_key = P .. 'worker:' .. worker .. ':calls', P .. 'worker:' .. worker
 
 local function check(ending)

@@ -18,8 +18,8 @@ local request = cmsgpack.unpack(ARGV[2])
 local worker, nonce, call_id, wanted, held, lease_ms, ahead, watched, alone, longest_rest, first_delay, patience =
   unpack(request, 1, 12)
 patience = patience or 0
-if not (type(worker) == 'string' and type(nonce) == 'string' and type(call_id) == 'string' and type(watched) == 'string'
-  and is_number(wanted, -2 ^ 50, 10000) and is_number(held, 0, 2 ^ 50) and is_number(lease_ms, 0, 2 ^ 50)
+if not (is_worker(worker) and type(nonce) == 'string' and type(call_id) == 'string' and type(watched) == 'string'
+  and is_number(wanted, -2 ^ 50, 2 ^ 20) and is_number(held, 0, 2 ^ 50) and is_number(lease_ms, 0, 2 ^ 50)
   and is_number(ahead, 0, 2 ^ 50) and is_number(alone, -1, 2 ^ 52) and is_number(longest_rest, 0, 2 ^ 50)
   and is_number(first_delay, -1, 2 ^ 50) and is_number(patience, 0, 2 ^ 52)) then error('a malformed lease', 0) end
 local calls_key, leases_key = P .. 'worker:' .. worker .. ':calls', P .. 'worker:' .. worker

@@ -4,7 +4,7 @@
 -- Answer: 1 if it may, 0 if not, -1 if fenced.
 
 local worker, token = unpack(cmsgpack.unpack(ARGV[2]), 1, 2)
-if type(worker) ~= 'string' or type(token) ~= 'string' then error('a malformed page', 0) end
+if not is_worker(worker) or type(token) ~= 'string' then error('a malformed page', 0) end
 local lease = take_lease(worker, token)
 if not lease or not lease.member then return -1 end
 local job = job_of(lease.run)

@@ -7,7 +7,7 @@
 local LATEST = 2500
 
 local worker, token, ago = unpack(cmsgpack.unpack(ARGV[2]), 1, 3)
-if not (type(worker) == 'string' and type(token) == 'string' and is_number(ago, -1, 2 ^ 52)) then error('a malformed start', 0) end
+if not (is_worker(worker) and type(token) == 'string' and is_number(ago, -1, 2 ^ 52)) then error('a malformed start', 0) end
 local lease = take_lease(worker, token)
 if not lease then return -1 end
 local hid = place_of(lease)

@@ -6,7 +6,7 @@
 -- Answer: how many there were.
 
 local worker, tokens = unpack(cmsgpack.unpack(ARGV[2]), 1, 2)
-if type(worker) ~= 'string' or type(tokens) ~= 'table' then error('a malformed reconciliation', 0) end
+if not is_worker(worker) or type(tokens) ~= 'table' then error('a malformed reconciliation', 0) end
 local leases_key, lost = P .. 'worker:' .. worker, worker .. '-lost'
 local held, unknown = {}, 0
 expect('hash', P .. 'worker:' .. lost)

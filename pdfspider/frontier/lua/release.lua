@@ -10,6 +10,7 @@ local MOST_RETURNS, MOST_RELEASES = 64, 5000
 local GAVE_UP, NO_ROBOTS = 'I', 'U'
 local request = cmsgpack.unpack(ARGV[2])
 local worker, rules = request[1], request[2]
+if not is_worker(worker) then error('a malformed release', 0) end
 
 local function again(job, lease, delay, counted, returned)
   local m, score = lease.member, lease.score

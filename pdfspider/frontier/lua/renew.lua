@@ -4,7 +4,7 @@
 -- ARGV[2] msgpack: {worker, lease ms}
 
 local worker, lease_ms = unpack(cmsgpack.unpack(ARGV[2]), 1, 2)
-if type(worker) ~= 'string' or not is_number(lease_ms, 0, 2 ^ 50) then error('a malformed renewal', 0) end
+if not is_worker(worker) or not is_number(lease_ms, 0, 2 ^ 50) then error('a malformed renewal', 0) end
 local deadline = tonumber(call('ZSCORE', P .. 'workers', worker) or 0)
 if deadline <= passed then return {epoch, 0} end
 call('ZADD', P .. 'workers', str(now + lease_ms), worker)

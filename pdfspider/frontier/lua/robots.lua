@@ -6,7 +6,7 @@
 
 local request = cmsgpack.unpack(ARGV[2])
 local worker, token, ago, crawl_delay, ttl, failure, body, signal, rules = unpack(request, 1, 9)
-if not (type(worker) == 'string' and type(token) == 'string' and is_number(ago, -1, 2 ^ 52)
+if not (is_worker(worker) and type(token) == 'string' and is_number(ago, -1, 2 ^ 52)
   and is_number(crawl_delay, 0, 2 ^ 50) and is_number(ttl, 0, 2 ^ 50) and type(failure) == 'string' and #failure <= 1
   and type(body) == 'string') then error('a malformed robots.txt', 0) end
 check_signal(signal)

@@ -24,7 +24,7 @@ local function is_text(value, most) return type(value) == 'string' and #value <=
 
 local function is_option(field, value)
   if IS_TEXT[field] then return is_text(value, IS_TEXT[field]) end
-  return is_text(value, 20) and string.find(value, '^%d+$') and tonumber(value) <= 2 ^ 53
+  return is_text(value, 19) and string.find(value, '^%d+$')
 end
 
 local function check_options(values)
@@ -36,8 +36,8 @@ end
 
 local function check_list(values, most)
   if type(values) ~= 'table' or #values == 0 or #values > most then error('a malformed list', 0) end
-  for _, value in ipairs(values) do
-    if type(value) ~= 'string' then error('a malformed list', 0) end
+  for i = 1, #values do -- there may be holes
+    if type(values[i]) ~= 'string' then error('a malformed list', 0) end
   end
 end
 
@@ -49,11 +49,14 @@ local function check_request(request)
   if changes then check_options(changes) end
   check_links(links)
   if revive and type(revive) ~= 'table' then error('a malformed revive', 0) end
-  if claim then check_list(claim, MOST_CLAIMED + 1) end
+  if claim then
+    check_list(claim, MOST_CLAIMED + 1)
+    if not is_worker(claim[1]) then error('a malformed claim', 0) end
+  end
   if not task then return end
   if type(task) ~= 'table' then error('a malformed task', 0) end
-  check_list({task[1], task[2], task[3]}, 3)
-  if #task < 3 or not string.find(task[1], '^[%w_.-]+$') then error('a malformed task', 0) end
+  if not (is_text(task[1], 64) and string.find(task[1], '^[%w_.-]+$') and is_text(task[2], 1024)
+    and type(task[3]) == 'string') then error('a malformed task', 0) end
 end
 
 local function pick(values)

@@ -166,6 +166,9 @@ for _, work in ipairs({reap, chores, end_overdue, collect_garbage}) do
   if not pcall(work) then broken = broken + 1 end
 end
 flush_jobs()
-local left = call('ZCOUNT', P .. 'workers', '-inf', str(passed)) + call('SCARD', P .. 'chores')
-  + call('ZCOUNT', P .. 'finished', '-inf', str(now)) + call('LLEN', P .. 'garbage') + call('SCARD', P .. 'overfull')
-return {left > 0 and broken == 0 and 1 or 0, refills, call('SRANDMEMBER', P .. 'overfull') or ''}
+local readable, left, overfull_queue = pcall(function()
+  return call('ZCOUNT', P .. 'workers', '-inf', str(passed)) + call('SCARD', P .. 'chores')
+    + call('ZCOUNT', P .. 'finished', '-inf', str(now)) + call('LLEN', P .. 'garbage') + call('SCARD', P .. 'overfull'),
+    call('SRANDMEMBER', P .. 'overfull')
+end)
+return {readable and left > 0 and broken == 0 and 1 or 0, refills, readable and overfull_queue or ''}

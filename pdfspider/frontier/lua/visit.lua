@@ -7,7 +7,8 @@
 local LATEST = 2500 -- as in permit.lua
 
 local worker, token, ago, hid = unpack(cmsgpack.unpack(ARGV[2]), 1, 4)
-if not (type(worker) == 'string' and type(token) == 'string' and is_number(ago, -1, 2 ^ 52) and type(hid) == 'string') then
+if not (is_worker(worker) and type(token) == 'string' and is_number(ago, -1, 2 ^ 52) and type(hid) == 'string'
+  and string.find(hid, '^%x+$') and #hid == 16) then
   error('a malformed visit', 0)
 end
 local lease = take_lease(worker, token)

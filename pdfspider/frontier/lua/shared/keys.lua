@@ -75,6 +75,11 @@ local HOST_KEPT = 86400000 -- ms; robots rules are not kept longer, for the host
 local function int(value) return tonumber(value) or 0 end
 local function str(number) return string.format('%.0f', number) end
 
+-- Whether a value can be the name of a worker: it is a part of keys.
+local function is_worker(value)
+  return type(value) == 'string' and #value <= 128 and string.find(value, '^[^:%s%c]+$') ~= nil
+end
+
 local function is_number(value, least, most) return type(value) == 'number' and value >= least and value <= most end
 
 -- Raises an error where a key is there and of another type than the script needs. Each key is asked for once.

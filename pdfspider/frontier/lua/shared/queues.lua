@@ -30,8 +30,9 @@ local function check_links(links)
   for _, link in ipairs(links) do
     if type(link) ~= 'table' then error('a malformed link', 0) end
     local fp, hid, name, kind, priority, depth, payload = unpack(link, 1, 7)
-    if not (type(fp) == 'string' and #fp == 8 and type(hid) == 'string' and #hid == 16 and type(name) == 'string'
-      and (kind == 'd' or kind == 'p') and type(payload) == 'string' and #payload <= MOST_LINK_BYTES
+    if not (type(fp) == 'string' and #fp == 8 and type(hid) == 'string' and #hid == 16 and string.find(hid, '^%x+$')
+      and type(name) == 'string' and #name <= 255 and (kind == 'd' or kind == 'p')
+      and type(payload) == 'string' and #payload > 3 and #payload <= MOST_LINK_BYTES
       and type(depth) == 'number' and depth >= 0 and depth <= DEEPEST
       and type(priority) == 'number' and priority >= -128 and priority <= 127) then error('a malformed link', 0) end
   end
