@@ -18,6 +18,7 @@ META_LIMIT = 16 * 1024
 DEFAULT_JOB = "default"
 """The job of what names none; it never ends."""
 LARGEST = 10**15
+"""No larger number is handed to the scripts; it stands for no limit just as well."""
 
 
 def job_name(name: str) -> str:
