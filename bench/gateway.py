@@ -72,7 +72,7 @@ def measure_bare(name: str, address: str, count: int) -> float:
     publisher = Side(name, "publish", address, 0, count)
     started = time.monotonic()
     publisher.go()
-    consumer.hear("DONE")
+    consumer.expect("DONE")
     publisher.wait()
     seconds = time.monotonic() - started
     consumer.dismiss()

@@ -25,9 +25,9 @@ class Side:
     def __init__(self, name: str, side: str, address: str, first: int, count: int) -> None:
         words = [sys.executable, "-m", "bench.ways", name, side, address, str(first), str(count)]
         self._process = subprocess.Popen(words, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.hear("READY")
+        self.expect("READY")
 
-    def hear(self, word: str) -> None:
+    def expect(self, word: str) -> None:
         assert self._process.stdout
         if self._process.stdout.readline().strip() != word:
             self._process.kill()

@@ -80,13 +80,13 @@ async def _inspect(config: Config, copies: Copies, job: str | None, again: str |
     counts: Counter[str] = Counter()
     records = await Database.open(config.database_url)
     inspections = InspectionService(config, records, copies, lambda how: counts.update([how]))
-    telling = asyncio.create_task(_tell(counts))
+    reporting = asyncio.create_task(_tell(counts))
     groups = _groups(records.to_inspect(job, again))
     taking = asyncio.Lock()
     try:
         await asyncio.gather(*(_work(inspections, groups, taking) for _ in range(config.inspect_processes)))
     finally:
-        telling.cancel()
+        reporting.cancel()
         await inspections.close()
         await records.close()
     return counts

@@ -83,9 +83,9 @@ async def _sources(
 ) -> AsyncIterator[dict[str, AsyncGenerator[SetAside, None]]]:
     """Yield the places where transports and workers set messages aside, or only the one with that name."""
     from pdfspider.gateway.registry import make_transports  # noqa: PLC0415 - every command loads this module
-    from pdfspider.gateway.service import OutsideDesk  # noqa: PLC0415
+    from pdfspider.gateway.service import InspectionOnlyService  # noqa: PLC0415
 
-    made = make_transports(config.gateway.urls, OutsideDesk(config, frontier))
+    made = make_transports(config.gateway.urls, InspectionOnlyService(config, frontier))
     try:
         sources = {START_URLS: frontier_rejects(frontier)} if name in ("", START_URLS) else {}
         for transport in made:

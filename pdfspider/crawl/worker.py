@@ -72,8 +72,7 @@ class Worker:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        host = "".join(c if c.isalnum() else "-" for c in socket.gethostname())[:32]
-        self.name = f"{host}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.name = unique_name()
         self.watched: int | None = None
         """The run after whose end this worker closes."""
         self.job: str | None = None
@@ -214,7 +213,7 @@ class Worker:
                 capture.recorded = True
                 self.unrecorded.end()
                 return
-            with self.in_flight.flying(capture.lease):
+            with self.in_flight.track(capture.lease):
                 await asyncio.sleep(RECORDS_PAUSE)
 
     async def _open_redis(self) -> None:
@@ -270,6 +269,12 @@ class Worker:
     async def _close_staging(self) -> None:
         await self.storage.close()
         await self.staging.close()
+
+
+def unique_name() -> str:
+    """Return a name for a worker of this process: its host, its process id and a random part."""
+    host = "".join(c if c.isalnum() else "-" for c in socket.gethostname())[:32]
+    return f"{host}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
 def frontier_for(config: Config, redis: Redis, *, worker: str = "", alone: bool = False) -> Frontier:

@@ -35,19 +35,6 @@ class Scope:
         """
         return cls(_kind(kind)).including(urls)
 
-    @classmethod
-    def from_text(cls, text: str) -> Scope:
-        """Return the scope that ``to_text`` has written.
-
-        Raises InvalidInput for any other text.
-        """
-        kind, *names = text.split(" ")
-        return cls(_kind(kind), frozenset(names))
-
-    def to_text(self) -> str:
-        """Return the scope as text."""
-        return " ".join((self.kind, *sorted(self.names)))
-
     def including(self, urls: Iterable[str]) -> Scope:
         """Return the scope with the hosts or domains of further normalised ``urls``."""
         if self.kind == "any":

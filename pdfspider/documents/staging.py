@@ -2,6 +2,8 @@
 
 The event loop touches no disk, and no file stays open between two writes, so nothing leaks when a task ends. Each file
 belongs to an owner, the lease of a visit. ``Staging.end`` removes all files that an owner still has.
+
+Longer than 300 lines: a file and its directory share their locks, their limits and their errors.
 """
 
 from __future__ import annotations

@@ -73,11 +73,6 @@ def is_out_of_memory(error: RedisError) -> bool:
     return isinstance(error, OutOfMemoryError) or "OOM" in str(error)
 
 
-def is_wrong_type(error: BaseException) -> bool:
-    """Return whether the key has another type than the command needs."""
-    return str(error).startswith("WRONGTYPE")
-
-
 async def check(url: str, **params: Any) -> None:
     """Raise ConfigurationError unless a Redis answers that the frontier can use."""
     shown = masked_url(url)

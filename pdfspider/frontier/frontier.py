@@ -1,4 +1,8 @@
-"""The frontier: the URLs of all jobs and the state of all hosts, in Redis."""
+"""The frontier: the URLs of all jobs and the state of all hosts, in Redis.
+
+Longer than 300 lines: one class has all calls of the frontier's scripts, with their order and their errors; its queries
+are in ``view.py``, its data in ``leases.py``, ``jobs.py`` and ``entries.py``.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +88,7 @@ class Frontier(View):
         self._alone_since = time.monotonic() if alone else None
         self._scripts = Scripts(redis, start_urls, queue_max, clock)
         self._overflow = Overflow(redis, self._scripts, queue_max)
-        self._commit = Batcher(self._send_commits, weigh=lambda ending: 1 + len(ending.links))
+        self._commit = Batcher(self._send_commits, weigh=lambda request: 1 + len(request.links))
         self._release = Batcher(self._send_releases)
         self._calls = 0
 
@@ -287,19 +291,19 @@ class Frontier(View):
             raise LeaseLost
         return bool(answer)
 
-    async def commit(self, ending: CommitRequest) -> None:
+    async def commit(self, request: CommitRequest) -> None:
         """End a lease; commits that come together are sent together.
 
         Raises LeaseLost if another worker has the lease now.
         """
-        links = ending.links
+        links = request.links
         while len(links) > LINKS_PER_CALL:
-            part = CommitRequest(ending.lease, "", dead=False, links=links[:LINKS_PER_CALL])
+            part = CommitRequest(request.lease, "", dead=False, links=links[:LINKS_PER_CALL])
             self._settle(await self._commit(part), part)
             links = links[LINKS_PER_CALL:]
-        if links is not ending.links:
-            ending = CommitRequest(ending.lease, ending.code, ending.dead, ending.size, links)
-        self._settle(await self._commit(ending), ending)
+        if links is not request.links:
+            request = CommitRequest(request.lease, request.code, request.dead, request.size, links)
+        self._settle(await self._commit(request), request)
 
     async def release(self, lease: Lease, *, delay: float = 0.0, counted: bool = False, returned: bool = False) -> None:
         """Give a lease back for another delivery after ``delay`` seconds.
@@ -393,8 +397,8 @@ class Frontier(View):
                     raise
                 await asyncio.sleep(0.5)
 
-    async def _send_commits(self, endings: list[CommitRequest]) -> Sequence[bytes]:
-        values = [ending.pack() for ending in endings]
+    async def _send_commits(self, requests: list[CommitRequest]) -> Sequence[bytes]:
+        values = [request.pack() for request in requests]
         answers: Sequence[bytes]
         answers, _ = await self._persist("commit", self.worker, self._call_id(), self._gates.rules(), *values)
         return answers
@@ -420,14 +424,14 @@ class Frontier(View):
         if answer not in (b"ok", b"fenced"):
             raise _refusal(answer)
 
-    def _settle(self, answer: bytes, ending: CommitRequest) -> None:
+    def _settle(self, answer: bytes, request: CommitRequest) -> None:
         if answer == b"epoch":
             self.known.clear()
             raise LeaseLost("the frontier restarted while this URL was leased: it is fetched again")
         if answer == b"fenced":
             raise LeaseLost
         self._check(answer)
-        self.known.add(ending.lease.run, (entry.url for entry in ending.links))
+        self.known.add(request.lease.run, (entry.url for entry in request.links))
 
 
 def _refusal(text: bytes) -> RedisError:

@@ -55,7 +55,7 @@ class Lease:
     """True once work has begun; until then the lease may be released at any moment."""
     hold: float = 0.0
     """Seconds for which the host asked to be left alone (Retry-After)."""
-    shown: HostSignal = HostSignal.NOTHING
+    host_signal: HostSignal = HostSignal.NOTHING
     """The signal about the host that this lease gave."""
     latency: float | None = None
     """Seconds from the start of the last request to the head of its response; None: no response."""
@@ -103,7 +103,7 @@ class Lease:
     def signal(self) -> tuple[str, int, int, bool]:
         """Return the signals about the host, as the scripts take them."""
         latency = -1 if self.latency is None else round(self.latency * 1000)
-        return self.shown.value, int(self.hold * 1000), latency, self.usual
+        return self.host_signal.value, int(self.hold * 1000), latency, self.usual
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ async def serve(config: Config, frontier: Frontier, copies: Copies | None = None
         served += _transports(config, service)
         for transport in served:
             await transport.listen()
-        await _serve(served, service, _answering(frontier.redis, served, results))
+        await _serve(served, service, _publishers(frontier.redis, served, results))
     finally:
         for transport in served:
             await _close(transport)
@@ -74,7 +74,7 @@ def _transports(config: Config, service: GatewayService) -> list[Transport]:
     for transport in served:
         if not NAME.fullmatch(transport.name):
             raise ConfigurationError(f"not a valid transport name: {transport.name!r}")
-    service.telling |= {transport.name for transport in served if transport.tells}
+    service.event_transports |= {transport.name for transport in served if transport.tells}
     return served
 
 
@@ -93,30 +93,30 @@ async def _prepare(config: Config, frontier: Frontier) -> Database:
     return database
 
 
-def _answering(redis: Redis, served: list[Transport], results: ResultMaker) -> list[ResultPublisher | EventPublisher]:
+def _publishers(redis: Redis, served: list[Transport], results: ResultMaker) -> list[ResultPublisher | EventPublisher]:
     """Return everything that publishes."""
-    telling = {transport: EventPublisher(redis, transport, results) for transport in served if transport.tells}
+    events = {transport: EventPublisher(redis, transport, results) for transport in served if transport.tells}
     return [
-        *telling.values(),
-        *(ResultPublisher(redis, transport, results, telling.get(transport)) for transport in served),
+        *events.values(),
+        *(ResultPublisher(redis, transport, results, events.get(transport)) for transport in served),
     ]
 
 
 async def _serve(
-    served: list[Transport], service: GatewayService, answerings: list[ResultPublisher | EventPublisher]
+    served: list[Transport], service: GatewayService, publishers: list[ResultPublisher | EventPublisher]
 ) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stopped.set)
     serving = [asyncio.create_task(_supervised(transport).run()) for transport in served]
-    answering = [asyncio.create_task(_supervised_publishing(work).run()) for work in answerings]
-    telling = asyncio.create_task(_tell_states(service.frontier.redis, served))
+    publishing = [asyncio.create_task(_supervised_publishing(work).run()) for work in publishers]
+    reporting = asyncio.create_task(_tell_states(service.frontier.redis, served))
     logger.info("Serving %s", ", ".join(f"{transport.name} ({transport.address.shown})" for transport in served))
     await stopped.wait()
     await end(serving)
     await service.close(service.config.grace)
-    await end([*answering, telling])
+    await end([*publishing, reporting])
 
 
 def _supervised(transport: Transport) -> Supervisor:

@@ -37,7 +37,7 @@ class GatewayService:
     def __init__(self, config: Config, frontier: Frontier, results: ResultMaker, records: Database) -> None:
         self.config, self.frontier = config, frontier
         self._health: dict[str, Health] = {}
-        self.telling: set[str] = set()
+        self.event_transports: set[str] = set()
         """Transports that publish events of documents."""
         self._results = results
         self.copies: Copies | None = None if config.store_directory is None else InPlace(config.store_directory)
@@ -72,7 +72,7 @@ class GatewayService:
     def _inbound_of(self, transport: str) -> InboundQueue:
         if transport not in self._inbound:
             self._inbound[transport] = InboundQueue(
-                transport, self.config, self.frontier, self.due, self.durable, events=transport in self.telling
+                transport, self.config, self.frontier, self.due, self.durable, events=transport in self.event_transports
             )
         return self._inbound[transport]
 
@@ -156,10 +156,10 @@ class GatewayService:
         return await self.frontier.control(job, action)
 
 
-class OutsideDesk(GatewayService):
+class InspectionOnlyService(GatewayService):
     """A service for commands that read what transports keep; it accepts no messages and no questions."""
 
     def __init__(self, config: Config, frontier: Frontier) -> None:
         self.config, self.frontier = config, frontier
-        self.telling = set()
+        self.event_transports = set()
         self._health = {}

@@ -72,19 +72,19 @@ class Host:
 
     def least_gaps(self) -> tuple[float, float]:
         """By the workers' clocks and by the server's."""
-        arrivals = [entry.received for entry in self.entries]
+        receptions = [entry.received for entry in self.entries]
         return (
             min(later - earlier for earlier, later in pairwise(self.starts)),
-            min(later - earlier for earlier, later in pairwise(arrivals)),
+            min(later - earlier for earlier, later in pairwise(receptions)),
         )
 
     def most_flying(self) -> int:
         events = [(entry.received, 1) for entry in self.entries]
         events += [(entry.ended, -1) for entry in self.entries if entry.ended]
-        flying = most = 0
+        in_flight = most = 0
         for _, change in sorted(events):
-            flying += change
-            most = max(most, flying)
+            in_flight += change
+            most = max(most, in_flight)
         return most
 
     def rate(self, begin: float, end: float, silences: Iterable[Silence]) -> float:
@@ -161,14 +161,14 @@ def test_the_fleet_keeps_every_delay(fleet: Fleet) -> None:
     way = longest_way(fleet, log)
     print(f"the way to the server took {1000 * way:.0f} ms at most")
     for host in hosts:
-        starts, arrivals = host.least_gaps()
+        starts, receptions = host.least_gaps()
         rate = host.rate(begin, end, silences)
         print(
-            f"{host.delay} s: starts {starts:.3f} s apart, arrivals {arrivals:.3f} s, "
+            f"{host.delay} s: starts {starts:.3f} s apart, receptions {receptions:.3f} s, "
             f"{host.most_flying()} of {host.cap} in flight, {rate:.1%} of the rate"
         )
         assert starts >= host.delay - ROUNDING
-        assert arrivals >= host.delay - max(way, TOLERANCE)
+        assert receptions >= host.delay - max(way, TOLERANCE)
         assert host.most_flying() <= host.cap
     print(f"silences: {silences}")
 
@@ -188,7 +188,7 @@ def longest_way(fleet: Fleet, log: list[Entry]) -> float:
 
 
 def sort(hosts: list[Host], log: list[Entry], fleet: Fleet) -> None:
-    """Starts and arrivals to their hosts."""
+    """Starts and receptions to their hosts."""
     by_address = {host.address: host for host in hosts}
     for entry in log:
         by_address[entry.address].entries.append(entry)

@@ -72,8 +72,8 @@ def test_no_more_than_the_cap_in_flight(fleet: Fleet) -> None:
         for address in server.site.addresses:
             log = [entry for entry in server.log() if entry.address == address]
             events = sorted([(entry.received, 1) for entry in log] + [(entry.ended or 0.0, -1) for entry in log])
-            flying, most = 0, 0
+            in_flight, most = 0, 0
             for _, change in events:
-                flying += change
-                most = max(most, flying)
+                in_flight += change
+                most = max(most, in_flight)
             assert most == 2

@@ -143,15 +143,15 @@ def _too_many(world: World, entries: list[Entry]) -> list[str]:
     for entry in entries:
         ended = min(entry.ended or float("inf"), entry.received + longest)
         events += [(entry.received, 1, entry), (ended, -1, entry)]
-    flying: list[Entry] = []
+    in_flight: list[Entry] = []
     notes = []
     for at, change, entry in sorted(events):
         if change < 0:
-            flying.remove(entry)
+            in_flight.remove(entry)
             continue
-        if len(flying) >= world.pace.cap and not _held_up(world, at):
-            notes.append(f"{_said(entry)} beside {', '.join(map(_said, flying))}")
-        flying.append(entry)
+        if len(in_flight) >= world.pace.cap and not _held_up(world, at):
+            notes.append(f"{_said(entry)} beside {', '.join(map(_said, in_flight))}")
+        in_flight.append(entry)
     return notes
 
 
@@ -178,10 +178,10 @@ def _said(entry: Entry) -> str:
     return f"{entry.address}{entry.path} ({entry.received:.3f}, for {ended:.3f} s)"
 
 
-def _silence(world: World, arrivals: Iterable[float]) -> float:
+def _silence(world: World, receptions: Iterable[float]) -> float:
     if not world.injuries:
         return 0.0
-    times = [world.injuries[0], *(at for at in arrivals if at > world.injuries[0])]
+    times = [world.injuries[0], *(at for at in receptions if at > world.injuries[0])]
     return max((later - earlier for earlier, later in pairwise(times)), default=0.0)
 
 

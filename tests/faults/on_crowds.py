@@ -202,9 +202,9 @@ def crowd(world: World) -> int:
     """With a worker killed while they wait."""
     assert isinstance(world, Crowded)
     names = world.send()
-    flying = on_workers.kill_one(world)
+    in_flight = on_workers.kill_one(world)
     if not world.wait(lambda: all(map(world.has_finished, names))):
         world.surprises.append("jobs of one page wait for a large one")
     if world.waiting() < 0.9 * world.scale.crowd:
         world.surprises.append("the large job did not wait")
-    return flying
+    return in_flight

@@ -95,12 +95,12 @@ def promote(world: World) -> int:
 def hang_redis(world: World) -> int:
     world.any_member()
     with world.redis.client() as client:
-        flying = remains(client).leased
+        in_flight = remains(client).leased
     world.redis.send(signal.SIGSTOP)
     world.hurt()
     time.sleep(world.scale.lease + world.random.uniform(0.5, 2))
     world.redis.send(signal.SIGCONT)
-    return flying
+    return in_flight
 
 
 @fault("Redis's clock an hour forward", MovableClock, injections=2)
@@ -118,10 +118,10 @@ def cut_off(world: World) -> int:
     member = world.any_member()
     member.proxy.cut()
     world.hurt()
-    flying = world.leases(member)
+    in_flight = world.leases(member)
     world.pause(world.scale.lease + world.random.uniform(0.5, 2))
     member.proxy.heal()
-    return flying
+    return in_flight
 
 
 @fault("connections to Redis reset")
@@ -159,10 +159,10 @@ def step(world: World, seconds: int) -> int:
     assert isinstance(world, MovableClock)
     world.any_member()
     offset = int(world.clock.read_text()) + seconds
-    flying = world.remains().leased
+    in_flight = world.remains().leased
     world.clock.write_text(f"{offset:+d}\n")
     world.hurt()
-    return flying
+    return in_flight
 
 
 def lose(world: World, script: str) -> int:

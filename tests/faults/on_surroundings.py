@@ -105,12 +105,12 @@ def hang_web(world: World) -> int:
 
 @fault("web server's connections break, then none is taken")
 def break_web(world: World) -> int:
-    flying = world.remains().leased
+    in_flight = world.remains().leased
     world.web.stop()
     world.hurt()
     world.pause(world.random.uniform(0, 1.5))
     world.web.start()
-    return flying
+    return in_flight
 
 
 @fault("disk full", SmallDisk, injections=2)

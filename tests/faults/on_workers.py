@@ -83,11 +83,11 @@ def kill_one(world: World) -> int:
     """What it held is available to others a second after its lease at the latest, if there are others."""
     member = world.any_member()
     world.wait(lambda: world.finished() or any(map(world.serves, set(world.members) - {member})))
-    flying = kill(world, member)
+    in_flight = kill(world, member)
     begun = time.monotonic()
     world.wait(lambda: not world.leases(member))
     world.recoveries.append(time.monotonic() - begun - world.lease)
-    return flying
+    return in_flight
 
 
 @fault("kill -9 of all workers")
@@ -104,19 +104,19 @@ def zombie(world: World) -> int:
     member = world.any_member()
     member.worker.send(signal.SIGSTOP)
     world.hurt()
-    flying = world.leases(member)
+    in_flight = world.leases(member)
     wake_late(world, member)
-    return flying
+    return in_flight
 
 
 @fault("SIGTERM in the middle")
 def terminate(world: World) -> int:
     member = world.any_member()
-    flying = world.leases(member)
+    in_flight = world.leases(member)
     world.hurt()
     member.worker.send(signal.SIGTERM)
     member.worker.wait()
-    return flying
+    return in_flight
 
 
 @fault("kill -9 of one worker, default settings", Unchanged, injections=1, once=True)
@@ -131,11 +131,11 @@ def wrong_clocks(world: World) -> int:
 
 @fault("worker restarted in a loop", injections=2)
 def restart_loop(world: World) -> int:
-    flying = 0
+    in_flight = 0
     for _ in range(4):
-        flying += kill(world, world.members[-1])
+        in_flight += kill(world, world.members[-1])
         world.pause(world.random.uniform(0.2, 2.5))
-    return flying
+    return in_flight
 
 
 @fault("out of memory, killed by the kernel")
@@ -200,9 +200,9 @@ def sleep_at(world: World, trap: str) -> int:
     if member is None:
         return 0
     world.hurt()
-    flying = world.leases(member)
+    in_flight = world.leases(member)
     wake_late(world, member)
-    return flying
+    return in_flight
 
 
 def wake_late(world: World, member: Member) -> None:

@@ -36,7 +36,7 @@ async def answer(rig: Rig, worker: Worker, shown: HostSignal, **signs: Any) -> L
 
 
 async def end(worker: Worker, lease: Lease, shown: HostSignal, **signs: Any) -> None:
-    lease.shown = shown
+    lease.host_signal = shown
     for name, value in signs.items():
         setattr(lease, name, value)
     outcomes = {HostSignal.OK: Outcome.NOT_FOUND, HostSignal.BUSY: Outcome.THROTTLED, HostSignal.DOWN: Outcome.TIMEOUT}
@@ -126,7 +126,7 @@ async def test_what_is_tried_again_waits_for_the_host_and_lets_others_go_first(r
     worker = rig.worker(gates=NO_BREAKER)
     first = worker.start(await worker.one())
     await rig.sleep(0.1)
-    first.shown = HostSignal.BUSY
+    first.host_signal = HostSignal.BUSY
     await worker.release(first, delay=1)
     await rig.sleep(4.9, worker)
     assert await worker.lease() == []
@@ -276,7 +276,7 @@ async def test_the_probe_is_one_that_has_not_failed(rig: Rig) -> None:
     for _ in range(3):
         lease = worker.start(await worker.one())
         await rig.sleep(0.1)
-        lease.shown = HostSignal.DOWN
+        lease.host_signal = HostSignal.DOWN
         failed.add(subject(lease))
         await worker.release(lease, delay=1, counted=True)
     await rig.sleep(60, worker)
@@ -370,10 +370,10 @@ async def test_a_robots_txt_that_fails_opens_the_breaker_as_well(rig: Rig, shown
             if lease.origin:
                 asked += 1
                 await rig.sleep(0.1)
-                lease.shown = shown
+                lease.host_signal = shown
                 await worker.commit_robots(lease, failure="C", ttl=5)
             else:
-                lease.shown = HostSignal.NOTHING if lease.verdict else HostSignal.DOWN
+                lease.host_signal = HostSignal.NOTHING if lease.verdict else HostSignal.DOWN
                 await rig.sleep(0.01)
                 await worker.commit(lease, Outcome.HOST_DOWN if lease.verdict else Outcome.CONNECTION_ERROR)
         await rig.sleep(2, worker)
@@ -388,13 +388,13 @@ async def test_a_robots_txt_that_comes_closes_the_breaker(rig: Rig) -> None:
     worker = rig.worker(gates=replace(GATES, breaker_failures=1))
     robots = await worker.one()
     await rig.sleep(0.1)
-    robots.shown = HostSignal.DOWN
+    robots.host_signal = HostSignal.DOWN
     await worker.commit_robots(robots, failure="C", ttl=5)
     await forget_robots(rig)
     await opens_after(rig, worker, 60)
     (probe,) = await worker.lease(9)
     assert probe.origin
-    probe.shown = HostSignal.OK
+    probe.host_signal = HostSignal.OK
     await worker.commit_robots(probe, body=b"")
     assert len(await worker.lease(9)) == 8
 
@@ -435,7 +435,7 @@ async def delay_after(rig: Rig, worker: Worker, latency: float, *, usual: bool =
     """What the host's delay is after an answer that took so long, as the next starts show it."""
     lease = worker.start(await worker.one())
     begun = rig.clock.monotonic()
-    lease.latency, lease.usual, lease.shown = latency, usual, HostSignal.OK
+    lease.latency, lease.usual, lease.host_signal = latency, usual, HostSignal.OK
     await worker.commit(lease)
     waited = (await worker.ask()).wait
     assert waited is not None

@@ -95,7 +95,7 @@ class TestSlowHosts:
         await rig.submit("j", *pages(100), options=JobOptions(robots=0))
         worker = rig.worker(gates=Gates(patience=50))
         lease = worker.start(await worker.one())
-        lease.hold, lease.shown = 40, HostSignal.BUSY
+        lease.hold, lease.host_signal = 40, HostSignal.BUSY
         await worker.release(lease, delay=1)
         await rig.sleep(42, worker)
         assert not (await worker.one()).verdict
@@ -135,7 +135,7 @@ class TestJobsTime:
         await rig.submit("j", *pages(20), options=HOUR, seal=True)
         worker = rig.worker()
         lease = worker.start(await worker.one())
-        lease.hold, lease.shown = DAY, HostSignal.BUSY
+        lease.hold, lease.host_signal = DAY, HostSignal.BUSY
         if delayed:
             await worker.release(lease, delay=5, counted=True)
         else:

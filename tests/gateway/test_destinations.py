@@ -24,8 +24,8 @@ from pdfspider.gateway.outbound.event_publisher import EventPublisher
 from pdfspider.gateway.outbound.result_publisher import ResultPublisher
 from pdfspider.gateway.outbound.webhook import Webhook
 from pdfspider.tasks import end
-from tests.gateway.test_owed import OWN, submit, take
-from tests.gateway.test_owed import end as end_job
+from tests.gateway.test_pending_results import OWN, submit, take
+from tests.gateway.test_pending_results import end as end_job
 from tests.support import free_port
 
 if TYPE_CHECKING:
@@ -296,11 +296,11 @@ def test_events_that_are_refused_keep_none_of_other_jobs_waiting() -> None:
             return RejectedError("410") if number < 40 else None
 
         transport = FakeTransport(taken)
-        telling = EventPublisher(None, transport, FakeResults())  # type: ignore[arg-type]
-        telling._found = found = FakeFound()  # type: ignore[assignment]
+        publisher = EventPublisher(None, transport, FakeResults())  # type: ignore[arg-type]
+        publisher._found = found = FakeFound()  # type: ignore[assignment]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("pdfspider.gateway.outbound.event_publisher.only_task", no_task)
-            work = asyncio.create_task(telling.run())
+            work = asyncio.create_task(publisher.run())
             await asyncio.sleep(50)
             assert {run for run, _ in found.untold_left} == set(range(20))
             assert {note.run for note in found.notes} == set(range(20))

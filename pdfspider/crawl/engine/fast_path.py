@@ -1,4 +1,4 @@
-"""Visits without detours: from the request to the capture's end in one task.
+"""Visits on the shortest path: from the request to the capture's end in one task.
 
 Scrapy's engine and scraper do the same for any number of items per response, in four tasks and a dozen callbacks. What
 stands here in for their methods is private to Scrapy, whose minor release is pinned.

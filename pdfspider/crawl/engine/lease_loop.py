@@ -42,7 +42,7 @@ class LeaseLoop:
         self._requests = RequestMaker(crawler, worker)
         self._lost = LostRequests(crawler, worker, ready)
         self._accepting: set[Lease] = set()  # leases that have no request yet
-        self._intake = StartUrls(worker)
+        self._start_urls = StartUrls(worker)
         self._tasks: list[asyncio.Task[None]] = []
         self._given_up = -1.0  # what valid_until was when the leases were last given up
         self._serving: set[asyncio.Task[None]] = set()
@@ -79,7 +79,7 @@ class LeaseLoop:
 
     def _close(self, reason: str) -> None:
         assert self._crawler.engine is not None
-        # In a task of its own: the close ends in stop(), which waits for the feeder's tasks.
+        # In a task of its own: the close ends in stop(), which waits for the lease loop's tasks.
         self._worker.run(self._crawler.engine.close_spider_async(reason=reason))
 
     # Leasing
@@ -258,7 +258,7 @@ class LeaseLoop:
         while self._crawler.crawling:
             try:
                 if not self._worker.full.lasts:
-                    await self._intake.take_in()
+                    await self._start_urls.take_in()
                     continue
             except RedisError as error:
                 self._worker.note_trouble(error)

@@ -1,4 +1,4 @@
-"""Scrapy's scheduler: a small buffer of leased URLs, filled by the feeder."""
+"""Scrapy's scheduler: a small buffer of leased URLs, filled by the lease loop."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ logger = logging.getLogger(__name__)
 
 
 class Scheduler(BaseScheduler):
-    """Hands out what the feeder has leased. It never runs dry: the feeder closes the spider when its job ends."""
+    """Hands out what the lease loop has leased. It never runs dry: that loop closes the spider when its job ends."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
         self._ready: deque[Request] = deque()
         self._worker = Worker.of(crawler)
-        self._feeder = LeaseLoop(crawler, self._worker, self._ready)
+        self._lease_loop = LeaseLoop(crawler, self._worker, self._ready)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Scheduler:
@@ -66,13 +66,13 @@ class Scheduler(BaseScheduler):
         install(self._crawler)
         settle_down(self._crawler.settings)
         # The engine cannot be woken before it has started.
-        self._crawler.signals.connect(self._feeder.start, signals.engine_started)
+        self._crawler.signals.connect(self._lease_loop.start, signals.engine_started)
 
     def _refuse(self) -> None:
         raise CloseSpider("refused")
 
     async def _close(self) -> None:
-        await self._feeder.stop()
+        await self._lease_loop.stop()
         await self._worker.close()
 
     def has_pending_requests(self) -> bool:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.entries import Entry
 
 
-def obstacle(worker: Worker, response: StagedResponse, entry: Entry) -> tuple[Outcome, str] | None:
+def blocked_outcome(worker: Worker, response: StagedResponse, entry: Entry) -> tuple[Outcome, str] | None:
     """Class and reason of an answer that is neither a failure by its status nor what was asked for.
 
     A page is taken for what it is, unless a document was expected or its challenge cannot be mistaken.

@@ -7,14 +7,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pdfspider.crawl.extract.blocked_pages import obstacle
+from pdfspider.crawl.extract.blocked_pages import blocked_outcome
 from pdfspider.crawl.extract.fallback_links import fresh_link
 from pdfspider.crawl.extract.link_extraction import extract, redirected
 from pdfspider.crawl.fetch.errors import FetchError, GiveBack, error_of, is_give_back, outcome_of, status_outcome
 from pdfspider.crawl.fetch.foreign_requests import staged_response
 from pdfspider.crawl.policy.budgets import bound_links
 from pdfspider.crawl.policy.conditional_requests import compare
-from pdfspider.crawl.policy.retries import retry_after, shown
+from pdfspider.crawl.policy.retries import host_signal, retry_after
 from pdfspider.documents.head import Kind
 from pdfspider.documents.names import file_name
 from pdfspider.items import Capture, Outcome
@@ -68,7 +68,7 @@ def capture_failure(worker: Worker, failure: Failure) -> Capture | Released:
         return Released(meta["lease"], error.delay if isinstance(error, GiveBack) else 0.0)
     capture = _begin(worker, meta)
     capture.outcome, capture.reason = outcome_of(error)
-    capture.lease.shown = shown(capture.outcome, None)
+    capture.lease.host_signal = host_signal(capture.outcome, None)
     if capture.outcome is Outcome.INTERNAL_ERROR:
         logger.error("Cannot fetch %s", capture.url, exc_info=error)
     return capture
@@ -123,12 +123,12 @@ def _judge(worker: Worker, capture: Capture, response: StagedResponse) -> None:
     lease.usual = response.status == 200
     if 300 <= response.status < 400:
         capture.outcome, capture.reason, capture.links = redirected(worker, capture, response)
-    elif found := obstacle(worker, response, capture.lease.entry):
+    elif found := blocked_outcome(worker, response, capture.lease.entry):
         capture.outcome, capture.reason = found
-        _hear(capture, response)
+        _note_retry_after(capture, response)
     elif failure := status_outcome(response.status):
         capture.outcome, capture.reason = failure, f"HTTP status {response.status}"
-        _hear(capture, response)
+        _note_retry_after(capture, response)
         capture.links = fresh_link(capture, response)
     else:
         capture.outcome = OUTCOMES_BY_KIND[response.kind]
@@ -145,10 +145,10 @@ def _judge(worker: Worker, capture: Capture, response: StagedResponse) -> None:
         compare(capture, earlier)
     if capture.sha256:
         worker.budgets.credit(capture)
-    lease.shown = shown(capture.outcome, capture.status)
+    lease.host_signal = host_signal(capture.outcome, capture.status)
 
 
-def _hear(capture: Capture, response: StagedResponse) -> None:
+def _note_retry_after(capture: Capture, response: StagedResponse) -> None:
     """Retry-After: of a 202 it is about the URL, of anything else about the host."""
     if response.status == 202:
         capture.retry_in = retry_after(response)

@@ -22,7 +22,7 @@ from pdfspider.crawl.fetch.partial_download import DownloadInterrupted
 from pdfspider.crawl.fetch.ranges import Tries
 from pdfspider.crawl.fetch.redirects import REDIRECTS, RedirectChain
 from pdfspider.crawl.fetch.request_start import RequestStart, TrackedRequest, TrackedResponse
-from pdfspider.crawl.fetch.response_reader import Reader
+from pdfspider.crawl.fetch.response_reader import ResponseReader
 from pdfspider.crawl.fetch.ssrf_guard import look_behind_proxy, open_socket
 from pdfspider.crawl.worker import Worker
 from pdfspider.discovery.urls import host_of, origin_of
@@ -62,7 +62,7 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
         super(AiohttpDownloadHandler, self).__init__(crawler)
         self._worker = Worker.of(crawler)
         config = self._config = self._worker.config
-        self._reader, self._starts = Reader(self._worker), self._worker.starts
+        self._reader, self._starts = ResponseReader(self._worker), self._worker.starts
         self._make_tls = partial(_make_ssl_context, crawler.settings)
         self._timeout = aiohttp.ClientTimeout(
             total=None, connect=config.connect_timeout, sock_read=config.idle_timeout, ceil_threshold=3600
@@ -89,7 +89,7 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
 
     async def download_request(self, request: Request) -> StagedResponse:
         lease: Lease = request.meta["lease"]
-        with self._worker.in_flight.flying(lease):
+        with self._worker.in_flight.track(lease):
             await self._starts.begin(request, lease)
             return await self._follow(request, lease)
 
@@ -149,7 +149,7 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
     async def _ask(
         self, request: Request, url: str, lease: Lease, headers: dict[str, str] | None, rest: PartialDownload | None
     ) -> StagedResponse:
-        """One request. Raises FetchError, and Cut where it is worth while to go on."""
+        """One request. Raises FetchError, and DownloadInterrupted where it is worth while to go on."""
         networks = await self._worker.frontier.networks(networks_of(lease.reach)) if networks_of(lease.reach) else ""
         if "proxy" in request.meta:
             await look_behind_proxy(host_of(url), lease, networks, resolve=self._config.resolve_for_proxy)

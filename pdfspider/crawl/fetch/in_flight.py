@@ -25,7 +25,7 @@ class InFlight:
         return len(self._tasks)
 
     @contextmanager
-    def flying(self, lease: Lease) -> Iterator[None]:
+    def track(self, lease: Lease) -> Iterator[None]:
         """Around a fetch, in its own task. An abort comes out of it as GiveBack."""
         task = asyncio.current_task()
         assert task is not None

@@ -39,7 +39,7 @@ class Opening(NamedTuple):
     encoded: bool
 
 
-class Reader:
+class ResponseReader:
     """Reads answers for one worker."""
 
     def __init__(self, worker: Worker) -> None:
@@ -48,8 +48,9 @@ class Reader:
     async def read(
         self, response: aiohttp.ClientResponse, url: str, request: Request, *, in_parts: bool = True
     ) -> StagedResponse:
-        """Raises FetchError; and Cut, whose staged file the caller has to take care of. With ``in_parts`` false the
-        server is known to send everything or nothing, and there is no Cut.
+        """Read an answer. Raises FetchError, and DownloadInterrupted, whose staged file belongs to the caller.
+
+        With ``in_parts`` false the server sends everything or nothing, and DownloadInterrupted is not raised.
         """
         opening = await self._open(response, url, request)
         whole = request.meta.get("whole")

@@ -73,7 +73,7 @@ class StartPermits:
     async def run(self, download: Callable[[Request], Awaitable[Any]], request: Request) -> Response:
         """Download a request with a handler that knows nothing of leases, and record its start."""
         lease: Lease = request.meta["lease"]
-        with self._in_flight.flying(lease):
+        with self._in_flight.track(lease):
             await self._check_address(request.url, lease)
             await self.begin(request, lease)
             if lease.report and time.monotonic() > lease.starts_at + LATEST_START:

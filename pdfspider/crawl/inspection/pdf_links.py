@@ -63,7 +63,7 @@ class InsidePipeline:
         Raises GiveBack if the worker has to release the lease, and RecordsError.
         """
         if isinstance(item, Capture) and item.sha256 and item.outcome in HAVING and is_followed(item.lease.entry):
-            with self._worker.in_flight.flying(item.lease):
+            with self._worker.in_flight.track(item.lease):
                 item.links = await self._children(item, item.sha256)
             bound_links(item, self._worker.config)
         return item

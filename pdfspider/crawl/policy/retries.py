@@ -73,10 +73,10 @@ def may_pass(config: Config, capture: Capture) -> bool:
 
 def counts(capture: Capture) -> bool:
     """Whether a failure is a try of the URL's own: it is not while its host goes on asking to be left alone."""
-    return not (capture.lease.resting and capture.lease.shown is HostSignal.BUSY)
+    return not (capture.lease.resting and capture.lease.host_signal is HostSignal.BUSY)
 
 
-def shown(outcome: Outcome, status: int | None) -> HostSignal:
+def host_signal(outcome: Outcome, status: int | None) -> HostSignal:
     """What an ending shows of the URL's host."""
     if status in BUSY:
         return HostSignal.BUSY

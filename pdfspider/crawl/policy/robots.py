@@ -16,7 +16,7 @@ from scrapy import Request
 from pdfspider.crawl.fetch.errors import FetchError, GiveBack, is_give_back, outcome_of, status_outcome
 from pdfspider.crawl.fetch.foreign_requests import staged_response
 from pdfspider.crawl.fetch.redirects import redirect_target
-from pdfspider.crawl.policy.retries import retry_after, shown
+from pdfspider.crawl.policy.retries import host_signal, retry_after
 from pdfspider.crawl.policy.robots_rules import BODY_LIMIT, crawl_delay, packed, parsed, parsed_size, reduced, unpacked
 from pdfspider.discovery.urls import host_of, origin_of
 from pdfspider.documents.head import Kind
@@ -227,7 +227,7 @@ class Robots:
         if response is not None and failure not in UNAVAILABLE:
             # A robots.txt that is not there, or that only some may read, allows everything (RFC 9309, 2.3.1.3).
             body = b"" if failure or response.status >= 300 or response.kind is Kind.PDF else response.body
-            lease.shown = HostSignal.OK
+            lease.host_signal = HostSignal.OK
             rules, delay = await self._read(body) if body else (b"", 0.0)
             ttl = min(config.robots_ttl, LARGE_TTL) if len(rules) > LARGE else config.robots_ttl
             await frontier.commit_robots(lease, body=rules, crawl_delay=delay, ttl=ttl)
@@ -239,7 +239,7 @@ class Robots:
         # One that cannot be reached forbids everything (RFC 9309, 2.3.1.4). The host's URLs fail with it, and when they
         # are tried again it is asked for again.
         failure = Outcome.ROBOTS_UNAVAILABLE if failure in UNAVAILABLE else failure
-        lease.shown = shown(failure, None)
+        lease.host_signal = host_signal(failure, None)
         await frontier.commit_robots(lease, ttl=lease.hold + max(config.retry_delay, 0.1), failure=failure.code)
 
 

@@ -27,10 +27,10 @@ class LoopLag:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        stalls = cls(crawler)
-        crawler.signals.connect(stalls.start, signals.engine_started)
-        crawler.signals.connect(stalls.stop, signals.spider_closed)
-        return stalls
+        loop_lag = cls(crawler)
+        crawler.signals.connect(loop_lag.start, signals.engine_started)
+        crawler.signals.connect(loop_lag.stop, signals.spider_closed)
+        return loop_lag
 
     def start(self) -> None:
         self._due = time.monotonic() + TICK

@@ -47,11 +47,11 @@ class Progress:
         self._crawler, self._worker = crawler, Worker.of(crawler)
         self._interval, self._grace = self._worker.config.progress_interval, self._worker.config.grace
         self._terminal = Terminal(self._panel) if Terminal.is_there() else None
-        self._figures = JobStats(name="", state="starting")
+        self._stats = JobStats(name="", state="starting")
         self._paces = Paces()
         self._began = self._said_at = time.monotonic()
         self._asked_at: float | None = None
-        self._said = self._figures
+        self._said = self._stats
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
@@ -82,7 +82,7 @@ class Progress:
         if self._terminal:
             self._terminal.close()
         try:
-            self._conclude(crawl_summary(self._crawler, self._figures, reason, self._elapsed))
+            self._conclude(crawl_summary(self._crawler, self._stats, reason, self._elapsed))
         except Exception:
             logger.debug("No summary can be given", exc_info=True)
 
@@ -97,7 +97,7 @@ class Progress:
         return time.monotonic() - self._began
 
     def _panel(self) -> RenderableType:
-        job_stats = self._figures
+        job_stats = self._stats
         if self._asked_at and time.monotonic() - self._asked_at > SILENCE:
             job_stats = replace(job_stats, state="the frontier does not answer")
         elif not self._crawler.crawling:
@@ -121,7 +121,7 @@ class Progress:
             self._asked_at = None
             stats = self._crawler.stats.get_stats()
             own_ended = sum(own_classes(stats).values())
-            self._figures = job_stats
+            self._stats = job_stats
             self._paces.add(time.monotonic(), job_stats, own_ended, self._worker.received)
 
     async def _look_a_last_time(self) -> None:
@@ -135,7 +135,7 @@ class Progress:
         if run is None:
             return JobStats.of_worker(await frontier.status(), self._crawler.stats.get_stats())
         status = await frontier.status_of_run(run)
-        return JobStats.of_job(self._worker.job or "", status) if status else self._figures
+        return JobStats.of_job(self._worker.job or "", status) if status else self._stats
 
     def _say(self) -> None:
         """Log a line if there is no terminal, when something has changed or after a long silence."""
@@ -147,6 +147,6 @@ class Progress:
         if not self._interval:
             return
         silent = time.monotonic() - self._said_at
-        if silent >= LONGEST_SILENCE or (silent >= self._interval and self._figures != self._said):
-            self._said, self._said_at = self._figures, time.monotonic()
-            logger.info("%s", line(self._figures, self._paces))
+        if silent >= LONGEST_SILENCE or (silent >= self._interval and self._stats != self._said):
+            self._said, self._said_at = self._stats, time.monotonic()
+            logger.info("%s", line(self._stats, self._paces))

@@ -122,7 +122,7 @@ class Storage:
             self._wake.set()
             if self._uploading is not None:
                 raise GiveBack(str(error)) from error
-            with self._in_flight.flying(lease):
+            with self._in_flight.track(lease):
                 await self._try_again(put, lease, error)
         self.note_success()
 

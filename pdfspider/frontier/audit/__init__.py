@@ -16,7 +16,7 @@ from pdfspider.frontier.audit.hosts import look_at_hosts
 from pdfspider.frontier.audit.keys import look_at_keys
 from pdfspider.frontier.audit.leases import look_at_leases
 from pdfspider.frontier.audit.lists import look_at_lists
-from pdfspider.frontier.audit.reading import Finding, Reader, batches
+from pdfspider.frontier.audit.reading import Finding, KeyReader, batches
 from pdfspider.frontier.audit.runs import look_at_run
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ async def audit(redis: Redis, *, looks: int = LOOKS) -> Report:
 
     ``looks`` is how often a suspected fault is read before it counts. One look is enough where nothing changes.
     """
-    reader, report = Reader(redis), Report()
+    reader, report = KeyReader(redis), Report()
 
     async def confirm(look: Callable[[], Awaitable[set[Finding]]]) -> None:
         report.findings |= await _confirm(reader, look, looks)
@@ -77,7 +77,7 @@ async def audit(redis: Redis, *, looks: int = LOOKS) -> Report:
     return report
 
 
-async def _confirm(reader: Reader, look: Callable[[], Awaitable[set[Finding]]], looks: int) -> set[Finding]:
+async def _confirm(reader: KeyReader, look: Callable[[], Awaitable[set[Finding]]], looks: int) -> set[Finding]:
     findings = await look()
     for number in range(1, looks):
         if not findings:

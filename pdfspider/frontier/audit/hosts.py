@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from pdfspider.frontier.audit.reading import Reader
+    from pdfspider.frontier.audit.reading import KeyReader
 
 LONGEST_WAIT = 25 * 3600 * 1000
 """Milliseconds: hosts may ask for a day, retries wait an hour."""
@@ -47,7 +47,7 @@ class Host:
         return len(self.flight) < cap and b"robots" not in self.record and not unreported
 
 
-async def look_at_hosts(reader: Reader, hids: Sequence[str]) -> set[Finding]:
+async def look_at_hosts(reader: KeyReader, hids: Sequence[str]) -> set[Finding]:
     """Return the rules that these hosts break."""
     hosts = await _read(reader, hids)
     turns = [(host.hid, run) for host in hosts for run in host.runs]
@@ -61,7 +61,7 @@ async def look_at_hosts(reader: Reader, hids: Sequence[str]) -> set[Finding]:
     return findings
 
 
-async def _read(reader: Reader, hids: Sequence[str]) -> list[Host]:
+async def _read(reader: KeyReader, hids: Sequence[str]) -> list[Host]:
     answers: list[Any] = []
     for name, *rest in (
         ("HGETALL", ""),
@@ -93,7 +93,7 @@ def _tokens(host: Host) -> set[str]:
     return host.flight.union(*fields)
 
 
-def _flight(host: Host, reader: Reader) -> set[Finding]:
+def _flight(host: Host, reader: KeyReader) -> set[Finding]:
     rule = "what is out there is leased by a worker"
     key = f"{P}host:{host.hid}"
     return {

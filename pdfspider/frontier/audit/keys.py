@@ -10,13 +10,13 @@ from pdfspider.frontier.audit.reading import Finding, P, type_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pdfspider.frontier.audit.reading import Reader
+    from pdfspider.frontier.audit.reading import KeyReader
 
     Question = tuple[list[tuple[Any, ...]], Callable[..., str]]
     """Commands, and the function that returns the broken rule from their answers ("": none)."""
 
 
-async def look_at_keys(reader: Reader, names: Iterable[str]) -> set[Finding]:
+async def look_at_keys(reader: KeyReader, names: Iterable[str]) -> set[Finding]:
     """Return the rules that the keys with these names break."""
     asked = [(name, *_question(name)) for name in names]
     answers = iter(await reader.ask([command for _, commands, _ in asked for command in commands]))

@@ -9,13 +9,13 @@ from pdfspider.frontier.audit.reading import Finding, P
 if TYPE_CHECKING:
     from typing import Any
 
-    from pdfspider.frontier.audit.reading import Held, Reader
+    from pdfspider.frontier.audit.reading import Held, KeyReader
 
 SLACK = 10_000
 """Milliseconds by which the recorded time may be late, or a clock may have been changed."""
 
 
-async def look_at_leases(reader: Reader) -> set[Finding]:
+async def look_at_leases(reader: KeyReader) -> set[Finding]:
     """Return the rules that leases and workers' deadlines break."""
     await reader.refresh()
     leases = list(reader.leases.items())
@@ -29,23 +29,23 @@ async def look_at_leases(reader: Reader) -> set[Finding]:
     answers = iter(await reader.ask(commands))
     findings = set(reader.unreadable)
     for token, lease in leases:
-        there, flying, run = next(answers), next(answers), next(answers)
-        if there and (rule := _broken(lease, flying=bool(flying), run=bool(run))):
+        there, in_flight, run = next(answers), next(answers), next(answers)
+        if there and (rule := _broken(lease, in_flight=bool(in_flight), run=bool(run))):
             findings.add(Finding(f"{P}worker:{lease.worker}", f"the lease {token} {rule}"))
     return findings | _deadlines(reader)
 
 
-def _broken(lease: Held, *, flying: bool, run: bool) -> str:
+def _broken(lease: Held, *, in_flight: bool, run: bool) -> str:
     if lease.kind not in ("u", "r", "v"):
         return "is of a known kind"
-    if flying != (lease.kind != "v") and not lease.moved:
-        return "is not in flight" if flying else f"is in flight at host {lease.host}"
+    if in_flight != (lease.kind != "v") and not lease.moved:
+        return "is not in flight" if in_flight else f"is in flight at host {lease.host}"
     if lease.kind != "r" and not run:
         return "is of a run that exists"
     return ""
 
 
-def _deadlines(reader: Reader) -> set[Finding]:
+def _deadlines(reader: KeyReader) -> set[Finding]:
     """Check that no deadline lies further ahead than one lease period."""
     latest = reader.now + reader.lease_period + SLACK
     return {

@@ -9,10 +9,10 @@ from pdfspider.frontier.audit.leases import SLACK
 from pdfspider.frontier.audit.reading import Finding, P, batches
 
 if TYPE_CHECKING:
-    from pdfspider.frontier.audit.reading import Reader
+    from pdfspider.frontier.audit.reading import KeyReader
 
 
-async def look_at_lists(reader: Reader) -> set[Finding]:
+async def look_at_lists(reader: KeyReader) -> set[Finding]:
     """Return the rules that the frontier's lists break."""
     return {
         *await _names(reader),
@@ -23,7 +23,7 @@ async def look_at_lists(reader: Reader) -> set[Finding]:
     }
 
 
-async def _names(reader: Reader) -> set[Finding]:
+async def _names(reader: KeyReader) -> set[Finding]:
     """Check that every job name leads to a run of that name."""
     names = [item async for item in reader.redis.hscan_iter(f"{P}jobs", count=500)]
     known = await reader.ask([("HGET", f"{P}job:{run.decode()}", "name") for _, run in names])
@@ -34,7 +34,7 @@ async def _names(reader: Reader) -> set[Finding]:
     }
 
 
-async def _finished(reader: Reader) -> set[Finding]:
+async def _finished(reader: KeyReader) -> set[Finding]:
     findings = set()
     for runs in batches([run async for run in reader.members("finished")]):
         states = await reader.ask([("HGET", f"{P}job:{run}", "state") for run in runs])
@@ -47,14 +47,14 @@ async def _finished(reader: Reader) -> set[Finding]:
     return findings
 
 
-async def _garbage(reader: Reader) -> set[Finding]:
+async def _garbage(reader: KeyReader) -> set[Finding]:
     """Check that nothing that is being removed is in use."""
     runs = [entry.split()[0].decode() for entry in await reader.redis.lrange(f"{P}garbage", 0, -1)]
     there = await reader.ask([("EXISTS", f"{P}job:{run}") for run in runs])
     return {Finding(f"{P}garbage", f"run {run} is gone") for run, used in zip(runs, there, strict=True) if used}
 
 
-async def _solo(reader: Reader) -> set[Finding]:
+async def _solo(reader: KeyReader) -> set[Finding]:
     there = await reader.ask([("EXISTS", f"{P}job:{solo.run}") for solo in reader.solo])
     findings = {
         Finding(f"{P}solo", f"run {solo.run} exists") for solo, used in zip(reader.solo, there, strict=True) if not used
@@ -63,7 +63,7 @@ async def _solo(reader: Reader) -> set[Finding]:
     return findings | {Finding(f"{P}solo", f"{solo.member[:8].hex()} is looked at within a day") for solo in late}
 
 
-async def _hold(reader: Reader) -> set[Finding]:
+async def _hold(reader: KeyReader) -> set[Finding]:
     hold = float(await reader.redis.hget(f"{P}meta", "hold") or 0)
     held = hold > reader.now + reader.lease_period + SLACK
     return {Finding(f"{P}meta", "hold ends within one lease period")} if held else set()

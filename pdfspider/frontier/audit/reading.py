@@ -70,7 +70,7 @@ class Solo(NamedTuple):
     at: float
 
 
-class Reader:
+class KeyReader:
     """An index of all keys, and the small state that every look reads again.
 
     The index is read once.

@@ -16,7 +16,7 @@ from pdfspider.items import OUTCOMES_BY_CODE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pdfspider.frontier.audit.reading import Reader
+    from pdfspider.frontier.audit.reading import KeyReader
 
 WAITING = ("queued", "delayed", "leased", "leased_pages", "spilled")
 CENSUS_LIMIT = 2000
@@ -63,7 +63,7 @@ class Seen:
     """Buckets with a URL that belongs in another one."""
 
 
-async def look_at_run(reader: Reader, run: str) -> set[Finding]:
+async def look_at_run(reader: KeyReader, run: str) -> set[Finding]:
     """Return the rules that a run breaks."""
     before = await _job(reader, run)
     if before is None:
@@ -86,7 +86,7 @@ async def look_at_run(reader: Reader, run: str) -> set[Finding]:
     return findings
 
 
-async def _job(reader: Reader, run: str) -> Job | None:
+async def _job(reader: KeyReader, run: str) -> Job | None:
     async with reader.redis.pipeline(transaction=True) as pipe:
         pipe.hgetall(f"{P}job:{run}")
         pipe.zscore(f"{P}finished", run)
@@ -164,7 +164,7 @@ def _waiting(run: str, seen: Seen, places: Counter[bytes]) -> set[Finding]:
     return findings
 
 
-async def _seen(reader: Reader, run: str, job: Job) -> Seen:
+async def _seen(reader: KeyReader, run: str, job: Job) -> Seen:
     """Read the buckets from the first to the last.
 
     URLs move only to later buckets, so none is missed.
@@ -198,7 +198,7 @@ def _is_in(job: Job, secret: bytes, bucket: int, fingerprint: bytes) -> bool:
     return bool((number % 2 ** (job["level"] + 1) if index < job["split"] else index) == bucket)
 
 
-async def _places(reader: Reader, run: str) -> Counter[bytes]:
+async def _places(reader: KeyReader, run: str) -> Counter[bytes]:
     """Return in how many places each URL of a run waits."""
     hosts = reader.queues[run] | {host async for host in reader.members(f"job:{run}:hosts")}
     places: Counter[bytes] = Counter()

@@ -1,9 +1,9 @@
 -- Ends leases: what was found is enqueued, the outcome is counted, the host is told when it was asked.
 --
--- ARGV[2] msgpack: {worker, call id, rules, ending, …}; rules and signal: see apply_signal
---   ending  {token, class code, dead, ms since the fetch started (-1: never), bytes stored, signal, links, last}
+-- ARGV[2] msgpack: {worker, call id, rules, request, …}; rules and signal: see apply_signal
+--   request {token, class code, dead, ms since the fetch started (-1: never), bytes stored, signal, links, last}
 --           last is false for all but the final part of a page whose links do not fit into one call
--- Answer: one of ok, fenced, epoch for each ending, in order, or the text of the error that kept it from anything. epoch:
+-- Answer: one of ok, fenced, epoch for each request, in order, or the text of the error that kept it from anything. epoch:
 -- the frontier restarted since the lease was granted, and may have forgotten links that the worker did not send because
 -- it knew them; the page has to be visited again.
 
@@ -14,11 +14,11 @@ local worker, call_id, rules = request[1], request[2], request[3]
 if not (is_worker(worker) and type(call_id) == 'string') then error('a malformed commit', 0) end
 local calls_key, leases_key = P .. 'worker:' .. worker .. ':calls', P .. 'worker:' .. worker
 
-local function check(ending)
-  if type(ending) ~= 'table' then error('a malformed ending', 0) end
-  local token, code, dead, ago, bytes, signal, links, last = unpack(ending, 1, 8)
+local function check(request)
+  if type(request) ~= 'table' then error('a malformed commit request', 0) end
+  local token, code, dead, ago, bytes, signal, links, last = unpack(request, 1, 8)
   if not (type(token) == 'string' and type(code) == 'string' and (#code == 1 or not last) and type(dead) == 'boolean'
-    and is_number(ago, -1, 2 ^ 52) and is_number(bytes, 0, 2 ^ 52)) then error('a malformed ending', 0) end
+    and is_number(ago, -1, 2 ^ 52) and is_number(bytes, 0, 2 ^ 52)) then error('a malformed commit request', 0) end
   check_signal(signal)
   check_links(links)
 end
@@ -37,8 +37,8 @@ local function end_visit(lease, host, token, ago, signal)
   schedule(hid, nil, false, not apply_signal(hid, host, token, signal, rules) and host)
 end
 
-local function commit(ending)
-  local token, code, dead, ago, bytes, signal, links, last = unpack(ending, 1, 8)
+local function commit(request)
+  local token, code, dead, ago, bytes, signal, links, last = unpack(request, 1, 8)
   local lease = take_lease(worker, token)
   if not lease or not lease.member then return 'fenced' end
   if lease.epoch ~= epoch and (code == 'p' or not last) then return 'epoch' end

@@ -45,7 +45,7 @@ class InboundQueue:
         self._due, self._durable, self._events = due, durable, events
         self._slots = asyncio.Semaphore(config.gateway.unacknowledged)
         self._room = 0
-        self._submitting = SubmitBatcher(frontier, self._start, self._acknowledge)
+        self._batcher = SubmitBatcher(frontier, self._start, self._acknowledge)
         self._undecided = 0
         """Messages whose due hosts are not known yet."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -87,7 +87,7 @@ class InboundQueue:
             return
         while self._room <= 0:
             with suppress(RedisError):
-                out = await unanswered(self._frontier.redis) + len(self._submitting) + self._undecided
+                out = await unanswered(self._frontier.redis) + len(self._batcher) + self._undecided
                 self._room = min(limit - out, MOST_TOGETHER)
             if self._room <= 0:
                 await asyncio.sleep(WAIT)
@@ -108,7 +108,7 @@ class InboundQueue:
             self._undecided += 1
             self._start(self._leave_out(delivery, submission))
         else:
-            self._submitting.add(Understood(delivery, submission))
+            self._batcher.add(Understood(delivery, submission))
 
     async def _leave_out(self, delivery: Delivery, submission: Submission) -> None:
         """Remove hosts that are not due."""
@@ -117,7 +117,7 @@ class InboundQueue:
         except Exception as error:
             self._give_up(delivery, error)
         else:
-            self._submitting.add(Understood(delivery, due))
+            self._batcher.add(Understood(delivery, due))
         finally:
             self._undecided -= 1
 

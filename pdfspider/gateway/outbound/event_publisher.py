@@ -59,13 +59,13 @@ class EventPublisher:
 
     async def run(self) -> None:
         """Publish events until cancelled."""
-        async with asyncio.TaskGroup() as telling:
+        async with asyncio.TaskGroup() as events:
             while True:
                 if len(self._under_way) >= MOST_RUNS:
                     await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
                 for note in await take(lambda: self._found.next(AT_ONCE, WAIT)):
                     if self._add(note):
-                        task = telling.create_task(self._tell_run(note.job, note.run))
+                        task = events.create_task(self._tell_run(note.job, note.run))
                         self._under_way.add(task)
                         task.add_done_callback(self._under_way.discard)
 

@@ -49,10 +49,10 @@ class ResultPublisher:
     """
 
     def __init__(
-        self, redis: Redis, transport: Transport, results: ResultMaker, telling: EventPublisher | None = None
+        self, redis: Redis, transport: Transport, results: ResultMaker, events: EventPublisher | None = None
     ) -> None:
         self._owed = PendingResults(redis, transport.name)
-        self.transport, self._results, self._telling = transport, results, telling
+        self.transport, self._results, self._events = transport, results, events
         self._cut = ConditionLogger(f"Results that are too large are shortened for {transport.name}", "")
         self._trouble = ConditionLogger(
             f"Results for {transport.name} cannot be made: they wait", "Results are made again"
@@ -128,8 +128,8 @@ class ResultPublisher:
     async def _round(self, ended: Ended, permitted: Destination | None) -> Round:
         """Publish to all destinations that are open, and to the permitted one, and return the rest."""
         this = Round(permitted)
-        if self._telling and not await this.send(
-            self._destinations[""], partial(self._telling.finish, ended.job, ended.run)
+        if self._events and not await this.send(
+            self._destinations[""], partial(self._events.finish, ended.job, ended.run)
         ):
             return this
         described: dict[str, Any] = {}

@@ -31,7 +31,7 @@ class Replay:
     """The published results of one transport."""
 
     def __init__(self, service: GatewayService, transport: str) -> None:
-        self._desk, self._transport = service, transport
+        self._service, self._transport = service, transport
         self._redis: Any = service.frontier.redis
 
     async def keep(self, result: Result) -> None:
@@ -46,7 +46,7 @@ class Replay:
         try:
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hset(name, key, own)
-                pipe.expire(name, int(self._desk.config.retention) + 1)
+                pipe.expire(name, int(self._service.config.retention) + 1)
                 await pipe.execute()
         except RedisError as error:
             raise TransportError(str(error)) from error
@@ -61,7 +61,7 @@ class Replay:
         if record is None:
             return None
         own = json.loads(record)
-        described = await self._desk.describe(own["job"], own["run"], own["state"])
+        described = await self._service.describe(own["job"], own["run"], own["state"])
         return {"id": identity, **own, **described}
 
     async def only_task(self, run: int) -> dict[str, Any]:

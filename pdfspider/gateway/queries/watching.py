@@ -83,7 +83,7 @@ class Documents:
         self.position = Position(run)
         """The position of the last document."""
         self._after = after if after and after.run == run else None
-        self._desk, self._job = service, job
+        self._service, self._job = service, job
         self._log = Log(service.frontier.redis, run)
         self._begun = False
 
@@ -95,14 +95,14 @@ class Documents:
             self._begun = True
         run = self.position.run
         while entries := await self._log.next(AT_ONCE):
-            events = await self._desk.events(self._job, run, list(entries.values()))
+            events = await self._service.events(self._job, run, list(entries.values()))
             for entry, fingerprint in entries.items():
                 self.position = Position(run, entry)
                 if fingerprint in events:
                     yield events.pop(fingerprint)
 
     async def _begin(self) -> AsyncIterator[dict[str, Any]]:
-        await self._desk.control(self._job, "log")
+        await self._service.control(self._job, "log")
         after, run = self._after, self.position.run
         if after and await self._log.resume(after.log):
             last = bytes.fromhex(after.fingerprint)
@@ -116,7 +116,7 @@ class Documents:
         self.position = Position(run, self._log.last)
 
     async def _recorded(self, last: bytes | None) -> AsyncIterator[tuple[bytes, dict[str, Any]]]:
-        while events := await self._desk.events_after(self._job, self.position.run, last):
+        while events := await self._service.events_after(self._job, self.position.run, last):
             for told in events.items():
                 yield told
             *_, last = events

@@ -29,7 +29,7 @@ end
 local function host_in_flight(hid)
   expect('zset', P .. 'hosts')
   local host = host_of(hid)
-  host.flying = call('SCARD', P .. 'host:' .. hid .. ':flight')
+  host.in_flight = call('SCARD', P .. 'host:' .. hid .. ':flight')
   return host
 end
 
@@ -40,13 +40,13 @@ end
 
 -- Whether the host may be asked at all: one with a start that was not reported yet may be asked later than planned, and
 -- then the next start would come too soon. A breaker that is not closed lets one through at a time.
-local function is_open(hid, host, flying)
+local function is_open(hid, host, in_flight)
   return not host.robots and not (host.starting and host.gap > 0)
-    and (flying or call('SCARD', P .. 'host:' .. hid .. ':flight')) < host.cap
+    and (in_flight or call('SCARD', P .. 'host:' .. hid .. ':flight')) < host.cap
 end
 
-local function schedule_host(hid, host, at, again, flying)
-  if not is_open(hid, host, flying) then
+local function schedule_host(hid, host, at, again, in_flight)
+  if not is_open(hid, host, in_flight) then
     call('ZREM', P .. 'hosts', hid)
   else
     local score = str(math.max(at or 0, due_at(host), now))
@@ -63,7 +63,7 @@ local function schedule(hid, at, again, host)
     call('PEXPIRE', P .. 'host:' .. hid, HOST_KEPT)
     return
   end
-  schedule_host(hid, host or host_of(hid), at, again, host and host.flying)
+  schedule_host(hid, host or host_of(hid), at, again, host and host.in_flight)
 end
 
 local function limits(hid)
@@ -98,7 +98,7 @@ local function queue_place(hid, job)
   local key = P .. 'host:' .. hid
   expect('set', P .. 'job:' .. job.run .. ':hosts')
   local place = {hid = hid, host = host_in_flight(hid), attached = call('ZSCORE', key .. ':jobs', job.run)}
-  place.flying = place.host.flying
+  place.in_flight = place.host.in_flight
   place.parked = job.state == 'paused' and call('SISMEMBER', P .. 'job:' .. job.run .. ':parked', hid) == 1
   return place
 end

@@ -58,7 +58,7 @@
 -- A queue member is fingerprint (8 bytes) .. kind (d|p) .. verdict (class code or -) .. deliveries .. expiries ..
 -- returns .. payload; returns: how often workers gave it back without a result that counts. The payload is a msgpack
 -- array that begins with URL, depth, flags, and how many bytes of the URL are its origin: no script parses a URL.
--- Queue scores: documents first, then pages, each by priority, depth, arrival; delayed members stand behind them by the
+-- Queue scores: documents first, then pages, each by priority, depth, order of submission; delayed members stand behind them by the
 -- time at which they may go.
 --
 -- A script fails before its first write or not at all: it reads from every key, or asks for its type (expect), before it

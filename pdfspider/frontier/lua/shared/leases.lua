@@ -39,8 +39,8 @@ end
 local function end_flight(hid, host, token, ago)
   note_start(hid, host, token, ago)
   if call('SREM', P .. 'host:' .. hid .. ':flight', token) == 0 then return end
-  host.flying = host.flying - 1
-  if host.flying == 0 and host.fcap > 0 then
+  host.in_flight = host.in_flight - 1
+  if host.in_flight == 0 and host.fcap > 0 then
     call('HDEL', P .. 'host:' .. hid, 'fcap')
     host.fcap = 0
     set_limits(host, host.delay, host.allowed)

@@ -110,7 +110,7 @@ local function add_links(job, plan)
   local names = {}
   for _, link in ipairs(plan.links) do names[link[2]] = link[3] end
   for hid, place in pairs(plan.places) do
-    if attach(place, job, names[hid]) then schedule_host(hid, place.host, nil, false, place.flying) end
+    if attach(place, job, names[hid]) then schedule_host(hid, place.host, nil, false, place.in_flight) end
     note_overfull(hid, job)
   end
   return added

@@ -1,7 +1,7 @@
 -- What the end of a lease showed of its host.
 --
---   signal    {shown, hold ms, latency ms (-1: unknown), whether the latency is that of a status 200}
---           shown  ok: the host answered; busy: it wants to be left alone; down: it failed; '': nothing
+--   signal    {kind, hold ms, latency ms (-1: unknown), whether the latency is that of a status 200}
+--           kind  ok: the host answered; busy: it wants to be left alone; down: it failed; '': nothing
 --   rules   {first back-off ms, longest, failures that open the breaker (0: it never opens), ms for which it opens first,
 --           openings, target concurrency (0: delays do not adapt), longest adapted delay ms}
 -- A host's trouble is five numbers: failures since the last success; the back-off (ms), which each busy answer doubles
@@ -82,16 +82,16 @@ end
 
 -- Notes what the end of a lease showed of the host; answers whether that changed anything.
 local function apply_signal(hid, host, token, signal, rules)
-  local shown, hold, latency, usual = unpack(signal, 1, 4)
+  local kind, hold, latency, usual = unpack(signal, 1, 4)
   local adapts, trouble = rules[6] > 0 and latency >= 0, host.trouble
   if adapts then adapt_delay(hid, latency, usual, rules) end
-  if shown == '' or shown == 'ok' and trouble == WELL then
+  if kind == '' or kind == 'ok' and trouble == WELL then
     hold_host(hid, hold)
     return adapts or hold > 0
   end
   if int(string.match(token, '^%d+')) / 1000 < trouble.since then hold_host(hid, hold)
-  elseif shown == 'ok' then note_success(hid, trouble, rules)
-  else note_failure(hid, trouble, shown == 'busy', hold, rules) end
+  elseif kind == 'ok' then note_success(hid, trouble, rules)
+  else note_failure(hid, trouble, kind == 'busy', hold, rules) end
   return true
 end
 

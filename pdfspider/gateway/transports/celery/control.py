@@ -32,7 +32,7 @@ class Revocations:
     """The newest ids of revoked tasks, and the jobs of tasks that can still be revoked."""
 
     def __init__(self, service: GatewayService) -> None:
-        self._desk = service
+        self._service = service
         self._revoked: LRUCache[str, str] = LRUCache(REMEMBERED)
         self._jobs: LRUCache[str, str] = LRUCache(REMEMBERED)
 
@@ -46,7 +46,7 @@ class Revocations:
             if task in self._revoked:
                 await self._cancel(task)
 
-    async def hear(self, message: bytes) -> None:
+    async def handle(self, message: bytes) -> None:
         """Handle a remote control message: remember revoked tasks, and cancel their jobs."""
         for task in _revoked(message):
             self._revoked[task] = ""
@@ -55,7 +55,7 @@ class Revocations:
     async def _cancel(self, task: str) -> None:
         if job := self._jobs.pop(task, None):
             try:
-                logger.info("Task %s was revoked: job %s is %s", task, job, await self._desk.control(job, "cancel"))
+                logger.info("Task %s was revoked: job %s is %s", task, job, await self._service.control(job, "cancel"))
             except (JobNotFound, RedisError) as error:
                 logger.warning("Job %s of the revoked task %s was not cancelled: %s", job, task, error)
 

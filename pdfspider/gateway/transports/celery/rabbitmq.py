@@ -99,12 +99,12 @@ class CeleryOverAmqp(AmqpTransport):
     async def _consume(self, connection: AbstractConnection) -> None:
         await celery_delayed.set_up(connection, self.address.options)
         try:
-            await self._hear(await connection.channel())
+            await self._consume_control(await connection.channel())
         except ChannelClosed as error:
             logger.warning("Revocations from %s are not received: %s", self.name, error)
         await super()._consume(connection)
 
-    async def _hear(self, channel: AbstractChannel) -> None:
+    async def _consume_control(self, channel: AbstractChannel) -> None:
         """Listen for remote control messages to all workers."""
         await channel.exchange_declare(EXCHANGE, exchange_type="fanout")
         queue = (await channel.queue_declare("", exclusive=True)).queue
@@ -113,7 +113,7 @@ class CeleryOverAmqp(AmqpTransport):
         await channel.basic_consume(queue, self._heard, no_ack=True)
 
     async def _heard(self, message: DeliveredMessage) -> None:
-        await self.revocations.hear(bytes(message.body))
+        await self.revocations.handle(bytes(message.body))
 
     async def _received(self, message: DeliveredMessage) -> None:
         properties = message.header.properties

@@ -93,7 +93,7 @@ class CeleryOverRedis(RedisTransport):
 
     async def serve(self) -> None:
         moves = [self._persist(partial(self._move_from, tasks)) for tasks in self._lists]
-        await end_with(*moves, self._persist(self._take), self._persist(self._hear))
+        await end_with(*moves, self._persist(self._take), self._persist(self._consume_control))
 
     def _read_lists(self) -> list[str]:
         """Return the keys in which kombu keeps a queue: one for each step of priority."""
@@ -121,14 +121,14 @@ class CeleryOverRedis(RedisTransport):
             waiting.cancel()
         await super().close()
 
-    async def _hear(self) -> None:
+    async def _consume_control(self) -> None:
         """Listen for remote control messages to all workers."""
         database = self._redis.connection_pool.connection_kwargs.get("db") or 0
         async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(f"{self._prefix}/{database}.{EXCHANGE}")
             while True:
                 if message := await channel.get_message(timeout=WAIT):
-                    await self.revocations.hear(unwrap(message["data"]).body)
+                    await self.revocations.handle(unwrap(message["data"]).body)
 
     async def _received(self, entry: str, fields: dict[bytes, bytes]) -> None:
         if entry in self._waiting:

@@ -53,7 +53,7 @@ class Masters(masters_pb2_grpc.MastersServicer):
     """The service; ``takes`` says whether it still takes messages."""
 
     def __init__(self, service: GatewayService, transport: str, replay: Replay) -> None:
-        self._desk, self._transport, self._replay = service, transport, replay
+        self._service, self._transport, self._replay = service, transport, replay
         self.takes = True
 
     async def Submit(self, message: masters_pb2.Message, context: Any) -> masters_pb2.Receipt:  # noqa: N802
@@ -64,7 +64,7 @@ class Masters(masters_pb2_grpc.MastersServicer):
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the gateway is shutting down")
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._desk.accept(self._transport, delivery)
+                await self._service.accept(self._transport, delivery)
         except TimeoutError:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "there is no room for more jobs now: try again later")
         answer = await answers.get()
@@ -78,7 +78,7 @@ class Masters(masters_pb2_grpc.MastersServicer):
     async def SubmitMany(self, messages: Any, context: Any) -> AsyncIterator[masters_pb2.Answer]:  # noqa: N802
         """Submit a stream of messages, and answer each one."""
         answers: asyncio.Queue[masters_pb2.Answer | None] = asyncio.Queue()
-        room = asyncio.Semaphore(self._desk.config.gateway.unacknowledged)
+        room = asyncio.Semaphore(self._service.config.gateway.unacknowledged)
         reading = asyncio.create_task(self._read(messages, answers, room))
         try:
             while (answer := await answers.get()) is not None:
@@ -92,22 +92,22 @@ class Masters(masters_pb2_grpc.MastersServicer):
         async with _errors(context):
             run = run_of(question.result_id) if question.result_id else 0
             job = await self._job(question)
-            async for name, told, _ in watch(self._desk, job, documents=question.documents, run=run):
+            async for name, told, _ in watch(self._service, job, documents=question.documents, run=run):
                 yield as_proto.document(told) if name == "document" else as_proto.status_event(job, told)
-            result = await (self._published(question.result_id) if run else self._desk.result(job))
+            result = await (self._published(question.result_id) if run else self._service.result(job))
             yield masters_pb2.Event(result=as_proto.result(result))
 
     async def Status(self, question: masters_pb2.Question, context: Any) -> masters_pb2.JobStatus:  # noqa: N802
         """Answer with the status of a job."""
         async with _errors(context):
             job = await self._job(question)
-            return as_proto.status(job, await self._desk.status(job))
+            return as_proto.status(job, await self._service.status(job))
 
     async def GetResult(self, question: masters_pb2.Question, context: Any) -> masters_pb2.Result:  # noqa: N802
         """Answer with the result of a job, or with a published result by its id."""
         async with _errors(context):
             if not question.result_id:
-                return as_proto.result(await self._desk.result(question.job))
+                return as_proto.result(await self._service.result(question.job))
             found = await self._replay.find(question.result_id)
             if found is None:
                 raise JobNotFound(f"there is no result {question.result_id}: it does not exist yet, or not any more")
@@ -117,12 +117,12 @@ class Masters(masters_pb2_grpc.MastersServicer):
         """Cancel a job, and answer with its status."""
         async with _errors(context):
             job = await self._job(question)
-            await self._desk.control(job, "cancel")
-            return as_proto.status(job, await self._desk.status(job))
+            await self._service.control(job, "cancel")
+            return as_proto.status(job, await self._service.status(job))
 
     async def _job(self, question: masters_pb2.Question) -> str:
         if question.result_id:
-            return (await self._desk.frontier.job(run_of(question.result_id))).name
+            return (await self._service.frontier.job(run_of(question.result_id))).name
         return str(question.job)
 
     async def _published(self, identity: str) -> dict[str, Any]:
@@ -139,9 +139,9 @@ class Masters(masters_pb2_grpc.MastersServicer):
             async for message in messages:
                 await room.acquire()
                 delivery = GrpcDelivery(body=as_proto.body(message), answer=_numbered(number, answers, room))
-                await self._desk.accept(self._transport, delivery)
+                await self._service.accept(self._transport, delivery)
                 number += 1
-            for _ in range(self._desk.config.gateway.unacknowledged):
+            for _ in range(self._service.config.gateway.unacknowledged):
                 await room.acquire()  # all are answered
         finally:
             answers.put_nowait(None)

@@ -64,7 +64,7 @@ class Calls:
     """The request handlers; ``takes`` says whether they still take messages."""
 
     def __init__(self, service: GatewayService, transport: str, replay: Replay) -> None:
-        self._desk, self._transport, self._replay = service, transport, replay
+        self._service, self._transport, self._replay = service, transport, replay
         self._gateway = service.config.gateway
         self._guard = Guard(self._gateway.token)
         self._keys = IdempotencyKeys(service.frontier.redis, transport, service.config.retention)
@@ -80,7 +80,7 @@ class Calls:
                 web.post("/jobs", self._submit),
                 web.get("/jobs", self._jobs),
                 web.get("/transports", self._transports),
-                web.get("/documents/{sha256}", Documents(self._desk.copies).serve),
+                web.get("/documents/{sha256}", Documents(self._service.copies).serve),
                 web.get("/jobs/{job}", self._job),
                 web.get("/jobs/{job}/result", self._result),
                 web.get("/jobs/{job}/events", self._streams.serve),
@@ -142,7 +142,7 @@ class Calls:
         delivery = HttpDelivery(body=body, id=key or ("" if _has_task_id(body) else token_hex(16)))
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._desk.accept(self._transport, delivery)
+                await self._service.accept(self._transport, delivery)
         except TimeoutError:
             raise web.HTTPServiceUnavailable(reason="there is no room for more jobs now: try again later") from None
         return await delivery.receipt
@@ -151,25 +151,25 @@ class Calls:
         limit = request.query.get("limit", str(LISTED))
         if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= MOST_LISTED):
             raise InvalidInput(f"limit must be between 1 and {MOST_LISTED}")
-        return web.json_response({"jobs": await self._desk.jobs(int(limit))})
+        return web.json_response({"jobs": await self._service.jobs(int(limit))})
 
     async def _transports(self, _: web.Request) -> web.Response:
-        return web.json_response({"transports": await self._desk.transports()})
+        return web.json_response({"transports": await self._service.transports()})
 
     async def _job(self, request: web.Request) -> web.Response:
         job = request.match_info["job"]
-        return web.json_response({"job": job, **await self._desk.status(job)})
+        return web.json_response({"job": job, **await self._service.status(job)})
 
     async def _result(self, request: web.Request) -> web.Response:
         return web.json_response(await self._describe(request.match_info["job"]))
 
     async def _control(self, request: web.Request) -> web.Response:
         job, action = request.match_info["job"], request.path.rpartition("/")[2]
-        return web.json_response({"job": job, "state": await self._desk.control(job, action)})
+        return web.json_response({"job": job, "state": await self._service.control(job, action)})
 
     async def _describe(self, job: str) -> dict[str, Any]:
         """Return the result of a job, with its master's own fields if one message led to it."""
-        result = await self._desk.result(job)
+        result = await self._service.result(job)
         return {**NO_TASK, **await self._replay.only_task(result["run"]), **result}
 
 

@@ -27,7 +27,7 @@ class EventStreams:
     """The open event streams; ``result`` describes a job."""
 
     def __init__(self, service: GatewayService, result: Callable[[str], Awaitable[dict[str, Any]]]) -> None:
-        self._desk, self._result = service, result
+        self._service, self._result = service, result
         self._open: set[asyncio.Task[Any]] = set()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
@@ -38,7 +38,7 @@ class EventStreams:
         job, documents = request.match_info["job"], request.query.get("documents", "false")
         if documents not in ("true", "false"):
             raise InvalidInput("documents must be true or false")
-        run = (await self._desk.status(job))["run"]  # raises at once if there is no such job
+        run = (await self._service.status(job))["run"]  # raises at once if there is no such job
         after = Position.parse(request.headers.get("Last-Event-ID", ""))
         if after and after.ended and after.run == run:
             return web.Response(status=204)
@@ -61,8 +61,8 @@ class EventStreams:
             task.cancel()
 
     async def _write(self, response: web.StreamResponse, job: str, after: Position | None, *, documents: bool) -> None:
-        events = watch(self._desk, job, documents=documents, after=after)
-        async with aclosing(with_pauses(events, self._desk.config.gateway.keep_alive)) as coming:
+        events = watch(self._service, job, documents=documents, after=after)
+        async with aclosing(with_pauses(events, self._service.config.gateway.keep_alive)) as coming:
             async for told in coming:
                 await response.write(_event(*told) if told else COMMENT)
         result = await self._result(job)

@@ -49,20 +49,6 @@ def describe(*, with_token: bool) -> Schema:
 
 
 def _paths() -> Schema:
-    submit = {
-        "operationId": "submit",
-        **_operation("Submit a job, or a part of one", 202, "Accepted", 400, 408, 413, 415, 422),
-    }
-    submit["responses"]["202"]["links"] = {name: _link(name) for name in OF_JOB}
-    submit["requestBody"] = {"required": True, "content": _json("Message", example=EXAMPLE)}
-    submit["parameters"] = [
-        {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "schema": {"type": "string", "pattern": KEY},
-            "description": "A repeated key means the same message, which changes nothing. With another body: 422",
-        }
-    ]
     jobs = {"operationId": "jobs", **_operation("Some jobs and their status", 200, "Jobs", 400)}
     limit = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
     jobs["parameters"] = [{"name": "limit", "in": "query", "schema": limit}]
@@ -83,7 +69,7 @@ def _paths() -> Schema:
     ]
     document["responses"]["200"]["content"] = {"application/pdf": {}}
     return {
-        "/jobs": {"post": submit, "get": jobs},
+        "/jobs": {"post": _submit(), "get": jobs},
         "/transports": {"get": transports},
         "/documents/{sha256}": {"get": document},
         "/jobs/{job}": {"get": _of_job("status", "The status of a job", "Status")},
@@ -93,6 +79,24 @@ def _paths() -> Schema:
         "/jobs/{job}/resume": {"post": _control("resume", "Resume a job")},
         "/jobs/{job}/cancel": {"post": _control("cancel", "Cancel a job without its remaining URLs")},
     }
+
+
+def _submit() -> Schema:
+    submit = {
+        "operationId": "submit",
+        **_operation("Submit a job, or a part of one", 202, "Accepted", 400, 408, 413, 415, 422),
+    }
+    submit["responses"]["202"]["links"] = {name: _link(name) for name in OF_JOB}
+    submit["requestBody"] = {"required": True, "content": _json("Message", example=EXAMPLE)}
+    submit["parameters"] = [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "schema": {"type": "string", "pattern": KEY},
+            "description": "A repeated key means the same message, which changes nothing. With another body: 422",
+        }
+    ]
+    return submit
 
 
 def _of_job(name: str, summary: str, schema: str, *errors: int) -> Schema:
@@ -132,28 +136,6 @@ def _schemas() -> Schema:
         **dict.fromkeys(counters, COUNT),
         "classes": CLASSES,
     }
-    document = dict.fromkeys(("sha256", "stored", "title", "found_on"), NULLABLE)
-    document |= {"url": TEXT, "outcome": TEXT, "size": {"type": ["integer", "null"]}}
-    failure = {
-        "url": TEXT,
-        "outcome": {"type": "string", "enum": [outcome.value for outcome in Outcome]},
-        "reason": NULLABLE,
-    }
-    failure |= {"status": {"type": ["integer", "null"]}, "found_on": NULLABLE}
-    result = {
-        "id": NULLABLE,
-        "task_id": {"type": ["string", "integer", "null"]},
-        "meta": {"type": ["object", "null"], "additionalProperties": True},
-        "urls": {"type": ["array", "null"], "items": TEXT},
-        "job": TEXT,
-        "run": COUNT,
-        "state": {"type": "string", "enum": STATES},
-        "documents": {"type": "array", "items": _object(document)},
-        "failures": {"type": "array", "items": _object(failure)},
-        "counts": CLASSES,
-        "classes": CLASSES,
-        "truncated": {"type": "boolean"},
-    }
     transport = dict.fromkeys(("gateway", "transport", "error"), TEXT)
     transport |= {"state": {"type": "string", "enum": ["starting", "up", "down"]}, "since": {"type": "number"}}
     transport |= {"received": COUNT, "published": COUNT}
@@ -164,9 +146,36 @@ def _schemas() -> Schema:
         "Status": _object({"job": TEXT, **status}),
         "Jobs": _object({"jobs": {"type": "object", "additionalProperties": _object(status)}}),
         "State": _object({"job": TEXT, "state": {"type": "string", "enum": STATES}}),
-        "Result": _object(result),
+        "Result": _result(),
         "Problem": _object({"type": TEXT, "title": TEXT, "status": COUNT, "detail": TEXT, "error": TEXT}),
     }
+
+
+def _result() -> Schema:
+    document = dict.fromkeys(("sha256", "stored", "title", "found_on"), NULLABLE)
+    document |= {"url": TEXT, "outcome": TEXT, "size": {"type": ["integer", "null"]}}
+    failure = {
+        "url": TEXT,
+        "outcome": {"type": "string", "enum": [outcome.value for outcome in Outcome]},
+        "reason": NULLABLE,
+    }
+    failure |= {"status": {"type": ["integer", "null"]}, "found_on": NULLABLE}
+    return _object(
+        {
+            "id": NULLABLE,
+            "task_id": {"type": ["string", "integer", "null"]},
+            "meta": {"type": ["object", "null"], "additionalProperties": True},
+            "urls": {"type": ["array", "null"], "items": TEXT},
+            "job": TEXT,
+            "run": COUNT,
+            "state": {"type": "string", "enum": STATES},
+            "documents": {"type": "array", "items": _object(document)},
+            "failures": {"type": "array", "items": _object(failure)},
+            "counts": CLASSES,
+            "classes": CLASSES,
+            "truncated": {"type": "boolean"},
+        }
+    )
 
 
 def _either(**properties: Schema) -> Schema:

@@ -60,7 +60,7 @@ class Requests:
     """Answers requests; those that have to wait get a task of their own."""
 
     def __init__(self, service: GatewayService, transport: str, replay: Replay) -> None:
-        self._desk, self._transport, self._replay = service, transport, replay
+        self._service, self._transport, self._replay = service, transport, replay
         self._waiting: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(service.config.gateway.unacknowledged)
 
@@ -72,8 +72,8 @@ class Requests:
             delivery = RequestDelivery(body=body, mailbox=mailbox, envelope=envelope)
             if (question := _question(body)) is not None:
                 self._start(self._reply(delivery, question))
-            elif self._desk.has_room(self._transport):
-                await self._desk.accept(self._transport, delivery)
+            elif self._service.has_room(self._transport):
+                await self._service.accept(self._transport, delivery)
                 self._room.release()
             else:
                 self._start(self._wait_for_room(delivery))
@@ -91,7 +91,7 @@ class Requests:
     async def _wait_for_room(self, delivery: RequestDelivery) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._desk.accept(self._transport, delivery)
+                await self._service.accept(self._transport, delivery)
         except TimeoutError:
             delivery.answer({"error": "there is no room for more jobs now: try again later", "again": True})
 
@@ -118,21 +118,21 @@ class Requests:
         if kind not in REQUESTS or not isinstance(job, str):
             raise InvalidInput(f"expected a request of {', '.join(REQUESTS)}, and a job")
         if kind == "cancel":
-            return {"job": job, "state": await self._desk.control(job, "cancel")}
+            return {"job": job, "state": await self._service.control(job, "cancel")}
         if kind == "result":
-            return await self._desk.result(job)
+            return await self._service.result(job)
         if kind == "documents":
             return await self._documents(job, question.get("after"))
-        return {"job": job, **await self._desk.status(job)}
+        return {"job": job, **await self._service.status(job)}
 
     async def _documents(self, job: str, after: Any) -> dict[str, Any]:
         """Return documents of the newest run, or of the run of ``after``, none if there are no more yet."""
         if after is None:
-            run, last = await self._desk.frontier.run_of(job), None
+            run, last = await self._service.frontier.run_of(job), None
         else:
             number, fingerprint = parts(str(after))
             run, last = int(number), bytes.fromhex(fingerprint)
-        events = await self._desk.events_after(job, run, last)
+        events = await self._service.events_after(job, run, last)
         return {"job": job, "run": run, "documents": [*events.values()]}
 
 

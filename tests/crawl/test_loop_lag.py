@@ -15,13 +15,13 @@ STALL = 0.2
 async def test_the_longest_stall_is_seen() -> None:
     crawler = get_crawler()
     assert crawler.stats
-    stalls = LoopLag(crawler)
-    stalls.start()
+    loop_lag = LoopLag(crawler)
+    loop_lag.start()
     for length in (STALL, STALL / 4):
         await asyncio.sleep(2 * TICK)
         time.sleep(length)
     await asyncio.sleep(2 * TICK)
-    stalls.stop()
+    loop_lag.stop()
     assert crawler.stats.get_value(LONGEST_STALL) >= STALL - TICK
     crawler.stats.set_value(LONGEST_STALL, None)
     time.sleep(STALL)

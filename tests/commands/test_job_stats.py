@@ -15,19 +15,17 @@ from pdfspider.items import Outcome
 def after(paces: Paces, samples: int, *, found: float, ended: float, queued: float = 1000) -> JobStats:
     for second in range(samples):
         classes = {"page": int(100 + ended * second)}
-        figures = JobStats(
-            name="job j", state="running", queued=int(queued + (found - ended) * second), classes=classes
-        )
-        paces.add(float(second), figures, own_ended=0, received=0)
-    return figures
+        stats = JobStats(name="job j", state="running", queued=int(queued + (found - ended) * second), classes=classes)
+        paces.add(float(second), stats, own_ended=0, received=0)
+    return stats
 
 
 def test_the_end_is_told_while_less_is_found_than_done() -> None:
     paces = Paces()
-    figures = after(paces, 21, found=10, ended=30)
+    stats = after(paces, 21, found=10, ended=30)
     assert paces.urls.per_second == 30
-    assert paces.eta == pytest.approx(figures.remaining / 20)
-    assert "ETA 30 s" in line(figures, paces)
+    assert paces.eta == pytest.approx(stats.remaining / 20)
+    assert "ETA 30 s" in line(stats, paces)
 
 
 @pytest.mark.parametrize(
@@ -35,9 +33,9 @@ def test_the_end_is_told_while_less_is_found_than_done() -> None:
 )
 def test_nothing_is_told_of_an_end_that_nobody_knows(samples: int, found: float, ended: float) -> None:
     paces = Paces()
-    figures = after(paces, samples, found=found, ended=ended)
+    stats = after(paces, samples, found=found, ended=ended)
     assert paces.eta is None
-    assert "ETA" not in line(figures, paces)
+    assert "ETA" not in line(stats, paces)
 
 
 def test_bytes_are_those_that_come_before_they_are_stored() -> None:
@@ -57,8 +55,8 @@ def test_what_a_serving_worker_shows() -> None:
         "b": {"state": "finished", "queued": 0, "delayed": 0, "leased": 0},
     }
     status = {"jobs": jobs, "hosts": {"waiting": 2}, "workers": {"w": {"leases": 2}}}
-    figures = JobStats.of_worker(status, {"pdfspider/outcome/document": 4, "pdfspider/bytes": 10, "finish_reason": "x"})
-    assert (figures.name, figures.remaining, figures.documents, figures.bytes) == ("1 open job", 6, 4, 10)
+    stats = JobStats.of_worker(status, {"pdfspider/outcome/document": 4, "pdfspider/bytes": 10, "finish_reason": "x"})
+    assert (stats.name, stats.remaining, stats.documents, stats.bytes) == ("1 open job", 6, 4, 10)
 
 
 def test_a_command_names_the_places_that_were_chosen() -> None:
