@@ -121,14 +121,11 @@ class Visits:
         slot.active_size += max(size, slot.MIN_RESPONSE_SIZE)
         try:
             if is_large_page(result):
-                await self._worker.pages.prepare(self._worker, cast("StagedResponse", result), request)
-            for item in await _as_iterable(self._call(result, request)):
-                if isinstance(item, Request):
-                    logger.error(
-                        "%s is not fetched: links travel in a Capture, and the spider yields no requests", item
-                    )
-                else:
-                    await self._scraper.start_itemproc_async(item, response=result)
+                async with self._worker.pages.turn:
+                    await self._worker.pages.prepare(self._worker, cast("StagedResponse", result), request)
+                    await self._process(result, request)
+            else:
+                await self._process(result, request)
         except Exception:
             self._scraper.handle_spider_error(Failure(), request, result)  # type: ignore[no-untyped-call]
         try:
@@ -136,6 +133,13 @@ class Visits:
         finally:
             slot.finish_response(result, request)
             self._scraper._check_if_closing()  # noqa: SLF001
+
+    async def _process(self, result: Response | Failure, request: Request) -> None:
+        for item in await _as_iterable(self._call(result, request)):
+            if isinstance(item, Request):
+                logger.error("%s is not fetched: links travel in a Capture, and the spider yields no requests", item)
+            else:
+                await self._scraper.start_itemproc_async(item, response=result)
 
     def _call(self, result: Response | Failure, request: Request) -> Any:
         if isinstance(result, Failure):

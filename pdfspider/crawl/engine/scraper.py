@@ -79,8 +79,11 @@ class CompleteScraper(Scraper):
     async def _scrape(self, result: Response | Failure, request: Request) -> None:
         try:
             if is_large_page(result):
-                await self._worker.pages.prepare(self._worker, cast("StagedResponse", result), request)
-            await super()._scrape(result, request)
+                async with self._worker.pages.turn:
+                    await self._worker.pages.prepare(self._worker, cast("StagedResponse", result), request)
+                    await super()._scrape(result, request)
+            else:
+                await super()._scrape(result, request)
         finally:
             await self.complete(request)
 

@@ -31,6 +31,8 @@ class Pages:
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pages")
+        self.turn = asyncio.Semaphore(1)
+        """Held for a large page from when its links are looked for until they are in the frontier."""
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run work in the thread, after all work that came before."""
