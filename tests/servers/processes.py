@@ -21,6 +21,9 @@ PATIENCE = 300
 class RedisProcess:
     """A redis-server, or with ``sentinel`` a Sentinel, on a loopback port."""
 
+    binary = ""
+    """The system's, if empty."""
+
     def __init__(self, directory: Path, config: str = "", *, sentinel: bool = False, **client: Any) -> None:
         self.port, self.sentinel, self.client_options = free_port(), sentinel, client
         self.directory = directory
@@ -42,7 +45,7 @@ class RedisProcess:
         return redis.Redis(**{**options, **self.client_options})
 
     def start(self) -> None:
-        binary = shutil.which("redis-server")
+        binary = self.binary or shutil.which("redis-server")
         if binary is None:
             pytest.skip("no redis-server: apt-get install redis-server")
         with (self.directory / "log").open("ab") as log:

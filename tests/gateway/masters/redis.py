@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from pdfspider.embedded.binaries import bundled_binary
 from tests.gateway.masters.base import Master
 from tests.servers.processes import RedisProcess
 
@@ -13,9 +14,11 @@ if TYPE_CHECKING:
 class RedisMaster(Master):
     """redis-py, on a Redis that is not the frontier's."""
 
+    server = RedisProcess
+
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        self._broker = RedisProcess(directory)
+        self._broker = self.server(directory)
 
     @property
     def url(self) -> str:
@@ -44,3 +47,13 @@ class RedisMaster(Master):
     def _read(self, stream: str, field: bytes) -> list[dict[str, Any]]:
         with self._broker.client() as client:
             return [json.loads(fields[field]) for _, fields in client.xrange(stream)]
+
+
+class ValkeyProcess(RedisProcess):
+    binary = str(bundled_binary() or "")
+
+
+class ValkeyMaster(RedisMaster):
+    """On the Valkey that the project embeds."""
+
+    server = ValkeyProcess

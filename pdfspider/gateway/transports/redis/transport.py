@@ -92,6 +92,7 @@ class RedisTransport(Transport):
         self._consumer = secrets.token_hex(4)
         self._silent = 0  # at first what others have taken is taken over at once: they may all be dead
         self._look_at = 0.0
+        self._is_checked = False
 
     def _read_keep(self) -> int | None:
         keep = self.address.options.get("keep") or "0"
@@ -203,12 +204,24 @@ class RedisTransport(Transport):
                 await asyncio.sleep(1)
 
     async def _attempt(self, work: Callable[[], Awaitable[None]]) -> None:
+        if not self._is_checked:
+            await self._refuse_cluster()
+            self._is_checked = True
         try:
             await work()
         except ResponseError as error:
             if not str(error).startswith("NOGROUP"):
                 raise
             await make_group(self._redis, self._stream, GROUP)
+
+    async def _refuse_cluster(self) -> None:
+        """Raise TransportError for a Redis Cluster, in which a message's keys lie on several servers."""
+        try:
+            is_cluster = (await self._redis.info("cluster")).get("cluster_enabled")
+        except ResponseError:  # this user has no access to INFO
+            return
+        if is_cluster:
+            raise TransportError(f"{self.address.shown} is a Redis Cluster: the gateway needs a single primary")
 
     async def _move(self) -> None:
         await self._move_from(self._tasks)
