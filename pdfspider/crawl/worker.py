@@ -1,4 +1,4 @@
-"""What the parts of one worker share: its frontier, its store, its database. Opened and closed by the scheduler."""
+"""The shared parts of one worker: its frontier, its store, its database."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ FULL = 0.9
 
 
 class Worker:
-    """One worker process as its components see it; ``Worker.of(crawler)`` is the crawler's."""
+    """One worker process, as its components use it; ``Worker.of(crawler)`` returns the crawler's."""
 
     _workers: ClassVar[WeakKeyDictionary[Crawler, Worker]] = WeakKeyDictionary()
 
@@ -113,14 +113,20 @@ class Worker:
 
     @classmethod
     def of(cls, crawler: Crawler) -> Worker:
-        """The worker of a crawler, made at the first call. Raises ConfigurationError."""
+        """Return the worker of a crawler, made at the first call.
+
+        Raises ConfigurationError.
+        """
         worker = cls._workers.get(crawler)
         if worker is None:
             worker = cls._workers[crawler] = cls(Config.from_settings(crawler.settings))
         return worker
 
     async def open(self) -> None:
-        """Connects to everything. Raises ConfigurationError at once for whatever cannot be used."""
+        """Connect to everything.
+
+        Raises ConfigurationError at once for anything that cannot be used.
+        """
         await self._open_redis()
         await self._open_records()
         await self._open_store()
@@ -141,12 +147,12 @@ class Worker:
         await self.conditional_requests.close()
 
     async def wind_up(self) -> None:
-        """Its job has ended: what goes on behind the crawl is finished while the worker can still be told to stop."""
+        """Finish background work after the end of its job, while the worker can still be told to stop."""
         for end in self.before_end:
             await end()
 
     async def close(self) -> None:
-        """Closes what was opened; leases that are still out are available to others at once."""
+        """Close everything that was opened; remaining leases are available to others at once."""
         for look in self.before_close:
             await look()
         for part in reversed(self._opened):
@@ -156,7 +162,7 @@ class Worker:
         self.robots.close()
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
-        """Does something in a task of its own; what the frontier does not answer to is let go."""
+        """Run work in a task of its own, which is given up if the frontier does not answer."""
         task = asyncio.create_task(self._run(work))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
@@ -166,7 +172,7 @@ class Worker:
             await work
 
     def note_trouble(self, error: RedisError) -> None:
-        """Redis could not do something; whoever asked tries again in a while."""
+        """Log that Redis could not do something, which the caller will try again."""
         if is_out_of_memory(error):
             self.full.begin(error)
         elif is_away(error):
@@ -175,7 +181,10 @@ class Worker:
             self.refused.begin(refusal(error))
 
     async def watch_redis(self) -> None:
-        """Notes whether Redis answers and has room. Raises RedisError."""
+        """Note whether Redis answers and has room.
+
+        Raises RedisError.
+        """
         used = await self.frontier.memory()
         self.lost.end()
         if used >= FULL:
@@ -184,13 +193,13 @@ class Worker:
             self.full.end()
 
     def settled(self, lease: Lease) -> None:
-        """A lease has ended, in whatever way: nothing that was staged for it is needed any more."""
+        """Remove what was staged for a lease that has ended."""
         self.held.discard(lease)
         self.staging.end(lease)
         self.wake.set()
 
     async def release(self, lease: Lease, *, delay: float = 0.0, counted: bool = False, returned: bool = False) -> None:
-        """Give a lease back, as Frontier.release does; where the frontier does not answer, it expires."""
+        """Release a lease, as Frontier.release does; it expires if the frontier does not answer."""
         self.releasing.add(lease)
         try:
             await self.frontier.release(lease, delay=delay, counted=counted, returned=returned)
@@ -201,8 +210,9 @@ class Worker:
             self.settled(lease)
 
     async def record(self, capture: Capture) -> None:
-        """Write a capture's row, once the database takes it. Raises RecordsError for a row that it refuses, and
-        GiveBack where the worker ends meanwhile.
+        """Write a capture's row, once the database takes it.
+
+        Raises RecordsError for a row that it refuses, and GiveBack if the worker ends meanwhile.
         """
         while True:
             try:
@@ -247,7 +257,7 @@ class Worker:
         await self.frontier.check_identity("store", identity, f"the document store {self.config.shown_store}")
 
     async def tidy_staging(self) -> None:
-        """Removes what dead workers left; to be done often, for it shows them that this one is alive."""
+        """Remove the staging of dead workers, and show others that this one is alive; call it often."""
         await asyncio.to_thread(self.staging.touch)
         live = {name async for name in self.frontier.workers()}
         for directory in await asyncio.to_thread(self.staging.stale, live):
@@ -278,7 +288,7 @@ def unique_name() -> str:
 
 
 def frontier_for(config: Config, redis: Redis, *, worker: str = "", alone: bool = False) -> Frontier:
-    """The frontier as the settings describe it."""
+    """Return the frontier that the settings describe."""
     return Frontier(
         redis,
         worker=worker,

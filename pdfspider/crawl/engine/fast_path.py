@@ -1,7 +1,7 @@
-"""Visits on the shortest path: from the request to the capture's end in one task.
+"""A fast path from a request to the end of its capture, in one task.
 
-Scrapy's engine and scraper do the same for any number of items per response, in four tasks and a dozen callbacks. What
-stands here in for their methods is private to Scrapy, whose minor release is pinned.
+Scrapy's engine and scraper do the same for any number of items per response, in four tasks and a dozen callbacks. The
+methods that are replaced here are private to Scrapy, whose minor release is pinned.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 def install(crawler: Crawler) -> None:
-    """Puts the short way in place of the engine's, unless spider middlewares want to see what goes by."""
+    """Install the fast path, unless spider middlewares need the engine's own."""
     engine = crawler.engine
     assert engine is not None
     engine.scraper = scraper = CompleteScraper(crawler)
@@ -59,13 +59,13 @@ class Visits:
         self._stats: Any = None
 
     def count(self, core_stats: CoreStats | None) -> None:
-        """Counts what Scrapy's extension would count at signals: these cost more, and mostly nobody else listens."""
+        """Count what Scrapy's extension would count by signals, which cost more and usually have no other receiver."""
         if core_stats:
             self._stats = core_stats.stats
             self._signals.disconnect(core_stats.response_received, signals.response_received)
 
     def start(self) -> bool:
-        """Begins the next request, if there is one."""
+        """Start the next request, and return whether there was one."""
         slot = self._slot
         request = slot.scheduler.next_request()
         if request is None:

@@ -17,26 +17,31 @@ NO_METADATA: MappingProxyType[str, Any] = MappingProxyType({})
 
 
 class CaptureAdapter(DataclassAdapter):
-    """The fields of a Capture with plain values; one that it does not have is kept in its ``extra``."""
+    """The fields of a Capture with plain values; a field that it does not have is kept in its ``extra``."""
 
     item: Capture
 
     @classmethod
     def is_item(cls, item: Any) -> bool:
+        """Return whether an item is a Capture."""
         return isinstance(item, Capture)
 
     @classmethod
     def is_item_class(cls, item_class: type) -> bool:
+        """Return whether a class is that of a Capture."""
         return issubclass(item_class, Capture)
 
     @classmethod
     def get_field_names_from_class(cls, item_class: type) -> list[str]:
+        """Return the names of the fields, without ``extra``."""
         return [name for name in super().get_field_names_from_class(item_class) or [] if name != EXTRA]
 
     def get_field_meta(self, field_name: str) -> MappingProxyType[str, Any]:
+        """Return the metadata of a field, empty for one in ``extra``."""
         return self._fields_dict[field_name].metadata if field_name in self._fields_dict else NO_METADATA
 
     def field_names(self) -> KeysView[str]:
+        """Return the names of all fields that are set."""
         return KeysView(dict.fromkeys(self))
 
     def __getitem__(self, field_name: str) -> Any:

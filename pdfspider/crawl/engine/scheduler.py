@@ -1,4 +1,4 @@
-"""Scrapy's scheduler: a small buffer of leased URLs, filled by the lease loop."""
+"""Scrapy's scheduler: a small buffer of leased URLs, which the lease loop fills."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ logger = logging.getLogger(__name__)
 
 
 class Scheduler(BaseScheduler):
-    """Hands out what the lease loop has leased. It never runs dry: that loop closes the spider when its job ends."""
+    """Returns the requests of leased URLs.
+
+    It never reports that it is empty: the lease loop closes the spider when its job ends.
+    """
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
@@ -42,12 +45,15 @@ class Scheduler(BaseScheduler):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Scheduler:
+        """Return the scheduler of a crawler."""
         return cls(crawler)
 
     def open(self, spider: Spider) -> Deferred[None]:
+        """Open the worker and start the lease loop."""
         return deferred_from_coro(self._open(cast("PdfSpider", spider)))
 
     def close(self, reason: str) -> Deferred[None]:
+        """Stop the lease loop and close the worker."""
         return deferred_from_coro(self._close())
 
     async def _open(self, spider: PdfSpider) -> None:
@@ -76,10 +82,11 @@ class Scheduler(BaseScheduler):
         await self._worker.close()
 
     def has_pending_requests(self) -> bool:
+        """Return True, so that Scrapy does not close the spider."""
         return True
 
     def enqueue_request(self, request: Request) -> bool:
-        """Take a further request of a lease; whatever else is handed to the engine is refused."""
+        """Take a further request of a lease, and refuse any other request."""
         lease = request.meta.get("lease")
         if lease is None:
             logger.error("%s is not fetched: %s", request, NoLease())
@@ -90,6 +97,7 @@ class Scheduler(BaseScheduler):
         return True
 
     def next_request(self) -> Request | None:
+        """Return the next request whose lease is still held."""
         while self._ready and not self._worker.storage.is_closed:
             request = self._ready.popleft()
             lease = request.meta["lease"]

@@ -1,4 +1,4 @@
-"""Answers that stand in the way of what was asked for."""
+"""Recognise responses that replace the requested one, such as logins and challenges."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _wall(worker: Worker, response: StagedResponse, entry: Entry) -> tuple[Outco
 
 
 def is_document_expected(response: StagedResponse, entry: Entry) -> bool:
-    """Whether the link, the URL or the declared type says that the answer is a PDF."""
+    """Return whether the link, the URL or the declared type says that the response is a PDF."""
     return entry.document or says_pdf(response.url) or "pdf" in (response.header("Content-Type") or "").lower()
 
 

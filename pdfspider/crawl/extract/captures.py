@@ -1,4 +1,4 @@
-"""From a response or a failure to its Capture."""
+"""Make the Capture of a response or a failure."""
 
 from __future__ import annotations
 
@@ -39,14 +39,17 @@ OUTCOMES_BY_KIND = {
 
 @dataclass(slots=True, eq=False)
 class Released:
-    """What a visit becomes that had to be given back: not an ending."""
+    """A visit whose lease was released, so that the URL has not ended."""
 
     lease: Lease
     delay: float = 0.0
 
 
 def capture_response(worker: Worker, response: Response) -> Capture:
-    """Never raises: a URL whose capture fails to be made still gets one, with the reason."""
+    """Return the capture of a response.
+
+    Never raises: if the capture cannot be made, the URL gets one with the reason.
+    """
     request: Any = response.request
     capture = _begin(worker, request.meta)
     try:
@@ -62,7 +65,7 @@ def capture_response(worker: Worker, response: Response) -> Capture:
 
 
 def capture_failure(worker: Worker, failure: Failure) -> Capture | Released:
-    """The capture of a fetch that raised."""
+    """Return the capture of a fetch that raised."""
     meta, error = failure.request.meta, error_of(failure)  # type: ignore[attr-defined]
     if is_give_back(error):
         return Released(meta["lease"], error.delay if isinstance(error, GiveBack) else 0.0)
@@ -77,7 +80,7 @@ def capture_failure(worker: Worker, failure: Failure) -> Capture | Released:
 def capture_missing(
     worker: Worker, meta: dict[str, Any], reason: str = "the spider gave no capture: the log says why"
 ) -> Capture:
-    """The capture of a visit of which the spider, or a spider middleware, gave none."""
+    """Return the capture of a visit for which the spider, or a spider middleware, gave none."""
     capture = _begin(worker, meta)
     capture.reason = reason
     return capture

@@ -1,4 +1,4 @@
-"""The fetches that are under way in this worker, so that they can be aborted."""
+"""Track the fetches in progress, so that they can be aborted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class InFlight:
-    """The tasks that fetch, each with its lease: middlewares may fetch more than once at a time for one."""
+    """The tasks that fetch, each with its lease; middlewares may fetch several times at once for a lease."""
 
     def __init__(self) -> None:
         self._tasks: dict[asyncio.Task[object], Lease] = {}
@@ -42,6 +42,7 @@ class InFlight:
             self._aborted.discard(task)
 
     def abort_all(self) -> None:
+        """Abort all fetches."""
         for task in self._tasks:
             if task not in self._aborted:
                 self._aborted.add(task)

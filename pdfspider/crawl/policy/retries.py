@@ -1,4 +1,4 @@
-"""What is tried again, and when."""
+"""Decide which failures are tried again, and when."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ LONGEST_HOLD = 24 * 3600.0
 
 
 def retry_delay(config: Config, capture: Capture) -> float | None:
-    """Seconds until a failure is tried again; None where it is final."""
+    """Return the seconds until a failure is tried again, None if it is final."""
     tries = _tries(config, capture)
     if not tries or (counts(capture) and capture.lease.attempt > tries):
         return None
@@ -58,7 +58,7 @@ def retry_delay(config: Config, capture: Capture) -> float | None:
 
 
 def _tries(config: Config, capture: Capture) -> int:
-    """How many further tries a failure gets."""
+    """Return how many further tries a failure gets."""
     if capture.outcome is Outcome.NOT_READY:
         return config.polls
     if capture.outcome in PASSING or (capture.outcome in BY_STATUS and capture.status in config.retry_codes):
@@ -72,7 +72,7 @@ def may_pass(config: Config, capture: Capture) -> bool:
 
 
 def counts(capture: Capture) -> bool:
-    """Whether a failure is a try of the URL's own: it is not while its host goes on asking to be left alone."""
+    """Return whether a failure counts as a try; it does not while its host is overloaded."""
     return not (capture.lease.resting and capture.lease.host_signal is HostSignal.BUSY)
 
 
@@ -86,7 +86,7 @@ def host_signal(outcome: Outcome, status: int | None) -> HostSignal:
 
 
 def retry_after(response: StagedResponse) -> float:
-    """Seconds for which a host asks to be left alone (RFC 9110, 10.2.3: seconds or a date)."""
+    """Return the seconds of a Retry-After (RFC 9110, 10.2.3: seconds or a date)."""
     value = (response.header("Retry-After") or "").strip()
     if value.isascii() and value.isdigit():
         seconds = float(value)

@@ -1,4 +1,4 @@
-"""How long the event loop stood still."""
+"""Measure how long the event loop was blocked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST_STALL = "pdfspider/loop/longest_stall"
 
 
 class LoopLag:
-    """Sees that it is called too late. A look takes some microseconds."""
+    """Measures how late it is called, which takes some microseconds each time."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._stats = crawler.stats
@@ -27,16 +27,19 @@ class LoopLag:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
+        """Return the extension."""
         loop_lag = cls(crawler)
         crawler.signals.connect(loop_lag.start, signals.engine_started)
         crawler.signals.connect(loop_lag.stop, signals.spider_closed)
         return loop_lag
 
     def start(self) -> None:
+        """Start measuring."""
         self._due = time.monotonic() + TICK
         self._next = asyncio.get_running_loop().call_later(TICK, self._look)
 
     def stop(self) -> None:
+        """Stop measuring."""
         if self._next is not None:
             self._next.cancel()
 
