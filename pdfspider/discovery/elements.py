@@ -31,6 +31,10 @@ _URL_META = re.compile(r"(?:dc|dcterms|og|twitter|prism|citation|eprints)[.:_]")
 _REFRESH = re.compile(r"\s*+[0-9.]*+(?:\s*+[;,]|\s)\s*+(?:url\s*+=\s*+)?+(.+)", re.IGNORECASE | re.DOTALL).fullmatch
 _OBJECT_PARAMETERS = frozenset(("src", "movie", "file", "data", "filename", "url"))
 _ROOTED = re.compile(r"\s*+(?:https?:)?/", re.IGNORECASE).match
+_SHOWN_ADDRESS = re.compile(r"https?://\S++", re.IGNORECASE).fullmatch
+_EMPTY_FRAME = re.compile(r"\s*+(?:about:|javascript:|data:text/html|\Z)", re.IGNORECASE).match
+_LAZY = ("data-src", "data-lazy-src", "data-lazy", "data-original", "data-url", "data-litespeed-src")
+"""Where lazy frames keep their address until they are seen."""
 _NOTHING: tuple[Reference, ...] = ()
 
 # "PDF", "Download PDF", "Als PDF ansehen (1,2 MB)", "Full text [pdf, 12 pages]"; not "How to make a PDF".
@@ -56,11 +60,17 @@ def anchors(element: LexborNode) -> Iterable[Reference]:
 def offers(element: LexborNode) -> Iterable[Reference]:
     """Find links whose text, image or title offers a PDF and says nothing else."""
     text = element.text().strip() or _label(element)
-    if len(text) > _LONGEST_OFFER or "pdf" not in (text := text.lower()):
+    if len(text) > _LONGEST_OFFER or "pdf" not in text.lower() or not offers_pdf(text):
         return _NOTHING
     href = element.attributes.get("href") or ""
-    offered = _OFFER(text) and not _NO_OFFER(text) and "/wiki/" not in href
-    return (Reference(href, document=True),) if offered else _NOTHING
+    return (Reference(href, document=True),) if "/wiki/" not in href else _NOTHING
+
+
+def offers_pdf(text: str) -> bool:
+    """Return whether a text offers a PDF and says nothing else."""
+    if len(text) > _LONGEST_OFFER or "pdf" not in (text := text.strip().lower()):
+        return False
+    return bool(_OFFER(text) and not _NO_OFFER(text))
 
 
 def _label(element: LexborNode) -> str:
@@ -70,12 +80,22 @@ def _label(element: LexborNode) -> str:
     return label.strip()
 
 
+@rule("text-url", "code")
+def shown_addresses(element: LexborNode) -> Iterable[Reference]:
+    """Find a PDF's address that is all the text of an element."""
+    text = element.text(deep=False).strip()
+    return (Reference(text, document=True),) if "://" in text and says_pdf(text) and _SHOWN_ADDRESS(text) else _NOTHING
+
+
 @rule("iframe", "iframe")
 @rule("frame", "frame")
 def frames(element: LexborNode) -> Iterable[Reference]:
     """Find the page in a frame."""
     attributes = element.attributes
-    return (Reference(attributes.get("src") or attributes.get("data-src")),)
+    src = attributes.get("src")
+    if src and not _EMPTY_FRAME(src):
+        return (Reference(src),)
+    return [Reference(value) for name in _LAZY if (value := attributes.get(name))]
 
 
 @rule("embed", "embed")
@@ -99,15 +119,6 @@ def parameters(element: LexborNode) -> Iterable[Reference]:
     named = (attributes.get("name") or "").lower() in _OBJECT_PARAMETERS
     value = attributes.get("value") or ""
     return (Reference(value, document=True),) if named and says_pdf(value) else _NOTHING
-
-
-@rule("form", "form")
-def forms(element: LexborNode) -> Iterable[Reference]:
-    """Find buttons that fetch a PDF; forms that would send data are left alone."""
-    attributes = element.attributes
-    sends = (attributes.get("method") or "get").lower() != "get"
-    action = attributes.get("action") or ""
-    return (Reference(action, document=True),) if not sends and says_pdf(action) else _NOTHING
 
 
 @rule("link", "link")

@@ -48,6 +48,11 @@ def trees_of(html: str, most: int | None, cut: Callable[[], object]) -> Iterator
         cut()
 
 
+def with_end_tags(xhtml: str) -> str:
+    """Return XHTML in which no element swallows what follows, as ``<script src="a.js"/>`` does in HTML."""
+    return _SELF_CLOSED(r"<\1\2></\1>", xhtml) if "/>" in xhtml else xhtml
+
+
 def _has_quoted_tags(html: str) -> bool:
     """Return whether a value in some tag may have ``<`` or ``>`` in it."""
     for number, quoted in enumerate(_QUOTED(html)):
@@ -78,7 +83,11 @@ _TAG = re.compile(rf"</?[a-z]{_ATTRIBUTES}>?", re.IGNORECASE)
 _IMAGE = re.compile(rf"<img(?=[\s/]){_ATTRIBUTES}>", re.IGNORECASE).search
 _EACH = re.compile(_ATTRIBUTE).finditer
 _QUOTED = re.compile(r"""=\s*+(?:"[^"<>]*+[<>]|'[^'<>]*+[<>])""").finditer
-_OPEN = frozenset(("form", "/form"))
+_SELF_CLOSED = re.compile(
+    r"""<(script|style|title|textarea|iframe|xmp|noembed|noframes|a|object)\b((?:[^<>"'/]++|/(?!>)|"[^"<]*+"|'[^'<]*+')*+)/>""",
+    re.IGNORECASE,
+).sub
+_OPEN = frozenset(("form", "/form", "select", "/select"))
 """Stand around others and are kept as such, for what is in a form belongs to it."""
 
 
@@ -88,7 +97,7 @@ def _elements(*, every: bool) -> re.Pattern[str]:
 
     It has the tags that the rules look at, or ``every`` tag. It is compiled when all rules are registered.
     """
-    names = "|".join(sorted({*RULES, "base", "input", "button", "select", "textarea"} - {"script", "iframe"}))
+    names = "|".join(sorted({*RULES, "base", "input", "button", "select", "option", "textarea"} - {"script", "iframe"}))
     attributes = _ATTRIBUTES if every else "[^<>]*+"
     inline = rf"</?(?:{_INLINE})(?=[\s/>]){attributes}>"
     other = rf"|[a-z]{attributes}>?" if every else ""
@@ -97,7 +106,7 @@ def _elements(*, every: bool) -> re.Pattern[str]:
         rf"|(style|textarea|title|xmp|noembed)(?=[\s/>]){attributes}>(?:.*?</\1|.*)"
         rf"|(script)(?=[\s/>])({attributes})>(?:(.*?)</script|(.*))"
         rf"|(iframe)(?=[\s/>])({attributes})>(?:.*?</iframe|.*)"
-        rf"|(/form|(?:{names})(?=[\s/>]))({attributes})>([^<]*+(?:{inline}[^<]*+){{0,8}}+){other})",
+        rf"|(/form|/select|(?:{names})(?=[\s/>]))({attributes})>([^<]*+(?:{inline}[^<]*+){{0,8}}+){other})",
         re.IGNORECASE | re.DOTALL,
     )
 
@@ -112,7 +121,7 @@ def _element(match: re.Match[str]) -> str:
         return ""
     if name.lower() in _OPEN:
         return f"<{name}{_bounded(attributes)}>"
-    if "=" not in attributes and name.lower() != "button":
+    if "=" not in attributes and name.lower() != "button" and "://" not in text:
         return ""
     return f"<{name}{_bounded(attributes)}>{_shown(text) if '<' in text else text.strip()[:_LONGEST_TEXT]}</{name}>"
 

@@ -6,18 +6,19 @@ from operator import length_hint
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
-from pdfspider.discovery import elements, scripts  # noqa: F401 - they register their rules
+from pdfspider.discovery import elements, forms, scripts  # noqa: F401 - they register their rules
 from pdfspider.discovery.attributes import opened_by
 from pdfspider.discovery.bounds import Bounds, References
 from pdfspider.discovery.decoding import decode
-from pdfspider.discovery.flattening import LARGE, slices, trees_of
+from pdfspider.discovery.flattening import LARGE, slices, trees_of, with_end_tags
 from pdfspider.discovery.headers import linked
 from pdfspider.discovery.lists import SAME_DEPTH, list_reader, unpacked
+from pdfspider.discovery.nesting import DEPTH, documents_in
 from pdfspider.discovery.normal import MAX_LENGTH
 from pdfspider.discovery.rules import RULES, TECHNIQUES, TEXT_RULES, Reference, never_page, says_pdf
 from pdfspider.discovery.sites import Sites
 from pdfspider.discovery.urls import join
-from pdfspider.discovery.viewers import shown_by
+from pdfspider.discovery.viewers import paths_in_query, shown_by
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.items import Link
 
@@ -93,12 +94,14 @@ class Discovery:
         page. ``headers`` are the values of its ``Link`` headers. Never raises, whatever the body.
         """
         html, encoding = decode(unpacked(body) if isinstance(body, bytes) else body, encoding)
+        if content_type and "xhtml" in content_type.lower():
+            html = with_end_tags(html)
         known = list_reader(html, content_type, technique)
         listed, references = References(self._bounds), References(self._bounds)
         if known is None:
             found = self._of_page(references, html, base_url, encoding, headers, begins=technique == "seed")
             return PageLinks(_once(found, base_url), references.left_out)
-        for name, reference in known.read(html):
+        for name, reference in known.read(html, base_url):
             if name not in self._off:
                 listed.append(name, reference)
         found = self._of_page(references, known.html(html), base_url, encoding, headers)
@@ -152,30 +155,47 @@ class Discovery:
         if page and "site" not in self._off:
             for url in self._sites.found_at(page, html):
                 yield "site", Reference(url, document=True)
+        if "viewer" not in self._off and "?" in base_url:
+            for reference in paths_in_query(base_url):
+                yield "viewer", reference
         if "viewer" not in self._off and (shown := shown_by(base_url)):
             yield "viewer", shown.reference
 
-    def _within(self, references: References, html: str, *, begins: bool) -> str | None:
-        """Collect the references in a page, and return its base: the first one that has an address."""
+    def _within(self, references: References, html: str, *, begins: bool, depth: int = 0) -> str | None:
+        """Collect the references in a page and in the documents within it.
+
+        Return its base: the first one that has an address.
+        """
         base, large = None, len(html) > LARGE
+        inner = list[str]()
+        nests = depth < DEPTH
         for tree in trees_of(html, self._bounds.elements, references.cut):
             base = _base(tree) if base is None else base
-            for tag, rules in self._rules.items():  # a CSS selector costs 60 µs for each tree
-                if not (named := tree.tags(tag)):
-                    continue
-                for technique, find in rules:
-                    if technique == "feed" and not begins:  # a blog has one for the comments on each of its pages
-                        continue
-                    if large:
-                        references.extend(technique, (one for element in named for one in find(element)))
-                    else:
-                        references.found += [(technique, one) for element in named for one in find(element)]
+            if nests:
+                inner += documents_in(tree)
+            self._by_elements(references, tree, begins=begins, large=large)
         for part in slices(html):
             lowered = part.lower()
             for technique, marker, find_in in self._text_rules:
                 if marker in lowered:
                     references.extend(technique, find_in(part))
+        for document in inner:
+            self._within(references, document, begins=False, depth=depth + 1)
         return base
+
+    def _by_elements(self, references: References, tree: LexborHTMLParser, *, begins: bool, large: bool) -> None:
+        objects = False
+        for tag, rules in self._rules.items():  # a CSS selector costs 60 µs for each tree
+            if (tag == "param" and not objects) or not (named := tree.tags(tag)):
+                continue
+            objects = objects or tag == "object"
+            for technique, find in rules:
+                if technique == "feed" and not begins:  # a blog has one for the comments on each of its pages
+                    continue
+                if large:
+                    references.extend(technique, (one for element in named for one in find(element)))
+                else:
+                    references.found += [(technique, one) for element in named for one in find(element)]
 
     def _resolved(self, found: Iterable[tuple[str, Reference]], base: str, encoding: str) -> Iterator[Link]:
         rules_of, off = self._sites.of_authority, self._off

@@ -12,6 +12,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
+from pdfspider.discovery.buckets import objects
+from pdfspider.discovery.decoding import decode
 from pdfspider.discovery.rules import Reference, says_pdf
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     Found = Iterator[tuple[str, Reference]]
 
-SAME_DEPTH = frozenset(("robots-sitemap", "sitemap-index", "oai-next"))
+SAME_DEPTH = frozenset(("robots-sitemap", "sitemap-index", "oai-next", "bucket-next"))
 """Techniques whose links are as deep as where they were found: further parts of the same list."""
 ANYWHERE = frozenset(("oai-pmh", "text-list"))
 """Techniques that may lead out of the scope, because their lists were submitted as seeds."""
@@ -36,7 +38,8 @@ _GZIP = b"\x1f\x8b"
 
 _PROLOGUE = r"\s*+(?:(?:<\?[^>]*+>|<!--.*?-->|<!DOCTYPE[^>\[]*+(?:\[[^\]]*+\]\s*+)?>)\s*+)*+"
 _ROOT = re.compile(
-    rf"\ufeff?{_PROLOGUE}<(?:[\w.-]+:)?(urlset|sitemapindex|rss|feed|RDF|OAI-PMH)[\s>]", re.IGNORECASE | re.DOTALL
+    rf"\ufeff?{_PROLOGUE}<(?:[\w.-]+:)?(urlset|sitemapindex|rss|feed|RDF|OAI-PMH|ListBucketResult|EnumerationResults)[\s>]",
+    re.IGNORECASE | re.DOTALL,
 ).match
 _TAG = re.compile(
     r"<!--(?:.*?-->|.*)"
@@ -47,13 +50,16 @@ _ATTRIBUTE = re.compile(r"""([\w:.-]{1,40}+)\s{0,9}=\s{0,9}(?:"([^"]*+)"|'([^']*
 _ADDRESS = re.compile(r"https?://\S", re.IGNORECASE).match
 _LINES = re.compile(r"^[ \t]*+(https?://\S++)", re.IGNORECASE | re.MULTILINE).finditer
 _LINE = re.compile(r"\ufeff?(?:[ \t]*+(?:#[^\n]*+)?\r?\n)*+[ \t]*+https?://\S", re.IGNORECASE).match
+_NAMES_SITEMAPS = frozenset(("robots-sitemap", "sitemap-index"))
+"""Techniques that find sitemaps, whatever type is declared for them."""
 _PLAIN_TYPES = ("text/plain", "text/uri-list", "text/csv", "")
 
 
 class ListReader(NamedTuple):
     """The functions that read a list, and find the HTML in it."""
 
-    read: Callable[[str], Found]
+    read: Callable[[str, str], Found]
+    """Takes the text of the list and its URL."""
     html: Callable[[str], str] = lambda _: ""
 
 
@@ -81,7 +87,7 @@ def is_list(head: bytes, content_type: str | None, technique: str | None) -> boo
 
     ``technique`` is the one that found its URL: some lists count only if they were submitted.
     """
-    text = unpacked(bytes(head[:_HEAD]), _HEAD).decode("utf-8", "replace")
+    text, _ = decode(unpacked(bytes(head[:_HEAD]), _HEAD), None)
     return list_reader(text, content_type, technique) is not None
 
 
@@ -94,22 +100,26 @@ def list_reader(text: str, content_type: str | None, technique: str | None) -> L
             return ListReader(_records) if technique in ("seed", "oai-next") else None
         return _READERS[root[1].lower()]
     declared = (content_type or "").partition(";")[0].strip().lower()
-    return ListReader(_lines) if technique == "seed" and declared in _PLAIN_TYPES and _LINE(head) else None
+    if not _LINE(head):
+        return None
+    if technique in _NAMES_SITEMAPS:
+        return ListReader(_page_lines)
+    return ListReader(_lines) if technique == "seed" and declared in _PLAIN_TYPES else None
 
 
-def _pages(text: str) -> Found:
+def _pages(text: str, _: str) -> Found:
     for prefix, name, _, value in _elements(text):
         if name == "loc" and prefix not in ("image", "video"):
             yield "sitemap", Reference(value)
 
 
-def _sitemaps(text: str) -> Found:
+def _sitemaps(text: str, _: str) -> Found:
     for _, name, _, value in _elements(text):
         if name == "loc":
             yield "sitemap-index", Reference(value)
 
 
-def _entries(text: str) -> Found:
+def _entries(text: str, _: str) -> Found:
     """Yield the links and enclosures of RSS and Atom."""
     for _, name, attributes, value in _elements(text):
         if name == "guid" and not _ADDRESS(value):
@@ -128,7 +138,7 @@ def feed_html(text: str) -> str:
     return "\n".join(value for _, name, _, value in _elements(text) if name in names and "<" in value)
 
 
-def _records(text: str) -> Found:
+def _records(text: str, _: str) -> Found:
     """Yield the identifiers and files in records of OAI-PMH.
 
     See https://www.openarchives.org/OAI/openarchivesprotocol.html.
@@ -140,7 +150,16 @@ def _records(text: str) -> Found:
             yield "oai-pmh", Reference(value)
 
 
-def _lines(text: str) -> Found:
+def _objects(text: str, url: str) -> Found:
+    return objects(_elements(text), url)
+
+
+def _page_lines(text: str, _: str) -> Found:
+    for match in islice(_LINES(text), LONGEST):
+        yield "sitemap", Reference(match[1])
+
+
+def _lines(text: str, _: str) -> Found:
     for match in islice(_LINES(text), LONGEST):
         yield "text-list", Reference(match[1])
 
@@ -153,12 +172,14 @@ def _elements(text: str) -> Iterator[tuple[str, str, str, str]]:
             continue
         value = match[4] if match[4] is not None else unescape(match[5])
         yield match[1] or "", match[2].lower(), match[3] or "", value.strip()
-        found += match[2].lower() in ("loc", "link", "item", "entry", "record")
+        found += match[2].lower() in ("loc", "link", "item", "entry", "record", "key", "blob")
         if found >= LONGEST:
             return
 
 
 _READERS = {
+    "listbucketresult": ListReader(_objects),
+    "enumerationresults": ListReader(_objects),
     "urlset": ListReader(_pages),
     "sitemapindex": ListReader(_sitemaps),
     "rss": ListReader(_entries, feed_html),

@@ -7,6 +7,7 @@ function to ``elements``, ``scripts`` or ``attributes``, and its technique here.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ TECHNIQUES = frozenset(
     (
         *("a", "link-text", "iframe", "frame", "embed", "object", "form", "link", "meta-refresh"),
         *("citation-pdf", "meta-url", "json-ld", "script-url", "script-location", "data-attribute", "event"),
+        *("option", "hidden-input", "text-url", "bucket", "bucket-next"),
         *("viewer", "site", "link-header", "robots-sitemap", "sitemap-index", "sitemap", "feed"),
         *("oai-pmh", "oai-next", "text-list", "pdf-link"),
     )
@@ -35,6 +37,7 @@ _NEVER_PAGES = frozenset(
         "apk",
     )
 )
+_PROGRAM = re.compile(r"/(?:cgi[^/]*|scripts|bin|isapi)/[^/]+$", re.IGNORECASE).search
 
 
 class Reference(NamedTuple):
@@ -97,5 +100,7 @@ def says_pdf(url: str) -> bool:
 
 
 def never_page(url: str) -> bool:
-    """Return whether the suffix of ``url`` is that of a file without links."""
-    return url.partition("?")[0].rpartition(".")[2].lower() in _NEVER_PAGES
+    """Return whether the suffix of ``url`` is that of a file without links, and of no program on a server."""
+    path, mark, _ = url.partition("?")
+    suffix = path.rpartition(".")[2].lower()
+    return suffix in _NEVER_PAGES and not (suffix == "exe" and (mark or _PROGRAM(path)))

@@ -20,18 +20,38 @@ LIMIT = 2 * 1024 * 1024
 _VALUE = r"""[^"'`<>\s\\]*+(?:\\{1,3}[^\s"'`<>\\][^"'`<>\s\\]*+)*+"""
 _END = r"""\\{0,3}["'`](?!\s{0,9}\+)"""
 _QUOTED = re.compile(rf"""(?<=["'`]){_VALUE}(?={_END})""")
+_SPACED = re.compile(r"""(?<=["'`])[^"'`<>\s]{1,300}+\x20[^"'`<>\r\n\t]{1,300}+(?=["'`](?!\s{0,9}\+))""")
+_LONGEST_SPACED = 300
+_OPENER = re.compile(
+    r"""(?:(?:open|show|view|load|download|display|embed|popup|navigate|goto|get|print)\w{0,40}\(
+    |(?:file|url|href|src|path|pdf|link|uri|location|document)["']?\s{0,9}[:=])\s{0,9}["'`]\Z""",
+    re.IGNORECASE | re.VERBOSE,
+).search
+_BEFORE = 60
+_OTHER_ADDRESS = re.compile(r"\S\s.*://|\s/|[,;:]\s|\.\s\S+\s").search
 _NAMED = re.compile(
     rf"""(?<![\w-])([\w-]{{0,40}}?pdf[\w-]{{0,40}}+)\\{{0,3}}["']?\s{{0,9}}[:=]\s{{0,9}}\\{{0,3}}["'`]({_VALUE}){_END}""",
     re.IGNORECASE,
 )
-_TARGET = r"""["']([^"'<>\s]{1,2048}+)["']"""
+_TARGET = r"""["']([^"'<>\r\n\t]{1,2048}+)["']"""
 _LOCATION = re.compile(
     rf"(?<![\w$-])location(?:\.href)?\s{{0,9}}=(?!=)\s{{0,9}}{_TARGET}(?!\s{{0,9}}\+)"
     rf"|(?<![\w$-])location\.(?:replace|assign)\(\s{{0,9}}{_TARGET}\s{{0,9}}\)"
 )
+_CALL = re.compile(
+    r"""(?:getDocument|PDFObject\.embed|PDFObject|PDFViewerApplication\.open|WebViewer|PSPDFKit\.load|NutrientViewer\.load
+    |previewFile|flipBook|FlowPaperViewer|\w{0,20}PDFViewer|viewPdf|showPdf|openPdf|loadPdf|embedPdf|renderPdf|displayPdf)
+    \s{0,9}\(\s{0,9}
+    (?:[^()"'`]{0,300}?(?:\{[^()]{0,500}?)?\b(?:url|file|src|source|initialDoc|document|pdf|PDFFile)["']?\s{0,9}:\s{0,9})?
+    ["'`]([^"'`<>\r\n\t]{1,2048}+)["'`](?!\s{0,9}\+)""",
+    re.IGNORECASE | re.VERBOSE,
+).finditer
+"""Calls of viewers, with the address that they are given."""
+_VIEWERS = ("pdf", "getdocument", "webviewer", "previewfile", "flipbook", "flowpaper", "nutrientviewer")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _TEMPLATE = re.compile(r"[{}*^|]|%s").search
 _ADDRESS = re.compile(r"https?://|\.{0,2}/[^/]|//[\w-]", re.IGNORECASE).match
+_LOOKS_LIKE_FILE = re.compile(r"\S*[/?.]").match
 _FURNITURE = re.compile(r"icon|worker|viewer|script|css|js$|image|img|thumb|logo|preview", re.IGNORECASE).search
 
 _LINKS = ("contentUrl", "url", "embedUrl", "downloadUrl", "associatedMedia", "encoding", "distribution", "@id")
@@ -78,11 +98,12 @@ def _texts(value: Any) -> list[str]:
 def named_files(element: LexborNode) -> Iterable[Reference]:
     """Find PDFs that a script names."""
     text = element.text()[:LIMIT]
-    return files_in(text) if "pdf" in text.lower() else ()
+    lowered = text.lower()
+    return files_in(text) if any(name in lowered for name in _VIEWERS) else ()
 
 
 def files_in(script: str) -> Iterator[Reference]:
-    """Yield texts in quotes that end in ``.pdf``, and addresses with a name such as ``pdfUrl``."""
+    """Yield texts in quotes that end in ``.pdf``, addresses with a name such as ``pdfUrl``, and what viewers open."""
     for match in _QUOTED.finditer(script):
         if ".pdf" not in match[0].lower() or script[max(0, match.start() - 9) : match.start() - 1].rstrip()[-1:] == "+":
             continue
@@ -93,6 +114,28 @@ def files_in(script: str) -> Iterator[Reference]:
         value = plain(match[2])
         if named_address(match[1], value):
             yield Reference(value, document=True)
+    for match in _CALL(script):
+        value = plain(match[1]).strip()
+        if _LOOKS_LIKE_FILE(value) and not _TEMPLATE(value) and not never_page(value):
+            yield Reference(value, document=True)
+    if ".pdf" in script.lower():
+        yield from _spaced_files(script)
+
+
+def _spaced_files(script: str) -> Iterator[Reference]:
+    """Return file names with blanks that stand in quotes: those with a directory, and those that something opens."""
+    for match in _SPACED.finditer(script):
+        value, start = plain(match[0].rstrip("\\")), match.start()
+        before = script[max(0, start - _BEFORE) : start]
+        if is_spaced_file(value, named="/" in value or bool(_OPENER(before))) and before[:-1].rstrip()[-1:] != "+":
+            yield Reference(value, document=True)
+
+
+def is_spaced_file(value: str, *, named: bool) -> bool:
+    """Return whether a value with blanks is the address of a PDF, and no sentence that ends with one."""
+    if not named or len(value) > _LONGEST_SPACED or not says_pdf(value):
+        return False
+    return not _TEMPLATE(value) and not _OTHER_ADDRESS(value)
 
 
 def named_address(name: str, value: str) -> bool:

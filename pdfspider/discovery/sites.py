@@ -36,6 +36,11 @@ class Rules(NamedTuple):
     rules: tuple[SiteRule, ...] = ()
 
 
+_DSPACE = re.compile(
+    r"(https?://[^/]+)(?:/[^?]*)?/bitstreams/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/download.*"
+).fullmatch
+"""The download page of an institutional repository, DSpace 7 and later: an application, whatever its host."""
+_DSPACE_API = re.compile(r"(https?://[\w.:/-]{1,200}?)/api/core/").search
 _DOI = r"(10\.[0-9.]+/[^?#]+)"
 REWRITES: dict[str, list[tuple[str, str]]] = {
     "arxiv.org": [(r"(https?://[^/]+)/abs/([^?]+).*", r"\1/pdf/\2")],
@@ -79,6 +84,9 @@ class Sites:
     def found_at(self, url: str, html: str) -> list[str]:
         """Return the URLs of PDFs that the rules for the site find in the page at ``url`` with that text."""
         found = self.rewritten(url)
+        if download := _DSPACE(url):
+            api = _DSPACE_API(html)
+            found.append(f"{api[1] if api else f'{download[1]}/server'}/api/core/bitstreams/{download[2]}/content")
         rules = self.of_authority(url.split("/", 3)[2])
         for rule in rules.rules if rules else ():
             try:

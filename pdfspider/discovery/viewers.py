@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from pdfspider.discovery.rules import Reference, says_pdf
 from pdfspider.discovery.urls import join
 
 _DEPTH = 3
+_FIELDS = 50
 _CARRIES = re.compile(r"[?&#](?:file|url|src|pdf|doc|document|q|u|link|target)=", re.IGNORECASE).search
 _FIELD = re.compile(r"[?&#;](file|url|src|pdf|doc|document|q|u|link|target)=([^&#]+)", re.IGNORECASE).finditer
 _ENCODED_ADDRESS = re.compile(r"(?:https?)?%(?:25)*(?:3a|2f)", re.IGNORECASE).match
@@ -20,6 +21,8 @@ _EXTENSION = re.compile(r"chrome-extension://[a-z]+/(?=https?://)").match
 _VIEWERS = frozenset(("viewer", "viewerng", "gview", "pdfviewer", "pdf-viewer", "pdf_viewer", "webviewer"))
 _VIEWERS_PLACES = ("pdfjs", "pdf.js", "pdf-js", "//view.officeapps.live.com/op/")
 _VIEWERS_FIELDS = frozenset(("file", "url", "src", "pdf"))
+_PROGRAM = re.compile(r"[\w.-]+\?[\w.-]+=").match
+_PATH = re.compile(r"(?:https?://|\.{0,2}/|[^?#&=/:]+/)[^?]*\.pdf\Z", re.IGNORECASE | re.DOTALL).match
 _OTHER_DOCUMENT = re.compile(r"\.(?:docx?|xlsx?|pptx?|od[tsp]|rtf|csv|txt|epub)(?:$|[?#])", re.IGNORECASE).search
 
 
@@ -46,6 +49,15 @@ def shown_by(href: str) -> ViewedDocument | None:
     return ViewedDocument(Reference(href, shown.document), alone) if shown else None
 
 
+def paths_in_query(url: str) -> list[Reference]:
+    """Return the PDFs whose paths are in the query of an application's page, such as SharePoint's ``id``."""
+    query = url.partition("?")[2]
+    if "pdf" not in query.lower():
+        return []
+    values = (_decoded(field.partition("=")[2].replace("+", " ")) for field in query.split("&")[:_FIELDS])
+    return [Reference(quote(value, safe="/:@!$&'()*+,;=~"), document=True) for value in values if _PATH(value)]
+
+
 def _unwrap(href: str) -> ViewedDocument | None:
     if extension := _EXTENSION(href):
         return ViewedDocument(Reference(href[extension.end() :], document=True), alone=True)
@@ -55,7 +67,7 @@ def _unwrap(href: str) -> ViewedDocument | None:
     viewer = _is_viewer(page.lower())
     for match in _FIELD(href):
         value = _decoded(match[2])
-        if viewer and match[1].lower() in _VIEWERS_FIELDS and ("/" in value or says_pdf(value)):
+        if viewer and match[1].lower() in _VIEWERS_FIELDS and ("/" in value or says_pdf(value) or _PROGRAM(value)):
             return ViewedDocument(Reference(value, says_pdf(value) or not _OTHER_DOCUMENT(value)), alone=True)
         if _ADDRESS(value) and says_pdf(value):
             return ViewedDocument(Reference(value, document=True), alone=False)

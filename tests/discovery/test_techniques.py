@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+import gzip
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pdfspider.discovery.links import Discovery
+from pdfspider.discovery.lists import is_list
 from pdfspider.discovery.rules import RULES, TECHNIQUES, TEXT_RULES
 from pdfspider.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PAGE = "http://example.com/dir/page.html"
 SITEMAP = "<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>{}</urlset>"
 LD = '<script type="application/ld+json">{}</script>'
+BUCKET = "<?xml version='1.0'?><ListBucketResult xmlns='http://s3.amazonaws.com/doc/2006-03-01/'>{}</ListBucketResult>"
 OAI = "<?xml version='1.0'?><OAI-PMH><ListRecords>{}</ListRecords></OAI-PMH>"
 NEXT = "dir/page.html?verb=ListRecords&resumptionToken=x%2F1"
 RSS = "<?xml version='1.0'?><rss><channel>{}</channel></rss>"
@@ -123,6 +130,92 @@ EXAMPLES: list[tuple[str, str, str, bool]] = [
     ("feed", ATOM.format("<link href='/b'/>"), "b", False),
     ("oai-pmh", OAI.format("<dc:identifier>http://example.com/b.pdf</dc:identifier>"), "b.pdf", True),
     ("oai-next", OAI.format("<resumptionToken>x/1</resumptionToken>"), NEXT, False),
+    (
+        "form",
+        "<form action=get><input type=submit value=Go><input type=hidden name=id value='4 1'></form>",
+        "dir/get?id=4+1",
+        False,
+    ),
+    (
+        "form",
+        "<form action='/get?x=1#y' method=GET><input type=hidden name=i value=&eacute;><button>PDF</button>",
+        "get?i=%C3%A9",
+        True,
+    ),
+    (
+        "form",
+        "<form method=post><input name=q><button formmethod=get formaction='/b.pdf'>x</button></form>",
+        "b.pdf",
+        True,
+    ),
+    ("iframe", "<iframe src='about:blank' data-src='/b'></iframe>", "b", False),
+    ("iframe", "<iframe src='' data-lazy-src='/b'></iframe>", "b", False),
+    ("embed", "<iframe srcdoc='&lt;base href=/x/&gt;&lt;embed src=/b.pdf&gt;'></iframe>", "b.pdf", True),
+    ("embed", "<x-y><template shadowrootmode=open><p><embed src=/b.pdf></p></template></x-y>", "b.pdf", True),
+    (
+        "option",
+        "<select><option value=''>-</option><option class=x value='files/a b.pdf'>x</option>",
+        "dir/files/a%20b.pdf",
+        True,
+    ),
+    ("option", "<select onchange='location = this.value'><option value=/b>x</option></select>", "b", False),
+    ("hidden-input", "<input name=file type=hidden value='/b c.pdf'>", "b%20c.pdf", True),
+    ("hidden-input", "<input value=/b.pdf type='hidden'>", "b.pdf", True),
+    ("text-url", "<code>\nhttp://example.com/b.pdf?x=1&amp;y=2 </code>", "b.pdf?x=1&y=2", True),
+    (
+        "event",
+        "<input onclick=\"window.open('files/Annual Report 2020.pdf','_blank')\">",
+        "dir/files/Annual%20Report%202020.pdf",
+        True,
+    ),
+    ("event", "<div onclick=\"location.href='Budget Plan (final).pdf'\">", "dir/Budget%20Plan%20(final).pdf", True),
+    ("event", "<b onclick=\"openDoc('Price list.pdf')\">", "dir/Price%20list.pdf", True),
+    (
+        "script-url",
+        '<script>x = [{"file": "files\\/Meeting notes May.pdf"}]</script>',
+        "dir/files/Meeting%20notes%20May.pdf",
+        True,
+    ),
+    (
+        "script-url",
+        "<script>x = '/Shared Documents/Grün buch.pdf'</script>",
+        "Shared%20Documents/Gr%C3%BCn%20buch.pdf",
+        True,
+    ),
+    ("script-url", "<script>showPdf( 'Annual report.pdf' )</script>", "dir/Annual%20report.pdf", True),
+    (
+        "script-url",
+        "<script>pdfjsLib.getDocument({withCredentials: true, url: 'get?id=7'})</script>",
+        "dir/get?id=7",
+        True,
+    ),
+    ("script-url", "<script>PDFObject.embed('/get/7', '#x')</script>", "get/7", True),
+    ("script-url", "<script>WebViewer({path: '/lib', initialDoc: '/get/7'}, x)</script>", "get/7", True),
+    ("script-url", "<script>view.previewFile({content:{location:{url: '/get/7'}}})</script>", "get/7", True),
+    ("data-attribute", "<tr data-href='files/Room plan.pdf'>", "dir/files/Room%20plan.pdf", True),
+    ("data-attribute", "<tr data-pdf='Room plan.pdf'>", "dir/Room%20plan.pdf", True),
+    ("data-attribute", "<b data-popup='/get/7?format=pdf'>", "get/7?format=pdf", False),
+    ("data-attribute", "<b data-popup=\"window.open('/b.pdf')\">", "b.pdf", True),
+    ("viewer", "<iframe src='/viewer.html?file=get%3Fid%3D7'></iframe>", "get?id=7", True),
+    ("bucket", BUCKET.format("<Contents><Key>a/b c.pdf</Key><Size>1</Size></Contents>"), "a/b%20c.pdf", True),
+    (
+        "bucket-next",
+        BUCKET.format("<CommonPrefixes><Prefix>a b/</Prefix></CommonPrefixes>"),
+        "dir/page.html?prefix=a+b%2F",
+        False,
+    ),
+    (
+        "bucket-next",
+        BUCKET.format("<NextContinuationToken>x/1</NextContinuationToken>"),
+        "dir/page.html?continuation-token=x%2F1",
+        False,
+    ),
+    (
+        "bucket-next",
+        BUCKET.format("<IsTruncated>true</IsTruncated><Contents><Key>b</Key></Contents>"),
+        "dir/page.html?marker=b",
+        False,
+    ),
     ("text-list", "\n# comment\nhttp://example.com/b\n", "b", False),
 ]
 
@@ -214,6 +307,21 @@ def test_the_link_header_counts_by_relation_and_type(header: str, expected: list
         "<script>location = '/b' + x; location.replace(x)</script>",
         "<div data-url='/api/like?id=7' data-pdf='yes' data-pdf-icon='/b' data-title='The pdf of b.pdf'>",
         "<td onclick='like(7)'>",
+        "<form method=post action=/get><input type=hidden name=id value=1><button>x</button></form>",
+        "<form action=/get><input name=q><input type=hidden name=id value=1><button>x</button></form>",
+        "<form action=/get><select name=y></select><input type=hidden name=id value=1></form>",
+        "<form action=/get><textarea name=y></textarea><button>x</button></form>",
+        "<form action=/get><input type=password><button>x</button></form>",
+        "<form action=/get><input type=reset></form>",
+        "<form method=post><button formaction=/b.pdf formmethod=post>x</button></form>",
+        "<select><option value=/b>x</option></select>",
+        "<input type=hidden value=/b><input type=text value=/b.pdf>",
+        "<p>see http://example.com/b.pdf</p>",
+        "<template><a href=/b.pdf>x</a></template>",
+        "<script>text = 'Please open the file manual.pdf'; alert('Not found: x y.pdf')</script>",
+        "<script>text = 'See http://example.com/x and /y z.pdf'; y = '/files/a ' + name + ' b.pdf'</script>",
+        "<div data-title='Open the file b c.pdf'>",
+        "<div data-url='/convert-to-pdf' data-icon='/pdf/x.png'>",
         LD.format('{"encodingFormat": "text/html", "contentUrl": "/get", "name": "pdf"}'),
         LD.format('{"encodingFormat": "application/pdf", '),
         "<urlset><!-- <loc>/b</loc> --><image:loc>/c</image:loc><video:loc>/c</video:loc></urlset>",
@@ -232,6 +340,114 @@ def test_a_viewer_gives_way_to_what_it_shows_and_other_pages_stay() -> None:
         ("viewer", "b.pdf", True),
         ("a", "out?u=http://example.com/b.pdf", True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://example.com/Forms/AllItems.aspx?id=%2Fx%2FMy%20Files%2Fb%2Epdf&parent=%2Fx", "x/My%20Files/b.pdf"),
+        ("http://example.com/_layouts/15/WopiFrame.aspx?sourcedoc=/x/b.pdf&action=default", "x/b.pdf"),
+        ("http://example.com/dir/app?doc=files/100%25+b.pdf", "dir/files/100%25%20b.pdf"),
+        ("http://example.com/app?a=1&path=http%3A%2F%2Fother.org%2Fb.pdf", "http://other.org/b.pdf"),
+    ],
+)
+def test_an_application_leads_to_the_document_that_its_query_names(url: str, expected: str) -> None:
+    links = Discovery().links("<html><div id=app></div></html>", url)
+    found = [(link.url.removeprefix("http://example.com/"), link.technique, link.document) for link in links]
+    assert found == [(expected, "viewer", True)]
+    assert Discovery(["viewer"]).links("<html></html>", url) == []
+
+
+@pytest.mark.parametrize("query", ["q=the+pdf+b.pdf", "id=7", "name=b.pdf", "u=mailto:x/b.pdf", "x=/b.pdf.html"])
+def test_other_queries_lead_nowhere(query: str) -> None:
+    assert Discovery().links("<html></html>", f"http://example.com/app?{query}") == []
+
+
+UUID = "0a1b2c3d-0a1b-4c2d-8e3f-0123456789ab"
+
+
+@pytest.mark.parametrize(
+    ("page", "html", "expected"),
+    [
+        (f"https://any.org/bitstreams/{UUID}/download", "", "https://any.org/server"),
+        (f"https://any.org/ui/bitstreams/{UUID}/download?x=1", "", "https://any.org/server"),
+        (
+            f"https://any.org/bitstreams/{UUID}/download",
+            '<script>{"href":"https://api.any.org/rest/api/core/sites"}</script>',
+            "https://api.any.org/rest",
+        ),
+    ],
+)
+def test_a_repositorys_download_page_leads_to_the_file_whatever_its_host(page: str, html: str, expected: str) -> None:
+    (link,) = Discovery().links(f"<html>{html}</html>", page)
+    assert link == (f"{expected}/api/core/bitstreams/{UUID}/content", "site", True)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://data.s3.example/?list-type=2&prefix=a", "http://data.s3.example/a/b.pdf"),
+        ("http://s3.example/data?list-type=2", "http://s3.example/data/a/b.pdf"),
+        ("http://s3.example/data/", "http://s3.example/data/a/b.pdf"),
+    ],
+)
+def test_an_object_is_below_its_bucket(url: str, expected: str) -> None:
+    listed = BUCKET.format("<Name>data</Name><Prefix>a</Prefix><Contents><Key>a/b.pdf</Key></Contents>")
+    assert [link.url for link in Discovery().links(listed, url)] == [expected]
+
+
+def test_azure_lists_blobs_below_their_container() -> None:
+    blob = "<Blobs><Blob><Name>a/b.pdf</Name></Blob><BlobPrefix><Name>c/</Name></BlobPrefix></Blobs>"
+    listed = f"<?xml version='1.0'?><EnumerationResults>{blob}<NextMarker>m</NextMarker></EnumerationResults>"
+    links = Discovery().links(listed, "http://s.example/data?comp=list")
+    assert [link.url.removeprefix("http://s.example/data") for link in links] == [
+        "/a/b.pdf",
+        "?comp=list&prefix=c%2F",
+        "?comp=list&marker=m",
+    ]
+
+
+def test_a_next_part_of_a_listing_keeps_the_query() -> None:
+    listed = BUCKET.format("<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>")
+    url = "http://s3.example/data?list-type=2&prefix=a&continuation-token=s"
+    (link,) = Discovery().links(listed, url)
+    assert link.url == "http://s3.example/data?list-type=2&prefix=a&continuation-token=t"
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-gzip", "application/octet-stream", None])
+def test_a_sitemap_may_be_plain_text_whatever_it_is_called(pack: Callable[[bytes], bytes], content_type: str) -> None:
+    body = pack(b"http://example.com/b.pdf\r\nhttp://other.org/c\r\n")
+    assert is_list(body, content_type, "robots-sitemap")
+    links = Discovery().links(body, "http://example.com/map.txt", content_type=content_type, technique="robots-sitemap")
+    assert [(link.url, link.technique) for link in links] == [
+        ("http://example.com/b.pdf", "sitemap"),
+        ("http://other.org/c", "sitemap"),
+    ]
+    assert not is_list(body, "application/octet-stream", "a")
+
+
+def test_an_element_of_xhtml_without_content_swallows_nothing() -> None:
+    page = (
+        "<?xml version='1.0'?><html><script src='a.js'/><a href='/b.pdf'>x</a><textarea title='/>' /><a href=/c>y</a>"
+    )
+    links = Discovery().links(page, PAGE, content_type="application/xhtml+xml; charset=utf-8")
+    assert [link.url for link in links] == ["http://example.com/b.pdf", "http://example.com/c"]
+
+
+@pytest.mark.parametrize("path", ["wa.exe?A0=LIST", "cgi-bin/wa.exe", "scripts/get.exe?7"])
+def test_a_program_on_a_server_is_a_page(path: str) -> None:
+    assert [link.url for link in Discovery().links(f"<a href=/{path}>x</a>", PAGE)] == [f"http://example.com/{path}"]
+    assert Discovery().links("<a href=/setup.exe>x</a>", PAGE) == []
+
+
+def test_documents_in_documents_have_the_base_of_the_page_and_come_to_an_end() -> None:
+    page, bound = "<a href=deep>x</a>", 12
+    for _ in range(bound):
+        page = f'<a href=x>y</a><iframe srcdoc="{escape(page)}"></iframe>'
+    assert [link.url for link in Discovery().links(page, PAGE)] == ["http://example.com/dir/x"]
+    page = "<base href=/base/><iframe srcdoc='&lt;a href=b&gt;x&lt;/a&gt;'></iframe>"
+    assert [link.url for link in Discovery().links(page, PAGE)] == ["http://example.com/base/b"]
 
 
 def test_a_page_that_is_a_viewer_leads_to_its_document() -> None:
@@ -256,7 +472,10 @@ def test_some_lists_count_only_as_seeds(body: str) -> None:
 
 
 def test_an_unknown_technique_is_refused_by_name() -> None:
-    with pytest.raises(ConfigurationError, match="PDF_TECHNIQUES_OFF: 'seed' is no technique; there are a, citation"):
+    with pytest.raises(
+        ConfigurationError,
+        match="PDF_TECHNIQUES_OFF: 'seed' is no technique; there are a, bucket, bucket-next, citation",
+    ):
         Discovery(["a", "seed"])
 
 
