@@ -68,6 +68,9 @@ PDF_TRAPS = True
 PDF_PAGES_PER_PATTERN = 10_000
 # Pages of a job at one host, over all workers; 0: no limit.
 PDF_PAGES_PER_HOST = 100_000
+# Redirects of a job out of its scope that a worker follows where nothing says that they lead to documents, one page
+# each; ten more for each document that such a redirect has led to; 0: no limit.
+PDF_REDIRECTS_OUT = 1_000
 # Links of one page or list that are followed, documents first; 0: no limit.
 PDF_LINKS_PER_PAGE = 50_000
 # Bytes that the links of one page or list take in the frontier, about; those beyond are not followed; 0: no limit.
@@ -99,13 +102,24 @@ PDF_RESOLVE_FOR_PROXY = False
 
 # Seconds to resolve and connect.
 PDF_CONNECT_TIMEOUT = 20
-# Seconds without a byte.
+# Seconds from a request to the head of its answer: some servers make the document meanwhile. What comes then has no
+# limit on its total time. The key "download_timeout" of a request's meta overrides it.
+DOWNLOAD_TIMEOUT = 150
+# Seconds without a byte of what comes.
 PDF_IDLE_TIMEOUT = 30
 # Bytes per second, on average over each of the intervals that PDF_IDLE_TIMEOUT is long.
 PDF_MINIMUM_RATE = 256
 # Redirects, and pages that stand where a document was expected, on the way to one answer. With REDIRECT_ENABLED = False
-# a redirect is not followed, with COOKIES_ENABLED = False no cookie is sent back on the way.
+# a redirect is not followed.
 REDIRECT_MAX_TIMES = 8
+
+# What requests say of the way that led to them.
+
+# Whether the cookies that a host sets are sent back to it, job by job.
+COOKIES_ENABLED = True
+# Whether requests name the page on which their link was found, and how much of its URL.
+REFERER_ENABLED = True
+REFERRER_POLICY = "strict-origin-when-cross-origin"
 
 # What is tried again.
 

@@ -20,6 +20,7 @@ from pdfspider.crawl.extract.large_pages import Pages
 from pdfspider.crawl.fetch.credentials import Credentials
 from pdfspider.crawl.fetch.in_flight import InFlight
 from pdfspider.crawl.fetch.start_permits import StartPermits
+from pdfspider.crawl.inspection.opener import Opener
 from pdfspider.crawl.policy.budgets import Budgets
 from pdfspider.crawl.policy.conditional_requests import ConditionalRequests
 from pdfspider.crawl.policy.not_due_hosts import NotDueHosts
@@ -89,6 +90,7 @@ class Worker:
         """What looks inside documents, where this worker does and the store is a directory."""
         self.in_flight = InFlight()
         self.pages = Pages()
+        self.opener = Opener(config.inspect_limits)
         self.credentials = Credentials()
         self.held: set[Lease] = set()
         """The leases that this worker has, from the grant to the end."""
@@ -160,6 +162,7 @@ class Worker:
         self._opened.clear()
         self.pages.close()
         self.robots.close()
+        await self.opener.close()
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Run work in a task of its own, which is given up if the frontier does not answer."""

@@ -7,6 +7,8 @@ from codecs import getincrementaldecoder
 
 from w3lib.encoding import html_body_declared_encoding, read_bom, resolve_encoding
 
+from pdfspider.utf16 import SAMPLE, utf16_without_mark
+
 # Python has codecs that are no charsets; some of them are slow on purpose-made input.
 _CHARSET = re.compile(r"utf|cp|iso|koi|mac|big5|gb|euc|shift|hz|tis|johab|ptcp|kz|ascii").match
 
@@ -22,8 +24,24 @@ def decode(body: bytes | str, label: str | None) -> tuple[str, str]:
     if encoding is not None and mark is not None:
         body = body[len(mark) :]
     else:
-        encoding = _charset(label) or _charset(html_body_declared_encoding(body)) or _guess(body)
+        encoding = utf16_without_mark(body) or _declared(body, label) or _guess(body)
     return _decoded(body, encoding), encoding
+
+
+def _declared(body: bytes, label: str | None) -> str | None:
+    """Return the encoding that is declared for text that is not UTF-16, whatever it says.
+
+    A meta element that can be read as ASCII and says UTF-16 means UTF-8, as the standard has it.
+    """
+    named = _charset(label)
+    if named and not (_is_wide(named) and body[:SAMPLE].isascii()):
+        return named
+    named = _charset(html_body_declared_encoding(body))
+    return "utf-8" if named and _is_wide(named) else named
+
+
+def _is_wide(encoding: str) -> bool:
+    return encoding.startswith(("utf-16", "utf-32"))
 
 
 def _decoded(body: bytes, encoding: str) -> str:

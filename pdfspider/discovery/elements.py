@@ -150,9 +150,14 @@ def refreshes(element: LexborNode) -> Iterator[Reference]:
     attributes = element.attributes
     if (attributes.get("http-equiv") or "").strip().lower() != "refresh":
         return
-    target = _REFRESH(attributes.get("content") or "")
-    if target:
-        yield Reference(_unquoted(target[1]))
+    if target := refresh_target(attributes.get("content") or ""):
+        yield Reference(target)
+
+
+def refresh_target(content: str) -> str | None:
+    """Return the address in the value of a ``Refresh``, of the meta element or the header; None without one."""
+    target = _REFRESH(content)
+    return _unquoted(target[1]) if target else None
 
 
 @rule("citation-pdf", "meta")

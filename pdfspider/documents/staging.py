@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from pdfspider.documents.errors import StagingBusy, StagingError
 from pdfspider.documents.head import HEAD_SIZE
 from pdfspider.documents.store import make_directory, open_new
-from pdfspider.documents.tail import TAIL_SIZE
+from pdfspider.documents.tail import TAIL_SIZE, has_end, is_whole
 from pdfspider.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -211,6 +211,24 @@ class StagedFile:
             self._join()
         if self._held >= BATCH_SIZE:
             await self._flush()
+
+    async def is_whole(self) -> bool:
+        """Return whether what has come ends as a PDF does, however much follows its end. Raises StagingError."""
+        rest = self._join()
+        if not self._begun:
+            return is_whole(rest)
+        return is_whole(self.tail) or await self._run(self._search, rest)
+
+    def _search(self, rest: bytes) -> bool:
+        written = self.size - len(rest)
+        with _staging_errors(self.path), self.path.open("rb") as file:
+
+            def read(offset: int, size: int) -> bytes:
+                file.seek(offset)
+                on_disk = file.read(min(size, written - offset)) if offset < written else b""
+                return on_disk + rest[max(offset - written, 0) : max(offset + size - written, 0)]
+
+            return has_end(read, self.size)
 
     async def finish(self) -> Finished:
         """Write the rest of a large document, and return the finished document.

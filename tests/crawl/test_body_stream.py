@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from contextlib import nullcontext
 
 import brotli
 import pytest
 
-from pdfspider.crawl.fetch.body_stream import FREE_INFLATION, STEP, decoded
-from pdfspider.crawl.fetch.errors import FetchError
+from pdfspider.crawl.fetch.content_encoding import FREE_INFLATION, STEP, decoded
+from pdfspider.crawl.fetch.errors import BodyStalled, FetchError
 from pdfspider.items import Outcome
 
 MIB = 1 << 20
@@ -77,6 +78,44 @@ async def test_empty_members_around_other_encodings(inner: str) -> None:
 async def test_members_without_end_that_are_empty_are_no_body() -> None:
     with pytest.raises(FetchError, match="empty members"):
         await undo(gzip.compress(b"begin") + EMPTY * 5_000, "gzip", step=100_000)
+
+
+PAGE = b"<!DOCTYPE html><html><body><a href='a.pdf'>a page that nobody has compressed</a></body></html>" * 9
+
+
+@pytest.mark.parametrize(
+    "declared",
+    ["UTF-8", "none", "binary", "aws-chunked", "8bit", "gzip", "x-gzip", "deflate", "br", "gzip, gzip"],
+)
+@pytest.mark.parametrize("step", [1, 10, 100_000])
+async def test_what_is_sent_plain_stays_as_it_is_whatever_is_declared(declared: str, step: int) -> None:
+    for body in (PAGE, b"\n%PDF-1.4\n" + PLAIN[:999], b"short <p>", b""):
+        assert await undo(body, declared, step=step) == body
+
+
+@pytest.mark.parametrize("declared", ["aws-chunked, gzip", "gzip, none", "gzip, gzip"])
+async def test_names_that_are_no_encodings_are_passed_over(declared: str) -> None:
+    assert await undo(gzip.compress(PAGE), declared) == PAGE
+
+
+class Broken(Sent):
+    """A body whose connection breaks at its end."""
+
+    async def next(self) -> bytes:
+        if not self.pieces:
+            raise BodyStalled("no byte")
+        return await super().next()
+
+
+@pytest.mark.parametrize("encoding", ENCODERS)
+async def test_the_end_of_the_encoded_data_is_an_end(encoding: str) -> None:
+    body = ENCODERS[encoding](PAGE)
+    for sent, whole in ((body, True), (body[:-5], False)):
+        chunks, parts = await decoded(Broken(sent), encoding, max_inflation=200), []
+        with nullcontext() if whole else pytest.raises(BodyStalled):
+            while piece := await chunks.next():
+                parts.append(piece)
+        assert b"".join(parts) == PAGE if whole else PAGE.startswith(b"".join(parts))
 
 
 @pytest.mark.parametrize("declared", ["", "identity", "gzip", "br", "unheard-of"])

@@ -68,10 +68,11 @@ def test_tries_are_counted_anew_after_progress_and_only_then() -> None:
 def test_cookies_go_back_to_the_host_that_set_them() -> None:
     cookies = Cookies()
     cookies.take(
-        "http://a.example/x", ["a=1; Path=/; Secure", "b=2", "b=3; Max-Age=10", "junk", "=x", "c=\udce9", "d=\x01"]
+        "https://a.example/x", ["a=1; Path=/; Secure", "b=2", "b=3; Max-Age=10", "junk", "=x", "c=\udce9", "d=\x01"]
     )
     cookies.take("http://b.example:81/", ["e=5"])
-    assert cookies.header("http://a.example:8080/y") == "a=1; b=3"
+    assert cookies.header("https://a.example:8080/y") == "a=1; b=3"
+    assert cookies.header("http://a.example/y") == "b=3"
     assert cookies.header("http://b.example/") == "e=5"
     assert cookies.header("http://www.a.example/") == ""
     cookies.take("http://a.example/", ["a=; Max-Age=0"])

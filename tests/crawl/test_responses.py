@@ -131,7 +131,7 @@ OUTCOMES = {
     "/cut-chunks.pdf": "truncated",
     "/bomb.pdf": "bad-encoding",
     "/bad-gzip.pdf": "bad-encoding",
-    "/not-gzip": "bad-encoding",
+    "/not-gzip": "page",
     "/cut-gzip.pdf": "truncated",
     "/unknown-encoding": "bad-encoding",
     "/silent": "timeout",
@@ -153,6 +153,7 @@ STRICT = {
     "RETRY_TIMES": 0,
     "PDF_IDLE_TIMEOUT": 1,
     "PDF_CONNECT_TIMEOUT": 1,
+    "DOWNLOAD_TIMEOUT": 1,
     "CONCURRENT_REQUESTS": 64,
     "CONCURRENT_REQUESTS_PER_DOMAIN": 64,
 }

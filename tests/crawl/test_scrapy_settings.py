@@ -56,7 +56,6 @@ def test_one_that_is_set_is_named_with_what_to_use_instead(priority: str) -> Non
     ("name", "default", "other"),
     [
         ("HTTPCACHE_ENABLED", "False", "1"),
-        ("DOWNLOAD_TIMEOUT", "180.0", "60"),
         ("HTTPERROR_ALLOWED_CODES", "", "404,500"),
         ("DOWNLOAD_SLOTS", "{}", '{"example.org": {"delay": 3}}'),
         ("METAREFRESH_ENABLED", "true", "false"),

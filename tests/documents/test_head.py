@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pdfspider.documents.head import HEAD_SIZE, Kind, sniff
+from pdfspider.documents.head import HEAD_SIZE, Kind, is_doubtful, sniff
 
 from .corpus import NAMES, document
 
@@ -65,6 +65,8 @@ def test_pdf(head: bytes, content_type: str | None) -> None:
         PAGE.decode().encode("utf-16"),
         b"\xfe\xff" + PAGE.decode().encode("utf-16-be"),
         b"\xff\xfe" + ("\n" + PAGE.decode()).encode("utf-16-le")[:-1],
+        PAGE.decode().encode("utf-16-le"),
+        PAGE.decode().encode("utf-16-be"),
     ],
 )
 @pytest.mark.parametrize("content_type", TYPES)
@@ -119,6 +121,37 @@ def test_other(head: bytes, content_type: str | None) -> None:
 
 def test_binary_is_no_page_whatever_is_declared() -> None:
     assert sniff(b"PK\x03\x04\x14\0\0\0", "text/html") is Kind.OTHER
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Index\0 of files\x1a <a href=x.pdf>file</a>",
+        b"\x0cBM is a company" + b"\0" * 600,
+        "Übersicht der Dateien".encode("utf-16-le"),
+    ],
+)
+def test_what_is_declared_as_a_page_is_one_whatever_control_characters_it_has(head: bytes) -> None:
+    assert sniff(head, "text/html; charset=utf-16le") is Kind.HTML
+    assert sniff(head, "text/plain") is Kind.OTHER
+
+
+@pytest.mark.parametrize(
+    "signature", [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"MZ\x90\0", b"\0\0\0\x18ftypmp42", b"\x1f\x8b\x08"]
+)
+def test_known_binaries_are_no_pages(signature: bytes) -> None:
+    assert sniff(signature + b"\0 some text", "text/html") is Kind.OTHER
+    assert sniff(bytes(range(256)) * 4, "text/html") is Kind.OTHER
+
+
+def test_what_is_declared_as_text_and_begins_otherwise_is_doubtful() -> None:
+    script = b"function write(out) { out.push('%PDF-1.3') }"
+    assert sniff(script, "text/javascript") is Kind.PDF
+    assert is_doubtful(script, "text/javascript; charset=utf-8")
+    assert is_doubtful(script, "application/x-javascript")
+    assert not is_doubtful(script, "application/octet-stream")
+    assert not is_doubtful(script, None)
+    assert not is_doubtful(PDF, "text/plain")
 
 
 @pytest.mark.parametrize("content_type", TYPES)

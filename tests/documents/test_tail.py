@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pdfspider.documents.head import HEAD_SIZE
-from pdfspider.documents.tail import TAIL_SIZE, is_whole, judge, linearized_length
+from pdfspider.documents.tail import (
+    STEP,
+    has_end,
+    has_trailer,
+    is_whole,
+    judge,
+    judge_end,
+    linearized_length,
+)
 
 from .corpus import MADE, NAMES, document
 
@@ -16,7 +24,9 @@ WHOLE = HEADER + OBJECT * 40 + END
 
 
 def verdict(data: bytes) -> str | None:
-    return judge(data[:HEAD_SIZE], data[-TAIL_SIZE:], len(data))
+    whole = has_end(lambda offset, size: data[offset : offset + size], len(data))
+    assert is_whole(data) == whole
+    return judge_end(data[:HEAD_SIZE], len(data), whole=whole)
 
 
 def linearized() -> bytes:
@@ -55,6 +65,8 @@ def test_only_the_end_of_the_marker_may_be_missing(name: str) -> None:
         b"\n%%EOF\n",
         b"<html><body>served by <a href=x>us</a></body></html>",
         b"\xff" * 60_000,
+        bytes(300 * 1024),
+        b"<!-- " + b"navigation " * 20_000 + b"--></html>",
     ],
 )
 def test_junk_may_follow(junk: bytes) -> None:
@@ -77,7 +89,6 @@ def test_unusual_ends(end: bytes) -> None:
         b"startxref\n123\n%%",
         b"%%EOF\nstartxref\n",
         OBJECT + b"<html>error</html>",
-        b"startxref\n1\n%%EOF" + b"\0" * TAIL_SIZE,
     ],
 )
 def test_no_end(tail: bytes) -> None:
@@ -126,3 +137,36 @@ def test_the_declared_length_of_files() -> None:
 @given(st.binary(max_size=3000), st.binary(max_size=3000), st.integers(0))
 def test_any_bytes_can_be_judged(head: bytes, tail: bytes, size: int) -> None:
     assert (judge(head, tail, size) is None) <= is_whole(tail)
+
+
+@pytest.mark.parametrize("size", [0, 1, STEP - 30, STEP - 5, STEP, STEP + 40, 3 * STEP])
+def test_the_end_is_found_however_much_follows_it(size: int) -> None:
+    assert verdict(WHOLE + bytes(size)) is None
+    assert verdict(WHOLE + OBJECT + bytes(size)) is not None
+    assert verdict(WHOLE[: -len(b"%%EOF\n")] + bytes(size)) is not None
+
+
+TRAILER = b"xref\n0 1\n0000000000 65535 f \ntrailer\n<< /Size 1 /Root 1 0 R >>\n"
+XREF = b"9 0 obj\n<< /Type /XRef /Root 1 0 R /Length 3 >>\nstream\nabc\nendstream\nendobj\n"
+
+
+@pytest.mark.parametrize("end", [b"", b"startxref\n", b"startxref\n12\n", b"tartxref\n12\n%%EOF\n", b"%%EOF\n"])
+@pytest.mark.parametrize("trailer", [TRAILER, XREF])
+def test_a_trailer_behind_the_last_object(trailer: bytes, end: bytes) -> None:
+    assert has_trailer(HEADER + OBJECT + trailer + end)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        HEADER + OBJECT,
+        HEADER + OBJECT + TRAILER[: TRAILER.index(b">>")],
+        HEADER + OBJECT + TRAILER + b"8 0 obj\n<<",
+        HEADER + OBJECT + TRAILER + OBJECT,
+        HEADER + OBJECT + XREF[:-20],
+        b"trailer<<" + b"/Root " * 50_000,
+    ],
+)
+def test_no_trailer(data: bytes) -> None:
+    assert not has_trailer(data)

@@ -23,7 +23,7 @@ NAMES_BY_ADVICE = {
     "the log of pdfspider.crawl.fetch.handler at level DEBUG has the start of each request": "AUTOTHROTTLE_DEBUG",
     "bodies are asked for without compression, and decompressed where they come with it": "COMPRESSION_ENABLED",
     "each response is one item": "CONCURRENT_ITEMS",
-    "cookies live for one chain of redirects and are not logged": "COOKIES_DEBUG",
+    "cookies are not logged": "COOKIES_DEBUG",
     "the spider argument depth says how deep links are followed": "CRAWLSPIDER_FOLLOW_LINKS",
     "every item is a Capture": "DEFAULT_ITEM_CLASS",
     "the column depth of the table captures has the depth of each URL": "DEPTH_STATS_VERBOSE",
@@ -36,9 +36,6 @@ NAMES_BY_ADVICE = {
     "what does not arrive whole is resumed, or ends as truncated or connection-error": "DOWNLOAD_FAIL_ON_DATALOSS",
     "DOWNLOAD_MAXSIZE bounds documents, PDF_PAGE_MAX_SIZE pages": "DOWNLOAD_WARNSIZE",
     "delay and concurrency belong to a job: give hosts that need others a job of their own": "DOWNLOAD_SLOTS",
-    "there is no limit on the total time: use PDF_CONNECT_TIMEOUT, PDF_IDLE_TIMEOUT and PDF_MINIMUM_RATE": """
-        DOWNLOAD_TIMEOUT
-    """,
     "use DOWNLOAD_TLS_MIN_VERSION, DOWNLOAD_TLS_MAX_VERSION and DOWNLOADER_CLIENT_TLS_CIPHERS": """
         DOWNLOADER_CLIENTCONTEXTFACTORY DOWNLOADER_CLIENT_TLS_METHOD DOWNLOADER_CLIENT_TLS_VERBOSE_LOGGING
     """,
@@ -59,7 +56,6 @@ NAMES_BY_ADVICE = {
     "a meta refresh is a link like others: PDF_TECHNIQUES_OFF=meta-refresh leaves it out": """
         METAREFRESH_ENABLED METAREFRESH_IGNORE_TAGS METAREFRESH_MAXDELAY
     """,
-    "no Referer is sent": "REFERER_ENABLED REFERRER_POLICY REFERRER_POLICIES",
     "the outcome class and RETRY_HTTP_CODES decide what is tried again": "RETRY_EXCEPTIONS RETRY_GIVE_UP_LOG_LEVEL",
     "Protego reads robots.txt": "ROBOTSTXT_PARSER",
     "scrapy status shows what waits": "SCHEDULER_DEBUG",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdfspider.crawl.extract.blocked_pages import blocked_outcome
 from pdfspider.crawl.extract.fallback_links import fresh_link
-from pdfspider.crawl.extract.link_extraction import extract, redirected
+from pdfspider.crawl.extract.link_extraction import extract, redirected, refreshed
 from pdfspider.crawl.fetch.errors import FetchError, GiveBack, error_of, is_give_back, outcome_of, status_outcome
 from pdfspider.crawl.fetch.foreign_requests import staged_response
 from pdfspider.crawl.policy.budgets import bound_links
@@ -124,7 +124,7 @@ def _describe(capture: Capture, response: StagedResponse) -> None:
 def _judge(worker: Worker, capture: Capture, response: StagedResponse) -> None:
     lease: Lease = capture.lease
     lease.usual = response.status == 200
-    if 300 <= response.status < 400:
+    if 300 < response.status < 400 or (response.status == 300 and response.header("Location")):
         capture.outcome, capture.reason, capture.links = redirected(worker, capture, response)
     elif found := blocked_outcome(worker, response, capture.lease.entry):
         capture.outcome, capture.reason = found
@@ -139,6 +139,8 @@ def _judge(worker: Worker, capture: Capture, response: StagedResponse) -> None:
             _take_document(capture, response)
         elif response.flaw:
             capture.outcome, capture.reason = Outcome.CONNECTION_ERROR, response.flaw
+        elif response.kind is Kind.EMPTY:
+            capture.links = refreshed(worker, lease, response)
         elif response.kind is Kind.HTML:
             capture.size = len(response.body)
             extracted = extract(worker, lease, response)

@@ -32,7 +32,7 @@ def behind(entry: Entry, found: list[Link], page: str) -> list[Entry]:
     if entry.sought:
         found = [link for link in found if unsigned(link.url) == entry.sought][:1]
     else:
-        found = [link for link in found if link.document]
+        found = [link for link in found if link.document or link.technique == "meta-refresh"]
     return [_child(entry, link, page) for link in found] if len(found) <= FEW else []
 
 

@@ -9,6 +9,7 @@ from w3lib.encoding import http_content_type_encoding
 
 from pdfspider.crawl.extract.fallback_links import behind, may_stand_in
 from pdfspider.crawl.fetch.redirects import redirect_target
+from pdfspider.discovery.elements import refresh_target
 from pdfspider.discovery.lists import ANYWHERE, LISTED, SAME_DEPTH
 from pdfspider.discovery.normal import MAX_LENGTH
 from pdfspider.discovery.rules import says_pdf
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=4096)
 def scope_around(kind: str, anchors: str, host: str) -> Scope:
-    """The scope of a page on ``host``, in a job whose seeds are on ``anchors``."""
-    return Scope.of_seeds(kind, [f"http://{name}/" for name in (host, *anchors.split())])
+    """Return the scope of a page on ``host``, in a job whose seeds are on ``anchors``; without one, of the seeds."""
+    return Scope.of_seeds(kind, [f"http://{name}/" for name in (host, *anchors.split()) if name])
 
 
 class Extracted(NamedTuple):
@@ -95,9 +96,23 @@ def find_links(worker: Worker, entry: Entry, response: StagedResponse) -> PageLi
         technique=entry.technique,
         headers=response.received.getall("Link", ()),
     )
+    if "Refresh" in response.received:
+        found.links.extend(refresh_links(worker, response))
     if entry.technique == "seed" and not entry.max_depth and worker.config.sitemaps:
         found.links.extend(discovery.named("robots-sitemap", worker.robots.sitemaps(response.url), response.url))
     return found
+
+
+def refresh_links(worker: Worker, response: StagedResponse) -> list[Link]:
+    """Return where the header ``Refresh`` sends browsers, as the meta element does."""
+    targets = filter(None, map(refresh_target, response.received.getall("Refresh", ())))
+    return worker.config.discovery.named("meta-refresh", targets, response.url)
+
+
+def refreshed(worker: Worker, lease: Lease, response: StagedResponse) -> list[Entry]:
+    """Return the entries of what an empty answer sends browsers to."""
+    links = refresh_links(worker, response) if "Refresh" in response.received else []
+    return to_follow(worker, lease, response, links) if links else []
 
 
 def _child(parent: Entry, link: Link, scope: Scope, found_on: str) -> Entry:
@@ -152,8 +167,11 @@ def redirected(worker: Worker, capture: Capture, response: StagedResponse) -> tu
     anchors = response.request.meta["job"].anchors
     inside = scope_around(entry.scope, anchors, entry.host or host_of(entry.url)).contains(target)
     handed_in = entry.technique == "seed" or entry.technique in ANYWHERE
-    if not (inside or document or handed_in):
-        return Outcome.OUT_OF_SCOPE, f"redirects to {target}", []
+    if not (inside or document or handed_in or worker.budgets.admits_redirect(capture.run)):
+        most = worker.config.redirects_out
+        return Outcome.OUT_OF_SCOPE, f"redirects to {target}, and PDF_REDIRECTS_OUT={most} is used up", []
+    # A redirect back to the sites of the seeds is followed as a link to there would be.
+    back = entry.leaf and bool(anchors) and scope_around(entry.scope, anchors, "").contains(target)
     child = entry.child(
         url=target,
         fingerprint=known,
@@ -161,6 +179,6 @@ def redirected(worker: Worker, capture: Capture, response: StagedResponse) -> tu
         hops=hops,
         cookies=cookies.carried() if cookies else (),
         document=document,
-        leaf=entry.leaf or (not inside and not handed_in),
+        leaf=not back and (entry.leaf or not (inside or handed_in)),
     )
     return Outcome.REDIRECT, f"to {target}", [child]

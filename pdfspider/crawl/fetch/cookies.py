@@ -1,9 +1,11 @@
-"""The cookies of one visit: they live for one chain of redirects, over hosts, and are forgotten with it."""
+"""Cookies, as RFC 6265 has them: those of one chain of redirects, or of a job at a site."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+import time
+from email.utils import mktime_tz, parsedate_tz
+from typing import TYPE_CHECKING, NamedTuple
 
 from pdfspider.discovery.hosts import registered_domain
 from pdfspider.discovery.urls import host_of
@@ -15,20 +17,27 @@ if TYPE_CHECKING:
 
 MOST = 64
 LONGEST = 4096
+LARGEST = 16 * 1024
+"""Bytes of the cookies of one host; further ones are not taken."""
 _PAST = re.compile(r"-[0-9]+|0+").fullmatch
 """A Max-Age that takes a cookie back."""
 
 
+class _Cookie(NamedTuple):
+    value: str
+    secure: bool = False
+
+
 class Cookies:
-    """By host and name: each is sent back to the very host that set it, or to all of the domain that it names, which is
-    kept as a host that begins with a dot.
+    """By host, and by name and path: each is sent back to the very host that set it, or to all of the domain that it
+    names, which is kept as a host that begins with a dot.
     """
 
     def __init__(self, carried: Iterable[HostCookies] = ()) -> None:
-        self._by_host = {host: dict(cookies) for host, cookies in carried}
+        self._by_host = {host: {(name, "/"): _Cookie(value) for name, value in cookies} for host, cookies in carried}
 
     def take(self, url: str, set_cookies: Iterable[str]) -> None:
-        """Takes the Set-Cookie headers of an answer from ``url``, as RFC 6265, 5.2, reads them."""
+        """Take the Set-Cookie headers of an answer from ``url``, as RFC 6265, 5.2, reads them."""
         host = host_of(url)
         for header in set_cookies:
             pair, *rest = header.split(";")
@@ -37,22 +46,37 @@ class Cookies:
                 continue
             attributes = dict(map(_attribute, rest))
             cookies = self._by_host.setdefault(_key(host, attributes.get("domain", "")), {})
-            if _PAST(attributes.get("max-age", "")):
-                cookies.pop(name, None)
-            elif name in cookies or sum(map(len, self._sent_to(host))) < MOST:
-                cookies[name] = value
+            key = name, _path(url, attributes.get("path", ""))
+            if _is_past(attributes):
+                cookies.pop(key, None)
+            elif key in cookies or self._has_room(host, name, value):
+                cookies[key] = _Cookie(value, "secure" in attributes)
 
     def header(self, url: str) -> str:
-        """The Cookie header for a request to ``url``; empty where there is none."""
-        found = self._sent_to(host_of(url))
-        return "; ".join(f"{name}={value}" for cookies in found for name, value in cookies.items())
+        """Return the Cookie header for a request to ``url``; empty where there is none."""
+        found = [one for cookies in self._sent_to(host_of(url)) for one in cookies.items()]
+        if not found:
+            return ""
+        path, secure = _path_of(url), url.startswith("https:")
+        sent = [(key, cookie) for key, cookie in found if _is_under(path, key[1]) and (secure or not cookie.secure)]
+        sent.sort(key=lambda one: -len(one[0][1]))
+        return "; ".join(f"{name}={cookie.value}" for (name, _), cookie in sent)
 
-    def _sent_to(self, host: str) -> Iterator[dict[str, str]]:
+    def _has_room(self, host: str, name: str, value: str) -> bool:
+        kept = [one for cookies in self._sent_to(host) for one in cookies.items()]
+        size = sum(len(key[0]) + len(cookie.value) for key, cookie in kept)
+        return len(kept) < MOST and size + len(name) + len(value) <= LARGEST
+
+    def _sent_to(self, host: str) -> Iterator[dict[tuple[str, str], _Cookie]]:
         return (cookies for key, cookies in self._by_host.items() if key == host or _holds(key, host))
 
     def carried(self) -> tuple[HostCookies, ...]:
-        """What a redirect to another origin takes along."""
-        return tuple((host, tuple(cookies.items())) for host, cookies in self._by_host.items() if cookies)
+        """Return what a redirect to another origin takes along."""
+        return tuple(
+            (host, tuple((name, cookie.value) for (name, _), cookie in cookies.items()))
+            for host, cookies in self._by_host.items()
+            if cookies
+        )
 
 
 class NoCookies(Cookies):
@@ -65,6 +89,30 @@ class NoCookies(Cookies):
 def _attribute(text: str) -> tuple[str, str]:
     name, _, value = text.partition("=")
     return name.strip().lower(), value.strip()
+
+
+def _is_past(attributes: dict[str, str]) -> bool:
+    """Return whether a cookie is taken back; Max-Age counts before Expires."""
+    if "max-age" in attributes:
+        return _PAST(attributes["max-age"]) is not None
+    expires = parsedate_tz(attributes.get("expires", ""))
+    try:
+        return expires is not None and mktime_tz(expires) <= time.time()
+    except (OverflowError, ValueError):
+        return False
+
+
+def _path_of(url: str) -> str:
+    return url[url.index("/", 8) :].partition("?")[0]
+
+
+def _path(url: str, declared: str) -> str:
+    """Return the path that a cookie is sent back to: what it says, or the directory of ``url`` (RFC 6265, 5.1.4)."""
+    return declared if declared.startswith("/") else _path_of(url).rpartition("/")[0] or "/"
+
+
+def _is_under(path: str, above: str) -> bool:
+    return path == above or (path.startswith(above) and (above.endswith("/") or path[len(above)] == "/"))
 
 
 def _key(host: str, domain: str) -> str:

@@ -22,6 +22,20 @@ class FetchError(PdfSpiderError):
         self.outcome = outcome
 
 
+class RedirectsToItself(FetchError):
+    """A URL that redirects to itself, as it does to whom it wants to have cookies."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(Outcome.REDIRECT_LOOP, f"{url} redirects to itself")
+
+
+class BodyStalled(FetchError):
+    """A body of which nothing came for a while, or too little."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(Outcome.TIMEOUT, reason)
+
+
 class GiveBack(PdfSpiderError):
     """The lease goes back to the frontier, for ``delay`` seconds: nothing is wrong with the URL."""
 
@@ -61,8 +75,8 @@ STATUS_OUTCOMES = {
 
 
 def status_outcome(status: int) -> Outcome | None:
-    """The class of failure that an HTTP status stands for; None for a success."""
-    if 200 <= status < 300:
+    """Return the class of failure that an HTTP status stands for; None for a success, as a page of choices is one."""
+    if 200 <= status <= 300:
         return None
     if status >= 500:
         return Outcome.SERVER_ERROR

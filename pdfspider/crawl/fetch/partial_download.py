@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from pdfspider.crawl.fetch.ranges import part_of, strong_validator
@@ -32,14 +33,26 @@ class PartialDownload:
     total: int | None
     encoded: bool
     in_parts: bool = True
+    ended: tuple[int, bytes] | None = None
+    """Where it ended before, if it had the end of a PDF there although more should have come."""
 
-    def response(self, flaw: str | None, staged: Finished | None = None) -> StagedResponse:
+    @property
+    def is_measured(self) -> bool:
+        """Whether HTTP says where it ends; otherwise it ends with its connection."""
+        return "Content-Length" in self.received or "Transfer-Encoding" in self.received
+
+    def end(self) -> tuple[int, bytes]:
+        """Return where it ends by now, for a comparison with where it ended before."""
+        return self.file.size, sha256(self.file.tail).digest()
+
+    def response(self, flaw: str | None, staged: Finished | None = None, kind: Kind = Kind.PDF) -> StagedResponse:
+        """Return the response with a document, or with what is wrong with it, or of what is none after all."""
         return StagedResponse(
             self.url,
             status=self.status,
             request=self.request,
             received=self.received,
-            kind=Kind.PDF,
+            kind=kind,
             staged=staged,
             size=self.file.size,
             flaw=flaw,
@@ -59,7 +72,11 @@ class PartialDownload:
     def is_continued_by(self, received: CIMultiDictProxy[str]) -> bool:
         """Whether a 206 with these headers is the rest of this document, or the beginning of it."""
         part = part_of(received)
-        if part is None or part.first != self.file.size or received.get("Content-Encoding"):
+        if (
+            part is None
+            or part.first != self.file.size
+            or received.get("Content-Encoding") != self.received.get("Content-Encoding")
+        ):
             return False
         if self.total is None:
             self.total = part.total
@@ -78,8 +95,11 @@ class PartialDownload:
 
 
 class DownloadInterrupted(Exception):
-    """The connection broke, and the rest of the document may be asked for."""
+    """A document did not come to its end, and the rest of it, or all of it once more, may be asked for.
 
-    def __init__(self, partial: PartialDownload, flaw: str) -> None:
+    ``error`` is what ended it, if that was neither the server nor what it said.
+    """
+
+    def __init__(self, partial: PartialDownload, flaw: str, error: Exception | None = None) -> None:
         super().__init__(flaw)
-        self.partial, self.flaw = partial, flaw
+        self.partial, self.flaw, self.error = partial, flaw, error

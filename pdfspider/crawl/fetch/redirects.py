@@ -6,7 +6,7 @@ from string import printable
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from pdfspider.crawl.fetch.errors import FetchError
+from pdfspider.crawl.fetch.errors import FetchError, RedirectsToItself
 from pdfspider.discovery.urls import canonical, join, origin_of
 from pdfspider.items import Hop, Outcome
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from pdfspider.crawl.fetch.cookies import Cookies
     from pdfspider.crawl.fetch.responses import StagedResponse
 
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
+"""Statuses of redirects, if there is a Location: a 300 without one is a page of choices."""
 
 
 def redirect_target(response: StagedResponse) -> str | None:
@@ -65,7 +66,7 @@ class RedirectChain:
             raise FetchError(Outcome.REDIRECT_LOOP, "too many redirects")
         state = self._state(target)
         if state in self._seen:
-            raise FetchError(Outcome.REDIRECT_LOOP, f"{target} redirects to itself")
+            raise RedirectsToItself(target)
         self._seen.add(state)
         self.url = target
         return True

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import aiohttp
 
@@ -27,10 +27,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger("pdfspider.crawl.fetch.handler")
 
 
+class Timeouts(NamedTuple):
+    """Seconds: from a request to the whole head of its answer, and without a byte of its body."""
+
+    head: float
+    idle: float
+
+
 class RequestStart:
     """One request for a lease. ``permit`` waits until a further request may start; ``report`` tells the frontier of a
-    start that it waits for; ``patience`` is how many seconds the head of the answer may take; ``networks`` are those
-    that the lease may reach besides, None where a proxy is asked, which is the operator's.
+    start that it waits for; ``timeouts`` are those of the answer; ``networks`` are those that the lease may reach
+    besides, None where a proxy is asked, which is the operator's.
     """
 
     current: ContextVar[RequestStart] = ContextVar("request_start")
@@ -40,10 +47,10 @@ class RequestStart:
         lease: Lease,
         permit: Callable[[Lease], Awaitable[None]],
         report: Callable[[Lease], None],
-        patience: float,
+        timeouts: Timeouts,
         networks: str | None = "",
     ) -> None:
-        self.patience = patience
+        self.timeouts = timeouts
         self.refused = ""
         """Why there was no connection to an address, if the lease may not reach it."""
         self._networks = networks
@@ -95,17 +102,18 @@ class TrackedRequest(aiohttp.ClientRequest):
 
 
 class TrackedResponse(aiohttp.ClientResponse):
-    """A head that drips in byte by byte would never be idle."""
+    """Has a time for its whole head, since one that drips in byte by byte is never idle, and another for its body."""
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
         request_start = RequestStart.current.get()
-        patience = request_start.patience
+        patience = request_start.timeouts.head
         try:
             async with asyncio.timeout(patience):
                 response = await super().start(connection)
-            request_start.answered()
-            return response
-        except aiohttp.ServerTimeoutError:
-            raise
         except TimeoutError:
             raise FetchError(Outcome.TIMEOUT, f"no whole head of an answer within {patience:g} s") from None
+        request_start.answered()
+        if connection.protocol and not self.content.is_eof():
+            connection.protocol.read_timeout = request_start.timeouts.idle
+            connection.protocol.start_timeout()
+        return response

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-import aiohttp
-
-from pdfspider.crawl.fetch.body_stream import GZIP, Begun, BodyStream, Decoded, decoded
-from pdfspider.crawl.fetch.errors import FetchError, GiveBack
+from pdfspider.crawl.fetch.body_stream import BROKEN, Begun, BodyStream
+from pdfspider.crawl.fetch.content_encoding import GZIP, Decoded, decoded
+from pdfspider.crawl.fetch.errors import BodyStalled, FetchError, GiveBack
 from pdfspider.crawl.fetch.partial_download import DownloadInterrupted, PartialDownload
 from pdfspider.crawl.fetch.ranges import declared_length, part_of, strong_validator
 from pdfspider.crawl.fetch.responses import StagedResponse
 from pdfspider.discovery.lists import is_list
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.documents.errors import StagingBusy, StagingError
-from pdfspider.documents.head import HEAD_SIZE, Kind, sniff
-from pdfspider.documents.tail import judge
+from pdfspider.documents.head import HEAD_SIZE, Kind, is_doubtful, sniff
+from pdfspider.documents.tail import MISSING, has_trailer, judge_end
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
+    import aiohttp
     from scrapy import Request
 
     from pdfspider.crawl.fetch.body_stream import Chunks
     from pdfspider.crawl.worker import Worker
     from pdfspider.exceptions import PdfSpiderError
+
+_PAGE_END = re.compile(
+    rb"</(?:html|urlset|sitemapindex|rss|feed|(?:\w+:)?rdf|oai-pmh)\s*>[\s\0]*\Z", re.IGNORECASE
+).search
+_END_SIZE = 256
 
 
 class Opening(NamedTuple):
@@ -46,20 +52,28 @@ class ResponseReader:
         self._worker, self._config = worker, worker.config
 
     async def read(
-        self, response: aiohttp.ClientResponse, url: str, request: Request, *, in_parts: bool = True
+        self,
+        response: aiohttp.ClientResponse,
+        url: str,
+        request: Request,
+        *,
+        in_parts: bool = True,
+        ended: tuple[int, bytes] | None = None,
     ) -> StagedResponse:
-        """Read an answer. Raises FetchError, and DownloadInterrupted, whose staged file belongs to the caller.
+        """Read an answer. With ``in_parts`` false the server is known to send everything or nothing; ``ended`` is where
+        the document ended before.
 
-        With ``in_parts`` false the server sends everything or nothing, and DownloadInterrupted is not raised.
+        Raises FetchError; and DownloadInterrupted, whose staged file the caller has to take care of.
         """
         opening = await self._open(response, url, request)
         whole = request.meta.get("whole")
-        if opening.kind is Kind.PDF and response.status < 300 and not whole:
+        if opening.kind is Kind.PDF and _is_success(response) and not whole:
             total = None if opening.encoded else _total(response)
             if self._worker.storage.is_closed:
                 raise GiveBack("the document store takes no documents")
             file, received = self._worker.staging.new(request.meta["lease"]), response.headers
-            partial = PartialDownload(url, response.status, received, request, file, total, opening.encoded, in_parts)
+            about = url, response.status, received, request, file
+            partial = PartialDownload(*about, total, opening.encoded, in_parts, ended)
             return await self._read_document(response, partial, Begun(opening.body, opening.chunks))
         limit = whole or (self._config.page_limit if opening.kind is Kind.HTML else HEAD_SIZE)
         return await self._read_page(response, url, request, opening, limit)
@@ -81,16 +95,18 @@ class ResponseReader:
         entry = request.meta["lease"].entry
         if kind is Kind.OTHER and entry and is_list(body[:HEAD_SIZE], declared, entry.technique):
             kind = Kind.HTML
-        return Opening(chunks, body, broken, kind, bool(encoding))
+        return Opening(chunks, body, broken, kind, isinstance(chunks, Decoded))
 
     async def _read_page(
         self, response: aiohttp.ClientResponse, url: str, request: Request, opening: Opening, limit: int
     ) -> StagedResponse:
         _, body, broken, kind, _ = opening
-        if response.status < 300:
+        if _is_success(response):
             if limit > HEAD_SIZE and not broken:
                 body, broken = await read_at_least(opening.chunks, limit, body)
-            if broken and kind is not Kind.HTML:
+            if broken and _PAGE_END(body[-_END_SIZE:]):
+                broken = None
+            if broken and (kind is not Kind.HTML or isinstance(broken, BodyStalled)):
                 raise broken
         _spare_connection(response)
         return StagedResponse(
@@ -100,7 +116,7 @@ class ResponseReader:
             request=request,
             received=response.headers,
             kind=kind,
-            flaw=f"the connection broke: {broken}" if broken else None,
+            flaw=_reason(broken) if broken else None,
         )
 
     async def _read_document(
@@ -122,12 +138,13 @@ class ResponseReader:
             _spare_connection(response)
             return taken
         if response.status == 416 and partial.is_ended_by(response.headers):
-            return await self._finish(partial)
+            return await self._finish(partial, measured=True)
+        begun = partial.file.size
         partial.begin_anew(self._worker.staging.new(partial.request.meta["lease"]))
         if response.status in (206, 416):
             raise DownloadInterrupted(partial, "the document has changed")
-        changed = strong_validator(response.headers) != strong_validator(partial.received)
-        return await self.read(response, partial.url, partial.request, in_parts=changed)
+        in_parts = not begun or strong_validator(response.headers) != strong_validator(partial.received)
+        return await self.read(response, partial.url, partial.request, in_parts=in_parts, ended=partial.ended)
 
     def _arriving(self, response: aiohttp.ClientResponse) -> BodyStream:
         config = self._config
@@ -143,11 +160,11 @@ class ResponseReader:
                     worker.received += len(chunk)
                     if limit:
                         self._check_size(file.size)
-            except (aiohttp.ClientError, OSError) as error:
+            except BROKEN as error:
                 broken = error
-            if flaw := _shortfall(partial, broken):
-                return await self._cut(partial, flaw)
-            return await self._finish(partial)
+            if flaw := await _shortfall(partial, broken):
+                return await self._interrupted(partial, flaw, broken)
+            return await self._finish(partial, measured=partial.is_measured and broken is None)
         except DownloadInterrupted:
             raise
         except StagingBusy as error:
@@ -171,20 +188,42 @@ class ResponseReader:
         if limit and size > limit:
             raise FetchError(Outcome.TOO_LARGE, f"more than {limit} bytes")
 
-    async def _cut(self, partial: PartialDownload, flaw: str) -> StagedResponse:
-        if self._config.resumes and partial.range_headers():
-            raise DownloadInterrupted(partial, flaw)
-        partial.file.abandon()
-        return partial.response(flaw)
+    async def _interrupted(self, partial: PartialDownload, flaw: str, error: Exception | None) -> StagedResponse:
+        """Have the document gone on with, if that is worth while; it is whole if it has ended in the same place before,
+        and has the end of a PDF there. Raises DownloadInterrupted.
+        """
+        before, partial.ended = partial.ended, None
+        if await partial.file.is_whole():
+            partial.ended = partial.end()
+            if partial.ended == before:
+                return await self._finish(partial)
+        if self._config.resumes and (partial.range_headers() or (partial.ended and not before)):
+            raise DownloadInterrupted(partial, flaw, error)
+        return self.give_up(DownloadInterrupted(partial, flaw, error))
 
-    async def _finish(self, partial: PartialDownload) -> StagedResponse:
-        finished = await partial.file.finish()
-        flaw = judge(finished.head, finished.tail, finished.size)
-        if partial.total is not None and finished.size > partial.total:
-            flaw = f"{finished.size} bytes came instead of {partial.total}"
-        if flaw:
-            partial.file.abandon()
-        return partial.response(flaw, None if flaw else finished)
+    def give_up(self, interrupted: DownloadInterrupted) -> StagedResponse:
+        """Return the response of a document that did not come whole. Raises BodyStalled where it stopped coming."""
+        interrupted.partial.file.abandon()
+        if isinstance(interrupted.error, BodyStalled):
+            raise interrupted.error
+        return interrupted.partial.response(interrupted.flaw)
+
+    async def _finish(self, partial: PartialDownload, *, measured: bool = False) -> StagedResponse:
+        """Judge a document of which all has come; with ``measured``, by what HTTP says."""
+        file, total = partial.file, partial.total
+        flaw = judge_end(file.head, file.size, whole=await file.is_whole())
+        finished = await file.finish()
+        if total is not None and finished.size > total and not partial.ended:
+            flaw = f"{finished.size} bytes came instead of {total}"
+        declared, kind = partial.received.get("Content-Type"), Kind.PDF
+        if flaw == MISSING and measured and has_trailer(finished.tail) and await self._worker.opener.opens(finished):
+            flaw = judge_end(finished.head, finished.size, whole=True)
+        elif is_doubtful(finished.head, declared) and (measured or not flaw):
+            kind = Kind.PDF if not flaw and await self._worker.opener.opens(finished) else Kind.OTHER
+        if flaw or kind is not Kind.PDF:
+            file.abandon()
+            return partial.response(flaw, kind=kind)
+        return partial.response(None, finished)
 
 
 async def read_at_least(chunks: Chunks, size: int, begun: bytes) -> tuple[bytes, Exception | None]:
@@ -194,7 +233,7 @@ async def read_at_least(chunks: Chunks, size: int, begun: bytes) -> tuple[bytes,
         while have < size and (chunk := await chunks.next()):
             parts.append(chunk)
             have += len(chunk)
-    except (aiohttp.ClientError, OSError) as error:
+    except BROKEN as error:
         return b"".join(parts), error
     return b"".join(parts), None
 
@@ -212,16 +251,25 @@ def _total(response: aiohttp.ClientResponse) -> int | None:
     return part.total if part and part.first == 0 else None
 
 
-def _shortfall(partial: PartialDownload, broken: Exception | None) -> str | None:
-    """What is missing by what HTTP says; where it says nothing, by the document's own end."""
+def _is_success(response: aiohttp.ClientResponse) -> bool:
+    return response.status < 300 or (response.status == 300 and "Location" not in response.headers)
+
+
+async def _shortfall(partial: PartialDownload, broken: Exception | None) -> str | None:
+    """Return what is missing by what HTTP says; where it says nothing, by the document's own end."""
     file = partial.file
+    if not partial.is_measured and not partial.encoded:
+        flaw = judge_end(file.head, file.size, whole=await file.is_whole())
+        return flaw and (_reason(broken) if broken else flaw)
     if broken is not None:
-        return f"the connection broke: {broken}"
+        return _reason(broken)
     if partial.total is not None:
         return f"{file.size} of {partial.total} bytes came" if file.size < partial.total else None
-    if partial.encoded or "Transfer-Encoding" in partial.received:
-        return None
-    return judge(file.head, file.tail, file.size)
+    return None
+
+
+def _reason(broken: Exception) -> str:
+    return str(broken) if isinstance(broken, BodyStalled) else f"the connection broke: {broken}"
 
 
 def _spare_connection(response: aiohttp.ClientResponse) -> None:

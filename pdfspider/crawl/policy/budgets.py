@@ -28,6 +28,8 @@ USED_UP = "it is a page, and the job's max_pages is used up"
 PATTERNS = 50_000
 """Those that a worker counts at once; of what was seen the longest time ago it begins anew."""
 HOSTS = 50_000
+RUNS = 10_000
+"""Those whose redirects out of their scope a worker counts at once."""
 WORTH = 10
 """Pages by which a pattern's bound grows for each document that they have led to."""
 STEPS = 1000
@@ -78,6 +80,7 @@ class Budgets:
         self._config, self._frontier = config, frontier
         self._patterns: LRUCache[int, int] = LRUCache(PATTERNS)
         self._hosts: LRUCache[tuple[int, str], tuple[int, int]] = LRUCache(HOSTS)
+        self._redirects: LRUCache[int, int] = LRUCache(RUNS)
 
     async def verdict(self, lease: Lease) -> Verdict | None:
         """Why a page is not fetched; None where it may be, and then it is counted. Raises RedisError."""
@@ -104,10 +107,25 @@ class Budgets:
             raise GiveBack("the frontier does not say whether there is room for it") from None
         capture.outcome, capture.reason, capture.links = Outcome.OVER_BUDGET, USED_UP, []
 
+    def admits_redirect(self, run: int) -> bool:
+        """Return whether a job may follow one more redirect out of its scope that nothing says leads to a document,
+        and count it.
+        """
+        most, count = self._config.redirects_out, self._redirects.get(run, 0)
+        if most and count >= most:
+            return False
+        self._redirects[run] = count + 1
+        return True
+
     def credit(self, capture: Capture) -> None:
-        """A document was found: pages of the pattern that led to it are worth their while."""
-        if capture.found_on:
-            key = hash((capture.run, pattern(capture.found_on)))
+        """Count a document that was found in favour of what led to it: pages of that pattern, and redirects."""
+        led = [capture.found_on] if capture.found_on else []
+        if capture.lease.entry.hops:
+            led.append(capture.lease.entry.hops[0].url)
+            if capture.lease.entry.leaf and capture.run in self._redirects:
+                self._redirects[capture.run] -= WORTH
+        for url in led:
+            key = hash((capture.run, pattern(url)))
             if key in self._patterns:
                 self._patterns[key] -= WORTH
 

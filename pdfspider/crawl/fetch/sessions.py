@@ -1,0 +1,88 @@
+"""The cookies of a worker's jobs: each job has a jar for each site, and goes back for cookies that it lacks."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from pdfspider.crawl.fetch.cookies import Cookies
+from pdfspider.crawl.fetch.redirects import REDIRECTS, redirect_target
+from pdfspider.discovery.hosts import registered_domain
+from pdfspider.discovery.rules import says_pdf
+from pdfspider.discovery.urls import canonical, host_of
+from pdfspider.documents.head import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pdfspider.crawl.fetch.responses import StagedResponse
+    from pdfspider.frontier.entries import Entry
+
+JARS = 2_000
+"""Jars that a worker keeps; of the site that was visited the longest time ago it forgets the cookies."""
+HOSTS = 10_000
+FAILURES = 3
+"""Times in a row that further cookies have not helped at a host, after which a job does not go back for them."""
+REFUSED = (401, 403)
+
+
+class Sessions:
+    """What hosts have set, by job and site; ``enabled`` is COOKIES_ENABLED."""
+
+    def __init__(self, *, enabled: bool) -> None:
+        self._enabled = enabled
+        self._jars: OrderedDict[tuple[int, str], Cookies] = OrderedDict()
+        self._failures: OrderedDict[tuple[int, str], int] = OrderedDict()
+
+    def header(self, run: int, url: str, visit: Cookies | None = None) -> str:
+        """Return the Cookie header of a job's request; empty where there is none. The cookies of its ``visit``, which
+        may have been set elsewhere, count before those of the job.
+        """
+        own = visit.header(url) if visit else ""
+        if not self._jars:
+            return own
+        jar = self._jars.get((run, registered_domain(host_of(url))))
+        kept = jar.header(url) if jar else ""
+        if not own or not kept:
+            return own or kept
+        names = {pair.partition("=")[0] for pair in own.split("; ")}
+        return "; ".join([own, *(pair for pair in kept.split("; ") if pair.partition("=")[0] not in names)])
+
+    def take(self, run: int, url: str, set_cookies: Iterable[str]) -> None:
+        """Take the Set-Cookie headers of an answer from ``url``."""
+        if not self._enabled:
+            return
+        key = run, registered_domain(host_of(url))
+        self._jars.setdefault(key, Cookies()).take(url, set_cookies)
+        self._jars.move_to_end(key)
+        if len(self._jars) > JARS:
+            self._jars.popitem(last=False)
+
+    def may_help(self, run: int, host: str) -> bool:
+        """Return whether further cookies may be of use to a job at a host."""
+        return self._enabled and self._failures.get((run, host), 0) < FAILURES
+
+    def note(self, run: int, host: str, *, helped: bool) -> None:
+        """Note whether further cookies have helped."""
+        key = run, host
+        self._failures[key] = 0 if helped else self._failures.get(key, 0) + 1
+        self._failures.move_to_end(key)
+        if len(self._failures) > HOSTS:
+            self._failures.popitem(last=False)
+
+
+def is_refused(entry: Entry, response: StagedResponse, *, new_cookies: bool) -> bool:
+    """Return whether an answer is one to who lacks cookies: a refusal, or a redirect that leads back to the page with
+    the link, to a page in the place of a document, or over a place that has set cookies.
+    """
+    if response.status in REFUSED:
+        return "WWW-Authenticate" not in response.received
+    if response.status in REDIRECTS:
+        return _is_page_of(entry, redirect_target(response))
+    if not response.hops or response.kind is not Kind.HTML:
+        return False
+    return new_cookies or entry.document or says_pdf(entry.url) or _is_page_of(entry, response.url)
+
+
+def _is_page_of(entry: Entry, url: str | None) -> bool:
+    return bool(url and entry.found_on) and canonical(str(url)) == canonical(str(entry.found_on))
