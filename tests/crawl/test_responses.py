@@ -53,7 +53,7 @@ def set_cookie_and_return(request: Request) -> None:
     if "Cookie: seen=1" in request.headers:
         request.send(reply(document("cookie")))
     else:
-        request.send(redirect("/cookie.pdf", "Set-Cookie: seen=1; Path=/"))
+        request.send(redirect("/cookie.pdf", "Set-Cookie: seen=1; Path=/cookie.pdf"))
 
 
 def cut_chunks(request: Request) -> None:
