@@ -115,7 +115,7 @@ def gateway(served: Fleet) -> Iterator[Start]:
 
 
 @pytest.fixture
-async def make_desk(redis_url: str, tmp_path: Path) -> AsyncIterator[Callable[[], GatewayService]]:
+async def make_service(redis_url: str, tmp_path: Path) -> AsyncIterator[Callable[[], GatewayService]]:
     """Makes desks on one frontier, for transports that serve inside of the test."""
     known = Settings()
     known.setmodule(defaults)
@@ -129,5 +129,5 @@ async def make_desk(redis_url: str, tmp_path: Path) -> AsyncIterator[Callable[[]
 
 
 @pytest.fixture
-def service(make_desk: Callable[[], GatewayService]) -> GatewayService:
-    return make_desk()
+def service(make_service: Callable[[], GatewayService]) -> GatewayService:
+    return make_service()

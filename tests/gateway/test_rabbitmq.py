@@ -175,7 +175,7 @@ async def test_what_is_set_aside_keeps_its_properties_and_its_master_is_told(
 
 
 async def test_a_stream_is_taken_from_where_it_was_left(
-    broker: RabbitMQ, make_desk: Callable[[], GatewayService]
+    broker: RabbitMQ, make_service: Callable[[], GatewayService]
 ) -> None:
     with broker.connect() as connection:
         channel = connection.channel()
@@ -184,7 +184,7 @@ async def test_a_stream_is_taken_from_where_it_was_left(
         for part in (1, 2):  # what was published before the first gateway, and while none ran
             for body in (f"http://example.org/{part}/1", f"http://example.org/{part}/2", "no sense"):
                 channel.basic_publish("", "pdf_stream", body.encode())
-            service = make_desk()
+            service = make_service()
             redis: Any = service.frontier.redis
             async with serving(f"{broker.url}?tasks=pdf_stream", service):
                 await eventually(lambda: equals(redis.zscore("{pdfs}:offsets", "amqp:pdf_stream"), 3 * part))  # noqa: B023
