@@ -15,8 +15,14 @@ from pdfspider.submission.reach import reach_of_operator
 from pdfspider.submission.seeds import seed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic_core import ErrorDetails
+
     from pdfspider.frontier.entries import Entry
 
+URLS_PER_ARRAY = 1000
+"""Start URLs that one message may have."""
 JobName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
@@ -50,15 +56,15 @@ Model = TypeVar("Model", bound=Terms)
 
 
 class Parsed(NamedTuple):
-    """A valid message, with its raw form."""
+    """A valid message, with its raw form; an array has an entry for each of its URLs."""
 
     raw: bytes
     message: Message
-    entry: Entry
+    entries: list[Entry]
 
     def target(self) -> tuple[str, bytes, bool, bool]:
         """Return the job and options by which messages are grouped."""
-        return self.message.job, pack_meta(self.message.meta), self.message.seal, self.message.due
+        return _target(self.message)
 
 
 def without_mark(raw: bytes) -> bytes:
@@ -77,8 +83,49 @@ def read(raw: bytes, model: type[Model]) -> Model:
     except UnicodeDecodeError as error:
         raise InvalidInput(f"not UTF-8: {error.reason} at byte {error.start}") from None
     except ValidationError as error:
-        details = (f"{'.'.join(map(str, item['loc'])) or 'message'}: {item['msg']}" for item in error.errors())
-        raise InvalidInput("; ".join(details)) from None
+        raise InvalidInput("; ".join(_fault(item, model) for item in error.errors()) + _hint(text)) from None
+
+
+def _fault(item: ErrorDetails, model: type[Terms]) -> str:
+    """Return where a message is wrong, and what is wrong there."""
+    place = ".".join(map(str, item["loc"])) or "message"
+    if item["type"] == "extra_forbidden":
+        known = ", ".join(model.model_fields)
+        return f"{place}: there is no such key (there are {known}); what is your own belongs into meta"
+    return f"{place}: {item['msg']}"
+
+
+def _hint(text: str) -> str:
+    return " (JSON has double quotes)" if text.startswith(("{'", "['")) else ""
+
+
+def read_several(raw: bytes) -> list[Message]:
+    """Return the start URLs of one message: an array has several, which go to one job. Raises InvalidInput."""
+    text = without_mark(raw)
+    if not text.startswith(b"["):
+        return [read(raw, Message)]
+    try:
+        parts = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"not a JSON array: {error}{_hint(text[:2].decode('latin-1'))}") from None
+    if not 0 < len(parts) <= URLS_PER_ARRAY:
+        raise InvalidInput(f"an array of {len(parts)}: it must have 1 to {URLS_PER_ARRAY} URLs")
+    messages = [_part(number, part) for number, part in enumerate(parts, 1)]
+    if any(_target(message) != _target(messages[0]) for message in messages):
+        raise InvalidInput("the URLs of an array go to one job, with one meta: send the others by themselves")
+    return messages
+
+
+def _part(number: int, part: Any) -> Message:
+    try:
+        return read((part if isinstance(part, str) else json.dumps(part)).encode("utf-8", "replace"), Message)
+    except InvalidInput as error:
+        raise InvalidInput(f"{number}. of the array: {error}") from None
+
+
+def _target(message: Message) -> tuple[str, bytes, bool, bool]:
+    """Return what the messages that are handed in together have in common."""
+    return message.job, pack_meta(message.meta), message.seal, message.due
 
 
 def pack_meta(meta: dict[str, Any] | None) -> bytes:
@@ -96,13 +143,16 @@ def pack_meta(meta: dict[str, Any] | None) -> bytes:
 
 
 def parse(raw: bytes, depth: int, networks: str = "") -> Parsed:
-    """Return the message and entry of one start URL.
+    """Return the message and the entries of one start URL, or of an array.
 
     ``depth`` is the default; ``networks`` are those that are allowed. Raises InvalidInput.
     """
-    message = read(raw, Message)
-    pack_meta(message.meta)
-    limit = depth if message.depth is None else message.depth
+    messages = read_several(raw)
+    pack_meta(messages[0].meta)
     reach = partial(reach_of_operator, networks=networks)
-    entry = seed(message.url, depth=limit, scope=message.scope, priority=message.priority, reach=reach)
-    return Parsed(raw, message, entry)
+    return Parsed(raw, messages[0], [_seed(message, depth, reach) for message in messages])
+
+
+def _seed(message: Message, depth: int, reach: Callable[[str], int]) -> Entry:
+    limit = depth if message.depth is None else message.depth
+    return seed(message.url, depth=limit, scope=message.scope, priority=message.priority, reach=reach)

@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 BAD = {
     "{not json": "JSON",
     "[1, 2]": "URL",
+    "[]": "an array of 0",
+    '["http://127.0.0.1/", "ftp://127.0.0.1/"]': "ftp",
+    '["http://127.0.0.1/", {"url": "http://127.0.0.1/", "job": "x"}]': "go to one job",
+    "{'url': 'http://127.0.0.1/'}": "JSON has double quotes",
+    "['http://127.0.0.1/']": "JSON has double quotes",
     "": "URL",
     "no url at all": "URL",
     "ftp://127.0.0.1/file.pdf": "ftp",
     "http://[bad": "http://[bad",
     "http://": "",
-    '{"url": "http://127.0.0.1/", "colour": "red"}': "colour",
+    '{"url": "http://127.0.0.1/", "colour": "red"}': "colour: there is no such key (there are depth, scope, ",
     '{"job": "x"}': "url",
     '{"url": "http://127.0.0.1/", "job": "no/such name"}': "job",
     '{"url": "http://127.0.0.1/", "depth": "three"}': "depth",
@@ -140,6 +145,17 @@ def test_what_makes_no_sense_is_set_aside_and_the_rest_goes_on(fleet: Fleet, ser
     with fleet.client() as client:
         assert not client.exists("pdfs:start_urls")
         assert not client.keys("{pdfs}:taking:*")
+    assert standing.process.poll() is None
+
+
+def test_an_array_and_a_mark_and_blanks(fleet: Fleet, server: Hostile, standing: Worker) -> None:
+    several = [server.url("/1"), {"url": server.url("/2"), "depth": 1}]
+    fleet.push(json.dumps(several), "\ufeff \n" + server.url("/3") + " \r\n", "\ufeff" + json.dumps([server.url("/4")]))
+    until(lambda: {f"/{n}.pdf" for n in range(1, 5)} <= set(server.paths()))
+    until(lambda: fleet.done() == 10)
+    with fleet.client() as client:
+        until(lambda: not client.keys("{pdfs}:taking:*"))
+    assert fleet.rejected() == []
     assert standing.process.poll() is None
 
 

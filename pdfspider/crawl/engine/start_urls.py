@@ -106,7 +106,7 @@ class StartUrls:
         Raises RecordsError if the due hosts cannot be read; the start URLs then stay claimed.
         """
         config, frontier = self._worker.config, self._worker.frontier
-        entries = [parsed.entry for parsed in group]
+        entries = [entry for parsed in group for entry in parsed.entries]
         asked = options(config, () if job == DEFAULT_JOB else entries, meta=meta, due=int(due))
         if due:
             entries = await those_due(config, frontier, self._worker.records, job, entries)
