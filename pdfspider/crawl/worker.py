@@ -9,8 +9,11 @@ import secrets
 import socket
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, ClassVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize
 
 from redis.exceptions import RedisError
 
@@ -134,6 +137,17 @@ class Worker:
         await self._open_store()
         self._make_parts()
         await self.tidy_staging()
+
+    def open_alone(self) -> None:
+        """Make the parts that judge responses, without Redis, a database and a store, where nothing is open yet."""
+        if hasattr(self, "frontier"):
+            return
+        directory = mkdtemp(prefix="pdfspider-")
+        finalize(self, rmtree, directory, ignore_errors=True)
+        self.frontier = frontier_for(self.config, connect("redis://127.0.0.1"), worker=self.name)
+        self.staging = Staging(Path(directory), self.name)
+        self.records = Database.__new__(Database)
+        self._make_parts()
 
     def _make_parts(self) -> None:
         """Make what uses the frontier, the records and staging."""

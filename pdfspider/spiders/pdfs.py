@@ -5,6 +5,7 @@ from __future__ import annotations
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from scrapy.crawler import Crawler
 from scrapy.settings import SETTINGS_PRIORITIES
 from scrapy_redis.spiders import RedisSpider
 from scrapy_spider_metadata import Args
@@ -13,6 +14,7 @@ from scrapy_spider_metadata._utils import get_generic_param
 from pdfspider import settings as project_settings
 from pdfspider.config import SPIDER
 from pdfspider.crawl.engine import item_adapter
+from pdfspider.crawl.engine.standalone import with_visit
 from pdfspider.crawl.extract.captures import capture_failure, capture_response
 from pdfspider.crawl.worker import Worker
 from pdfspider.submission.params import Params
@@ -20,7 +22,6 @@ from pdfspider.submission.params import Params
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scrapy.crawler import Crawler
     from scrapy.settings import BaseSettings
     from twisted.python.failure import Failure
 
@@ -69,8 +70,17 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
         yield
 
     def parse(self, response: StagedResponse, **kwargs: Any) -> Iterator[Capture]:
-        """Yield the capture of a response."""
-        yield capture_response(Worker.of(self.crawler), response)
+        """Yield the capture of a response, which may have come from elsewhere than a crawl."""
+        worker = Worker.of(self._own_crawler())
+        if response.request is None or "lease" not in response.request.meta:
+            with_visit(worker, response)
+        yield capture_response(worker, response)
+
+    def _own_crawler(self) -> Crawler:
+        """Return the crawler, which a spider has not that was made by its class alone."""
+        if getattr(self, "crawler", None) is None:
+            self.crawler = Crawler(type(self))
+        return self.crawler
 
     def failed(self, failure: Failure) -> Iterator[Capture | Released]:
         """Yield the capture of a failure, or the release of its lease."""
