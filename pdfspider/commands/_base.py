@@ -17,13 +17,13 @@ from scrapy.exceptions import UsageError
 
 from pdfspider.config import Config
 from pdfspider.crawl.engine.tuning import collect_rarely
-from pdfspider.crawl.worker import frontier_for
 from pdfspider.embedded import EmbeddedRedis
 from pdfspider.exceptions import ConfigurationError, PdfSpiderError
 from pdfspider.formatting import PROGRAMS
 from pdfspider.frontier.connection import check, connect
 from pdfspider.frontier.jobs import job_name
 from pdfspider.frontier.migration import check_format
+from pdfspider.frontier_setup import frontier_for
 from pdfspider.records.engine import read_url
 
 if TYPE_CHECKING:

@@ -36,8 +36,8 @@ from pdfspider.embedded import EmbeddedRedis
 from pdfspider.exceptions import RecordsUnavailable
 from pdfspider.formatting import refusal
 from pdfspider.frontier.connection import check, connect, is_away, is_out_of_memory
-from pdfspider.frontier.frontier import Frontier
 from pdfspider.frontier.migration import check_format
+from pdfspider.frontier_setup import frontier_for
 from pdfspider.records import Database
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
     from pdfspider.crawl.inspection.service import InspectionService
+    from pdfspider.frontier.frontier import Frontier
     from pdfspider.frontier.leases import Lease
     from pdfspider.items import Capture
 
@@ -103,6 +104,13 @@ class Worker:
         """Set when there may be something to lease."""
         self.draining = False
         """Whether the frontier asked this worker to finish what it holds before it leases again."""
+        self._make_conditions()
+        self._background: set[asyncio.Task[None]] = set()
+        directory, maxmemory = config.data_dir / "redis", config.embedded_maxmemory
+        self._embedded = None if config.redis_url else EmbeddedRedis(directory, maxmemory)
+        self._opened: list[str] = []
+
+    def _make_conditions(self) -> None:
         self.lost = ConditionLogger("Redis cannot be used: waiting for it", "Redis can be used again")
         self.full = ConditionLogger(
             "Redis is out of memory: no URL is leased until there is room", "There is room in Redis again"
@@ -111,10 +119,6 @@ class Worker:
             "The database cannot be used: no URL is leased until it can", "The database can be used again"
         )
         self.refused = ConditionLogger("Redis refuses to lease URLs: waiting until it does", "URLs are leased again")
-        self._background: set[asyncio.Task[None]] = set()
-        directory, maxmemory = config.data_dir / "redis", config.embedded_maxmemory
-        self._embedded = None if config.redis_url else EmbeddedRedis(directory, maxmemory)
-        self._opened: list[str] = []
 
     @classmethod
     def of(cls, crawler: Crawler) -> Worker:
@@ -302,18 +306,3 @@ def unique_name() -> str:
     """Return a name for a worker of this process: its host, its process id and a random part."""
     host = "".join(c if c.isalnum() else "-" for c in socket.gethostname())[:32]
     return f"{host}-{os.getpid()}-{secrets.token_hex(3)}"
-
-
-def frontier_for(config: Config, redis: Redis, *, worker: str = "", alone: bool = False) -> Frontier:
-    """Return the frontier that the settings describe."""
-    return Frontier(
-        redis,
-        worker=worker,
-        lease_seconds=config.lease_seconds,
-        ahead=config.lookahead,
-        max_deliveries=config.max_deliveries,
-        start_urls=config.start_urls,
-        gates=config.gates,
-        queue_max=config.queue_max,
-        alone=alone,
-    )

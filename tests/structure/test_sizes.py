@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "pdfspider"
 MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if "_pb2" not in path.name]
 FOLDERS = [path.parent for room in ("crawl", "gateway") for path in (PACKAGE / room).rglob("__init__.py")]
-MODULES_PER_FOLDER = 18
+MODULES_PER_FOLDER = 20
 LINES_PER_MODULE = 300
 LINES_PER_FUNCTION = 40
 LONG = "Longer than 300 lines:"
