@@ -175,7 +175,7 @@ class Discovery:
                 inner += documents_in(tree)
             self._by_elements(references, tree, begins=begins, large=large)
         for part in slices(html):
-            lowered = part.lower()
+            lowered = _lowered(part)
             for technique, marker, find_in in self._text_rules:
                 if marker in lowered:
                     references.extend(technique, find_in(part))
@@ -251,6 +251,11 @@ def _once(found: Iterable[Link], base_url: str) -> list[Link]:
         if (known is None or (link.document and not known.document)) and link.url != page:
             kept[link.url] = link
     return list(kept.values())
+
+
+def _lowered(text: str) -> str:
+    """Return a text with its ASCII letters in lower case; the others, which take five times as long, are lost."""
+    return text.lower() if text.isascii() else text.encode("utf-8", "replace").lower().decode("latin-1")
 
 
 def _without_fragment(href: str) -> str:

@@ -105,6 +105,11 @@ def test_a_large_ordinary_page_gives_all_its_links() -> None:
         ("<a href=/1 title=it's>x</a><a href=/2 title=it's>", ["/1", "/2"]),
         ("<iframe src=/1><a href=/0></iframe>", ["/1"]),
         ("<a/href='/1'/title='>'>x</a>", ["/1"]),
+        ("<form action=/1><input type=hidden name=a value=b><button>x</button></form>", ["/1?a=b"]),
+        ("<form action=/1><input name=q><p><button>x</button></form>", []),
+        ("<select><option value=/1.pdf>x<option value=/2>y</select>", ["/1.pdf"]),
+        ("<code>http://evil.test/1.pdf</code><code>x</code>", ["/1.pdf"]),
+        ("<iframe srcdoc='<a href=/1>x</a>'></iframe>", ["/1"]),
     ],
 )
 def test_a_large_page_is_read_as_a_small_one_is(html: str, expected: list[str]) -> None:
