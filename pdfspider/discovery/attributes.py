@@ -17,6 +17,7 @@ _EVENT = re.compile(
     r"""\son(?:click|dblclick|mousedown|mouseup|keypress|submit)\s{0,9}=\s{0,9}(?:"([^"]{1,8192}+)"|'([^']{1,8192}+)')""",
     re.IGNORECASE,
 )
+_CALLS = re.compile(r"""[\w$]\(\s{0,9}["']""").search
 _NAMES_FILE = re.compile(r"href|url|src|file|pdf|link|path|download|target|popup|document", re.IGNORECASE).search
 _SAYS_FORMAT = re.compile(r"(?:https?://|[.]{0,2}/)[^\s<>]*[/=]pdf(?:[/&?#]|\Z)", re.IGNORECASE).match
 """An address with a segment, or a value in its query, that is ``pdf``."""
@@ -32,7 +33,7 @@ def data_attributes(html: str) -> Iterator[Reference]:
         value = unescape(match[2] or match[3]).strip()
         if value[:1] in ("{", "["):
             yield from files_in(value)
-        elif "(" in value and _OPENED(value):
+        elif "(" in value and _CALLS(value):
             yield from opened_by(value)
         elif _is_file(match[1], value) or named_address(match[1], value):
             yield Reference(value, document=True)

@@ -193,6 +193,8 @@ EXAMPLES: list[tuple[str, str, str, bool]] = [
     ("script-url", "<script>WebViewer({path: '/lib', initialDoc: '/get/7'}, x)</script>", "get/7", True),
     ("script-url", "<script>view.previewFile({content:{location:{url: '/get/7'}}})</script>", "get/7", True),
     ("data-attribute", "<tr data-href='files/Room plan.pdf'>", "dir/files/Room%20plan.pdf", True),
+    ("data-attribute", "<b data-pdf-url='/files/report%20(1955).pdf'>", "files/report%20(1955).pdf", True),
+    ("data-attribute", "<b data-file='/files/report (1955).pdf'>", "files/report%20(1955).pdf", True),
     ("data-attribute", "<tr data-pdf='Room plan.pdf'>", "dir/Room%20plan.pdf", True),
     ("data-attribute", "<b data-popup='/get/7?format=pdf'>", "get/7?format=pdf", False),
     ("data-attribute", "<b data-popup=\"window.open('/b.pdf')\">", "b.pdf", True),
