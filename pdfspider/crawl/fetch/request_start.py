@@ -113,7 +113,7 @@ class TrackedResponse(aiohttp.ClientResponse):
         except TimeoutError:
             raise FetchError(Outcome.TIMEOUT, f"no whole head of an answer within {patience:g} s") from None
         request_start.answered()
-        if connection.protocol and not self.content.is_eof():
+        if connection.protocol is not None and not self.content.is_eof():
             connection.protocol.read_timeout = request_start.timeouts.idle
             connection.protocol.start_timeout()
         return response
