@@ -1,4 +1,4 @@
-"""What a visit leads to: entries for the links of a page, and for the target of a redirect."""
+"""Make entries for the links of a page, and for the target of a redirect."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=4096)
 def scope_around(kind: str, anchors: str, host: str) -> Scope:
-    """Return the scope of a page on ``host``, in a job whose seeds are on ``anchors``; without one, of the seeds."""
+    """Return the scope of a page on ``host``, in a job whose seeds are on ``anchors``."""
     return Scope.of_seeds(kind, [f"http://{name}/" for name in (host, *anchors.split()) if name])
 
 
 class Extracted(NamedTuple):
-    """What a page leads to: its links, and the entries of those that are followed; ``body`` is what it was found in."""
+    """The links of a page, and the entries of those that are followed; ``body`` is the page they are from."""
 
     body: bytes
     links: PageLinks
@@ -44,7 +44,7 @@ class Extracted(NamedTuple):
 
 
 def extract(worker: Worker, lease: Lease, response: StagedResponse) -> Extracted:
-    """Return what a page leads to. Takes up to some seconds."""
+    """Return the links of a page, which may take some seconds."""
     if response.extracted is None or response.extracted.body is not response.body:
         entry = lease.entry
         assert entry is not None
@@ -64,12 +64,12 @@ def to_follow(worker: Worker, lease: Lease, response: StagedResponse, links: lis
 
 
 def is_followed(entry: Entry) -> bool:
-    """Whether the links of what is there are followed."""
+    """Return whether the links of this entry's page are followed."""
     return not (entry.leaf or entry.sought or (entry.max_depth and entry.depth >= entry.max_depth))
 
 
 def children(worker: Worker, lease: Lease, job: Job, links: Iterable[Link], found_on: str) -> list[Entry]:
-    """The entries of those of these links that are in scope and that the frontier may not know yet."""
+    """Return the entries of those links that are in scope and that the frontier may not know yet."""
     entry = lease.entry
     assert entry is not None
     known = worker.frontier.known.urls(lease.run)
@@ -86,7 +86,7 @@ def children(worker: Worker, lease: Lease, job: Job, links: Iterable[Link], foun
 
 
 def find_links(worker: Worker, entry: Entry, response: StagedResponse) -> PageLinks:
-    """Return what the rules find on a page."""
+    """Return the links that the rules find on a page."""
     discovery, kind = worker.config.discovery, response.header("Content-Type")
     found = discovery.find(
         response.body,
@@ -134,8 +134,10 @@ def _child(parent: Entry, link: Link, scope: Scope, found_on: str) -> Entry:
 
 
 def _listed(parent: Entry, entry: Entry, scope: Scope) -> Entry:
-    """Parts of a list are as deep as the list; an index of indexes, which the protocol knows not, is deeper. What a
-    record names elsewhere is one page and what it leads to, not a further site.
+    """Return the entry of a link in a list, with its depth.
+
+    Parts of a list are as deep as the list. An index of indexes, which the protocol does not have, is deeper. A link in
+    a record is followed one page deep, not as a further site.
     """
     if entry.technique in SAME_DEPTH:
         nested = entry.technique == parent.technique == "sitemap-index"
@@ -147,7 +149,7 @@ def _listed(parent: Entry, entry: Entry, scope: Scope) -> Entry:
 
 
 def redirected(worker: Worker, capture: Capture, response: StagedResponse) -> tuple[Outcome, str | None, list[Entry]]:
-    """Outcome, reason and child of a redirect that leads to another origin: its gate and its robots.txt apply there."""
+    """Return outcome, reason and child of a redirect to another origin, whose gate and robots.txt apply."""
     entry: Entry = capture.lease.entry
     target = redirect_target(response)
     if target is None:

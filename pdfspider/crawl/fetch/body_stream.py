@@ -1,4 +1,4 @@
-"""Bodies as they are received: chunks that keep coming."""
+"""Stream bodies, and decode them within bounds."""
 
 from __future__ import annotations
 
@@ -14,24 +14,29 @@ if TYPE_CHECKING:
 
 
 class Chunks(Protocol):
-    """A body that comes in pieces; b"" is its end. ``received`` are the bytes that came over the wire for it."""
+    """A body in chunks, of which b"" is the end."""
 
     @property
-    def received(self) -> int: ...
-    async def next(self) -> bytes: ...
+    def received(self) -> int:
+        """The number of bytes that were received for the body."""
+
+    async def next(self) -> bytes:
+        """Return the next chunk."""
 
 
 class Begun:
-    """Chunks of which the first bytes were read already."""
+    """Chunks whose first bytes were read already."""
 
     def __init__(self, begun: bytes, chunks: Chunks) -> None:
         self._begun, self._chunks = begun, chunks
 
     @property
     def received(self) -> int:
+        """The number of bytes that were received for the body."""
         return self._chunks.received
 
     async def next(self) -> bytes:
+        """Return the next chunk."""
         if self._begun:
             begun, self._begun = self._begun, b""
             return begun
@@ -41,9 +46,9 @@ class Begun:
 class BodyStream:
     """The chunks of a body as they are received.
 
-    Raises BodyStalled where none comes for ``idle_timeout`` seconds, or where they come at less than ``minimum_rate``
-    bytes a second over an interval of that length; ClientError where the connection breaks. All that came before is
-    given first.
+    Raises FetchError if none comes for ``idle_timeout`` seconds, or if they come at less than ``minimum_rate`` bytes a
+    second over an interval of that length. Raises ClientError if the connection breaks, after all bytes before that
+    were returned.
     """
 
     def __init__(self, content: StreamReader, *, idle_timeout: float, minimum_rate: float) -> None:
@@ -52,6 +57,7 @@ class BodyStream:
         self.received = 0
 
     async def next(self) -> bytes:
+        """Return the next chunk."""
         try:
             chunk = await self._content.readany()
         except (aiohttp.ClientError, TimeoutError) as error:

@@ -39,11 +39,13 @@ class Decoder(Protocol):
 
     @property
     def is_done(self) -> bool:
-        """Whether the encoded data has come to its own end, and all of it was given."""
+        """Return whether the encoded data has come to its own end, and all of it was given."""
 
-    def feed(self, data: bytes) -> None: ...
+    def feed(self, data: bytes) -> None:
+        """Add encoded bytes."""
+
     def take(self, limit: int) -> bytes:
-        """Up to about ``limit`` decoded bytes; empty when more has to be fed."""
+        """Return up to about ``limit`` decoded bytes; empty when more has to be fed."""
 
 
 class _Inflate:
@@ -161,9 +163,11 @@ class Decoded:
 
     @property
     def received(self) -> int:
+        """Return how many bytes came over the network."""
         return self._chunks.received
 
     async def next(self) -> bytes:
+        """Return the next decoded bytes; empty at the end. Raises FetchError, and what breaks a connection."""
         self._steps += 1
         if self._steps % BREATH == 0:
             await asyncio.sleep(0)
@@ -191,8 +195,10 @@ class Decoded:
 
 
 async def decoded(chunks: Chunks, declared: str, *, max_inflation: int) -> Chunks:
-    """Return the chunks without the encodings of a Content-Encoding, and as they are where that is not true: servers
-    declare encodings for what they send plain, and names that are none. Raises FetchError, as Decoded.
+    """Return the chunks without the encodings that the header Content-Encoding declares.
+
+    Servers declare encodings for what they send plain, and names that are none: such chunks stay as they are. Raises
+    FetchError, as Decoded.
     """
     names = [part.strip().lower() for part in declared.split(",")]
     encodings = [name for name in names if name in DECODERS or name in UNSUPPORTED]

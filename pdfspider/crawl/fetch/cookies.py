@@ -1,4 +1,4 @@
-"""Cookies, as RFC 6265 has them: those of one chain of redirects, or of a job at a site."""
+"""The cookies of one visit, which live for one chain of redirects."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ class _Cookie(NamedTuple):
 
 
 class Cookies:
-    """By host, and by name and path: each is sent back to the very host that set it, or to all of the domain that it
-    names, which is kept as a host that begins with a dot.
+    """Cookies by host and name.
+
+    Each one is sent to the host that set it, or to all hosts of the domain that it names. A domain is stored as a host
+    that begins with a dot.
     """
 
     def __init__(self, carried: Iterable[HostCookies] = ()) -> None:
         self._by_host = {host: {(name, "/"): _Cookie(value) for name, value in cookies} for host, cookies in carried}
 
     def take(self, url: str, set_cookies: Iterable[str]) -> None:
-        """Take the Set-Cookie headers of an answer from ``url``, as RFC 6265, 5.2, reads them."""
+        """Store the Set-Cookie headers of a response from ``url``, as RFC 6265, 5.2, reads them."""
         host = host_of(url)
         for header in set_cookies:
             pair, *rest = header.split(";")
@@ -53,7 +55,7 @@ class Cookies:
                 cookies[key] = _Cookie(value, "secure" in attributes)
 
     def header(self, url: str) -> str:
-        """Return the Cookie header for a request to ``url``; empty where there is none."""
+        """Return the Cookie header for a request to ``url``, "" if there is none."""
         found = [one for cookies in self._sent_to(host_of(url)) for one in cookies.items()]
         if not found:
             return ""
@@ -71,7 +73,7 @@ class Cookies:
         return (cookies for key, cookies in self._by_host.items() if key == host or _holds(key, host))
 
     def carried(self) -> tuple[HostCookies, ...]:
-        """Return what a redirect to another origin takes along."""
+        """Return the cookies that a redirect to another origin takes along."""
         return tuple(
             (host, tuple((name, cookie.value) for (name, _), cookie in cookies.items()))
             for host, cookies in self._by_host.items()
@@ -116,7 +118,7 @@ def _is_under(path: str, above: str) -> bool:
 
 
 def _key(host: str, domain: str) -> str:
-    """Under what a cookie is kept: a domain counts if the host is in it, and if it has one owner."""
+    """Return the key of a cookie: its domain if the host is in it and it has one owner, else the host."""
     key = f".{domain.removeprefix('.').lower()}"
     return key if key != "." and _holds(key, host) and _has_one_owner(key) else host
 

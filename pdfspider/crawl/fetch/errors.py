@@ -1,4 +1,4 @@
-"""How a fetch can fail, and what becomes of the URL then."""
+"""The errors of a fetch, and the outcome classes that they lead to."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class BodyStalled(FetchError):
 
 
 class GiveBack(PdfSpiderError):
-    """The lease goes back to the frontier, for ``delay`` seconds: nothing is wrong with the URL."""
+    """The lease is released for ``delay`` seconds, and the URL is not to blame."""
 
     def __init__(self, reason: str, delay: float = 0.0) -> None:
         super().__init__(reason)
@@ -45,7 +45,7 @@ class GiveBack(PdfSpiderError):
 
 
 def outcome_of(error: BaseException) -> tuple[Outcome, str]:
-    """Class and reason of whatever was raised on the way to an item."""
+    """Return class and reason of an error that was raised on the way to an item."""
     if isinstance(error, FetchError):
         return error.outcome, str(error)
     if isinstance(error, IgnoreRequest):
@@ -54,12 +54,12 @@ def outcome_of(error: BaseException) -> tuple[Outcome, str]:
 
 
 def is_give_back(error: BaseException) -> bool:
-    """Whether the worker lost the right to work on the URL, gave it up, or could not ask the frontier on the way."""
+    """Return whether the worker lost or gave up the lease, or could not ask the frontier."""
     return isinstance(error, GiveBack | LeaseLost | RedisError)
 
 
 def error_of(failure: Failure) -> BaseException:
-    """The exception inside a Twisted failure."""
+    """Return the exception in a Twisted failure."""
     assert failure.value is not None
     return failure.value
 
@@ -75,7 +75,7 @@ STATUS_OUTCOMES = {
 
 
 def status_outcome(status: int) -> Outcome | None:
-    """Return the class of failure that an HTTP status stands for; None for a success, as a page of choices is one."""
+    """Return the class of failure of an HTTP status, None for a success."""
     if 200 <= status <= 300:
         return None
     if status >= 500:

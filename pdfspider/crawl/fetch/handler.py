@@ -1,7 +1,7 @@
-"""The download handler: sends what a lease asks for when it may, follows redirects, goes on where a connection broke.
+"""The download handler: send requests of a lease, follow redirects, and resume broken downloads.
 
-Builds on Scrapy's own aiohttp handler (TLS settings, proxies, headers). That module is private to Scrapy: the minor
-release is pinned.
+It builds on Scrapy's own aiohttp handler (TLS settings, proxies, headers). That module is private to Scrapy, whose
+minor release is pinned.
 """
 
 from __future__ import annotations
@@ -89,17 +89,18 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
 
     @cached_property
     def _tls(self) -> SSLContext:
-        """Made when it is needed: to load the certificates takes 20 ms."""
+        """Return the TLS context, made at first use because loading the certificates takes 20 ms."""
         return self._make_tls()
 
     async def download_request(self, request: Request) -> StagedResponse:
+        """Fetch a request when it may start, and return the response."""
         lease: Lease = request.meta["lease"]
         with self._worker.in_flight.track(lease):
             await self._starts.begin(request, lease)
             return await self._follow(request, lease)
 
     async def _follow(self, request: Request, lease: Lease) -> StagedResponse:
-        """Fetch what a lease asks for; once more with further cookies, where it is refused to who lacks them."""
+        """Fetch, and follow redirects within the origin under further start permits."""
         entry = lease.entry
         sent = self._sessions.header(lease.run, request.url) if entry else ""
         try:
@@ -142,8 +143,9 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
             raise FetchError(*verdict)
 
     async def _renew(self, request: Request, lease: Lease, sent: str) -> StagedResponse | None:
-        """Fetch once more what was refused when the cookies ``sent`` were; None where there are no others, by now or
-        after a further visit to the page with the link.
+        """Fetch once more what was refused with the cookies ``sent``.
+
+        Return None where there are no other cookies, by now or after a further visit to the page with the link.
         """
         run, url, host = lease.run, request.url, host_of(request.url)
         entry = lease.entry
@@ -184,8 +186,9 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
     async def _go_on(
         self, request: Request, url: str, lease: Lease, headers: dict[str, str], cut: DownloadInterrupted
     ) -> StagedResponse:
-        """Ask for the rest of a document that did not come to its end, or for all of it where it has changed or where
-        the server sends no parts. Whatever else is answered is the answer of the visit.
+        """Request the rest of a document whose connection broke, or all of it if it has changed.
+
+        Any other response becomes the response of the visit.
         """
         tries = Tries(self._config.resumes, self._config.retry_delay)
         try:
@@ -215,7 +218,10 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
         headers: dict[str, str] | None,
         read: Callable[[aiohttp.ClientResponse], Awaitable[StagedResponse]],
     ) -> StagedResponse:
-        """Send one request, and read its answer. Raises FetchError, and DownloadInterrupted."""
+        """Send one request.
+
+        Raises FetchError, and DownloadInterrupted if it is worth resuming.
+        """
         networks = await self._worker.frontier.networks(networks_of(lease.reach)) if networks_of(lease.reach) else ""
         if "proxy" in request.meta:
             await look_behind_proxy(host_of(url), lease, networks, resolve=self._config.resolve_for_proxy)
@@ -243,9 +249,9 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
             raise _fetch_error(error, self._config.connect_timeout, self._config.idle_timeout) from error
 
     def _headers_for(self, request: Request, url: str, cookies: str) -> dict[str, str] | None:
-        """Return what a middleware, a redirect, the seed or the page with the link has added to the default headers.
+        """Return the headers that a middleware, a redirect or the seed has added to the default ones.
 
-        What was added for the URL of the request goes to no other origin.
+        Headers that were added for the URL of the request are sent to no other origin.
         """
         credentials = self._worker.credentials.header(url) if self._worker.credentials else None
         entry = request.meta["lease"].entry
@@ -271,7 +277,7 @@ def _default_headers(settings: BaseSettings) -> dict[str, str]:
 
 
 def _fetch_error(error: Exception, connect_timeout: float, idle_timeout: float) -> FetchError:
-    """The class of failure that an exception of aiohttp stands for."""
+    """Return the class of failure of an exception of aiohttp."""
     text = masked(str(error)) or type(error).__name__
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return FetchError(Outcome.TIMEOUT, f"no connection within {connect_timeout:g} s")

@@ -1,4 +1,4 @@
-"""Documents on their way: what has come of one, and whether an answer is the rest of it."""
+"""Partial downloads: the part of a document that has arrived, and whether a response is its rest."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class PartialDownload:
-    """A document as far as it has come, with the URL, status and headers of the answer that it began with.
+    """A document as far as it has arrived, with URL, status and headers of its first response.
 
-    ``total`` is its size in bytes where that was said, ``encoded`` whether a content encoding is being undone,
-    ``in_parts`` whether the server may send a part of it.
+    ``total`` is its size in bytes if that is known. ``encoded`` says whether a content encoding is decoded.
+    ``in_parts`` says whether the server may send a part of it.
     """
 
     url: str
@@ -46,7 +46,7 @@ class PartialDownload:
         return self.file.size, sha256(self.file.tail).digest()
 
     def response(self, flaw: str | None, staged: Finished | None = None, kind: Kind = Kind.PDF) -> StagedResponse:
-        """Return the response with a document, or with what is wrong with it, or of what is none after all."""
+        """Return the response for the document."""
         return StagedResponse(
             self.url,
             status=self.status,
@@ -59,18 +59,19 @@ class PartialDownload:
         )
 
     def range_headers(self) -> dict[str, str] | None:
-        """How to ask for the rest; None where nothing would prove that it belongs to what is here."""
+        """Return the headers that ask for the rest, None if nothing would prove that it belongs here."""
         if self.encoded or not self.in_parts or self.received.get("Accept-Ranges", "").strip().lower() == "none":
             return None
         validator = strong_validator(self.received)
         return {"Range": f"bytes={self.file.size}-", "If-Range": validator} if validator else None
 
     def begin_anew(self, file: StagedFile) -> None:
+        """Discard the file, and begin with a new one."""
         self.file.abandon()
         self.file, self.total = file, None
 
     def is_continued_by(self, received: CIMultiDictProxy[str]) -> bool:
-        """Whether a 206 with these headers is the rest of this document, or the beginning of it."""
+        """Return whether a 206 with these headers is the rest of this document, or its beginning."""
         part = part_of(received)
         if (
             part is None
@@ -89,16 +90,13 @@ class PartialDownload:
         return received.get("Last-Modified") in (None, self.received["Last-Modified"])
 
     def is_ended_by(self, received: CIMultiDictProxy[str]) -> bool:
-        """Whether a 416 with these headers says that this is all."""
+        """Return whether a 416 with these headers says that the document is complete."""
         part = part_of(received)
         return part is not None and part.total == self.file.size
 
 
 class DownloadInterrupted(Exception):
-    """A document did not come to its end, and the rest of it, or all of it once more, may be asked for.
-
-    ``error`` is what ended it, if that was neither the server nor what it said.
-    """
+    """The connection broke, and the rest of the document may be requested."""
 
     def __init__(self, partial: PartialDownload, flaw: str, error: Exception | None = None) -> None:
         super().__init__(flaw)

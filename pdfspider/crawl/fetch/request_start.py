@@ -1,4 +1,4 @@
-"""How a request leaves: each one under a start permit, with its time noted, and the head of its answer in time."""
+"""Send each request under a start permit, record when it starts, and limit the time for the response's head."""
 
 from __future__ import annotations
 
@@ -35,9 +35,11 @@ class Timeouts(NamedTuple):
 
 
 class RequestStart:
-    """One request for a lease. ``permit`` waits until a further request may start; ``report`` tells the frontier of a
-    start that it waits for; ``timeouts`` are those of the answer; ``networks`` are those that the lease may reach
-    besides, None where a proxy is asked, which is the operator's.
+    """The start of one request of a lease.
+
+    ``permit`` waits until a further request may start. ``report`` tells the frontier of a start that it waits for.
+    ``patience`` is how many seconds the head of the response may take. ``networks`` are the networks that the lease may
+    reach besides public addresses, None for a proxy, which the operator has chosen.
     """
 
     current: ContextVar[RequestStart] = ContextVar("request_start")
@@ -58,6 +60,7 @@ class RequestStart:
         self._gone = False
 
     async def leave(self, url: URL) -> None:
+        """Wait for a permit if needed, and record the start."""
         if self._gone:
             # aiohttp sends a request again where the connection that was kept for it turns out to be closed.
             await self._permit(self._lease)
@@ -77,7 +80,10 @@ class RequestStart:
         return False
 
     def look_at(self, connection: Connection) -> None:
-        """Look at the address of a connection: one that was kept may be another job's. Raises FetchError."""
+        """Check the address of a connection, because a kept connection may be another job's.
+
+        Raises FetchError.
+        """
         peer = connection.transport and connection.transport.get_extra_info("peername")
         if peer and not self.may_reach(peer[0]):
             raise FetchError(Outcome.OUT_OF_SCOPE, self.refused)
@@ -87,14 +93,16 @@ class RequestStart:
             self._lease.settle_reach(with_block(self._lease.reach, own))
 
     def answered(self) -> None:
+        """Record the latency of the response."""
         assert self._lease.started_at is not None
         self._lease.latency = time.monotonic() - self._lease.started_at
 
 
 class TrackedRequest(aiohttp.ClientRequest):
-    """Knows when it is really sent, which may be long after it was made: a connection comes first."""
+    """A request that knows when it is sent, which may be long after it was made."""
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        """Send the request when it may start."""
         request_start = RequestStart.current.get()
         request_start.look_at(conn)
         await request_start.leave(self.url)
@@ -102,9 +110,10 @@ class TrackedRequest(aiohttp.ClientRequest):
 
 
 class TrackedResponse(aiohttp.ClientResponse):
-    """Has a time for its whole head, since one that drips in byte by byte is never idle, and another for its body."""
+    """A response whose head has a time limit, because one that drips in is never idle."""
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        """Read the head within the time limit."""
         request_start = RequestStart.current.get()
         patience = request_start.timeouts.head
         try:

@@ -1,4 +1,4 @@
-"""Reading an answer: the first KiB decides; a PDF is streamed to staging, a page is bounded, all else stops there."""
+"""Read a response: its first KiB decides whether it is streamed to staging, read within bounds, or dropped."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ _END_SIZE = 256
 
 
 class Opening(NamedTuple):
-    """The beginning of a body, a KiB or all of it, and what it says; ``chunks`` are the rest, ``broken`` what broke the
-    connection.
+    """The beginning of a body, a KiB or all of it, and its type.
+
+    ``chunks`` are the rest; ``broken`` is the error that broke the connection.
     """
 
     chunks: Chunks
@@ -46,7 +47,7 @@ class Opening(NamedTuple):
 
 
 class ResponseReader:
-    """Reads answers for one worker."""
+    """Reads responses for one worker."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker, self._config = worker, worker.config
@@ -60,10 +61,10 @@ class ResponseReader:
         in_parts: bool = True,
         ended: tuple[int, bytes] | None = None,
     ) -> StagedResponse:
-        """Read an answer. With ``in_parts`` false the server is known to send everything or nothing; ``ended`` is where
-        the document ended before.
+        """Read a response.
 
-        Raises FetchError; and DownloadInterrupted, whose staged file the caller has to take care of.
+        Raises FetchError, and DownloadInterrupted, whose staged file the caller has to handle. With ``in_parts`` false
+        the server is known to send everything or nothing, and DownloadInterrupted is not raised.
         """
         opening = await self._open(response, url, request)
         whole = request.meta.get("whole")
@@ -79,7 +80,7 @@ class ResponseReader:
         return await self._read_page(response, url, request, opening, limit)
 
     async def _open(self, response: aiohttp.ClientResponse, url: str, request: Request) -> Opening:
-        """Reads the first KiB, without its encodings."""
+        """Read the first KiB, decoded."""
         bound, declared = self._config.max_inflation, response.headers.get("Content-Type")
         chunks: Chunks = self._arriving(response)
         encoding = response.headers.get("Content-Encoding")
@@ -132,7 +133,10 @@ class ResponseReader:
         return taken
 
     async def go_on(self, response: aiohttp.ClientResponse, partial: PartialDownload) -> StagedResponse:
-        """Takes the rest of a document; where the answer is not that, what came is dropped. Raises as ``read`` does."""
+        """Read the rest of a document, or drop what came if the response is not the rest.
+
+        Raises as ``read`` does.
+        """
         if response.status == 206 and partial.is_continued_by(response.headers):
             taken = await self._receive(partial, self._arriving(response))
             _spare_connection(response)
@@ -176,7 +180,7 @@ class ResponseReader:
             raise
 
     async def _judge(self, error: StagingError, partial: PartialDownload) -> PdfSpiderError:
-        """Return what to raise for a document that could not be staged, once its file is gone."""
+        """Return the error for a document that could not be staged, after its file is removed."""
         with suppress(StagingError):
             await partial.file.discard()
         size, lease = max(partial.file.size, partial.total or 0), partial.request.meta["lease"]
@@ -189,8 +193,10 @@ class ResponseReader:
             raise FetchError(Outcome.TOO_LARGE, f"more than {limit} bytes")
 
     async def _interrupted(self, partial: PartialDownload, flaw: str, error: Exception | None) -> StagedResponse:
-        """Have the document gone on with, if that is worth while; it is whole if it has ended in the same place before,
-        and has the end of a PDF there. Raises DownloadInterrupted.
+        """Return the document if it is whole, else give it up or have it resumed.
+
+        It is whole if it ended in the same place before and has the end of a PDF there. Raises DownloadInterrupted,
+        after which the download is resumed.
         """
         before, partial.ended = partial.ended, None
         if await partial.file.is_whole():
@@ -227,7 +233,7 @@ class ResponseReader:
 
 
 async def read_at_least(chunks: Chunks, size: int, begun: bytes) -> tuple[bytes, Exception | None]:
-    """Reads on until there are ``size`` bytes, or no more; and what broke the connection, if that did."""
+    """Return at least ``size`` bytes, or all, with the error that broke the connection, if any."""
     parts, have = [begun] if begun else [], len(begun)
     try:
         while have < size and (chunk := await chunks.next()):
@@ -239,7 +245,7 @@ async def read_at_least(chunks: Chunks, size: int, begun: bytes) -> tuple[bytes,
 
 
 def _may_be_compressed_pdf(url: str, content_type: str | None) -> bool:
-    """Whether gzip may be an encoding that nobody declared; in a file of its own name it is what was published."""
+    """Return whether gzip may be an undeclared encoding, and not the published file itself."""
     path = url.partition("?")[0].lower()
     return not path.endswith((".gz", ".tgz")) and (says_pdf(url) or "pdf" in (content_type or "").lower())
 
@@ -256,7 +262,7 @@ def _is_success(response: aiohttp.ClientResponse) -> bool:
 
 
 async def _shortfall(partial: PartialDownload, broken: Exception | None) -> str | None:
-    """Return what is missing by what HTTP says; where it says nothing, by the document's own end."""
+    """Return what is missing according to HTTP, or else according to the document's end."""
     file = partial.file
     if not partial.is_measured and not partial.encoded:
         flaw = judge_end(file.head, file.size, whole=await file.is_whole())
@@ -273,6 +279,6 @@ def _reason(broken: Exception) -> str:
 
 
 def _spare_connection(response: aiohttp.ClientResponse) -> None:
-    """A body that is not read to its end costs its connection, unless it is complete already."""
+    """Keep the connection of a body that is not read, if the body is complete already."""
     if not response.content.at_eof():
         response.close()

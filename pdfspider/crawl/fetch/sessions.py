@@ -35,8 +35,9 @@ class Sessions:
         self._failures: OrderedDict[tuple[int, str], int] = OrderedDict()
 
     def header(self, run: int, url: str, visit: Cookies | None = None) -> str:
-        """Return the Cookie header of a job's request; empty where there is none. The cookies of its ``visit``, which
-        may have been set elsewhere, count before those of the job.
+        """Return the Cookie header of a job's request; empty where there is none.
+
+        The cookies of its ``visit``, which may have been set elsewhere, count before those of the job.
         """
         own = visit.header(url) if visit else ""
         if not self._jars:
@@ -72,8 +73,10 @@ class Sessions:
 
 
 def is_refused(entry: Entry, response: StagedResponse, *, new_cookies: bool) -> bool:
-    """Return whether an answer is one to who lacks cookies: a refusal, or a redirect that leads back to the page with
-    the link, to a page in the place of a document, or over a place that has set cookies.
+    """Return whether a server answers so to a client that lacks cookies.
+
+    Such an answer is a refusal, or a redirect that leads back to the page with the link, to a page in the place of a
+    document, or over a place that has set cookies.
     """
     if response.status in REFUSED:
         return "WWW-Authenticate" not in response.received

@@ -1,4 +1,4 @@
-"""How many pages of a host, and of one pattern, a job takes: what traps cost is bounded."""
+"""Limit how many pages of a host, and of one URL pattern, a job takes, which bounds the cost of traps."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ LINK_SIZE, HOST_SIZE = 200, 1_500
 
 
 def bound_links(capture: Capture, config: Config) -> None:
-    """Leave a page as many links as the settings admit, documents first, and say so."""
+    """Limit the links of a page to those that the settings allow, documents first, and record that."""
     entries, most, size = capture.links, config.links_per_page, config.links_size
     if (most and len(entries) > most) or (size and len(entries) > FEW and _size(entries) > size):
         kept = sorted(entries, key=lambda entry: not entry.document)[: most or None]
@@ -56,7 +56,7 @@ def bound_links(capture: Capture, config: Config) -> None:
 
 
 def _size(entries: list[Entry]) -> int:
-    """Bytes that these take in the frontier, about."""
+    """Return about how many bytes these entries take in the frontier."""
     found_on = len(entries[0].found_on or "")
     hosts = len({entry.host for entry in entries})
     return sum(len(entry.url) for entry in entries) + len(entries) * (LINK_SIZE + found_on) + hosts * HOST_SIZE
@@ -74,7 +74,7 @@ def _within(entries: list[Entry], size: int) -> Iterator[Entry]:
 
 
 class Budgets:
-    """Counts pages by pattern in this worker, and by host over all workers. Seeds and documents are not counted."""
+    """Counts pages by pattern in this worker, and by host over all workers, without seeds and documents."""
 
     def __init__(self, config: Config, frontier: Frontier) -> None:
         self._config, self._frontier = config, frontier
@@ -83,7 +83,10 @@ class Budgets:
         self._redirects: LRUCache[int, int] = LRUCache(RUNS)
 
     async def verdict(self, lease: Lease) -> Verdict | None:
-        """Why a page is not fetched; None where it may be, and then it is counted. Raises RedisError."""
+        """Return why a page is not fetched, None if it may be, which counts it.
+
+        Raises RedisError.
+        """
         entry, config = lease.entry, self._config
         if entry is None or entry.document or entry.technique == "seed" or lease.attempt > 1:
             return None
@@ -96,7 +99,10 @@ class Budgets:
         return None
 
     async def admit(self, capture: Capture) -> None:
-        """Ends a page where a document was expected, if its job may have no more pages. Raises GiveBack."""
+        """End a page that was returned instead of a document, if its job may have no more pages.
+
+        Raises GiveBack.
+        """
         frontier, lease = self._frontier, capture.lease
         if capture.outcome is not Outcome.PAGE or not lease.entry.document:
             return
@@ -108,8 +114,9 @@ class Budgets:
         capture.outcome, capture.reason, capture.links = Outcome.OVER_BUDGET, USED_UP, []
 
     def admits_redirect(self, run: int) -> bool:
-        """Return whether a job may follow one more redirect out of its scope that nothing says leads to a document,
-        and count it.
+        """Return whether a job may follow one more redirect out of its scope, and count it.
+
+        Redirects of links that say they are documents are not counted.
         """
         most, count = self._config.redirects_out, self._redirects.get(run, 0)
         if most and count >= most:
@@ -118,7 +125,7 @@ class Budgets:
         return True
 
     def credit(self, capture: Capture) -> None:
-        """Count a document that was found in favour of what led to it: pages of that pattern, and redirects."""
+        """Count a document in favour of the pattern of the pages that led to it."""
         led = [capture.found_on] if capture.found_on else []
         if capture.lease.entry.hops:
             led.append(capture.lease.entry.hops[0].url)
@@ -138,7 +145,7 @@ class Budgets:
         return True
 
     async def _host_admits(self, config: Config, run: int, host: str) -> bool:
-        """Whether there is room, by what all workers have counted so far and this one has since."""
+        """Return whether there is room, by the count of all workers and this worker's since then."""
         total, own = self._hosts.get((run, host), (0, 0))
         if total + own >= config.pages_per_host:
             return False

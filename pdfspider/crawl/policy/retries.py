@@ -77,7 +77,7 @@ def counts(capture: Capture) -> bool:
 
 
 def host_signal(outcome: Outcome, status: int | None) -> HostSignal:
-    """What an ending shows of the URL's host."""
+    """Return what the end of a visit says about the URL's host."""
     if status in BUSY:
         return HostSignal.BUSY
     if outcome in DOWN:
