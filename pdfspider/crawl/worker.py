@@ -164,6 +164,7 @@ class Worker:
         self._opened.append("parts")
 
     async def _close_parts(self) -> None:
+        self.robots.close()
         await self.conditional_requests.close()
 
     async def wind_up(self) -> None:
@@ -179,7 +180,6 @@ class Worker:
             await getattr(self, f"_close_{part}")()
         self._opened.clear()
         self.pages.close()
-        self.robots.close()
         await self.opener.close()
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from bench.server import serve
 from bench.site import Site
 from tests.crawl.hostile import Hostile, document, hostile, page, reply
+from tests.support import INJECTED, SETTINGS
 
 if TYPE_CHECKING:
     from tests.support import Fleet
@@ -92,18 +93,14 @@ def test_any_scope(fleet: Fleet) -> None:
 
 
 def test_a_domain_has_many_hosts(fleet: Fleet) -> None:
-    """``*.localhost`` is this machine (RFC 6761); where the resolver does not know it, there is nothing to test."""
-    import socket  # noqa: PLC0415
-
-    try:
-        socket.getaddrinfo("a.example.localhost", 80)
-    except OSError:
-        pytest.skip("the resolver does not know *.localhost")
+    names = {f"{host}.localhost": ["127.0.0.1"] for host in ("a.example", "b.example", "other")}
+    extensions = {**SETTINGS["EXTENSIONS"], f"{INJECTED}.Names": 1}
     with hostile() as server:
         port = server.port
         links = [f"http://{host}:{port}/inside" for host in ("b.example.localhost", "other.localhost")]
         server.answers |= {"/": page(*links), "/inside": page()}
-        fleet.crawl(f"http://a.example.localhost:{port}/", arguments={"scope": "domain"})
+        seed = f"http://a.example.localhost:{port}/"
+        fleet.crawl(seed, arguments={"scope": "domain"}, NAMES=names, EXTENSIONS=extensions)
         assert links[0] in fleet.outcomes()
         assert links[1] not in fleet.outcomes()
 
