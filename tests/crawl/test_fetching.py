@@ -42,6 +42,12 @@ def to_other_host(path: str) -> Answer:
     return answer
 
 
+def late(request: Request) -> None:
+    """Take longer for the first byte than may pass between two others."""
+    request.stopped.wait(1.2)
+    request.send(reply(document("late")))
+
+
 class Stalling(Cutting):
     """Falls silent where the other one breaks the connection."""
 
@@ -77,6 +83,7 @@ ANSWERS: dict[str, Answer] = {
     "/home": page("/never.pdf", "/never"),
     "/never.pdf": reply(document("never")),
     "/never": page(),
+    "/late.pdf": late,
     "/stalling.pdf": STALLING,
     "/left-open.pdf": silent(OPEN + b"\r\n" + document("left open")),
     "/left-open": silent(
@@ -88,6 +95,8 @@ ANSWERS: dict[str, Answer] = {
         OPEN + b"Content-Encoding: gzip\r\nContent-Length: 99999\r\n\r\n" + gzip.compress(document("zipped"))
     ),
     "/cut.pdf": silent(OPEN + b"Content-Length: 99999\r\n\r\n" + LOST[:-300]),
+    "/chosen-for-you": redirect("/chosen-too.pdf", status="300 Multiple Choices"),
+    "/chosen-too.pdf": reply(document("chosen too")),
     "/choices": reply(b"<a href='/chosen.pdf'>x</a>", HTML, status="300 Multiple Choices"),
     "/chosen.pdf": reply(document("chosen")),
     "/refresh": reply(b"", HTML, "Refresh: 0; url=/refreshed"),
@@ -102,6 +111,7 @@ OUTCOMES = {
     **dict.fromkeys(NEEDS, "document"),
     "/get": "redirect",
     "/partners": "redirect",
+    "/late.pdf": "document",
     "/stalling.pdf": "document",
     "/left-open.pdf": "document",
     "/left-open": "page",
@@ -110,6 +120,7 @@ OUTCOMES = {
     "/too-long-zipped.pdf": "document",
     "/cut.pdf": "timeout",
     "/choices": "page",
+    "/chosen-for-you": "document",
     "/chosen.pdf": "document",
     "/refresh": "empty",
     "/refreshed": "document",
@@ -139,7 +150,19 @@ def test_every_answer_has_its_class(crawled: Crawled, path: str) -> None:
 
 def test_what_is_stored_is_what_came(crawled: Crawled) -> None:
     crawled.fleet.audit()
-    names = ("session", "refused", "referer", "blob", "left open", "too long", "zipped", "chosen", "refreshed")
+    names = (
+        "session",
+        "refused",
+        "referer",
+        "blob",
+        "late",
+        "left open",
+        "too long",
+        "zipped",
+        "chosen",
+        "chosen too",
+        "refreshed",
+    )
     bodies = [*map(document, names), STALLING.body, TRAILER, b"Warning: 1\n" + BODY]
     assert crawled.fleet.files() == {hashlib.sha256(body).hexdigest() for body in bodies}
 

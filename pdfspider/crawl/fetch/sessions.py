@@ -9,6 +9,7 @@ from pdfspider.crawl.fetch.cookies import Cookies
 from pdfspider.crawl.fetch.redirects import REDIRECTS, redirect_target
 from pdfspider.discovery.hosts import registered_domain
 from pdfspider.discovery.rules import says_pdf
+from pdfspider.discovery.signed_urls import is_signed
 from pdfspider.discovery.urls import canonical, host_of
 from pdfspider.documents.head import Kind
 
@@ -78,8 +79,8 @@ def is_refused(entry: Entry, response: StagedResponse, *, new_cookies: bool) -> 
     Such an answer is a refusal, or a redirect that leads back to the page with the link, to a page in the place of a
     document, or over a place that has set cookies.
     """
-    if response.status in REFUSED:
-        return "WWW-Authenticate" not in response.received
+    if response.status in REFUSED:  # a signed link that is refused is derived again
+        return "WWW-Authenticate" not in response.received and not is_signed(entry.url, document=entry.document)
     if response.status in REDIRECTS:
         return _is_page_of(entry, redirect_target(response))
     if not response.hops or response.kind is not Kind.HTML:
