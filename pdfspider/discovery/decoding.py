@@ -34,7 +34,7 @@ def _declared(body: bytes, label: str | None) -> str | None:
     A meta element that can be read as ASCII and says UTF-16 means UTF-8, as the standard has it.
     """
     named = _charset(label)
-    if named and not (_is_wide(named) and body[:SAMPLE].isascii()):
+    if named and not (_is_wide(named) and 0 not in body[:SAMPLE]):
         return named
     named = _charset(html_body_declared_encoding(body))
     return "utf-8" if named and _is_wide(named) else named
