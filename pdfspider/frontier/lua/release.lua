@@ -12,7 +12,7 @@ local request = cmsgpack.unpack(ARGV[2])
 local worker, rules = request[1], request[2]
 if not is_worker(worker) then error('a malformed release', 0) end
 
-local function again(job, lease, delay, counted, returned)
+local function again(job, lease, place, delay, counted, returned)
   local m, score = lease.member, lease.score
   local verdict = string.sub(m, 10, 10)
   local deliveries, returns = string.byte(m, 11), string.byte(m, 13)
@@ -22,7 +22,7 @@ local function again(job, lease, delay, counted, returned)
   m = string.sub(m, 1, 9) .. verdict .. string.char(deliveries) .. string.sub(m, 12, 12) .. string.char(returns)
     .. string.sub(m, HEADER + 1)
   if delay > 0 or score >= DELAYED then score = DELAYED + now + delay end
-  enqueue(job, lease.hid, m, score)
+  enqueue(job, lease.hid, m, score, place)
 end
 
 -- A URL that is tried again waits for its host, and a little longer: others of the host come before it.
@@ -38,9 +38,17 @@ local function release_robots(lease, returned)
   set_robots(lease.origin, '', NO_ROBOTS, lease_period)
 end
 
-local function put_back(job, lease, delay, counted, returned)
+-- The queue's place, read with all else that put_back writes to.
+local function read_place(job, lease, host)
+  if job.state == 'cancelling' then seen_state(job, string.sub(lease.member, 1, 8))
+  else expect('zset', P .. 'q:' .. lease.hid .. ':' .. job.run) end
+  return queue_place(lease.hid, job, host)
+end
+
+local function put_back(job, lease, place, delay, counted, returned)
   lease_counts(job, lease, -1)
-  if job.state == 'cancelling' then cancel_member(job, lease.member) else again(job, lease, delay, counted, returned) end
+  if job.state == 'cancelling' then cancel_member(job, lease.member)
+  else again(job, lease, place, delay, counted, returned) end
 end
 
 local function release(token, delay, ago, signal, counted, returned)
@@ -49,19 +57,20 @@ local function release(token, delay, ago, signal, counted, returned)
   local hid, job = lease.hid, lease.kind ~= 'r' and job_of(lease.run)
   local host = host_in_flight(place_of(lease))
   if lease.at then host_in_flight(hid) end
-  if job then expect_queue(job, lease) elseif lease.origin then expect('hash', robots_key(lease.origin)) end
+  local place = job and read_place(job, lease, host)
+  if not job and lease.origin then expect('hash', robots_key(lease.origin)) end
   call('HDEL', P .. 'worker:' .. worker, token)
   if lease.kind == 'r' then signal[2] = math.max(signal[2], delay) end
-  apply_signal(place_of(lease), host, token, signal, rules)
+  local changed = apply_signal(place_of(lease), host, token, signal, rules)
   if lease.at then hold_host(hid, delay) end
   if signal[1] == 'busy' and delay > 0 then delay = delay_behind_host(hid, delay) end
-  if job then put_back(job, lease, delay, counted, returned) end
+  if job then put_back(job, lease, place, delay, counted, returned) end
   if lease.kind == 'r' then
     release_robots(lease, returned)
     leave_robots(lease, host, token, ago)
   else
     end_flight(hid, host, token, ago)
-    schedule(hid)
+    schedule(hid, nil, false, not changed and host)
   end
   return 'ok'
 end

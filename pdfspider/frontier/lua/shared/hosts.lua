@@ -93,11 +93,11 @@ local function open_host(hid, host, job, name)
   if name then call('HSET', key, 'name', name) end
 end
 
--- What has to be known of a host before anything is queued there; nothing is written.
-local function queue_place(hid, job)
+-- What has to be known of a host before anything is queued there; nothing is written. host: as it is, if that is known.
+local function queue_place(hid, job, host)
   local key = P .. 'host:' .. hid
   expect('set', P .. 'job:' .. job.run .. ':hosts')
-  local place = {hid = hid, host = host_in_flight(hid), attached = call('ZSCORE', key .. ':jobs', job.run)}
+  local place = {hid = hid, host = host or host_in_flight(hid), attached = call('ZSCORE', key .. ':jobs', job.run)}
   place.in_flight = place.host.in_flight
   place.parked = job.state == 'paused' and call('SISMEMBER', P .. 'job:' .. job.run .. ':parked', hid) == 1
   return place

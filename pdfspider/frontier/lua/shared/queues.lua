@@ -15,8 +15,9 @@ local function expect_queue(job, lease)
   if job.state == 'paused' then expect('set', P .. 'job:' .. job.run .. ':parked') end
 end
 
-local function enqueue(job, hid, member, score)
-  local place = queue_place(hid, job)
+-- place: as queue_place gives it, if that is known
+local function enqueue(job, hid, member, score, place)
+  place = place or queue_place(hid, job)
   call('ZADD', P .. 'q:' .. hid .. ':' .. job.run, str(score), member)
   count(job, score >= DELAYED and 'delayed' or 'queued', 1)
   attach(place, job)
@@ -27,22 +28,24 @@ local MOST_LINKS, MOST_LINK_BYTES, DEEPEST = 1000, 2 ^ 20, 2 ^ 52
 -- Raises an error for links that make no sense; a script does so before it writes anything.
 local function check_links(links)
   if type(links) ~= 'table' or #links > MOST_LINKS then error('malformed links', 0) end
+  local known -- host id that has been found to be one
   for _, link in ipairs(links) do
     if type(link) ~= 'table' then error('a malformed link', 0) end
     local fp, hid, name, kind, priority, depth, payload = unpack(link, 1, 7)
-    if not (type(fp) == 'string' and #fp == 8 and type(hid) == 'string' and #hid == 16 and string.find(hid, '^%x+$')
+    if not (type(fp) == 'string' and #fp == 8 and type(hid) == 'string' 
+      and (hid == known or #hid == 16 and string.find(hid, '^%x+$'))
       and type(name) == 'string' and #name <= 255 and (kind == 'd' or kind == 'p')
       and type(payload) == 'string' and #payload > 3 and #payload <= MOST_LINK_BYTES
       and type(depth) == 'number' and depth >= 0 and depth <= DEEPEST
       and type(priority) == 'number' and priority >= -128 and priority <= 127) then error('a malformed link', 0) end
+    known = hid
   end
 end
 
 -- Adding links: first what may fail, which is taken back where it does; then the rest.
 
--- Whether a link is to be queued: it is new, or its URL ended in a class that is to be revived.
-local function admit_link(plan, key, fp)
-  if not plan.revive then return call('HSETNX', key, fp, '.') == 1 end
+-- Whether a link is to be queued where URLs are revived: it is new, or has ended in one of their classes.
+local function admit_again(plan, key, fp)
   local state = call('HGET', key, fp)
   if state and not plan.revive[state] then return false end
   call('HSET', key, fp, '.')
@@ -50,19 +53,28 @@ local function admit_link(plan, key, fp)
   return true
 end
 
+-- The key of the bucket is made here and not by seen_key: this is done for every link.
 local function admit_links(job, links, plan)
-  local seq = job.seq
+  local seq, revive, prefix = job.seq, plan.revive, P .. 'seen:' .. job.run .. ':'
+  local size, split = 2 ^ job.level, job.split
+  local admitted, hashes, keys, waiting_at, n = plan.links, plan.hashes, plan.keys, plan.waiting, 0
   for _, link in ipairs(links) do
     local fp, hid = link[1], link[2]
     local hash = hash_of(fp)
-    local key = seen_key(job.run, bucket_of(job, hash))
-    if admit_link(plan, key, fp) then
-      local n = #plan.links + 1
-      plan.links[n], plan.hashes[n], plan.keys[n] = link, hash, key
-      local waiting = plan.waiting[hid] or {}
-      plan.waiting[hid] = waiting
-      waiting[#waiting + 1] = str(rank(link[4], link[5], link[6], seq + n))
-      waiting[#waiting + 1] = fp .. link[4] .. '-\0\0\0' .. link[7]
+    local i = hash % size
+    if i < split then i = hash % (2 * size) end
+    local key = prefix .. i
+    if not revive and call('HSETNX', key, fp, '.') == 1 or revive and admit_again(plan, key, fp) then
+      n = n + 1
+      admitted[n], hashes[n], keys[n] = link, hash, key
+      local waiting = waiting_at[hid]
+      if not waiting then
+        waiting = {}
+        waiting_at[hid] = waiting
+      end
+      local w = #waiting
+      waiting[w + 1] = str(rank(link[4], link[5], link[6], seq + n))
+      waiting[w + 2] = fp .. link[4] .. '-\0\0\0' .. link[7]
     end
   end
 end
