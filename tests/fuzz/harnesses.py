@@ -160,15 +160,16 @@ def start_url(data: bytes) -> None:
     """A start URL is an entry that survives the frontier, or is refused by a reason that can be written down."""
     reason = ""
     try:
-        entry = parse(data, 3).entry
+        entries = parse(data, 3).entries
     except InvalidInput as error:
         reason = str(error)
     if reason:
         rejected = Rejected(message=data, reason=reason)
         assert Rejected.load(rejected.dump()) == rejected
         return
-    assert Entry.unpack(entry.pack(), entry.fingerprint, entry.host) == entry
-    assert normalise(entry.url) == entry.url
+    for entry in entries:
+        assert Entry.unpack(entry.pack(), entry.fingerprint, entry.host) == entry
+        assert normalise(entry.url) == entry.url
 
 
 def message(data: bytes) -> None:
