@@ -25,7 +25,8 @@ MANY ?= 1000
 # Of `make fuzz`.
 MINUTES ?= 5
 
-.PHONY: help crawl test conformance kafka faults fuzz hostile bench docs throughput recall revision lock audit-dependencies clean debian clients typescript
+.PHONY: help crawl test conformance kafka clients typescript faults fuzz hostile bench docs throughput frontier-load recall revision \
+	lock audit-dependencies clean debian
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20

@@ -17,8 +17,6 @@ from pdfspider.submission.seeds import seed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pydantic_core import ErrorDetails
-
     from pdfspider.frontier.entries import Entry
 
 URLS_PER_ARRAY = 1000
@@ -86,7 +84,7 @@ def read(raw: bytes, model: type[Model]) -> Model:
         raise InvalidInput("; ".join(_fault(item, model) for item in error.errors()) + _hint(text)) from None
 
 
-def _fault(item: ErrorDetails, model: type[Terms]) -> str:
+def _fault(item: Any, model: type[Terms]) -> str:
     """Return where a message is wrong, and what is wrong there."""
     place = ".".join(map(str, item["loc"])) or "message"
     if item["type"] == "extra_forbidden":

@@ -93,13 +93,13 @@ def test_any_scope(fleet: Fleet) -> None:
 
 
 def test_a_domain_has_many_hosts(fleet: Fleet) -> None:
-    names = {f"{host}.localhost": ["127.0.0.1"] for host in ("a.example", "b.example", "other")}
+    names = {host: ["127.0.0.1"] for host in ("a.example.org", "b.example.org", "other.org")}
     extensions = {**SETTINGS["EXTENSIONS"], f"{INJECTED}.Names": 1}
     with hostile() as server:
         port = server.port
-        links = [f"http://{host}:{port}/inside" for host in ("b.example.localhost", "other.localhost")]
+        links = [f"http://{host}:{port}/inside" for host in ("b.example.org", "other.org")]
         server.answers |= {"/": page(*links), "/inside": page()}
-        seed = f"http://a.example.localhost:{port}/"
+        seed = f"http://a.example.org:{port}/"
         fleet.crawl(seed, arguments={"scope": "domain"}, NAMES=names, EXTENSIONS=extensions)
         assert links[0] in fleet.outcomes()
         assert links[1] not in fleet.outcomes()

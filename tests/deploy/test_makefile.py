@@ -92,6 +92,8 @@ def test_it_lists_its_targets(project: Path) -> None:
         "test",
         "conformance",
         "kafka",
+        "clients",
+        "typescript",
         "faults",
         "fuzz",
         "hostile",
