@@ -30,8 +30,8 @@ README = (EXAMPLES / "README.md").read_text("utf-8")
 
 
 def test_every_way_has_an_example() -> None:
-    table = TEXT.partition("## Which way")[2].partition("\n\nOf all")[0]
-    assert set(re.findall(r"^\| (\w+) \| `", table, re.MULTILINE)) - {"way"} == set(SHOWN)
+    table = TEXT.partition("## Transports")[2].partition("\n\nAll transports")[0]
+    assert set(re.findall(r"^\| (\w+) \| `", table, re.MULTILINE)) - {"transport"} == set(SHOWN)
     assert {file.name for file in EXAMPLES.glob("*_master.py")} == {way.file for way in WAYS.values()}
 
 
