@@ -59,7 +59,7 @@ def test_no_url_is_lost(fleet: Fleet, middlewares: dict[str, set[str]]) -> None:
     with hostile({"/": page(*paths)}) as server:
         server.answers |= {path: reply(document(path)) if path.endswith("pdf") else page() for path in paths}
         server.answers |= {path: lambda request: request.hang() for path in paths if "/broken/" in path}
-        fleet.start(server.url(), spider="unlucky", PDF_IDLE_TIMEOUT=1, **settings).finish()
+        fleet.start(server.url(), spider="unlucky", PDF_IDLE_TIMEOUT=1, DOWNLOAD_TIMEOUT=1, **settings).finish()
         outcomes: dict[str, set[str]] = {part: set() for part in expected}
         for row in fleet.rows(f"url != '{server.url()}'"):
             outcomes[paths[row["url"].partition(str(server.port))[2]]].add(row["outcome"])

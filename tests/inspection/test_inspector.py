@@ -56,8 +56,8 @@ def inspector() -> Iterator[Deeds]:
         ("defect", Status.CRASHED, "ZeroDivisionError: integer division or modulo by zero"),
         ("SIGXCPU", Status.TIMEOUT, "more than 30 s of CPU"),
         ("eat", Status.MEMORY, "Python had no memory left"),
-        *((name, Status.CRASHED, "makes no sense") for name in ("no-object", "unknown-field", "unknown-status")),
-        *((name, Status.CRASHED, "makes no sense") for name in ("wrong-type", "negative", "no-png", "too-deep")),
+        *((name, Status.CRASHED, "an invalid answer") for name in ("no-object", "unknown-field", "unknown-status")),
+        *((name, Status.CRASHED, "an invalid answer") for name in ("wrong-type", "negative", "no-png", "too-deep")),
         ("no-end", Status.CRASHED, ""),
     ],
 )
