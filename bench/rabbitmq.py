@@ -60,7 +60,12 @@ class RabbitMQ:
     def start(self) -> None:
         with (self.directory / "output").open("ab") as output:
             self._node = subprocess.Popen(
-                [SCRIPT], env=self.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                [SCRIPT],
+                cwd=self.directory,  # where it writes its core dumps
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
             )
         deadline = time.monotonic() + PATIENCE
         while not self._answers():
