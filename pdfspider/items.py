@@ -96,7 +96,7 @@ VISIT = ("document", "lease", "left_out", "links", "recorded", "retry_in", "stag
 
 
 class VisitState:
-    """What travels with a Capture and is no part of it: neither exported nor seen by ``ItemAdapter``."""
+    """The data that travels with a Capture and is no part of it: neither exported nor seen by ``ItemAdapter``."""
 
     if not TYPE_CHECKING:  # mypy takes the inherited slots of a dataclass for missing
         __slots__ = VISIT

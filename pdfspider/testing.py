@@ -1,4 +1,4 @@
-"""What tests of a spider need: a response, the captures that it becomes, and the links in them. No crawl is begun."""
+"""Helpers for tests of a spider: a response, the captures that it becomes, and the links in them. No crawl is begun."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Scrapy's DownloaderStats counts, and the signals of Scrapy's downloader, for as little as they may cost."""
+"""The statistics of Scrapy's DownloaderStats and the signals of its downloader, for as little as they may cost."""
 
 from __future__ import annotations
 

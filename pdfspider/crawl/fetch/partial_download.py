@@ -38,7 +38,7 @@ class PartialDownload:
 
     @property
     def is_measured(self) -> bool:
-        """Whether HTTP says where it ends; otherwise it ends with its connection."""
+        """True if HTTP says where it ends; otherwise it ends with its connection."""
         return "Content-Length" in self.received or "Transfer-Encoding" in self.received
 
     def end(self) -> tuple[int, bytes]:

@@ -28,7 +28,7 @@ REFUSED = (401, 403)
 
 
 class Sessions:
-    """What hosts have set, by job and site; ``enabled`` is COOKIES_ENABLED."""
+    """The cookies that hosts have set, by job and site; ``enabled`` is COOKIES_ENABLED."""
 
     def __init__(self, *, enabled: bool) -> None:
         self._enabled = enabled

@@ -27,7 +27,7 @@ class Status(StrEnum):
 
 
 class Content(StrEnum):
-    """What the sampled pages consist of."""
+    """The kinds of content that sampled pages can have."""
 
     TEXT = "text"
     SCANNED = "scanned"
