@@ -43,6 +43,7 @@ def read(descriptor: int, limits: Limits) -> Iterator[dict[str, Any]]:
     The last part has the status. Each part wakes the worker, so there are few. Raises OSError.
     """
     linearized = bool(LINEARIZED.search(os.pread(descriptor, HEAD, 0)))
+    _forget_last_error()
     try:
         document = PdfDocument(_content(descriptor, limits))
     except PdfiumError as error:
@@ -51,6 +52,14 @@ def read(descriptor: int, limits: Limits) -> Iterator[dict[str, Any]]:
     with document:
         yield {"linearized": linearized, **_facts(document)}
         yield from _contents(document, limits)
+
+
+def _forget_last_error() -> None:
+    """Set PDFium's last error to one that no document has.
+
+    PDFium sets it only when it cannot read a document, so for one without pages the last document's error would stand.
+    """
+    raw.FPDF_LoadDocument(b"", None)
 
 
 def _content(descriptor: int, limits: Limits) -> Any:
@@ -65,7 +74,7 @@ def _content(descriptor: int, limits: Limits) -> Any:
 def _closed(error: PdfiumError) -> dict[str, Any]:
     if error.err_code in LOCKED:
         return {"status": Status.ENCRYPTED.value, "reason": LOCKED[error.err_code], "encrypted": True}
-    reason = "not readable as a PDF" if error.err_code else "no pages"
+    reason = "no pages" if error.err_code == raw.FPDF_ERR_FILE else "not readable as a PDF"
     return {"status": Status.DAMAGED.value, "reason": reason}
 
 
