@@ -10,7 +10,6 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import time
 from collections import Counter
 from contextlib import contextmanager
@@ -25,13 +24,13 @@ import redis
 from pdfspider.frontier.audit import audit
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
+from tests import fork_server
+from tests.fork_server import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 300
-"""Seconds after which something that does not come to pass never will, on a machine that is very busy too."""
 INJECTED = "tests.crawl.injected"
 SETTINGS: dict[str, Any] = {
     "DOWNLOAD_DELAY": 0,
@@ -60,11 +59,9 @@ class Worker:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SCRAPY_")}
         options = [f"-s{name}={_text(value)}" for name, value in settings.items() if value is not None]
         with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "scrapy", "crawl", spider, *arguments, *options],
-                cwd=ROOT,
+            self.process = fork_server.start(
+                ["scrapy", "crawl", spider, *arguments, *options],
                 env={**environment, "START_LOG": str(self.start_log)},
-                stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
             )

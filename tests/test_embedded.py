@@ -19,6 +19,7 @@ import redis.asyncio
 from pdfspider.embedded import EmbeddedRedis
 from pdfspider.embedded.syncing import sync
 from pdfspider.exceptions import EmbeddedRedisError
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +31,6 @@ SYSTEM = shutil.which("redis-server")
 SYSTEM_PATH = str(Path(SYSTEM).parent) if SYSTEM else ""
 NO_PATH = "/nonexistent"
 NEEDS_SYSTEM = pytest.mark.skipif(SYSTEM is None, reason="no redis-server on PATH")
-PATIENCE = 300
 SERVER_NAMES = {"redis-server", "valkey-server"}
 
 USER = """

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +10,10 @@ import pytest
 
 from bench.server import serve
 from bench.site import Site
+from tests import fork_server
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator
 
     from bench.server import Server
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     Scrapy = Callable[..., subprocess.CompletedProcess[str]]
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 300
 GENTLE = ["-s", "DOWNLOAD_DELAY=0", "-s", "CONCURRENT_REQUESTS_PER_DOMAIN=8", "-s", "FRONTIER_RETRY_DELAY=0.01"]
 
 
@@ -46,15 +45,6 @@ def scrapy(data: Path) -> Scrapy:
     """Runs a command of ours to its end."""
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "scrapy", *words, "-s", f"DATA_DIR={data}", *GENTLE],
-            cwd=ROOT,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        return fork_server.run(["scrapy", *words, "-s", f"DATA_DIR={data}", *GENTLE], env=environment())
 
     return run

@@ -9,8 +9,6 @@ import re
 import select
 import signal
 import struct
-import subprocess
-import sys
 import termios
 import time
 from contextlib import suppress
@@ -18,7 +16,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.commands.conftest import GENTLE, ROOT, environment
+from tests import fork_server
+from tests.commands.conftest import GENTLE, environment
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     Open = Callable[..., "Terminal"]
 
-PATIENCE = 300
 WIDTH = 80
 CONTROL = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 HIDE, SHOW = b"\x1b[?25l", b"\x1b[?25h"
@@ -40,16 +39,7 @@ class Terminal:
     def __init__(self, *words: str) -> None:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, WIDTH, 0, 0))
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "scrapy", *words, *GENTLE],
-            cwd=ROOT,
-            env=environment(),
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - so that it gets Ctrl-C
-        )
+        self.process = fork_server.start(["scrapy", *words, *GENTLE], env=environment(), terminal=slave)
         os.close(slave)
         self.written = b""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,9 +14,10 @@ import pytest
 
 from bench.content import page_html
 from bench.processes import redis_server
+from tests import fork_server
 from tests.crawl.hostile import HTML, PDF, Request, document, hostile, page, redirect, reply, unmeasured
 from tests.crawl.test_responses import STRICT, Crawled
-from tests.support import ROOT, Fleet
+from tests.support import Fleet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -377,9 +376,7 @@ def test_a_class_is_sent_again(fleet: Fleet) -> None:
         fleet.crawl(server.url("/let-in.pdf"), ROBOTSTXT_OBEY=False)
         assert list(fleet.outcomes().values()) == ["login-wall"]
         command = ["retry", "--class", "login-wall", f"-sDATA_DIR={fleet.data}", f"-sREDIS_URL={fleet.redis_url}"]
-        done = subprocess.run(
-            [sys.executable, "-m", "scrapy", *command], cwd=ROOT, capture_output=True, text=True, check=True
-        )
+        done = fork_server.run(["scrapy", *command])
         assert done.stdout.endswith(": 1 URL queued again\n")
         fleet.crawl(server.url("/let-in.pdf"), ROBOTSTXT_OBEY=False)
     assert list(fleet.outcomes().values()) == ["document"]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,8 +15,9 @@ from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.gateway.base import Delivery, Receipt
 from pdfspider.gateway.inbound.messages import understand
+from tests import fork_server
 from tests.crawl.hostile import Hostile, hostile, page, redirect, reply
-from tests.support import INJECTED, ROOT, SETTINGS, free_port, until
+from tests.support import INJECTED, SETTINGS, free_port, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -177,7 +176,7 @@ def test_what_is_tried_again_may_reach_what_it_might_before(fleet: Fleet, site: 
     fleet.crawl(arguments={"job": "masters"}, **outside)
     assert (fleet.row(silent)["outcome"], fleet.row(nowhere)["outcome"]) == ("connection-error", "connection-error")
     retry = ["retry", "--scope", "any", "-s", f"REDIS_URL={fleet.redis_url}", "-s", f"DATA_DIR={fleet.data}"]
-    subprocess.run([sys.executable, "-m", "scrapy", *retry], cwd=ROOT, check=True, stdin=subprocess.DEVNULL)
+    fork_server.run(["scrapy", *retry]).check_returncode()
     inside = guarded(fleet, {"outside.test": ["127.0.0.1"]})
     for job in ("operators", "masters"):
         fleet.crawl(arguments={"job": job}, **inside)

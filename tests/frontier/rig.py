@@ -19,6 +19,7 @@ from pdfspider.frontier.frontier import Frontier
 from pdfspider.frontier.jobs import JobOptions
 from pdfspider.frontier.leases import CommitRequest, LeaseKind
 from pdfspider.items import Outcome
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from pdfspider.frontier.frontier import Submitted
     from pdfspider.frontier.leases import Grant, Lease
 
-PATIENCE = 300
 FREE = JobOptions(cap=8, robots=0)
 """Nothing but the order holds URLs back."""
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
 from tests.frontier.rig import FREE, Server, entry
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-PATIENCE = 300
 
 
 async def test_who_is_idle_hears_of_new_urls_also_after_a_restart(binary: str, tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +20,9 @@ from pdfspider.frontier.frontier import Frontier
 from pdfspider.gateway.outbound.results import ResultMaker
 from pdfspider.gateway.service import GatewayService
 from pdfspider.records import Database
+from tests import fork_server
 from tests.gateway.rabbitmq import RabbitMQ
-from tests.support import PATIENCE, ROOT, Fleet, until
+from tests.support import PATIENCE, Fleet, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -48,13 +47,8 @@ class Gateway:
             **settings,
         }
         with self.log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "scrapy", "gateway", *(f"-s{name}={value}" for name, value in given.items())],
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
+            options = [f"-s{name}={value}" for name, value in given.items()]
+            self.process = fork_server.start(["scrapy", "gateway", *options], stdout=output, stderr=output)
         until(lambda: "Serving" in self.output or self.process.poll() is not None)
 
     @property

@@ -103,6 +103,7 @@ class CuttingProxy:
         task = asyncio.create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: writer.transport.abort())  # also if it was cancelled before it began
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", self._target)
@@ -116,8 +117,7 @@ class CuttingProxy:
                     break
         finally:
             await end(ways)
-            for one in (writer, back):
-                one.transport.abort()
+            back.transport.abort()
 
     async def _comes_late(self, last: list[float]) -> bool:
         """Whether there is something to read, for which a busy machine had no time."""

@@ -17,9 +17,10 @@ from rq.serializers import JSONSerializer
 
 from pdfspider.exceptions import InvalidInput
 from pdfspider.gateway.transports.rq.transport import read_job
+from tests import fork_server
 from tests.gateway.serving import eventually, in_thread, serving
 from tests.servers.processes import RedisProcess
-from tests.support import PATIENCE, ROOT, until
+from tests.support import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,10 +100,9 @@ def test_a_job_ends_as_with_a_worker(broker: RedisProcess, gateway: Start, site:
         assert set(queue.failed_job_registry.get_job_ids()) == {pickled.id, last.id}
         assert not touched.exists()
         asked = ["rejects", "rq", pickled.id, "-s", f"GATEWAY_URLS=rq+{broker.url}?tasks=documents"]
-        command = [sys.executable, "-m", "scrapy", *asked, "-s", f"REDIS_URL={broker.url}"]
-        shown = subprocess.run([*command, "--raw"], check=True, capture_output=True, cwd=ROOT, timeout=60).stdout
-        assert shown == pickled.data
-        subprocess.run([*command, "--resend"], check=True, cwd=ROOT, timeout=60)
+        command = ["scrapy", *asked, "-s", f"REDIS_URL={broker.url}"]
+        assert fork_server.run([*command, "--raw"], text=False).stdout == pickled.data
+        fork_server.run([*command, "--resend"]).check_returncode()
         until(lambda: len(pickled.results()) == 2)  # it was sent again, and makes no more sense
         assert "The job damaged is damaged" in running.output
         running.kill()

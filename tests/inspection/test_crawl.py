@@ -8,8 +8,6 @@ import json
 import re
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
@@ -25,12 +23,13 @@ from pdfspider.crawl.inspection import extension as inspecting
 from pdfspider.documents.store import document_path
 from pdfspider.records import Database
 from pdfspider.spiders.pdfs import PdfSpider
+from tests import fork_server
 from tests.crawl.hostile import hostile, page, reply
 from tests.documents.corpus import LONG, MADE, TITLE, document
 from tests.inspection.malformed import traps
 from tests.records.conftest import capture
 from tests.servers.moto import empty_s3
-from tests.support import PATIENCE, ROOT, Fleet, Worker, query, until
+from tests.support import Fleet, Worker, query, until
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -56,8 +55,7 @@ def inspections(fleet: Fleet) -> list[dict[str, Any]]:
 def scrapy(fleet: Fleet, *words: str, code: int = 0, **settings: Any) -> str:
     """Runs a command to its end; gives what it said."""
     options = [f"-s{name}={value}" for name, value in {"DATA_DIR": fleet.data, **settings}.items()]
-    command = [sys.executable, "-m", "scrapy", *words, *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    done = fork_server.run(["scrapy", *words, *options])
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout.strip()
 

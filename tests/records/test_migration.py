@@ -22,6 +22,7 @@ from pdfspider.items import Outcome
 from pdfspider.records import Database, export, migration
 from pdfspider.records.engine import connect, migrate_tables, read_url
 from pdfspider.records.schema import REVISION, metadata
+from tests import fork_server
 
 from .conftest import capture
 from .test_processes import ROOT
@@ -226,8 +227,7 @@ def test_alembic_is_not_loaded_where_nothing_is_to_be_migrated(tmp_path: Path) -
 
 def scrapy(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
     named = [word for name, value in settings.items() for word in ("-s", f"{name}={value}")]
-    command = [sys.executable, "-m", "scrapy", *arguments, *named]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    return fork_server.run(["scrapy", *arguments, *named])
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

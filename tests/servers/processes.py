@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
-from tests.support import free_port
+from tests.support import PATIENCE, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-PATIENCE = 300
 
 
 class RedisProcess:
