@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from pdfspider.discovery.bounds import Bounds
 from pdfspider.discovery.links import Discovery
+from pdfspider.discovery.robots_directives import OBEYABLE, robot_names
 from pdfspider.documents.inspection.limits import LEAST_MEMORY, Limits
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.fields import as_mapping, as_number, as_switch, as_whole, as_words, number, read, switch, whole
@@ -74,7 +75,16 @@ def _retry_codes(settings: BaseSettings) -> frozenset[int]:
 
 def _discovery(settings: BaseSettings) -> Discovery:
     bounds = Bounds(as_whole(settings, "PDF_LINKS_PER_PAGE"), as_whole(settings, "PDF_LINKS_MAX_SIZE"))
-    return Discovery(as_words(settings, "PDF_TECHNIQUES_OFF"), as_mapping(settings, "PDF_SITE_RULES"), bounds)
+    off, site_rules = as_words(settings, "PDF_TECHNIQUES_OFF"), as_mapping(settings, "PDF_SITE_RULES")
+    return Discovery(off, site_rules, bounds, robot_names(_robots_agent(settings)))
+
+
+def _obeyed_directives(settings: BaseSettings) -> frozenset[str]:
+    directives = frozenset(as_words(settings, "PDF_ROBOTS_DIRECTIVES"))
+    if unknown := directives - OBEYABLE:
+        names = ", ".join(sorted(OBEYABLE))
+        raise ConfigurationError(f"PDF_ROBOTS_DIRECTIVES: {min(unknown)!r} cannot be obeyed; it may have {names}")
+    return directives
 
 
 def _gates(settings: BaseSettings) -> Gates:
@@ -153,6 +163,8 @@ class Config:
     robots_agent: str = read(_robots_agent)
 
     obey_robots: bool = switch("ROBOTSTXT_OBEY")
+    robot_names: frozenset[str] = read(lambda settings: robot_names(_robots_agent(settings)))
+    obeyed_directives: frozenset[str] = read(_obeyed_directives)
     delay: float = number("DOWNLOAD_DELAY")
     host_cap: int = whole("CONCURRENT_REQUESTS_PER_DOMAIN", least=1)
     concurrency: int = whole("CONCURRENT_REQUESTS", least=1)

@@ -92,7 +92,7 @@ class Hop(NamedTuple):
     url: str
 
 
-VISIT = ("document", "lease", "left_out", "links", "recorded", "retry_in", "staged", "stored")
+VISIT = ("document", "lease", "left_out", "links", "recorded", "retry_in", "staged", "stored", "withheld")
 
 
 class VisitState:
@@ -106,6 +106,8 @@ class VisitState:
     """What was found, as the frontier takes it."""
     left_out: int
     """Links that were found and are not followed, because there are too many."""
+    withheld: int
+    """Links that robots directives keep from being followed."""
     retry_in: float
     """Seconds after which the server said that the URL may be asked for again."""
     staged: Any
@@ -119,7 +121,7 @@ class VisitState:
 
     def begin(self, lease: Any = None) -> None:
         """Set what a new visit begins with."""
-        self.lease, self.links, self.left_out, self.retry_in = lease, [], 0, 0.0
+        self.lease, self.links, self.left_out, self.withheld, self.retry_in = lease, [], 0, 0, 0.0
         self.staged = self.document = None
         self.stored = self.recorded = False
 
@@ -158,6 +160,10 @@ class Capture(VisitState):
     disposition_name: str | None = None
     etag: str | None = None
     last_modified: str | None = None
+    robots_directives: str | None = None
+    """What a site asks of robots for this response, such as ``noindex, nofollow; content-signal: ai-train=no``."""
+    nofollow_links: int | None = None
+    """The links of a page with ``rel="nofollow"``."""
     started: float | None = None
     finished: float | None = None
     worker: str = ""

@@ -34,6 +34,9 @@ REDIS_START_URLS_KEY = "%(name)s:start_urls"
 # How gently hosts are treated: over all workers, jobs and connections.
 
 ROBOTSTXT_OBEY = True
+# Robots directives that are obeyed where robots.txt is: nofollow (of pages: their links are not followed), rel-nofollow
+# (of single links), noindex (of documents: they are not stored). All of them are recorded.
+PDF_ROBOTS_DIRECTIVES = ["nofollow"]
 # Seconds between the starts of two requests to one host; a robots.txt may ask for more.
 DOWNLOAD_DELAY = 0.5
 # Requests in flight at one host.

@@ -6,6 +6,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from pdfspider.discovery.robots_directives import PageDirectives
 from pdfspider.discovery.rules import says_pdf
 
 if TYPE_CHECKING:
@@ -42,12 +43,13 @@ class References:
     """The references of a page in their order, each with the technique that found it.
 
     If there are more than the bounds allow, each reference is kept once, and those to documents come first.
-    ``left_out`` counts the rest.
+    ``left_out`` counts the rest. ``directives`` decide about links with ``rel="nofollow"``.
     """
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, directives: PageDirectives | None = None) -> None:
         self.found: list[Found] = []
         self.left_out = 0
+        self.directives = directives or PageDirectives()
         self._bounds = bounds
         self._most = 2 * bounds.links or 1_000_000
 

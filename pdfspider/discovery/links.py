@@ -15,6 +15,7 @@ from pdfspider.discovery.headers import linked
 from pdfspider.discovery.lists import SAME_DEPTH, list_reader, unpacked
 from pdfspider.discovery.nesting import DEPTH, documents_in
 from pdfspider.discovery.normal import MAX_LENGTH
+from pdfspider.discovery.robots_directives import LINKS, MARKER, PageDirectives
 from pdfspider.discovery.rules import RULES, TECHNIQUES, TEXT_RULES, Reference, never_page, says_pdf
 from pdfspider.discovery.sites import Sites
 from pdfspider.discovery.urls import join
@@ -23,7 +24,7 @@ from pdfspider.exceptions import ConfigurationError
 from pdfspider.items import Link
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Set
 
     from selectolax.lexbor import LexborHTMLParser
 
@@ -34,10 +35,17 @@ _UNBOUNDED = Bounds()
 
 
 class PageLinks(NamedTuple):
-    """The links of a page; ``left_out`` counts those beyond the bounds on a page."""
+    """The links of a page; ``left_out`` counts those beyond the bounds on a page.
+
+    ``directives`` are those of its meta elements for robots. ``nofollow`` counts its links with ``rel="nofollow"``,
+    ``withheld`` those that a directive keeps from being followed.
+    """
 
     links: list[Link]
     left_out: int = 0
+    directives: Set[str] = frozenset()
+    nofollow: int = 0
+    withheld: int = 0
 
 
 class Discovery:
@@ -48,12 +56,13 @@ class Discovery:
         off: Iterable[str] = (),
         site_rules: Mapping[str, object] | None = None,
         bounds: Bounds = _UNBOUNDED,
+        robot_names: frozenset[str] = frozenset(),
     ) -> None:
-        """Register the rules.
+        """Register the rules; ``robot_names`` are the names by which meta elements address this crawler.
 
         Raises ConfigurationError for an unknown technique, and for a rule that cannot be used.
         """
-        self._off, self._bounds = frozenset(off), bounds
+        self._off, self._bounds, self._robot_names = frozenset(off), bounds, robot_names
         if unknown := self._off - TECHNIQUES:
             names = ", ".join(sorted(TECHNIQUES))
             raise ConfigurationError(f"PDF_TECHNIQUES_OFF: {min(unknown)!r} is no technique; there are {names}")
@@ -85,28 +94,31 @@ class Discovery:
         content_type: str | None = None,
         technique: str | None = None,
         headers: Iterable[str] = (),
+        keeps_nofollow: bool = True,
     ) -> PageLinks:
         """Return the links of the resource at ``base_url``, each URL once, without the page itself.
 
         The links of a tag are in their order. If there are more than the bounds allow, those to documents come first.
 
         ``encoding`` is the charset of the Content-Type header, if it has one. ``technique`` is the one that found the
-        page. ``headers`` are the values of its ``Link`` headers. Never raises, whatever the body.
+        page. ``headers`` are the values of its ``Link`` headers. Links with ``rel="nofollow"`` are among them if
+        ``keeps_nofollow``. Never raises, whatever the body.
         """
         html, encoding = decode(unpacked(body) if isinstance(body, bytes) else body, encoding)
         if content_type and "xhtml" in content_type.lower():
             html = with_end_tags(html)
         known = list_reader(html, content_type, technique)
-        listed, references = References(self._bounds), References(self._bounds)
+        directives = PageDirectives(self._robot_names, keeps_nofollow=keeps_nofollow)
+        listed, references = References(self._bounds), References(self._bounds, directives)
         if known is None:
             found = self._of_page(references, html, base_url, encoding, headers, begins=technique == "seed")
-            return PageLinks(_once(found, base_url), references.left_out)
+            return PageLinks(_once(found, base_url), references.left_out, *directives.summary())
         for name, reference in known.read(html, base_url):
             if name not in self._off:
                 listed.append(name, reference)
         found = self._of_page(references, known.html(html), base_url, encoding, headers)
         links = _once((*self._taken(listed, base_url, encoding), *found), base_url)
-        return PageLinks(links, listed.left_out + references.left_out)
+        return PageLinks(links, listed.left_out + references.left_out, *directives.summary())
 
     def named(self, technique: str, uris: Iterable[str], base_url: str) -> list[Link]:
         """Return the links for URIs that are named outside of a page, such as in a PDF or a robots.txt.
@@ -168,14 +180,18 @@ class Discovery:
         """
         base, large = None, len(html) > LARGE
         inner = list[str]()
-        nests = depth < DEPTH
+        nests, directives = depth < DEPTH, references.directives
+        whole = "" if large else _lowered(html)
+        marked = MARKER in whole or (large and any(MARKER in _lowered(part) for part in slices(html)))
         for tree in trees_of(html, self._bounds.elements, references.cut):
             base = _base(tree) if base is None else base
+            if not depth:
+                directives.read(tree)
             if nests:
                 inner += documents_in(tree)
-            self._by_elements(references, tree, begins=begins, large=large)
+            self._by_elements(references, tree, begins=begins, large=large, marked=marked)
         for part in slices(html):
-            lowered = _lowered(part)
+            lowered = whole or _lowered(part)
             for technique, marker, find_in in self._text_rules:
                 if marker in lowered:
                     references.extend(technique, find_in(part))
@@ -183,12 +199,16 @@ class Discovery:
             self._within(references, document, begins=False, depth=depth + 1)
         return base
 
-    def _by_elements(self, references: References, tree: LexborHTMLParser, *, begins: bool, large: bool) -> None:
+    def _by_elements(
+        self, references: References, tree: LexborHTMLParser, *, begins: bool, large: bool, marked: bool
+    ) -> None:
         objects = False
         for tag, rules in self._rules.items():  # a CSS selector costs 60 µs for each tree
             if (tag == "param" and not objects) or not (named := tree.tags(tag)):
                 continue
             objects = objects or tag == "object"
+            if marked and tag in LINKS:
+                named = references.directives.admitted(named)
             for technique, find in rules:
                 if technique == "feed" and not begins:  # a blog has one for the comments on each of its pages
                     continue

@@ -58,6 +58,8 @@ def capture_row(capture: Capture) -> Row:
         "attempt": capture.attempt,
         "token": capture.token,
         "reach": capture.reach,
+        "robots_directives": clean(capture.robots_directives),
+        "nofollow_links": capture.nofollow_links,
     }
 
 

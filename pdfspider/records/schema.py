@@ -19,7 +19,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 """The version of these tables: the newest revision in ``migrations/versions``."""
 
 metadata = MetaData()
@@ -64,6 +64,8 @@ captures = Table(
     Column("attempt", Integer, nullable=False),
     Column("token", _Token, nullable=False),
     Column("reach", Integer),
+    Column("robots_directives", Text),
+    Column("nofollow_links", Integer),
 )
 Index("captures_job_outcome", captures.c.job, captures.c.outcome)
 _has_sha256 = captures.c.sha256.is_not(None)

@@ -12,6 +12,7 @@ from zipfile import Path as ZipPath
 from zipfile import ZipFile
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 UNVERSIONED = Path(__file__).with_name("unversioned")
 """What the last version without revisions wrote: two URLs with one document, a failure, an inspection."""
+EARLIER = [f"{number:04}" for number in range(1, int(REVISION))]
 SHA256 = "aa11" + "0" * 60
 NEXT = """
 from alembic import op
@@ -124,6 +126,28 @@ async def test_migrations_and_the_tables_of_a_new_database_are_the_same(unversio
     empty(unversioned)
     await (await Database.open(unversioned)).close()
     assert migrated == tables(unversioned)
+
+
+@pytest.mark.parametrize("earlier", EARLIER)
+async def test_rows_of_each_earlier_revision_are_kept(database_url: str, rows: Rows, earlier: str) -> None:
+    engine = connect(read_url(database_url), patience=1, writes=True)
+    with engine.begin() as connection, migration.configuration(connection) as config:
+        command.upgrade(config, earlier)
+    engine.dispose()
+    run_sql(
+        database_url,
+        "INSERT INTO captures (job, run, fingerprint, url, hops, depth, outcome, worker, attempt, token)"
+        " VALUES ('default', 1, 2, 'http://a.test/', '[]', 0, 'page', 'w', 1, '1')",
+    )
+    before = rows("SELECT * FROM captures")[0]
+    migrate(database_url)
+    database = await Database.open(database_url)
+    assert await database.write(capture(4, robots_directives="noindex", nofollow_links=3)) is Outcome.PAGE
+    await database.close()
+    old, new = rows("SELECT * FROM captures ORDER BY url")
+    added = {"robots_directives": None, "nofollow_links": None, "reach": None}
+    assert old == added | before
+    assert (new["robots_directives"], new["nofollow_links"]) == ("noindex", 3)
 
 
 def test_the_newest_revision_is_the_present_one(tmp_path: Path) -> None:

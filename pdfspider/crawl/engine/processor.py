@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LEFT_OUT = "pdfspider/links/left_out"
+LEFT_OUT, WITHHELD = "pdfspider/links/left_out", "pdfspider/links/nofollow"
 FETCHED = (Outcome.DOCUMENT, Outcome.DUPLICATE)
 NOT_MODIFIED = 304
 FAILURE = 400
@@ -198,7 +198,9 @@ class Processor(ItemPipelineManager):
         if outcome.dead or (capture.status or 0) >= FAILURE or outcome is Outcome.ROBOTS_DENIED:
             self._count_failure(capture)
         if capture.left_out:
-            self._note_left_out(capture)
+            self._note(capture, LEFT_OUT, capture.left_out, " (PDF_LINKS_PER_PAGE, PDF_LINKS_MAX_SIZE)")
+        if capture.withheld:
+            self._note(capture, WITHHELD, capture.withheld)
         if outcome is Outcome.DOCUMENT and capture.sha256:
             for tell in self._worker.when_stored:
                 tell(capture.sha256)
@@ -215,14 +217,15 @@ class Processor(ItemPipelineManager):
             capture.outcome = Outcome.INTERNAL_ERROR
         return await self._record(capture)
 
-    def _note_left_out(self, capture: Capture) -> None:
-        if LEFT_OUT not in self._stats.get_stats():
-            logger.warning("%s: %s (PDF_LINKS_PER_PAGE, PDF_LINKS_MAX_SIZE)", capture.url, capture.reason)
-        self._stats.inc_value(LEFT_OUT, capture.left_out)
+    def _note(self, capture: Capture, stat: str, number: int, settings: str = "") -> None:
+        """Count links of a page that are not followed, and say so of the first such page."""
+        if stat not in self._stats.get_stats():
+            logger.warning("%s: %s%s", capture.url, capture.reason, settings)
+        self._stats.inc_value(stat, number)
 
     def _count_failure(self, capture: Capture) -> None:
         """Count a failure by the names that Scrapy's middlewares have for it."""
-        if capture.outcome is Outcome.ROBOTS_DENIED:
+        if capture.outcome is Outcome.ROBOTS_DENIED and capture.status is None:
             self._stats.inc_value("robotstxt/forbidden")
         elif (capture.status or 0) >= FAILURE:
             self._stats.inc_value("httperror/response_ignored_count")

@@ -25,6 +25,6 @@ def with_visit(worker: Worker, response: Response) -> Response:
         worker.open_alone()
         entry = seed(normalise(response.request.url))
         lease = Lease("", 0, LeaseKind.URL, 0.0, report=False, deliveries=0, expiries=0, entry=entry)
-        job = Job(name="", run=0, robots=False, anchors=entry.host)
+        job = Job(name="", run=0, robots=worker.config.obey_robots, anchors=entry.host)
         response.request.meta.update(lease=lease, job=job)
     return response

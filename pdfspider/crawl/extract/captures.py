@@ -15,11 +15,14 @@ from pdfspider.crawl.fetch.foreign_requests import staged_response
 from pdfspider.crawl.policy.budgets import bound_links
 from pdfspider.crawl.policy.conditional_requests import compare
 from pdfspider.crawl.policy.retries import host_signal, retry_after
+from pdfspider.crawl.policy.robots_directives import described, forbids_storing, header_directives, reservations
 from pdfspider.documents.head import Kind
 from pdfspider.documents.names import file_name
 from pdfspider.items import Capture, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from scrapy.http import Response
     from twisted.python.failure import Failure
 
@@ -54,7 +57,7 @@ def capture_response(worker: Worker, response: Response) -> Capture:
     capture = _begin(worker, request.meta)
     try:
         staged = staged_response(worker.config, worker.staging, response)
-        _describe(capture, staged)
+        _describe(worker, capture, staged)
         _judge(worker, capture, staged)
     except FetchError as error:
         capture.outcome, capture.reason = outcome_of(error)
@@ -110,7 +113,7 @@ def _begin(worker: Worker, meta: dict[str, Any]) -> Capture:
     return capture
 
 
-def _describe(capture: Capture, response: StagedResponse) -> None:
+def _describe(worker: Worker, capture: Capture, response: StagedResponse) -> None:
     capture.final_url = response.url
     capture.hops += response.hops
     capture.status = response.status
@@ -119,6 +122,13 @@ def _describe(capture: Capture, response: StagedResponse) -> None:
     capture.last_modified = response.header("Last-Modified")
     if disposition := response.header("Content-Disposition"):
         capture.disposition_name = file_name(disposition)
+    _describe_directives(worker, capture, response, ())
+
+
+def _describe_directives(worker: Worker, capture: Capture, response: StagedResponse, of_page: Iterable[str]) -> None:
+    directives = {*header_directives(worker.config, response.received), *of_page}
+    asked = (*reservations(response.received), *worker.robots.reservations(capture.url))
+    capture.robots_directives = described(directives, asked) if directives or asked else None
 
 
 def _judge(worker: Worker, capture: Capture, response: StagedResponse) -> None:
@@ -136,16 +146,13 @@ def _judge(worker: Worker, capture: Capture, response: StagedResponse) -> None:
     else:
         capture.outcome = OUTCOMES_BY_KIND[response.kind]
         if response.kind is Kind.PDF:
-            _take_document(capture, response)
+            _take_document(worker, capture, response)
         elif response.flaw:
             capture.outcome, capture.reason = Outcome.CONNECTION_ERROR, response.flaw
         elif response.kind is Kind.EMPTY:
             capture.links = refreshed(worker, lease, response)
         elif response.kind is Kind.HTML:
-            capture.size = len(response.body)
-            extracted = extract(worker, lease, response)
-            capture.links, capture.left_out = extracted.entries, extracted.links.left_out
-            bound_links(capture, worker.config)
+            _take_page(worker, capture, response)
     if earlier := response.request.meta.get("earlier"):
         compare(capture, earlier)
     if capture.sha256:
@@ -161,9 +168,24 @@ def _note_retry_after(capture: Capture, response: StagedResponse) -> None:
         capture.lease.hold = retry_after(response)
 
 
-def _take_document(capture: Capture, response: StagedResponse) -> None:
+def _take_page(worker: Worker, capture: Capture, response: StagedResponse) -> None:
+    capture.size = len(response.body)
+    extracted = extract(worker, capture.lease, response)
+    found = extracted.links
+    capture.links, capture.left_out, capture.withheld = extracted.entries, found.left_out, found.withheld
+    capture.nofollow_links = found.nofollow
+    if found.directives:
+        _describe_directives(worker, capture, response, found.directives)
+    if found.withheld:
+        capture.reason = f"nofollow: {found.withheld} links are not followed (PDF_ROBOTS_DIRECTIVES)"
+    bound_links(capture, worker.config)
+
+
+def _take_document(worker: Worker, capture: Capture, response: StagedResponse) -> None:
     capture.size = response.size
-    if response.staged is None:
+    if forbids_storing(worker.config, response):
+        capture.outcome, capture.reason = Outcome.ROBOTS_DENIED, "X-Robots-Tag: noindex (PDF_ROBOTS_DIRECTIVES)"
+    elif response.staged is None:
         capture.outcome, capture.reason = Outcome.TRUNCATED, response.flaw
     else:
         capture.sha256, capture.staged = response.staged.sha256, response.staged

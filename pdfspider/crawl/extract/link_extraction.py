@@ -9,9 +9,11 @@ from w3lib.encoding import http_content_type_encoding
 
 from pdfspider.crawl.extract.fallback_links import behind, may_stand_in
 from pdfspider.crawl.fetch.redirects import redirect_target
+from pdfspider.crawl.policy.robots_directives import forbids_links, obeyed
 from pdfspider.discovery.elements import refresh_target
 from pdfspider.discovery.lists import ANYWHERE, LISTED, SAME_DEPTH
 from pdfspider.discovery.normal import MAX_LENGTH
+from pdfspider.discovery.robots_directives import REL_NOFOLLOW
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.discovery.scope import Scope
 from pdfspider.discovery.urls import canonical, fingerprint, host_of
@@ -87,7 +89,8 @@ def children(worker: Worker, lease: Lease, job: Job, links: Iterable[Link], foun
 
 def find_links(worker: Worker, entry: Entry, response: StagedResponse) -> PageLinks:
     """Return the links that the rules find on a page."""
-    discovery, kind = worker.config.discovery, response.header("Content-Type")
+    config, kind = worker.config, response.header("Content-Type")
+    discovery = config.discovery
     found = discovery.find(
         response.body,
         response.url,
@@ -95,10 +98,13 @@ def find_links(worker: Worker, entry: Entry, response: StagedResponse) -> PageLi
         content_type=kind,
         technique=entry.technique,
         headers=response.received.getall("Link", ()),
+        keeps_nofollow=REL_NOFOLLOW not in obeyed(config, response.request.meta["job"]),
     )
     if "Refresh" in response.received:
         found.links.extend(refresh_links(worker, response))
-    if entry.technique == "seed" and not entry.max_depth and worker.config.sitemaps:
+    if forbids_links(config, response, found.directives):
+        found = found._replace(links=[], withheld=len(found.links))
+    if entry.technique == "seed" and not entry.max_depth and config.sitemaps:
         found.links.extend(discovery.named("robots-sitemap", worker.robots.sitemaps(response.url), response.url))
     return found
 
@@ -112,6 +118,8 @@ def refresh_links(worker: Worker, response: StagedResponse) -> list[Link]:
 def refreshed(worker: Worker, lease: Lease, response: StagedResponse) -> list[Entry]:
     """Return the entries of what an empty answer sends browsers to."""
     links = refresh_links(worker, response) if "Refresh" in response.received else []
+    if links and forbids_links(worker.config, response, frozenset()):
+        return []
     return to_follow(worker, lease, response, links) if links else []
 
 

@@ -13,7 +13,9 @@ from pdfspider.batching import Batcher
 from pdfspider.crawl.extract.link_extraction import children, is_followed
 from pdfspider.crawl.fetch.errors import GiveBack
 from pdfspider.crawl.policy.budgets import bound_links
+from pdfspider.crawl.policy.robots_directives import includes, obeyed
 from pdfspider.crawl.worker import Worker
+from pdfspider.discovery.robots_directives import NOFOLLOW
 from pdfspider.documents.inspection.report import Report
 from pdfspider.exceptions import JobNotFound
 from pdfspider.items import Capture, Outcome
@@ -77,6 +79,8 @@ class InsidePipeline:
             job = await self._worker.frontier.job(capture.run)
         except (RedisError, JobNotFound):
             raise GiveBack("its job is not known") from None
+        if includes(capture.robots_directives, NOFOLLOW) and NOFOLLOW in obeyed(self._worker.config, job):
+            return []
         return await self._worker.pages.run(self._entries, capture, job, uris, found_on)
 
     def _entries(self, capture: Capture, job: Job, uris: Links, found_on: str) -> list[Entry]:

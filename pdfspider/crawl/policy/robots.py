@@ -17,7 +17,16 @@ from pdfspider.crawl.fetch.errors import FetchError, GiveBack, is_give_back, out
 from pdfspider.crawl.fetch.foreign_requests import staged_response
 from pdfspider.crawl.fetch.redirects import redirect_target
 from pdfspider.crawl.policy.retries import host_signal, retry_after
-from pdfspider.crawl.policy.robots_rules import BODY_LIMIT, crawl_delay, packed, parsed, parsed_size, reduced, unpacked
+from pdfspider.crawl.policy.robots_rules import (
+    BODY_LIMIT,
+    crawl_delay,
+    packed,
+    parsed,
+    parsed_size,
+    reduced,
+    reservations,
+    unpacked,
+)
 from pdfspider.discovery.urls import host_of, origin_of
 from pdfspider.documents.head import Kind
 from pdfspider.exceptions import HostTaken, LeaseLost
@@ -72,6 +81,8 @@ class Rules:
     """Bytes of the rules."""
     size: int = 1_000
     """Bytes of memory that they take, about."""
+    reservations: tuple[str, ...] = ()
+    """What it says for what else the site's responses may be used."""
 
     def verdict(self, url: str, user_agent: str) -> tuple[Outcome, str] | None:
         """Return class and reason of a URL that may not be fetched, None for one that may."""
@@ -105,6 +116,11 @@ class Robots:
         """Return the sitemaps in the robots.txt that judged ``url``."""
         rules = self._rules.get(origin_of(url))
         return list(rules.parsed.sitemaps) if rules and rules.parsed else []
+
+    def reservations(self, url: str) -> tuple[str, ...]:
+        """Return what the robots.txt that judged ``url`` says for what else its site's responses may be used."""
+        rules = self._rules.get(origin_of(url))
+        return rules.reservations if rules else ()
 
     async def _rules_of(self, origin: str, reach: int) -> Rules:
         rules = self._rules.get(origin)
@@ -145,7 +161,7 @@ class Robots:
         if not text:
             return Rules(None, failure, expires)
         rules = await self._run(parsed, text) if len(text) > LARGE else parsed(text)
-        return Rules(rules, None, expires, len(text), parsed_size(text))
+        return Rules(rules, None, expires, len(text), parsed_size(text), reservations(text))
 
     async def serve(self, crawler: Crawler, lease: Lease) -> None:
         """Fetch the robots.txt of a lease, and share it with the fleet, or release the lease for another try."""

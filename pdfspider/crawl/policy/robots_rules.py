@@ -23,12 +23,15 @@ WILDCARDS = 5_000
 SITEMAPS, SITEMAPS_SIZE = 1_000, 128 * 1024
 """Sitemaps that are kept, and their characters."""
 PACKED_FROM = 512
+RESERVATIONS, RESERVATION_LENGTH = 5, 100
+"""Lines about the use of responses that are recorded, and their characters."""
 
 _AGENT = re.compile(r"user[- ]?agent(?=[\s:]|$)\s*:?\s*(.*)", re.IGNORECASE).fullmatch
 _SITE_WIDE = re.compile(r"(site-?maps?|host)(?=[\s:]|$)\s*:?\s*(.*)", re.IGNORECASE).fullmatch
 _RULE = re.compile(
     r"[^:]*:.*|(?:allow|disallow|crawl[- ]delay|request[- ]rate|visit[- ]time)\s.*", re.IGNORECASE
 ).fullmatch
+_RESERVATION = re.compile(rb"^content-(?:signal|usage)\s*:[^\n]*", re.IGNORECASE | re.MULTILINE).findall
 _ALLOW = re.compile(r"allow(?=[\s:])", re.IGNORECASE).match
 
 
@@ -64,6 +67,12 @@ def unpacked(body: bytes) -> bytes:
 def parsed(text: bytes) -> Protego:
     """Return the parsed rules."""
     return Protego.parse(text.decode("utf-8-sig", errors="ignore"))
+
+
+def reservations(text: bytes) -> tuple[str, ...]:
+    """Return the lines ``Content-Signal`` and ``Content-Usage`` of rules, which say how responses may be used."""
+    found = (line.decode("utf-8", "replace").partition(":") for line in _RESERVATION(text)[:RESERVATIONS])
+    return tuple(f"{name.strip().lower()}: {value.strip()[:RESERVATION_LENGTH]}" for name, _, value in found)
 
 
 def parsed_size(text: bytes) -> int:
