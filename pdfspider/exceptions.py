@@ -6,6 +6,7 @@
     │   ├── ForeignStoreError   this worker's store or database is not the frontier's
     │   └── FormatError         the frontier's keys are of another version than this pdfspider's
     ├── InvalidInput            a URL, a message or a job name makes no sense
+    │   └── RequestRefused      a request of a spider cannot be kept in the frontier
     ├── FrontierError           the frontier refused a call
     │   ├── JobNotFound
     │   └── LeaseLost           the lease has ended or is about to; its work must be dropped
@@ -50,6 +51,10 @@ class FormatError(ConfigurationError):
 
 class InvalidInput(PdfSpiderError):
     """A URL, a message or a job name makes no sense."""
+
+
+class RequestRefused(InvalidInput):
+    """A request of a spider cannot be kept in the frontier."""
 
 
 class FrontierError(PdfSpiderError):

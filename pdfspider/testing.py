@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from inspect import isasyncgen
+from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scrapy import Request
 from scrapy.crawler import Crawler
-from scrapy.http import Response
+from scrapy.http import Headers, Response
+from scrapy.responsetypes import responsetypes
 from scrapy.settings import Settings
 
+from pdfspider.items import Capture
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
     from os import PathLike
 
-    from pdfspider.items import Capture
     from pdfspider.spiders.pdfs import PdfSpider
 
 
@@ -29,16 +32,29 @@ def response(
 ) -> Response:
     """Return a response with the bytes of ``body``, or of a file."""
     content = body if file is None else Path(file).read_bytes()
-    return Response(url, status=status, headers=dict(headers or {}), body=content)
+    kind = responsetypes.from_args(headers=Headers(headers or {}), url=url, body=content)
+    return kind(url, status=status, headers=dict(headers or {}), body=content)
 
 
-def captures(spider: type[PdfSpider] | PdfSpider, answer: Response, **settings: Any) -> list[Capture]:
-    """Return the items that ``parse`` of a spider makes of a response, with these settings."""
+def items(spider: type[PdfSpider] | PdfSpider, answer: Response, **settings: Any) -> list[Any]:
+    """Return what ``parse`` of a spider makes of a response, with these settings."""
     made: Any = spider
     if isinstance(spider, type):
         made = spider.from_crawler(Crawler(spider, Settings(settings)))
     output = made.parse(answer)
-    return asyncio.run(_collect(output)) if isasyncgen(output) else list(output)
+    if isawaitable(output) or hasattr(output, "__aiter__"):
+        output = asyncio.run(_collect(output))
+    return list(output or ())
+
+
+def captures(spider: type[PdfSpider] | PdfSpider, answer: Response, **settings: Any) -> list[Capture]:
+    """Return the captures that ``parse`` of a spider makes of a response, with these settings."""
+    return [item for item in items(spider, answer, **settings) if isinstance(item, Capture)]
+
+
+def requests(spider: type[PdfSpider] | PdfSpider, answer: Response, **settings: Any) -> list[Request]:
+    """Return the requests that ``parse`` of a spider makes of a response, with these settings."""
+    return [item for item in items(spider, answer, **settings) if isinstance(item, Request)]
 
 
 def links(capture: Capture) -> list[str]:
@@ -46,5 +62,5 @@ def links(capture: Capture) -> list[str]:
     return [entry.url for entry in capture.links]
 
 
-async def _collect(output: AsyncIterator[Any]) -> list[Capture]:
-    return [item async for item in output]
+async def _collect(output: Any) -> Any:
+    return await output if isawaitable(output) else [item async for item in output]

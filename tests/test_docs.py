@@ -53,7 +53,7 @@ def test_every_outcome_class_is_documented_and_dead_letters_are_marked(outcome: 
 def test_every_technique_is_documented() -> None:
     table = REFERENCE.partition("## Techniques")[2].partition("\n\nA list's")[0]
     rows = re.findall(r"^\| (`[^|]+`) \|", table, re.MULTILINE)
-    assert sorted(re.findall("`([a-z-]+)`", " ".join(rows))) == sorted({"seed", *TECHNIQUES})
+    assert sorted(re.findall("`([a-z-]+)`", " ".join(rows))) == sorted({"seed", "request", *TECHNIQUES})
 
 
 def test_every_stat_is_documented() -> None:

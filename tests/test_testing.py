@@ -13,9 +13,10 @@ from scrapy.utils.test import get_crawler
 
 from pdfspider.items import Outcome
 from pdfspider.spiders.pdfs import PdfSpider
-from pdfspider.testing import captures, links, response
+from pdfspider.testing import captures, links, requests, response
 from tests.crawl.brought import AsyncSpider
 from tests.crawl.hostile import document
+from tests.crawl.own_spiders import HangingSpider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,6 +77,12 @@ def test_a_spider_of_a_crawler_of_scrapys_test_tools() -> None:
 def test_an_asynchronous_parse() -> None:
     (capture,) = captures(AsyncSpider, response(URL, body=PAGE))
     assert capture.extra == {"mode": "plain"}
+
+
+def test_requests() -> None:
+    (request,) = requests(HangingSpider, response(URL))
+    assert (request.url, request.meta["page"]) == ("https://example.org/list", 1)
+    assert captures(HangingSpider, response(URL)) == []
 
 
 def test_inside_of_an_event_loop() -> None:

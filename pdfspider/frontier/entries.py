@@ -60,6 +60,8 @@ class Entry(NamedTuple):
     """The unsigned URL of the document for which this page is visited again."""
     reach: int = 0
     """The addresses that may be reached besides public ones, from here on (see ``frontier/reach.py``)."""
+    request: str = ""
+    """The request that a callback of the spider yielded, as JSON without its URL; empty: a link."""
 
     def pack(self) -> bytes:
         """Return the payload: a msgpack array without the defaults at its end."""
@@ -77,6 +79,7 @@ class Entry(NamedTuple):
             [list(hop) for hop in self.hops],
             self.cookies,
             self.sought,
+            self.request,
         ]
         while len(values) > ALWAYS and not values[-1]:
             values.pop()
@@ -87,8 +90,8 @@ class Entry(NamedTuple):
     def unpack(cls, payload: bytes, fingerprint: bytes = b"", host: str = "") -> Entry:
         """Return the entry that :meth:`pack` made the payload from."""
         values = msgpack.unpackb(payload, raw=False)
-        values += (0, 0, 0, 0, 0, "", 0, "", (), (), "")[len(values) - 1 :]
-        url, depth, flags, _, max_depth, priority, technique, shared, rest, hops, cookies, sought = values
+        values += (0, 0, 0, 0, 0, "", 0, "", (), (), "", "")[len(values) - 1 :]
+        url, depth, flags, _, max_depth, priority, technique, shared, rest, hops, cookies, sought, request = values
         return cls(
             url=url,
             fingerprint=fingerprint,
@@ -105,6 +108,7 @@ class Entry(NamedTuple):
             cookies=tuple((host, tuple(map(tuple, pairs))) for host, pairs in cookies) if cookies else (),
             sought=sought,
             reach=flags >> REACH_AT,
+            request=request,
         )
 
     def link(self) -> list[Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from scrapy.crawler import Crawler
 from scrapy.settings import SETTINGS_PRIORITIES
+from scrapy.spidermiddlewares.httperror import HttpError
 from scrapy_redis.spiders import RedisSpider
 from scrapy_spider_metadata import Args
 from scrapy_spider_metadata._utils import get_generic_param
@@ -15,7 +16,7 @@ from pdfspider import settings as project_settings
 from pdfspider.config import SPIDER
 from pdfspider.crawl.engine import item_adapter
 from pdfspider.crawl.engine.standalone import with_visit
-from pdfspider.crawl.extract.captures import capture_failure, capture_response
+from pdfspider.crawl.extract.captures import capture_alone, capture_failure, capture_response
 from pdfspider.crawl.worker import Worker
 from pdfspider.submission.params import Params
 
@@ -84,4 +85,12 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
 
     def failed(self, failure: Failure) -> Iterator[Capture | Released]:
         """Yield the capture of a failure, or the release of its lease."""
-        yield capture_failure(Worker.of(self.crawler), failure)
+        worker, error = Worker.of(self.crawler), failure.value
+        if isinstance(error, HttpError):
+            yield capture_response(worker, cast("StagedResponse", error.response))
+        else:
+            yield capture_failure(worker, failure)
+
+    def default(self, response: StagedResponse) -> Iterator[Capture]:
+        """Yield the capture of a response for which a callback yielded none: links of its page are not followed."""
+        yield capture_alone(Worker.of(self.crawler), response)

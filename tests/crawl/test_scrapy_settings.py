@@ -56,7 +56,7 @@ def test_one_that_is_set_is_named_with_what_to_use_instead(priority: str) -> Non
     ("name", "default", "other"),
     [
         ("HTTPCACHE_ENABLED", "False", "1"),
-        ("HTTPERROR_ALLOWED_CODES", "", "404,500"),
+        ("IMAGES_STORE", "", "images"),
         ("DOWNLOAD_SLOTS", "{}", '{"example.org": {"delay": 3}}'),
         ("METAREFRESH_ENABLED", "true", "false"),
         ("JOBDIR", "", "jobs"),

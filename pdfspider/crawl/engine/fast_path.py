@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from inspect import isasyncgen, isawaitable
-from types import GeneratorType
 from typing import TYPE_CHECKING, Any, cast
 
 from scrapy import Request, signals
 from scrapy.extensions.corestats import CoreStats
 from scrapy.http import Response
 from scrapy.utils.log import logformatter_adapter
-from scrapy.utils.misc import arg_to_iter
 from twisted.python.failure import Failure
 
 from pdfspider.crawl.engine.scraper import CompleteScraper
@@ -25,8 +22,6 @@ from pdfspider.crawl.fetch.downloader_stats import is_heard
 from pdfspider.crawl.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from scrapy.core.engine import ExecutionEngine
     from scrapy.crawler import Crawler
 
@@ -135,29 +130,11 @@ class Visits:
             self._scraper._check_if_closing()  # noqa: SLF001
 
     async def _process(self, result: Response | Failure, request: Request) -> None:
-        for item in await _as_iterable(self._call(result, request)):
-            if isinstance(item, Request):
-                logger.error("%s is not fetched: links travel in a Capture, and the spider yields no requests", item)
-            else:
-                await self._scraper.start_itemproc_async(item, response=result)
-
-    def _call(self, result: Response | Failure, request: Request) -> Any:
-        if isinstance(result, Failure):
-            result.request = request  # type: ignore[attr-defined]
-            return request.errback(result)  # type: ignore[misc]
-        return result.request.callback(result)  # type: ignore[misc, union-attr]
+        output = await self._scraper.callbacks.call(result, request)
+        await self._scraper.take(output, result, request)
 
     def _tell(self, signal: object, stat: str, **named: Any) -> None:
         if self._stats:
             self._stats.inc_value(stat)
         if is_heard(signal):
             self._signals.send_catch_log(signal, spider=self._crawler.spider, **named)
-
-
-async def _as_iterable(output: Any) -> Iterable[Any]:
-    """Return what a callback gave, in any of the ways that Scrapy takes, as something to iterate over."""
-    if isinstance(output, GeneratorType):
-        return output
-    if isasyncgen(output):
-        return [item async for item in output]
-    return cast("Iterable[Any]", arg_to_iter(await output if isawaitable(output) else output))

@@ -48,9 +48,6 @@ NAMES_BY_ADVICE = {
         HTTPCACHE_GZIP HTTPCACHE_IGNORE_HTTP_CODES HTTPCACHE_IGNORE_MISSING
         HTTPCACHE_IGNORE_RESPONSE_CACHE_CONTROLS HTTPCACHE_IGNORE_SCHEMES HTTPCACHE_POLICY HTTPCACHE_STORAGE
     """,
-    "parse gets every response, and the outcome class says what its status means": """
-        HTTPERROR_ALLOW_ALL HTTPERROR_ALLOWED_CODES
-    """,
     "only PDFs are stored, in FILES_STORE": "IMAGES_STORE IMAGES_STORE_GCS_ACL IMAGES_STORE_S3_ACL",
     "the frontier keeps what is left: the same command goes on where it was interrupted": "JOBDIR",
     "a meta refresh is a link like others: PDF_TECHNIQUES_OFF=meta-refresh leaves it out": """

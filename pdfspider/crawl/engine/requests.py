@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from scrapy import Request
 
+from pdfspider.crawl.extract.spider_requests import load
 from pdfspider.crawl.fetch.errors import GiveBack
 from pdfspider.crawl.policy.conditional_requests import condition
-from pdfspider.exceptions import JobNotFound
+from pdfspider.exceptions import JobNotFound, RequestRefused
 from pdfspider.frontier.leases import LeaseKind
 from pdfspider.items import OUTCOMES_BY_CODE, Outcome
 
@@ -58,16 +59,28 @@ class RequestMaker:
             verdict = await self._verdict(lease, job)
         except (JobNotFound, GiveBack):
             return None
-        meta: dict[str, Any] = {"lease": lease, "job": job, "verbatim_url": True}
-        headers = None
+        spider: Any = self._crawler.spider
+        meta: dict[str, Any] = {"lease": lease, "job": job, "verbatim_url": True, "depth": lease.entry.depth}
+        own: dict[str, Any] = {}
+        if lease.entry.request:
+            try:
+                own = load(spider, lease.entry.request)
+            except (RequestRefused, ValueError) as error:
+                verdict = verdict or (Outcome.INTERNAL_ERROR, str(error))
+        headers = own.get("headers")
         if verdict:
             meta["verdict"] = verdict
         elif earlier := self._earlier.get(lease):
             meta["earlier"] = earlier
-            headers = condition(earlier, lease.entry.url)
-        spider: Any = self._crawler.spider
+            headers = {**(headers or {}), **(condition(earlier, lease.entry.url) or {})}
         return Request(
-            lease.entry.url, spider.parse, headers=headers, errback=spider.failed, meta=meta, dont_filter=True
+            lease.entry.url,
+            own.get("callback") or spider.parse,
+            headers=headers,
+            errback=own.get("errback") or spider.failed,
+            meta={**own["meta"], **meta} if "meta" in own else meta,
+            cb_kwargs=own.get("cb_kwargs"),
+            dont_filter=True,
         )
 
     async def _verdict(self, lease: Lease, job: Job) -> tuple[Outcome, str] | None:

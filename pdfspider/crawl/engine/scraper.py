@@ -14,18 +14,22 @@ from scrapy.exceptions import DropItem
 from scrapy.utils.log import logformatter_adapter
 from twisted.python.failure import Failure
 
+from pdfspider.crawl.extract.callbacks import Callbacks, Output, collect
 from pdfspider.crawl.extract.captures import capture_missing
 from pdfspider.crawl.extract.large_pages import is_large_page
 from pdfspider.crawl.fetch.downloader_stats import is_heard
 from pdfspider.crawl.worker import Worker
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from scrapy import Request
     from scrapy.crawler import Crawler
     from scrapy.extensions.corestats import CoreStats
     from scrapy.http import Response
 
     from pdfspider.crawl.fetch.responses import StagedResponse
+    from pdfspider.items import Capture
 
 
 class CompleteScraper(Scraper):
@@ -34,6 +38,7 @@ class CompleteScraper(Scraper):
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         self._worker = Worker.of(crawler)
+        self.callbacks = Callbacks(crawler, self._worker.config, self._missing)
         self._stats: Any = None
 
     def count(self, core_stats: CoreStats | None) -> None:
@@ -87,8 +92,27 @@ class CompleteScraper(Scraper):
         finally:
             await self.complete(request)
 
+    async def call_spider_async(self, result: Response | Failure, request: Request) -> AsyncIterator[Any]:
+        """Call the callback or errback for Scrapy's spider middlewares."""
+        return (await self.callbacks.call(result, request)).replay()
+
+    async def handle_spider_output_async(self, result: Any, request: Request, response: Response | Failure) -> None:
+        """Process what came through the spider middlewares."""
+        await self.take(await collect(lambda: result), response, request)
+
+    async def take(self, output: Output, result: Response | Failure, request: Request) -> None:
+        """Process the items that a callback yielded, then report the error that ended it."""
+        for item in self.callbacks.take_apart(output, request):
+            await self.start_itemproc_async(item, response=result)
+        if output.failure:
+            self.handle_spider_error(output.failure, request, result)
+
     async def complete(self, request: Request) -> None:
         """Capture the visit of a request, if it has no capture yet."""
+        if capture := self._missing(request):
+            await self.start_itemproc_async(capture, response=None)
+
+    def _missing(self, request: Request) -> Capture | None:
         lease = request.meta["lease"]
-        if lease.begun and lease in self._worker.held:
-            await self.start_itemproc_async(capture_missing(self._worker, request.meta), response=None)
+        is_open = lease.begun and lease in self._worker.held
+        return capture_missing(self._worker, request.meta) if is_open else None

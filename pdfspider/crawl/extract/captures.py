@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdfspider.crawl.extract.blocked_pages import blocked_outcome
 from pdfspider.crawl.extract.fallback_links import fresh_link
-from pdfspider.crawl.extract.link_extraction import extract, redirected, refreshed
+from pdfspider.crawl.extract.link_extraction import extract, is_followed, redirected, refreshed
 from pdfspider.crawl.fetch.errors import FetchError, GiveBack, error_of, is_give_back, outcome_of, status_outcome
 from pdfspider.crawl.fetch.foreign_requests import staged_response
 from pdfspider.crawl.policy.budgets import bound_links
@@ -64,6 +64,14 @@ def capture_response(worker: Worker, response: Response) -> Capture:
     except Exception as error:
         logger.exception("Cannot make sense of %s", response.url)
         capture.outcome, capture.reason = outcome_of(error)
+    return capture
+
+
+def capture_alone(worker: Worker, response: Response) -> Capture:
+    """Return the capture of a response from which a callback has chosen what is followed."""
+    capture = capture_response(worker, response)
+    if capture.outcome is Outcome.PAGE and is_followed(capture.lease.entry):
+        capture.links, capture.left_out, capture.reason = [], 0, None
     return capture
 
 

@@ -173,10 +173,13 @@ def redirected(worker: Worker, capture: Capture, response: StagedResponse) -> tu
             return Outcome.REDIRECT_LOOP, f"{target} was on the way already", []
         # With the cookies it may answer in another way: it is visited once more.
         known = fingerprint(f"{target}#again")
+    elif entry.request.strip("{}"):
+        # Its callback has to be called, whether links have led there or not.
+        known = fingerprint(f"{target}#{entry.fingerprint.hex()}")
     document = entry.document or says_pdf(target)
     anchors = response.request.meta["job"].anchors
     inside = scope_around(entry.scope, anchors, entry.host or host_of(entry.url)).contains(target)
-    handed_in = entry.technique == "seed" or entry.technique in ANYWHERE
+    handed_in = entry.technique == "seed" or entry.technique in ANYWHERE or bool(entry.request)
     if not (inside or document or handed_in or worker.budgets.admits_redirect(capture.run)):
         most = worker.config.redirects_out
         return Outcome.OUT_OF_SCOPE, f"redirects to {target}, and PDF_REDIRECTS_OUT={most} is used up", []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from pdfspider.crawl.fetch.errors import FetchError
-from pdfspider.crawl.fetch.responses import StagedResponse
+from pdfspider.crawl.fetch.responses import StagedResponse, is_asked_for
 from pdfspider.discovery.lists import is_list
 from pdfspider.discovery.urls import origin_of
 from pdfspider.documents.head import HEAD_SIZE, Kind, sniff
@@ -85,7 +85,8 @@ def staged_response(config: Config, staging: Staging, response: Response) -> Sta
     fields: dict[str, Any] = {"status": response.status, "request": request, "received": received, "kind": kind}
     if kind is Kind.PDF and response.status < 300 and "whole" not in request.meta:
         return _with_document(config, staging, StagedResponse(response.url, **fields), body)
-    limit = request.meta.get("whole") or (config.page_limit if kind is Kind.HTML else HEAD_SIZE)
+    is_read = kind is Kind.HTML or is_asked_for(request)
+    limit = request.meta.get("whole") or (config.page_limit if is_read else HEAD_SIZE)
     return StagedResponse(response.url, body=body[:limit], **fields)
 
 

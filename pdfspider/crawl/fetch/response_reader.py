@@ -11,7 +11,7 @@ from pdfspider.crawl.fetch.content_encoding import GZIP, Decoded, decoded
 from pdfspider.crawl.fetch.errors import BodyStalled, FetchError, GiveBack
 from pdfspider.crawl.fetch.partial_download import DownloadInterrupted, PartialDownload
 from pdfspider.crawl.fetch.ranges import declared_length, part_of, strong_validator
-from pdfspider.crawl.fetch.responses import StagedResponse
+from pdfspider.crawl.fetch.responses import StagedResponse, is_asked_for
 from pdfspider.discovery.lists import is_list
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.documents.errors import StagingBusy, StagingError
@@ -76,7 +76,8 @@ class ResponseReader:
             about = url, response.status, received, request, file
             partial = PartialDownload(*about, total, opening.encoded, in_parts, ended)
             return await self._read_document(response, partial, Begun(opening.body, opening.chunks))
-        limit = whole or (self._config.page_limit if opening.kind is Kind.HTML else HEAD_SIZE)
+        is_read = opening.kind is Kind.HTML or is_asked_for(request)
+        limit = whole or (self._config.page_limit if is_read else HEAD_SIZE)
         return await self._read_page(response, url, request, opening, limit)
 
     async def _open(self, response: aiohttp.ClientResponse, url: str, request: Request) -> Opening:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scrapy.http import Headers, Response
+from scrapy.http import Headers, HtmlResponse, Response, TextResponse
+from scrapy.responsetypes import responsetypes
 
 from pdfspider.documents.head import Kind
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from pdfspider.crawl.fetch.cookies import Cookies
     from pdfspider.documents.staging import Finished
     from pdfspider.items import Hop
+
+
+WITH_SELECTORS = (Kind.HTML, Kind.EMPTY)
 
 
 class StagedResponse(Response):
@@ -41,6 +45,15 @@ class StagedResponse(Response):
     request: Request
     extracted: Extracted | None = None
     """What a page leads to, where that was found out beforehand."""
+
+    def __new__(cls, *args: Any, kind: Kind = Kind.OTHER, request: Request | None = None, **kwargs: Any) -> Any:
+        """Return a response with selectors for a page, and for text that the spider asked for."""
+        made: type[StagedResponse] = cls
+        if kind in WITH_SELECTORS:
+            made = StagedPage
+        elif kind is Kind.OTHER and is_asked_for(request) and _is_text(*args, **kwargs):
+            made = StagedText
+        return super().__new__(made)
 
     def __init__(
         self,
@@ -78,3 +91,25 @@ class StagedResponse(Response):
     def header(self, name: str) -> str | None:
         """Return a header as it was received, if it is there and not empty."""
         return self.received.get(name) or None
+
+
+class StagedText(StagedResponse, TextResponse):
+    """Text that a request of the spider brought, JSON for instance."""
+
+    attributes: tuple[str, ...] = (*StagedResponse.attributes, "encoding")
+
+
+class StagedPage(StagedResponse, HtmlResponse):
+    """A page, with the selectors of Scrapy's HtmlResponse."""
+
+    attributes: tuple[str, ...] = (*StagedResponse.attributes, "encoding")
+
+
+def is_asked_for(request: Request | None) -> bool:
+    """Return whether a subclass of the spider asked for it by a request of its own."""
+    lease = request and request.meta.get("lease")
+    return bool(lease and lease.entry and lease.entry.request)
+
+
+def _is_text(url: str, *, received: CIMultiDictProxy[str], body: bytes = b"", **kwargs: Any) -> bool:
+    return issubclass(responsetypes.from_args(Headers(list(received.items())), url, body=body), TextResponse)

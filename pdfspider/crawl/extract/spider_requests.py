@@ -1,0 +1,173 @@
+"""Requests that a subclass of the spider yields, in the form that the frontier keeps.
+
+URL, depth and priority are those of an entry. Everything else is JSON in the entry's field ``request``, from which any
+worker with the same spider makes the request again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any, cast
+
+from pdfspider.discovery.rules import says_pdf
+from pdfspider.discovery.urls import fingerprint, host_of, normalise
+from pdfspider.exceptions import InvalidInput, RequestRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scrapy import Request, Spider
+
+    from pdfspider.frontier.entries import Entry, HostCookies
+
+logger = logging.getLogger(__name__)
+
+LARGEST = 16 * 1024
+"""Bytes of one request apart from its URL."""
+TECHNIQUE = "request"
+OF_THE_VISIT = frozenset(("lease", "job", "earlier", "whole", "verbatim_url", "verdict", "depth", "download_latency"))
+"""Keys of ``meta`` that belong to one visit, and that ``meta=response.meta`` would hand on."""
+WITHOUT_EFFECT = frozenset(
+    (
+        *("allow_offsite", "bindaddress", "cookiejar", "dont_cache", "dont_merge_cookies", "dont_obey_robotstxt"),
+        *("dont_redirect", "dont_retry", "download_fail_on_dataloss", "download_maxsize", "download_slot"),
+        *("download_warnsize", "ftp_password", "ftp_user", "give_up_log_level", "max_retry_times", "referrer_policy"),
+    )
+)
+"""Scrapy's special keys of ``meta`` that nothing here looks at."""
+SCRAPYS = ("scrapy", "scrapy_redis")
+"""Packages whose methods of a spider are no callbacks."""
+_named: set[str] = set()
+
+
+def dump(spider: Spider, request: Request) -> str:
+    """Return a request without its URL as JSON. Raises RequestRefused."""
+    if request.method != "GET" or request.body:
+        raise RequestRefused(f"a {request.method} request with {len(request.body)} bytes: only GET is sent")
+    meta = {key: value for key, value in request.meta.items() if key not in OF_THE_VISIT}
+    _note_keys(meta)
+    parts = {
+        "callback": _name(spider, request.callback, "callback"),
+        "errback": _name(spider, request.errback, "errback"),
+        "headers": _headers(request),
+        "meta": _plain(meta, "meta"),
+        "cb_kwargs": _plain(request.cb_kwargs, "cb_kwargs"),
+    }
+    text = json.dumps({key: value for key, value in parts.items() if value}, ensure_ascii=False, separators=(",", ":"))
+    if (size := len(text.encode())) > LARGEST:
+        raise RequestRefused(f"its headers, meta and cb_kwargs have {size:,} bytes, of which {LARGEST:,} may be kept")
+    return text
+
+
+def load(spider: Spider, text: str) -> dict[str, Any]:
+    """Return the arguments of the Request that ``dump`` was given. Raises RequestRefused."""
+    arguments: dict[str, Any] = json.loads(text)
+    for part in ("callback", "errback"):
+        if name := arguments.get(part):
+            arguments[part] = _method(spider, name, part)
+    return arguments
+
+
+def _method(spider: Spider, name: str, part: str) -> Callable[..., Any]:
+    method = getattr(spider, name, None)
+    if getattr(method, "__self__", None) is not spider or getattr(method, "__module__", "").split(".")[0] in SCRAPYS:
+        raise RequestRefused(f"the spider {spider.name} of this worker has no method {name!r}, its {part}")
+    return cast("Callable[..., Any]", method)
+
+
+def child(spider: Spider, parent: Entry, request: Request, found_on: str, number: int) -> Entry:
+    """Return the entry of the request that a callback yields as its ``number``-th. Raises RequestRefused.
+
+    With ``dont_filter`` it is visited whether its URL has been or not, but only once however often its parent is.
+    """
+    url = target(request)
+    again = f"{url}#{parent.fingerprint.hex()}:{number}"
+    return parent.child(
+        url=url,
+        fingerprint=fingerprint(again if request.dont_filter else url),
+        host=host_of(url),
+        depth=parent.depth + 1,
+        priority=_within(parent.priority + request.priority),
+        document=says_pdf(url),
+        leaf=False,
+        technique=TECHNIQUE,
+        found_on=found_on,
+        hops=(),
+        cookies=cookies_of(request, url),
+        sought="",
+        request=dump(spider, request),
+    )
+
+
+def start(spider: Spider, seed: Entry, request: Request) -> Entry:
+    """Return a seed with the data of the request that the spider's ``start()`` yields. Raises RequestRefused."""
+    priority = _within(seed.priority + request.priority)
+    return seed.child(priority=priority, cookies=cookies_of(request, seed.url), request=dump(spider, request))
+
+
+def target(request: Request) -> str:
+    """Return the normal form of a request's URL. Raises RequestRefused."""
+    try:
+        return normalise(request.url)
+    except InvalidInput as error:
+        raise RequestRefused(str(error)) from None
+
+
+def cookies_of(request: Request, url: str) -> tuple[HostCookies, ...]:
+    """Return the cookies of a request, which are sent to the host of its URL. Raises RequestRefused."""
+    given: Any = request.cookies
+    pairs = given.items() if isinstance(given, dict) else [(each.get("name"), each.get("value")) for each in given]
+    cookies = tuple((_text(name), _text(value)) for name, value in pairs)
+    if sum(len(name) + len(value) for name, value in cookies) > LARGEST:
+        raise RequestRefused(f"its cookies have more than {LARGEST:,} characters")
+    return ((host_of(url), cookies),) if cookies else ()
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str | int | float):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    raise RequestRefused(f"cookies: {value!r} is no text")
+
+
+def _within(priority: int) -> int:
+    return max(-128, min(priority, 127))
+
+
+def _name(spider: Spider, method: Callable[..., Any] | None, part: str) -> str | None:
+    """Return the name by which a worker finds a method of the spider."""
+    if method is None:
+        return None
+    name = getattr(method, "__name__", "")
+    if getattr(method, "__self__", None) is not spider or getattr(spider, name, None) != method:
+        raise RequestRefused(f"its {part} {method!r} is no method of the spider, by whose name workers could find it")
+    return name
+
+
+def _headers(request: Request) -> dict[str, list[str]]:
+    return {
+        key.decode("latin-1"): [value.decode("latin-1") for value in request.headers.getlist(key)]
+        for key in request.headers
+    }
+
+
+def _plain(values: dict[str, Any], part: str) -> dict[str, Any]:
+    """Return values that come back from JSON as they were. Raises RequestRefused."""
+    for key, value in values.items():
+        try:
+            text = json.dumps({key: value}, ensure_ascii=False, allow_nan=False)
+            text.encode()
+            same = json.loads(text) == {key: value}
+        except (TypeError, ValueError, RecursionError) as error:
+            raise RequestRefused(f"its {part}[{key!r}] is not JSON: {error}") from None
+        if not same:
+            raise RequestRefused(f"its {part}[{key!r}] would not come back from JSON as it is: {value!r:.200}")
+    return values
+
+
+def _note_keys(meta: dict[str, Any]) -> None:
+    for key in WITHOUT_EFFECT.intersection(meta) - _named:
+        _named.add(key)
+        logger.warning("meta[%r] of a request has no effect here", key)

@@ -1,0 +1,92 @@
+"""Spiders as Scrapy users write them: they yield requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scrapy import FormRequest, Request
+
+from pdfspider.spiders.pdfs import PdfSpider
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from scrapy.http import TextResponse
+    from twisted.python.failure import Failure
+
+
+class PlainMiddleware:
+    """A spider middleware that changes nothing, for which Scrapy's own engine is needed."""
+
+    async def process_spider_output(self, response: Any, result: Any) -> AsyncIterator[Any]:
+        async for item in result:
+            yield item
+
+
+class CatalogueSpider(PdfSpider):
+    """Finds its way by selectors, and knows nothing of captures."""
+
+    name = "catalogue"
+
+    def parse(self, response: TextResponse) -> Iterator[Any]:  # type: ignore[override]
+        yield from response.follow_all(css="a.chapter", callback=self.chapter, meta={"from": response.url})
+        yield response.follow("/api?page=1", self.api, headers={"X-Asked": "yes"}, cookies={"who": "me"})
+        yield response.follow("/missing", self.chapter, errback=self.missed, cb_kwargs={"name": "m"})
+        yield response.follow("/moved", self.chapter, cb_kwargs={"name": "moved"})
+        yield response.follow("/again", self.again, dont_filter=True)
+        yield {"title": response.css("title::text").get()}
+
+    def chapter(self, response: TextResponse, name: str = "none") -> Iterator[Any]:
+        for href in response.css("a::attr(href)").getall():
+            yield response.follow(href, self.keep, cb_kwargs={"name": name, "from_": response.meta.get("from")})
+
+    def keep(self, response: Any, name: str, from_: str | None) -> Iterator[Any]:
+        for capture in PdfSpider.parse(self, response):
+            capture.extra |= {"name": name, "from": from_}
+            yield capture
+
+    async def api(self, response: TextResponse) -> Any:
+        answer = response.json()
+        return [response.follow(url, self.keep, cb_kwargs={"name": "api", "from_": None}) for url in answer["pdfs"]]
+
+    def missed(self, failure: Failure) -> Iterator[Any]:
+        status = failure.value.response.status  # type: ignore[union-attr]
+        yield Request(failure.request.url + f"?status={status}", self.again)  # type: ignore[attr-defined]
+
+    def again(self, response: Any) -> Iterator[Any]:
+        """Asks once more until the answer says that it is enough."""
+        if b"more" in response.body:
+            yield response.request.replace(dont_filter=True)
+
+
+class RefusedSpider(PdfSpider):
+    """Yields requests that no frontier can keep."""
+
+    name = "refused"
+    allowed_domains = ("127.0.0.1",)
+
+    def parse(self, response: Any, **kwargs: Any) -> Iterator[Any]:
+        yield from super().parse(response)
+        if response.url.endswith("/"):
+            yield Request(response.urljoin("/lambda"), lambda response: None)
+            yield FormRequest(response.urljoin("/form"), formdata={"a": "b"})
+            yield Request(response.urljoin("/object"), meta={"item": object()})
+            yield Request(response.urljoin("/tuple"), cb_kwargs={"pair": (1, 2)})
+            yield Request(response.urljoin("/large"), meta={"text": "x" * 20_000})
+            yield Request("data:text/html,x")
+            yield Request(response.urljoin("/own"), meta=dict(response.meta), priority=10**6)
+            yield Request(response.url.replace("127.0.0.1", "127.0.0.2"))
+
+
+class HangingSpider(PdfSpider):
+    """Has a callback that another worker than that which asked for it may call."""
+
+    name = "hanging"
+
+    def parse(self, response: Any, **kwargs: Any) -> Iterator[Any]:
+        yield response.follow("/list", self.listed, meta={"page": 1}, cb_kwargs={"title": "Ä"}, priority=3)
+
+    def listed(self, response: Any, title: str) -> Iterator[Any]:
+        for capture in PdfSpider.parse(self, response):
+            capture.extra |= {"title": title, "page": response.meta["page"], "depth_": response.meta["depth"]}
+            yield capture

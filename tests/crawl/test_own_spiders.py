@@ -1,0 +1,127 @@
+"""Subclasses of the spider that yield requests: the frontier keeps them, and any worker calls their callbacks."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.crawl.hostile import document, hostile, page, redirect, reply
+from tests.support import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.crawl.hostile import Hostile, Request
+    from tests.support import Fleet
+
+SPIDERS = "tests.crawl.own_spiders"
+MODULES = {"SPIDER_MODULES": f"pdfspider.spiders,{SPIDERS}"}
+MIDDLEWARES: list[dict[str, Any]] = [{}, {"SPIDER_MIDDLEWARES": {f"{SPIDERS}.PlainMiddleware": 500}}]
+
+
+def feed(path: Path) -> dict[str, Any]:
+    return {"FEEDS": {str(path): {"format": "jsonlines"}}}
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def serve_catalogue(server: Hostile) -> None:
+    index = b"<title>Index</title><a class=chapter href=/1>1</a><a class=chapter href=/2>2</a><a href=/aside.pdf>A</a>"
+    answers = iter([b"more", b"more", b"enough"])
+    listed = json.dumps({"padding": "x" * 5000, "pdfs": ["/api.pdf"]}).encode()
+
+    def api(request: Request) -> None:
+        known = "X-Asked: yes" in request.headers and "who=me" in request.headers
+        request.send(reply(listed if known else b"{}", "application/json"))
+
+    server.answers |= {
+        "/": reply(index, "text/html"),
+        "/1": page("/1.pdf"),
+        "/2": page("/2.pdf"),
+        "/api?page=1": api,
+        "/missing": reply(b"gone", "text/html", status="404 Not Found"),
+        "/missing?status=404": page(),
+        "/moved": redirect(server.url("/target", host=2)),
+        "/target": page("/target.pdf"),
+        "/again": lambda request: request.send(reply(next(answers), "text/plain")),
+        **{f"/{name}.pdf": reply(document(name)) for name in ("1", "2", "api", "target", "aside")},
+    }
+
+
+@pytest.mark.parametrize("middlewares", MIDDLEWARES, ids=["lean", "spider-middlewares"])
+def test_a_spider_that_finds_its_own_way(fleet: Fleet, tmp_path: Path, middlewares: dict[str, Any]) -> None:
+    items = tmp_path / "items.jl"
+    with hostile() as server:
+        serve_catalogue(server)
+        fleet.start(server.url(), spider="catalogue", **MODULES, **middlewares, **feed(items)).finish()
+        outcomes = Counter(fleet.row(url)["outcome"] for url in fleet.outcomes() if not url.endswith("/again"))
+        assert outcomes == {"page": 5, "other": 1, "document": 4, "not-found": 1, "redirect": 1}
+        asked = Counter(server.paths())
+        assert (asked["/again"], asked["/aside.pdf"]) == (3, 0)
+        found = {line["url"]: (line["name"], line["from"]) for line in lines(items) if line.get("sha256")}
+        assert found == {
+            server.url("/1.pdf"): ("none", server.url()),
+            server.url("/2.pdf"): ("none", server.url()),
+            server.url("/api.pdf"): ("api", None),
+            server.url("/target.pdf", host=2): ("moved", None),
+        }
+        assert [line for line in lines(items) if "outcome" not in line] == [{"title": "Index"}]
+        assert {row["technique"] for row in fleet.rows("found_on IS NOT NULL")} == {"request"}
+
+
+def test_what_cannot_be_kept_is_refused_with_its_reason(fleet: Fleet) -> None:
+    with hostile() as server:
+        server.answers |= {"/": page("/1.pdf"), "/1.pdf": reply(document("1")), "/own": page()}
+        worker = fleet.start(server.url(), spider="refused", **MODULES).finish()
+        assert fleet.outcomes() == {server.url(): "page", server.url("/1.pdf"): "document", server.url("/own"): "page"}
+        reasons = {
+            "/lambda": "is no method of the spider, by whose name workers could find it",
+            "/form": "a POST request with 3 bytes: only GET is sent",
+            "/object": "its meta['item'] is not JSON: Object of type object is not JSON serializable",
+            "/tuple": "its cb_kwargs['pair'] would not come back from JSON as it is: (1, 2)",
+            "/large": "bytes, of which 16,384 may be kept",
+            "data:text/html,x": "is not fetched: ",
+        }
+        for path, reason in reasons.items():
+            assert [line for line in worker.output.splitlines() if path in line and reason in line], path
+        assert fleet.row(server.url())["reason"].startswith("6 of its requests are refused: ")
+        assert "Traceback" not in worker.output
+    fleet.audit()
+
+
+def test_another_worker_calls_the_callback(fleet: Fleet, tmp_path: Path) -> None:
+    asked = []
+
+    def listed(request: Request) -> None:
+        asked.append(request.path)
+        if len(asked) == 1:
+            request.hang()
+        request.send(page("/1.pdf"))
+
+    settings = {**MODULES, "FRONTIER_LEASE_SECONDS": 2}
+    with hostile({"/": page(), "/list": listed, "/1.pdf": reply(document("1"))}) as server:
+        first = fleet.start(server.url(), spider="hanging", **settings)
+        until(lambda: asked)
+        first.kill()
+        fleet.start(server.url(), spider="hanging", **settings, **feed(tmp_path / "items.jl")).finish()
+        (line,) = [line for line in lines(tmp_path / "items.jl") if line["url"].endswith("/list")]
+        assert (line["title"], line["page"], line["depth_"], line["attempt"]) == ("Ä", 1, 1, 2)
+        assert fleet.row(server.url("/1.pdf"))["outcome"] == "document"
+    fleet.audit()
+
+
+def test_a_worker_with_another_spider_says_so(fleet: Fleet) -> None:
+    with hostile({"/": page()}) as server:
+        server.answers["/list"] = lambda request: request.hang()
+        first = fleet.start(server.url(), spider="hanging", FRONTIER_LEASE_SECONDS=2, **MODULES)
+        until(lambda: "/list" in server.paths())
+        first.kill()
+        fleet.crawl(server.url(), FRONTIER_LEASE_SECONDS=2)
+        row = fleet.row(server.url("/list"))
+        assert row["outcome"] == "internal-error"
+        assert row["reason"] == "the spider pdfs of this worker has no method 'listed', its callback"
