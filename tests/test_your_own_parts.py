@@ -71,6 +71,7 @@ def test_the_subclass_and_the_test(examples: Path) -> None:
         exec(example, namespace)
     (capture,) = captures(namespace["Labelled"], response("https://example.org/", body=b"<p>"))
     assert capture.extra == {"label": "none"}
+    assert namespace["Reports"]().has_start()
     year = response("https://example.org/", body=b"<a class=year href=/2026>2026</a><a href=/x>x</a>")
     (request,) = requests(namespace["Catalogue"], year)
     assert (request.url, request.cb_kwargs) == ("https://example.org/2026", {"source": "catalogue"})

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FAILED = ("refused", "failed", "")
+FAILED = ("refused", "failed", "start_error", "")
 """Close reasons that are errors; "" means that the spider was ended by force."""
 
 

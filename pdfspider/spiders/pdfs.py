@@ -5,6 +5,7 @@ from __future__ import annotations
 from inspect import signature
 from typing import TYPE_CHECKING, Any, cast
 
+from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.settings import SETTINGS_PRIORITIES
 from scrapy.spidermiddlewares.httperror import HttpError
@@ -21,7 +22,7 @@ from pdfspider.crawl.worker import Worker
 from pdfspider.submission.params import Params
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from scrapy.settings import BaseSettings
     from twisted.python.failure import Failure
@@ -34,6 +35,12 @@ item_adapter.register()
 
 LOOP = {"TWISTED_REACTOR", "ASYNCIO_EVENT_LOOP"}
 """Settings that a script's process has used before it knows its spider."""
+NEVER_CALLED = {
+    "start_requests": "use start(), an asynchronous generator",
+    "make_request_from_data": "start URLs in Redis are JSON or plain URLs",
+    "next_requests": "the worker claims start URLs by itself",
+    "schedule_next_requests": "the worker claims start URLs by itself",
+}
 ANY_ARGUMENTS = {"self", "args", "kwargs", "name"}
 
 
@@ -65,10 +72,20 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
     def setup_redis(self, crawler: Crawler | None = None) -> None:
         """Do nothing, because the worker claims start URLs instead of polling when idle."""
 
-    async def start(self) -> Any:
-        """Yield nothing, because all requests come from the frontier."""
-        return
-        yield
+    async def start(self) -> AsyncIterator[Any]:
+        """Yield a request for each of ``start_urls``; a worker that is given ``urls`` does not ask for them."""
+        for url in self.start_urls:
+            yield Request(url, dont_filter=True)
+
+    def has_start(self) -> bool:
+        """Return whether the spider itself knows where to begin."""
+        return bool(self.start_urls) or type(self).start is not PdfSpider.start
+
+    def find_ignored(self) -> Iterator[str]:
+        """Yield a line for each method of a subclass that would never be called."""
+        for name, advice in NEVER_CALLED.items():
+            if getattr(type(self), name, None) is not getattr(PdfSpider, name, None):
+                yield f"{type(self).__name__}.{name}() is never called here: {advice}"
 
     def parse(self, response: StagedResponse, **kwargs: Any) -> Iterator[Capture]:
         """Yield the capture of a response, which may have come from elsewhere than a crawl."""

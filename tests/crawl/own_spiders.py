@@ -90,3 +90,53 @@ class HangingSpider(PdfSpider):
         for capture in PdfSpider.parse(self, response):
             capture.extra |= {"title": title, "page": response.meta["page"], "depth_": response.meta["depth"]}
             yield capture
+
+
+class StartUrlsSpider(PdfSpider):
+    """Has URLs to start with, an argument of its own and a coroutine as its parse."""
+
+    name = "start-urls"
+
+    def __init__(self, *args: Any, site: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.start_urls = [f"{site}/{page}" for page in ("1", "2")] if site else []
+
+    async def parse(self, response: Any, **kwargs: Any) -> list[Any]:
+        return list(super().parse(response, **kwargs))
+
+
+class StartSpider(PdfSpider):
+    """Yields its first requests and an item by itself."""
+
+    name = "start"
+    site = ""
+    mode = ""
+
+    async def start(self) -> AsyncIterator[Any]:
+        yield {"started": self.site}
+        yield Request(f"{self.site}/first", self.first, cb_kwargs={"number": 1}, priority=2)
+        if self.mode == "lambda":
+            yield Request(f"{self.site}/second", lambda response: None)
+        if self.mode == "raise":
+            raise RuntimeError(self.site)
+        if self.mode == "many":
+            for number in range(2_500):
+                yield Request(f"{self.site}/many?{number}", self.first, cb_kwargs={"number": number})
+
+    def first(self, response: Any, number: int) -> Iterator[Any]:
+        for capture in PdfSpider.parse(self, response):
+            capture.extra["number"] = number
+            yield capture
+
+
+class OldSpider(PdfSpider):
+    """Begins in ways that have gone."""
+
+    name = "old"
+    start_urls = ("file:///etc/passwd",)
+
+    def start_requests(self) -> Iterator[Any]:
+        yield Request("http://127.0.0.1/")
+
+    def make_request_from_data(self, data: bytes) -> Request:
+        return Request(data.decode())

@@ -125,3 +125,54 @@ def test_a_worker_with_another_spider_says_so(fleet: Fleet) -> None:
         row = fleet.row(server.url("/list"))
         assert row["outcome"] == "internal-error"
         assert row["reason"] == "the spider pdfs of this worker has no method 'listed', its callback"
+
+
+def test_start_urls_an_argument_and_a_coroutine(fleet: Fleet) -> None:
+    pages = {"/1": page("/1.pdf"), "/2": page(), "/1.pdf": reply(document("1"))}
+    with hostile({**pages, "/3": page()}) as server:
+        site = server.url().rstrip("/")
+        for _ in range(2):  # two workers with the same spider have one job
+            fleet.start(spider="start-urls", arguments={"site": site}, **MODULES)
+        for worker in fleet.workers:
+            worker.finish()
+        assert set(fleet.outcomes()) == {f"{site}{path}" for path in pages}
+        assert list(fleet.status()["jobs"]) == ["start-urls"]
+        fleet.start(server.url("/3"), spider="start-urls", arguments={"site": site}, **MODULES).finish()
+        assert [row["url"] for row in fleet.rows("job != 'start-urls'")] == [server.url("/3")]
+    fleet.audit()
+
+
+@pytest.mark.parametrize("mode", ["plain", "lambda", "raise"])
+def test_start_of_a_subclass(fleet: Fleet, tmp_path: Path, mode: str) -> None:
+    items = tmp_path / "items.jl"
+    with hostile({"/first": page("/1.pdf"), "/1.pdf": reply(document("1"))}) as server:
+        site = server.url().rstrip("/")
+        arguments = {"site": site, "mode": mode, "job": "mine"}
+        worker = fleet.start(spider="start", arguments=arguments, **MODULES, **feed(items))
+        assert worker.wait() == (0 if mode == "plain" else 1)
+        assert {row["url"]: (row["job"], row["outcome"]) for row in fleet.rows()} == {
+            f"{site}/first": ("mine", "page"),
+            f"{site}/1.pdf": ("mine", "document"),
+        }
+        assert {"started": site} in lines(items)
+        assert [line["number"] for line in lines(items) if line.get("technique") == "seed"] == [1]
+        assert ("is no method of the spider" in worker.output) == (mode == "lambda")
+        assert ("RuntimeError" in worker.output) == (mode == "raise")
+
+
+def test_many_start_requests(fleet: Fleet) -> None:
+    """More than are submitted at once."""
+    with hostile({"/robots.txt": reply(b"User-agent: *\nDisallow: /many", "text/plain"), "/first": page()}) as server:
+        site = server.url().rstrip("/")
+        fleet.start(spider="start", arguments={"site": site, "mode": "many"}, **MODULES).finish()
+        job = fleet.job()
+        assert job["classes"] == {"page": 1, "robots-denied": 2_500}
+
+
+def test_ways_to_begin_that_have_gone_are_named(fleet: Fleet) -> None:
+    worker = fleet.start(spider="old", **MODULES)
+    assert worker.wait() == 1
+    assert "OldSpider.start_requests() is never called here: use start()" in worker.output
+    assert "OldSpider.make_request_from_data() is never called here" in worker.output
+    assert "<GET file:///etc/passwd> is not fetched: " in worker.output
+    assert "Traceback" not in worker.output

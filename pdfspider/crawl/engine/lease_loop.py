@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
 
+    from pdfspider.crawl.engine.start_requests import StartRequests
     from pdfspider.crawl.worker import Worker
     from pdfspider.frontier.leases import Grant, Lease
 
@@ -37,8 +38,8 @@ TIDY = 5.0
 class LeaseLoop:
     """The worker's background tasks; the spider closes if one of them ends by itself."""
 
-    def __init__(self, crawler: Crawler, worker: Worker, ready: deque[Request]) -> None:
-        self._crawler, self._worker, self._ready = crawler, worker, ready
+    def __init__(self, crawler: Crawler, worker: Worker, ready: deque[Request], start: StartRequests) -> None:
+        self._crawler, self._worker, self._ready, self._start_requests = crawler, worker, ready, start
         self._requests = RequestMaker(crawler, worker)
         self._lost = LostRequests(crawler, worker, ready)
         self._accepting: set[Lease] = set()  # leases that have no request yet
@@ -61,6 +62,7 @@ class LeaseLoop:
             self._look_for_lost_requests(),
             self._take_in(),
             self._listen(),
+            self._submit_start_requests(),
         ):
             task = asyncio.create_task(job)
             task.add_done_callback(self._ended)
@@ -82,6 +84,11 @@ class LeaseLoop:
         # In a task of its own: the close ends in stop(), which waits for the lease loop's tasks.
         self._worker.run(self._crawler.engine.close_spider_async(reason=reason))
 
+    async def _submit_start_requests(self) -> None:
+        start = self._start_requests
+        if start.are_used and not await start.submit() and start.failed:
+            self._close("start_error")
+
     # Leasing
 
     async def _feed(self) -> None:
@@ -96,7 +103,7 @@ class LeaseLoop:
             self._worker.refused.end()
             if grant.watched in ("finished", "cancelled", "gone"):
                 await self._worker.wind_up()
-                self._close("finished")
+                self._close("start_error" if self._start_requests.failed else "finished")
                 break
             await self._pause(grant)
         await self._shut_down()

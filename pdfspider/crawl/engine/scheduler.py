@@ -16,6 +16,7 @@ from pdfspider.crawl.engine.arguments import open_job
 from pdfspider.crawl.engine.fast_path import install
 from pdfspider.crawl.engine.ignored_settings import find_ignored
 from pdfspider.crawl.engine.lease_loop import LeaseLoop
+from pdfspider.crawl.engine.start_requests import FLAG, StartRequests
 from pdfspider.crawl.engine.tuning import settle_down
 from pdfspider.crawl.fetch.foreign_requests import NoLease
 from pdfspider.crawl.worker import Worker
@@ -41,7 +42,8 @@ class Scheduler(BaseScheduler):
         self._crawler = crawler
         self._ready: deque[Request] = deque()
         self._worker = Worker.of(crawler)
-        self._lease_loop = LeaseLoop(crawler, self._worker, self._ready)
+        self._start = StartRequests(crawler, self._worker)
+        self._lease_loop = LeaseLoop(crawler, self._worker, self._ready, self._start)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Scheduler:
@@ -59,7 +61,10 @@ class Scheduler(BaseScheduler):
     async def _open(self, spider: PdfSpider) -> None:
         try:
             await self._worker.open()
-            await open_job(self._worker, spider.args)
+            if self._start.are_used:
+                self._worker.job = self._start.job
+            else:
+                await open_job(self._worker, spider.args)
         except (PdfSpiderError, RedisError) as error:
             source = "Redis refuses: " if isinstance(error, RedisError) else ""
             logger.error("%s%s", source, error)
@@ -67,7 +72,7 @@ class Scheduler(BaseScheduler):
             # Not raised here: what is opened after the scheduler must be open before it can be closed.
             self._crawler.signals.connect(self._refuse, signals.spider_opened)
             return
-        for line in find_ignored(self._crawler.settings):
+        for line in (*find_ignored(self._crawler.settings), *spider.find_ignored()):
             logger.warning("%s", line)
         install(self._crawler)
         settle_down(self._crawler.settings)
@@ -86,9 +91,11 @@ class Scheduler(BaseScheduler):
         return True
 
     def enqueue_request(self, request: Request) -> bool:
-        """Take a further request of a lease, and refuse any other request."""
+        """Take a further request of a lease, or one of ``start()``, and refuse any other request."""
         lease = request.meta.get("lease")
         if lease is None:
+            if FLAG in request.meta:
+                return self._start.take(request)
             logger.error("%s is not fetched: %s", request, NoLease())
         if lease not in self._worker.held:
             return False
