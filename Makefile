@@ -6,7 +6,8 @@ PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
 
 # Exactly as given: it reaches recipes through the environment, so nothing in it is read by make or by the shell.
 override URL := $(value URL)
-export URL
+override WORKERS := $(value WORKERS)
+export URL WORKERS
 
 ifeq ($(MAKECMDGOALS)$(URL),crawl)
 $(error Which site? make crawl URL=https://example.org/ [ARGS="-a depth=2 -s DOWNLOAD_DELAY=1"])
@@ -31,8 +32,8 @@ MINUTES ?= 5
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
 
-crawl: $(VENV)/.requirements.txt ## bring back the PDFs of a site: make crawl URL=https://… [ARGS="-a depth=2"]
-	@exec $(VENV)/bin/scrapy crawl pdfs -a urls="$$URL" $(value ARGS)
+crawl: $(VENV)/.requirements.txt ## bring back the PDFs of a site: make crawl URL=https://… [WORKERS=auto ARGS="-a depth=2"]
+	@exec $(VENV)/bin/scrapy crawl pdfs -a urls="$$URL" $(if $(WORKERS),--workers "$$WORKERS") $(value ARGS)
 
 test: $(VENV)/.requirements-test.txt debian ## check style and types, run all tests [ARGS="tests/records -x"]
 	@$(VENV)/bin/ruff check --quiet

@@ -129,11 +129,17 @@ class Fleet:
         return self.directory / "data"
 
     def start(
-        self, *urls: str, arguments: dict[str, Any] | None = None, spider: str = "pdfs", **settings: Any
+        self,
+        *urls: str,
+        arguments: dict[str, Any] | None = None,
+        options: Iterable[str] = (),
+        spider: str = "pdfs",
+        **settings: Any,
     ) -> Worker:
         """A worker: one that ends with the job of ``urls``, or one that serves until it is stopped."""
         given = {"urls": ",".join(urls)} if urls else {}
         words = [word for item in {**given, **(arguments or {})}.items() for word in ("-a", "{}={}".format(*item))]
+        words += options
         known = {**SETTINGS, "DATA_DIR": self.data, "REDIS_URL": self.redis_url, **self.settings, **settings}
         worker = Worker(self.directory / f"worker-{len(self.workers)}.log", spider, words, known)
         self.workers.append(worker)

@@ -35,10 +35,12 @@ SERVER_NAMES = {"redis-server", "valkey-server"}
 
 USER = """
 import select
+import signal
 import sys
 from pathlib import Path
 from pdfspider.embedded import EmbeddedRedis
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which is ignored where the tests run in the background
 with EmbeddedRedis(Path(sys.argv[1])) as embedded:
     try:
         print(embedded.alone, embedded.url, flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from argparse import SUPPRESS
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +18,10 @@ from scrapy.settings import SETTINGS_PRIORITIES, default_settings
 from pdfspider.commands._base import complain, invalid, name_program, read_config
 from pdfspider.crawl.engine.ignored_settings import WITHOUT_EFFECT
 from pdfspider.crawl.engine.parts import check_parts, check_reactor
+from pdfspider.crawl.processes.child import ChildReports, done_by_first
+from pdfspider.crawl.processes.command import child_command
+from pdfspider.crawl.processes.number import number_of_workers
+from pdfspider.crawl.processes.parent import WorkerProcesses
 from pdfspider.exceptions import ConfigurationError, PdfSpiderError
 from pdfspider.fields import MOST, as_number, as_switch
 from pdfspider.spiders.pdfs import PdfSpider
@@ -39,6 +44,9 @@ FAILED = ("refused", "failed", "start_error", "")
 class Command(crawl.Command):
     """Scrapy's command ``crawl``, with readable errors and a log of only the important events."""
 
+    _workers = 1
+    _processes: ChildReports | WorkerProcesses | None = None
+    """Kept here, because signals do not keep who listens."""
     _reason: str | None = None
     """The spider's close reason; "" while it is open, None before."""
 
@@ -51,11 +59,19 @@ class Command(crawl.Command):
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
         name_program(parser)
+        parser.add_argument(
+            "--workers",
+            metavar="N",
+            default="1",
+            help="run N worker processes on this machine, or with 'auto' one for each core",
+        )
+        parser.add_argument("--reports-to", type=int, help=SUPPRESS)
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         super().process_options(args, opts)
         assert self.settings is not None
         _take_urls(args, opts.spargs)
+        self._count_workers(opts)
         if not isinstance(logging.getLevelName(str(self.settings["LOG_LEVEL"])), int):
             raise UsageError(f"there is no log level {self.settings['LOG_LEVEL']}", print_help=False)
         _check_log(self.settings["LOG_FILE"])
@@ -65,6 +81,25 @@ class Command(crawl.Command):
             raise UsageError(str(error), print_help=False) from None
         if self._is_quiet:
             logging.getLogger("scrapy.utils.log").addFilter(_matters)
+
+    def _count_workers(self, opts: argparse.Namespace) -> None:
+        """Read --workers, and switch off in further processes what the first one does for all.
+
+        Raises UsageError.
+        """
+        assert self.settings is not None
+        try:
+            self._workers = number_of_workers(opts.workers)
+        except ConfigurationError as error:
+            raise UsageError(str(error), print_help=False) from None
+        if self._workers > 1 and (opts.output or opts.overwrite_output):
+            raise UsageError(
+                "-o and -O write what one process finds: with --workers, use the command export afterwards",
+                print_help=False,
+            )
+        if opts.reports_to is not None:
+            for name in done_by_first(self.settings):
+                self.settings["EXTENSIONS_BASE"].set(name, None, "cmdline")
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         if len(args) != 1:
@@ -84,6 +119,10 @@ class Command(crawl.Command):
             return
         if self._is_quiet:
             logging.getLogger("scrapy").setLevel(logging.WARNING)
+        if opts.reports_to is not None:
+            self._processes = ChildReports(crawler, opts.reports_to)
+        elif self._workers > 1:
+            self._processes = WorkerProcesses(crawler, child_command(args[0], opts), self._workers - 1)
         self._work(crawler, opts.spargs)
 
     def _work(self, crawler: Crawler, arguments: dict[str, str]) -> None:

@@ -73,6 +73,13 @@ def test_arguments_are_words_of_the_shell(project: Path) -> None:
     assert called[4:] == ["-a", "depth=2", "-s", "USER_AGENT=a b $c"]
 
 
+def test_the_number_of_workers_arrives_as_given(project: Path) -> None:
+    make(project, "crawl", "URL=https://example.org/", "WORKERS=auto $(touch harm)")
+    called = json.loads((project / "called.json").read_text())
+    assert called[4:] == ["--workers", "auto $(touch harm)"]
+    assert not (project / "harm").exists()
+
+
 def test_a_failed_crawl_fails(project: Path) -> None:
     assert make(project, "crawl", "URL=https://example.org/", "ARGS=-a depth=2").returncode == 2
 

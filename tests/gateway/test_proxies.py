@@ -89,6 +89,7 @@ class CuttingProxy:
     def __init__(self, target: int) -> None:
         self.port, self.cuts = free_port(), 0
         self._target = target
+        self._closed = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> CuttingProxy:
@@ -96,10 +97,14 @@ class CuttingProxy:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._closed = True
         self._server.close()
         await end(self._tasks)
 
     def _start(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._closed:  # it was accepted before
+            writer.transport.abort()
+            return
         task = asyncio.create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

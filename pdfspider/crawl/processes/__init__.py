@@ -1,0 +1,1 @@
+"""Several worker processes for one command: ``pdfspider crawl --workers N``."""
