@@ -22,17 +22,19 @@ from redis.exceptions import RedisError
 
 from pdfspider.condition_logger import ConditionLogger
 from pdfspider.config import Config
+from pdfspider.crawl.extract.captures import CaptureMaker
 from pdfspider.crawl.extract.large_pages import Pages
+from pdfspider.crawl.extract.link_extraction import LinkExtractor
 from pdfspider.crawl.fetch.credentials import Credentials
 from pdfspider.crawl.fetch.in_flight import InFlight
 from pdfspider.crawl.fetch.start_permits import StartPermits
-from pdfspider.crawl.inspection.opener import Opener
 from pdfspider.crawl.policy.budgets import Budgets
 from pdfspider.crawl.policy.conditional_requests import ConditionalRequests
 from pdfspider.crawl.policy.not_due_hosts import NotDueHosts
 from pdfspider.crawl.policy.robots import Robots
-from pdfspider.crawl.store.storage import Storage
+from pdfspider.crawl.policy.storage import Storage
 from pdfspider.documents.disk import capacity
+from pdfspider.documents.inspection.opener import Opener
 from pdfspider.documents.staging import Staging
 from pdfspider.documents.store import store_id
 from pdfspider.embedded import EmbeddedRedis
@@ -49,7 +51,6 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from scrapy.crawler import Crawler
 
-    from pdfspider.crawl.inspection.service import InspectionService
     from pdfspider.frontier.frontier import Frontier
     from pdfspider.frontier.leases import Lease
     from pdfspider.items import Capture
@@ -77,6 +78,8 @@ class Worker:
     conditional_requests: ConditionalRequests
     storage: Storage
     starts: StartPermits
+    links: LinkExtractor
+    captures: CaptureMaker
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -93,8 +96,6 @@ class Worker:
         """What wants to look at the frontier once more, after the last lease has ended."""
         self.when_stored: list[Callable[[str], None]] = []
         """What wants to know of each document (its hash) that is stored, recorded and committed."""
-        self.inspections: InspectionService | None = None
-        """What looks inside documents, where this worker does and the store is a directory."""
         self.in_flight = InFlight()
         self.pages = Pages()
         self.opener = Opener(config.inspect_limits)
@@ -164,6 +165,21 @@ class Worker:
         self.not_due_hosts = NotDueHosts(config, frontier, self.records)
         self.conditional_requests = ConditionalRequests(config, frontier)
         self.starts = StartPermits(frontier, self.in_flight, self.robots.verdict, self.run)
+        self.links = LinkExtractor(
+            config,
+            known=frontier.known.urls,
+            left_out=self.not_due_hosts.hosts,
+            sitemaps=self.robots.sitemaps,
+            admits_redirect=self.budgets.admits_redirect,
+        )
+        self.captures = CaptureMaker(
+            config,
+            self.name,
+            staging=self.staging,
+            budgets=self.budgets,
+            links=self.links,
+            reservations=self.robots.reservations,
+        )
         self._opened.append("parts")
 
     async def _close_parts(self) -> None:

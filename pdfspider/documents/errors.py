@@ -29,3 +29,7 @@ class StagingError(StoreError):
 
 class StagingBusy(StagingError):
     """Other documents take up all the room that staging may have."""
+
+
+class StoreAway(StoreError):
+    """The store cannot be reached, or takes nothing now, and no document is the cause."""

@@ -17,7 +17,6 @@ from pdfspider import settings as project_settings
 from pdfspider.config import SPIDER
 from pdfspider.crawl.engine import item_adapter
 from pdfspider.crawl.engine.standalone import with_visit
-from pdfspider.crawl.extract.captures import capture_alone, capture_failure, capture_response
 from pdfspider.crawl.worker import Worker
 from pdfspider.submission.params import Params
 
@@ -92,7 +91,7 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
         worker = Worker.of(self._own_crawler())
         if response.request is None or "lease" not in response.request.meta:
             with_visit(worker, response)
-        yield capture_response(worker, response)
+        yield worker.captures.of_response(response)
 
     def _own_crawler(self) -> Crawler:
         """Return the crawler, which a spider has not that was made by its class alone."""
@@ -104,10 +103,10 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
         """Yield the capture of a failure, or the release of its lease."""
         worker, error = Worker.of(self.crawler), failure.value
         if isinstance(error, HttpError):
-            yield capture_response(worker, cast("StagedResponse", error.response))
+            yield worker.captures.of_response(cast("StagedResponse", error.response))
         else:
-            yield capture_failure(worker, failure)
+            yield worker.captures.of_failure(failure)
 
     def default(self, response: StagedResponse) -> Iterator[Capture]:
         """Yield the capture of a response for which a callback yielded none: links of its page are not followed."""
-        yield capture_alone(Worker.of(self.crawler), response)
+        yield Worker.of(self.crawler).captures.of_response_alone(response)

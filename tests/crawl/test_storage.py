@@ -15,10 +15,10 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from pdfspider.crawl.fetch.errors import FetchError, GiveBack
 from pdfspider.crawl.fetch.in_flight import InFlight
-from pdfspider.crawl.store import storage
-from pdfspider.crawl.store.storage import Storage
-from pdfspider.crawl.store.uploads import StoreAway, store_error
-from pdfspider.documents.errors import StoreError
+from pdfspider.crawl.policy import storage
+from pdfspider.crawl.policy.storage import Storage
+from pdfspider.crawl.store.uploads import store_error
+from pdfspider.documents.errors import StoreAway, StoreError
 from pdfspider.documents.staging import BATCH_SIZE, Staging
 from pdfspider.items import Outcome
 from tests.crawl.hostile import document, hostile, page, reply

@@ -117,7 +117,7 @@ class Visits:
         try:
             if is_large_page(result):
                 async with self._worker.pages.turn:
-                    await self._worker.pages.prepare(self._worker, cast("StagedResponse", result), request)
+                    await self._worker.pages.prepare(self._worker.links, cast("StagedResponse", result), request)
                     await self._process(result, request)
             else:
                 await self._process(result, request)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
 
-from pdfspider.crawl.extract.captures import capture_missing
 from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.leases import LeaseKind
 
@@ -57,6 +56,6 @@ class LostRequests:
         except (JobNotFound, RedisError):
             await self._worker.release(lease)
             return
-        capture = capture_missing(self._worker, {"lease": lease, "job": job}, REASON)
+        capture = self._worker.captures.of_missing({"lease": lease, "job": job}, REASON)
         engine: Any = self._crawler.engine
         await engine.scraper.start_itemproc_async(capture, response=None)

@@ -15,7 +15,6 @@ from scrapy.utils.log import logformatter_adapter
 from twisted.python.failure import Failure
 
 from pdfspider.crawl.extract.callbacks import Callbacks, Output, collect
-from pdfspider.crawl.extract.captures import capture_missing
 from pdfspider.crawl.extract.large_pages import is_large_page
 from pdfspider.crawl.fetch.downloader_stats import is_heard
 from pdfspider.crawl.worker import Worker
@@ -85,7 +84,7 @@ class CompleteScraper(Scraper):
         try:
             if is_large_page(result):
                 async with self._worker.pages.turn:
-                    await self._worker.pages.prepare(self._worker, cast("StagedResponse", result), request)
+                    await self._worker.pages.prepare(self._worker.links, cast("StagedResponse", result), request)
                     await super()._scrape(result, request)
             else:
                 await super()._scrape(result, request)
@@ -115,4 +114,4 @@ class CompleteScraper(Scraper):
     def _missing(self, request: Request) -> Capture | None:
         lease = request.meta["lease"]
         is_open = lease.begun and lease in self._worker.held
-        return capture_missing(self._worker, request.meta) if is_open else None
+        return self._worker.captures.of_missing(request.meta) if is_open else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pdfspider.crawl.extract.link_extraction import extract
 from pdfspider.crawl.fetch.ranges import part_of
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.documents.head import Kind
@@ -12,12 +11,12 @@ from pdfspider.documents.login_pages import asks_for_captcha, challenge, declare
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
+    from pdfspider.crawl.extract.link_extraction import LinkExtractor
     from pdfspider.crawl.fetch.responses import StagedResponse
-    from pdfspider.crawl.worker import Worker
     from pdfspider.frontier.entries import Entry
 
 
-def blocked_outcome(worker: Worker, response: StagedResponse, entry: Entry) -> tuple[Outcome, str] | None:
+def blocked_outcome(extractor: LinkExtractor, response: StagedResponse, entry: Entry) -> tuple[Outcome, str] | None:
     """Class and reason of an answer that is neither a failure by its status nor what was asked for.
 
     A page is taken for what it is, unless a document was expected or its challenge cannot be mistaken.
@@ -27,7 +26,7 @@ def blocked_outcome(worker: Worker, response: StagedResponse, entry: Entry) -> t
         return None
     if declared := declared_challenge(response.received):
         return Outcome.CHALLENGE, declared
-    if kind is Kind.HTML and (wall := _wall(worker, response, entry)):
+    if kind is Kind.HTML and (wall := _wall(extractor, response, entry)):
         return wall
     if status == 202:
         return Outcome.NOT_READY, "HTTP status 202: the server is still preparing it"
@@ -36,7 +35,7 @@ def blocked_outcome(worker: Worker, response: StagedResponse, entry: Entry) -> t
     return None
 
 
-def _wall(worker: Worker, response: StagedResponse, entry: Entry) -> tuple[Outcome, str] | None:
+def _wall(extractor: LinkExtractor, response: StagedResponse, entry: Entry) -> tuple[Outcome, str] | None:
     expected = is_document_expected(response, entry)
     if response.status == 200 and not expected:
         return None
@@ -50,7 +49,7 @@ def _wall(worker: Worker, response: StagedResponse, entry: Entry) -> tuple[Outco
         found = Outcome.CHALLENGE, "a captcha instead of a document"
     else:
         return None
-    links = extract(worker, response.request.meta["lease"], response).links.links
+    links = extractor.extract(response.request.meta["lease"], response).links.links
     return None if any(link.document for link in links) else found
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdfspider.crawl.extract.blocked_pages import blocked_outcome
 from pdfspider.crawl.extract.fallback_links import fresh_link
-from pdfspider.crawl.extract.link_extraction import extract, is_followed, redirected, refreshed
+from pdfspider.crawl.extract.link_extraction import is_followed
 from pdfspider.crawl.fetch.errors import FetchError, GiveBack, error_of, is_give_back, outcome_of, status_outcome
 from pdfspider.crawl.fetch.foreign_requests import staged_response
 from pdfspider.crawl.policy.budgets import bound_links
@@ -21,13 +21,16 @@ from pdfspider.documents.names import file_name
 from pdfspider.items import Capture, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from scrapy.http import Response
     from twisted.python.failure import Failure
 
+    from pdfspider.config import Config
+    from pdfspider.crawl.extract.link_extraction import LinkExtractor
     from pdfspider.crawl.fetch.responses import StagedResponse
-    from pdfspider.crawl.worker import Worker
+    from pdfspider.crawl.policy.budgets import Budgets
+    from pdfspider.documents.staging import Staging
     from pdfspider.frontier.leases import Lease
 
 logger = logging.getLogger(__name__)
@@ -48,124 +51,153 @@ class Released:
     delay: float = 0.0
 
 
-def capture_response(worker: Worker, response: Response) -> Capture:
-    """Return the capture of a response.
+class CaptureMaker:
+    """Makes the captures of one worker's visits; ``reservations`` returns what the robots.txt of a URL reserves."""
 
-    Never raises: if the capture cannot be made, the URL gets one with the reason.
-    """
-    request: Any = response.request
-    capture = _begin(worker, request.meta)
-    try:
-        staged = staged_response(worker.config, worker.staging, response)
-        _describe(worker, capture, staged)
-        _judge(worker, capture, staged)
-    except FetchError as error:
+    def __init__(
+        self,
+        config: Config,
+        worker: str,
+        *,
+        staging: Staging,
+        budgets: Budgets,
+        links: LinkExtractor,
+        reservations: Callable[[str], Iterable[str]],
+    ) -> None:
+        self._config, self._worker, self._staging = config, worker, staging
+        self._budgets, self._links, self._reservations = budgets, links, reservations
+
+    def of_response(self, response: Response) -> Capture:
+        """Return the capture of a response.
+
+        Never raises: if the capture cannot be made, the URL gets one with the reason.
+        """
+        request: Any = response.request
+        capture = self._begin(request.meta)
+        try:
+            staged = staged_response(self._config, self._staging, response)
+            self._describe(capture, staged)
+            self._judge(capture, staged)
+        except FetchError as error:
+            capture.outcome, capture.reason = outcome_of(error)
+        except Exception as error:
+            logger.exception("Cannot make sense of %s", response.url)
+            capture.outcome, capture.reason = outcome_of(error)
+        return capture
+
+    def of_response_alone(self, response: Response) -> Capture:
+        """Return the capture of a response from which a callback has chosen what is followed."""
+        capture = self.of_response(response)
+        if capture.outcome is Outcome.PAGE and is_followed(capture.lease.entry):
+            capture.links, capture.left_out, capture.reason = [], 0, None
+        return capture
+
+    def of_failure(self, failure: Failure) -> Capture | Released:
+        """Return the capture of a fetch that raised."""
+        meta, error = failure.request.meta, error_of(failure)  # type: ignore[attr-defined]
+        if is_give_back(error):
+            return Released(meta["lease"], error.delay if isinstance(error, GiveBack) else 0.0)
+        capture = self._begin(meta)
         capture.outcome, capture.reason = outcome_of(error)
-    except Exception as error:
-        logger.exception("Cannot make sense of %s", response.url)
-        capture.outcome, capture.reason = outcome_of(error)
-    return capture
+        capture.lease.host_signal = host_signal(capture.outcome, None)
+        if capture.outcome is Outcome.INTERNAL_ERROR:
+            logger.error("Cannot fetch %s", capture.url, exc_info=error)
+        return capture
 
+    def of_missing(self, meta: dict[str, Any], reason: str = "the spider gave no capture: the log says why") -> Capture:
+        """Return the capture of a visit for which the spider, or a spider middleware, gave none."""
+        capture = self._begin(meta)
+        capture.reason = reason
+        return capture
 
-def capture_alone(worker: Worker, response: Response) -> Capture:
-    """Return the capture of a response from which a callback has chosen what is followed."""
-    capture = capture_response(worker, response)
-    if capture.outcome is Outcome.PAGE and is_followed(capture.lease.entry):
-        capture.links, capture.left_out, capture.reason = [], 0, None
-    return capture
+    def _begin(self, meta: dict[str, Any]) -> Capture:
+        lease, job = meta["lease"], meta["job"]
+        entry, now = lease.entry, time.time()
+        started = None if lease.started_at is None else now - (time.monotonic() - lease.started_at)
+        capture = Capture(
+            job=job.name,
+            run=lease.run,
+            fingerprint=int.from_bytes(entry.fingerprint, "big", signed=True),
+            token=lease.token,
+            url=entry.url,
+            depth=entry.depth,
+            found_on=entry.found_on,
+            technique=entry.technique,
+            hops=list(entry.hops),
+            started=started,
+            finished=now,
+            worker=self._worker,
+            attempt=lease.attempt,
+            reach=lease.reach,
+        )
+        capture.lease = lease
+        return capture
 
+    def _describe(self, capture: Capture, response: StagedResponse) -> None:
+        capture.final_url = response.url
+        capture.hops += response.hops
+        capture.status = response.status
+        capture.content_type = response.header("Content-Type")
+        capture.etag = response.header("ETag")
+        capture.last_modified = response.header("Last-Modified")
+        if disposition := response.header("Content-Disposition"):
+            capture.disposition_name = file_name(disposition)
+        self._describe_directives(capture, response, ())
 
-def capture_failure(worker: Worker, failure: Failure) -> Capture | Released:
-    """Return the capture of a fetch that raised."""
-    meta, error = failure.request.meta, error_of(failure)  # type: ignore[attr-defined]
-    if is_give_back(error):
-        return Released(meta["lease"], error.delay if isinstance(error, GiveBack) else 0.0)
-    capture = _begin(worker, meta)
-    capture.outcome, capture.reason = outcome_of(error)
-    capture.lease.host_signal = host_signal(capture.outcome, None)
-    if capture.outcome is Outcome.INTERNAL_ERROR:
-        logger.error("Cannot fetch %s", capture.url, exc_info=error)
-    return capture
+    def _describe_directives(self, capture: Capture, response: StagedResponse, of_page: Iterable[str]) -> None:
+        directives = {*header_directives(self._config, response.received), *of_page}
+        asked = (*reservations(response.received), *self._reservations(capture.url))
+        capture.robots_directives = described(directives, asked) if directives or asked else None
 
+    def _judge(self, capture: Capture, response: StagedResponse) -> None:
+        lease: Lease = capture.lease
+        lease.usual = response.status == 200
+        if 300 < response.status < 400 or (response.status == 300 and response.header("Location")):
+            capture.outcome, capture.reason, capture.links = self._links.redirected(capture, response)
+        elif found := blocked_outcome(self._links, response, capture.lease.entry):
+            capture.outcome, capture.reason = found
+            _note_retry_after(capture, response)
+        elif failure := status_outcome(response.status):
+            capture.outcome, capture.reason = failure, f"HTTP status {response.status}"
+            _note_retry_after(capture, response)
+            capture.links = fresh_link(capture, response)
+        else:
+            capture.outcome = OUTCOMES_BY_KIND[response.kind]
+            if response.kind is Kind.PDF:
+                self._take_document(capture, response)
+            elif response.flaw:
+                capture.outcome, capture.reason = Outcome.CONNECTION_ERROR, response.flaw
+            elif response.kind is Kind.EMPTY:
+                capture.links = self._links.refreshed(lease, response)
+            elif response.kind is Kind.HTML:
+                self._take_page(capture, response)
+        if earlier := response.request.meta.get("earlier"):
+            compare(capture, earlier)
+        if capture.sha256:
+            self._budgets.credit(capture)
+        lease.host_signal = host_signal(capture.outcome, capture.status)
 
-def capture_missing(
-    worker: Worker, meta: dict[str, Any], reason: str = "the spider gave no capture: the log says why"
-) -> Capture:
-    """Return the capture of a visit for which the spider, or a spider middleware, gave none."""
-    capture = _begin(worker, meta)
-    capture.reason = reason
-    return capture
+    def _take_page(self, capture: Capture, response: StagedResponse) -> None:
+        capture.size = len(response.body)
+        extracted = self._links.extract(capture.lease, response)
+        found = extracted.links
+        capture.links, capture.left_out, capture.withheld = extracted.entries, found.left_out, found.withheld
+        capture.nofollow_links = found.nofollow
+        if found.directives:
+            self._describe_directives(capture, response, found.directives)
+        if found.withheld:
+            capture.reason = f"nofollow: {found.withheld} links are not followed (PDF_ROBOTS_DIRECTIVES)"
+        bound_links(capture, self._config)
 
-
-def _begin(worker: Worker, meta: dict[str, Any]) -> Capture:
-    lease, job = meta["lease"], meta["job"]
-    entry, now = lease.entry, time.time()
-    started = None if lease.started_at is None else now - (time.monotonic() - lease.started_at)
-    capture = Capture(
-        job=job.name,
-        run=lease.run,
-        fingerprint=int.from_bytes(entry.fingerprint, "big", signed=True),
-        token=lease.token,
-        url=entry.url,
-        depth=entry.depth,
-        found_on=entry.found_on,
-        technique=entry.technique,
-        hops=list(entry.hops),
-        started=started,
-        finished=now,
-        worker=worker.name,
-        attempt=lease.attempt,
-        reach=lease.reach,
-    )
-    capture.lease = lease
-    return capture
-
-
-def _describe(worker: Worker, capture: Capture, response: StagedResponse) -> None:
-    capture.final_url = response.url
-    capture.hops += response.hops
-    capture.status = response.status
-    capture.content_type = response.header("Content-Type")
-    capture.etag = response.header("ETag")
-    capture.last_modified = response.header("Last-Modified")
-    if disposition := response.header("Content-Disposition"):
-        capture.disposition_name = file_name(disposition)
-    _describe_directives(worker, capture, response, ())
-
-
-def _describe_directives(worker: Worker, capture: Capture, response: StagedResponse, of_page: Iterable[str]) -> None:
-    directives = {*header_directives(worker.config, response.received), *of_page}
-    asked = (*reservations(response.received), *worker.robots.reservations(capture.url))
-    capture.robots_directives = described(directives, asked) if directives or asked else None
-
-
-def _judge(worker: Worker, capture: Capture, response: StagedResponse) -> None:
-    lease: Lease = capture.lease
-    lease.usual = response.status == 200
-    if 300 < response.status < 400 or (response.status == 300 and response.header("Location")):
-        capture.outcome, capture.reason, capture.links = redirected(worker, capture, response)
-    elif found := blocked_outcome(worker, response, capture.lease.entry):
-        capture.outcome, capture.reason = found
-        _note_retry_after(capture, response)
-    elif failure := status_outcome(response.status):
-        capture.outcome, capture.reason = failure, f"HTTP status {response.status}"
-        _note_retry_after(capture, response)
-        capture.links = fresh_link(capture, response)
-    else:
-        capture.outcome = OUTCOMES_BY_KIND[response.kind]
-        if response.kind is Kind.PDF:
-            _take_document(worker, capture, response)
-        elif response.flaw:
-            capture.outcome, capture.reason = Outcome.CONNECTION_ERROR, response.flaw
-        elif response.kind is Kind.EMPTY:
-            capture.links = refreshed(worker, lease, response)
-        elif response.kind is Kind.HTML:
-            _take_page(worker, capture, response)
-    if earlier := response.request.meta.get("earlier"):
-        compare(capture, earlier)
-    if capture.sha256:
-        worker.budgets.credit(capture)
-    lease.host_signal = host_signal(capture.outcome, capture.status)
+    def _take_document(self, capture: Capture, response: StagedResponse) -> None:
+        capture.size = response.size
+        if forbids_storing(self._config, response):
+            capture.outcome, capture.reason = Outcome.ROBOTS_DENIED, "X-Robots-Tag: noindex (PDF_ROBOTS_DIRECTIVES)"
+        elif response.staged is None:
+            capture.outcome, capture.reason = Outcome.TRUNCATED, response.flaw
+        else:
+            capture.sha256, capture.staged = response.staged.sha256, response.staged
+            capture.document = response.staged.content or response.staged.path
 
 
 def _note_retry_after(capture: Capture, response: StagedResponse) -> None:
@@ -174,27 +206,3 @@ def _note_retry_after(capture: Capture, response: StagedResponse) -> None:
         capture.retry_in = retry_after(response)
     else:
         capture.lease.hold = retry_after(response)
-
-
-def _take_page(worker: Worker, capture: Capture, response: StagedResponse) -> None:
-    capture.size = len(response.body)
-    extracted = extract(worker, capture.lease, response)
-    found = extracted.links
-    capture.links, capture.left_out, capture.withheld = extracted.entries, found.left_out, found.withheld
-    capture.nofollow_links = found.nofollow
-    if found.directives:
-        _describe_directives(worker, capture, response, found.directives)
-    if found.withheld:
-        capture.reason = f"nofollow: {found.withheld} links are not followed (PDF_ROBOTS_DIRECTIVES)"
-    bound_links(capture, worker.config)
-
-
-def _take_document(worker: Worker, capture: Capture, response: StagedResponse) -> None:
-    capture.size = response.size
-    if forbids_storing(worker.config, response):
-        capture.outcome, capture.reason = Outcome.ROBOTS_DENIED, "X-Robots-Tag: noindex (PDF_ROBOTS_DIRECTIVES)"
-    elif response.staged is None:
-        capture.outcome, capture.reason = Outcome.TRUNCATED, response.flaw
-    else:
-        capture.sha256, capture.staged = response.staged.sha256, response.staged
-        capture.document = response.staged.content or response.staged.path

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from pdfspider.crawl.extract.link_extraction import extract
 from pdfspider.crawl.fetch.responses import StagedResponse
 from pdfspider.documents.head import Kind
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
     from scrapy import Request
 
-    from pdfspider.crawl.worker import Worker
+    from pdfspider.crawl.extract.link_extraction import LinkExtractor
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,11 +37,11 @@ class Pages:
         """Run work in the thread, after all work that came before."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
 
-    async def prepare(self, worker: Worker, response: StagedResponse, request: Request) -> None:
+    async def prepare(self, extractor: LinkExtractor, response: StagedResponse, request: Request) -> None:
         """Extract the links of a page; a failure is raised again when its capture is made."""
         response.request = response.request or request
         with suppress(Exception):
-            await self.run(extract, worker, request.meta["lease"], response)
+            await self.run(extractor.extract, request.meta["lease"], response)
 
     def close(self) -> None:
         """End the thread."""

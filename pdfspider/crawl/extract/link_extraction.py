@@ -21,10 +21,10 @@ from pdfspider.frontier.entries import Entry
 from pdfspider.items import Hop, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Container, Iterable
 
+    from pdfspider.config import Config
     from pdfspider.crawl.fetch.responses import StagedResponse
-    from pdfspider.crawl.worker import Worker
     from pdfspider.discovery.links import PageLinks
     from pdfspider.frontier.jobs import Job
     from pdfspider.frontier.leases import Lease
@@ -45,82 +45,137 @@ class Extracted(NamedTuple):
     entries: list[Entry]
 
 
-def extract(worker: Worker, lease: Lease, response: StagedResponse) -> Extracted:
-    """Return the links of a page, which may take some seconds."""
-    if response.extracted is None or response.extracted.body is not response.body:
+class LinkExtractor:
+    """Makes entries for what pages and redirects lead to.
+
+    ``known`` returns the hashes of the URLs that the frontier of a run knows already, ``left_out`` the hosts that a run
+    leaves out, ``sitemaps`` the sitemaps that the robots.txt of a URL's host names; ``admits_redirect`` tells whether a
+    run follows one more redirect out of its scope.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        known: Callable[[int], Container[int]],
+        left_out: Callable[[int], Container[str]],
+        sitemaps: Callable[[str], list[str]],
+        admits_redirect: Callable[[int], bool],
+    ) -> None:
+        self._config, self._known, self._left_out = config, known, left_out
+        self._sitemaps, self._admits_redirect = sitemaps, admits_redirect
+
+    def extract(self, lease: Lease, response: StagedResponse) -> Extracted:
+        """Return the links of a page, which may take some seconds."""
+        if response.extracted is None or response.extracted.body is not response.body:
+            entry = lease.entry
+            assert entry is not None
+            found = self._find_links(entry, response)
+            response.extracted = Extracted(response.body, found, self._to_follow(lease, response, found.links))
+        return response.extracted
+
+    def refreshed(self, lease: Lease, response: StagedResponse) -> list[Entry]:
+        """Return the entries of what an empty answer sends browsers to."""
+        links = self._refresh_links(response) if "Refresh" in response.received else []
+        if links and forbids_links(self._config, response, frozenset()):
+            return []
+        return self._to_follow(lease, response, links) if links else []
+
+    def redirected(self, capture: Capture, response: StagedResponse) -> tuple[Outcome, str | None, list[Entry]]:
+        """Return outcome, reason and child of a redirect to another origin, whose gate and robots.txt apply."""
+        entry: Entry = capture.lease.entry
+        target = redirect_target(response)
+        if target is None:
+            return Outcome.HTTP_ERROR, f"HTTP status {response.status} without a location", []
+        if not self._config.redirects:
+            return Outcome.REDIRECT, f"to {target}, which REDIRECT_ENABLED leaves out", []
+        hops = (*capture.hops, Hop(response.status, response.url))
+        if len(hops) > self._config.max_redirects:
+            return Outcome.REDIRECT_LOOP, f"more than {self._config.max_redirects} redirects", []
+        known, cookies = fingerprint(target), response.cookies
+        if any(canonical(hop.url) == canonical(target) for hop in hops):
+            if entry.fingerprint != fingerprint(entry.url) or not (cookies and cookies.header(target)):
+                return Outcome.REDIRECT_LOOP, f"{target} was on the way already", []
+            # With the cookies it may answer in another way: it is visited once more.
+            known = fingerprint(f"{target}#again")
+        elif entry.request.strip("{}"):
+            # Its callback has to be called, whether links have led there or not.
+            known = fingerprint(f"{target}#{entry.fingerprint.hex()}")
+        document = entry.document or says_pdf(target)
+        anchors = response.request.meta["job"].anchors
+        inside = scope_around(entry.scope, anchors, entry.host or host_of(entry.url)).contains(target)
+        handed_in = entry.technique == "seed" or entry.technique in ANYWHERE or bool(entry.request)
+        if not (inside or document or handed_in or self._admits_redirect(capture.run)):
+            most = self._config.redirects_out
+            return Outcome.OUT_OF_SCOPE, f"redirects to {target}, and PDF_REDIRECTS_OUT={most} is used up", []
+        # A redirect back to the sites of the seeds is followed as a link to there would be.
+        back = entry.leaf and bool(anchors) and scope_around(entry.scope, anchors, "").contains(target)
+        child = entry.child(
+            url=target,
+            fingerprint=known,
+            host=host_of(target),
+            hops=hops,
+            cookies=cookies.carried() if cookies else (),
+            document=document,
+            leaf=not back and (entry.leaf or not (inside or handed_in)),
+        )
+        return Outcome.REDIRECT, f"to {target}", [child]
+
+    def children(self, lease: Lease, job: Job, links: Iterable[Link], found_on: str) -> list[Entry]:
+        """Return the entries of those links that are in scope and that the frontier may not know yet."""
         entry = lease.entry
         assert entry is not None
-        found = find_links(worker, entry, response)
-        response.extracted = Extracted(response.body, found, to_follow(worker, lease, response, found.links))
-    return response.extracted
+        known = self._known(lease.run)
+        if left_out := self._left_out(lease.run):
+            links = [link for link in links if host_of(link.url) not in left_out]
+        if 0 < (limit := self._config.url_length) < MAX_LENGTH:
+            links = [link for link in links if len(link.url) <= limit]
+        scope = scope_around(entry.scope, job.anchors, host_of(found_on))
+        return [
+            _child(entry, link, scope, found_on)
+            for link in links
+            if hash(link.url) not in known and (scope.admits(link) or link.technique in ANYWHERE)
+        ]
 
+    def _to_follow(self, lease: Lease, response: StagedResponse, links: list[Link]) -> list[Entry]:
+        """Return the entries of a page's links that the frontier may not know yet."""
+        entry, job = lease.entry, response.request.meta["job"]
+        assert entry is not None
+        if not is_followed(entry):
+            stands_in = may_stand_in(entry, self._config.max_redirects)
+            return behind(entry, links, response.url) if stands_in else []
+        return self.children(lease, job, links, response.url)
 
-def to_follow(worker: Worker, lease: Lease, response: StagedResponse, links: list[Link]) -> list[Entry]:
-    """Return the entries of a page's links that the frontier may not know yet."""
-    entry, job = lease.entry, response.request.meta["job"]
-    assert entry is not None
-    if not is_followed(entry):
-        stands_in = may_stand_in(entry, worker.config.max_redirects)
-        return behind(entry, links, response.url) if stands_in else []
-    return children(worker, lease, job, links, response.url)
+    def _find_links(self, entry: Entry, response: StagedResponse) -> PageLinks:
+        """Return the links that the rules find on a page."""
+        config, kind = self._config, response.header("Content-Type")
+        discovery = config.discovery
+        found = discovery.find(
+            response.body,
+            response.url,
+            http_content_type_encoding(kind),
+            content_type=kind,
+            technique=entry.technique,
+            headers=response.received.getall("Link", ()),
+            keeps_nofollow=REL_NOFOLLOW not in obeyed(config, response.request.meta["job"]),
+        )
+        if "Refresh" in response.received:
+            found.links.extend(self._refresh_links(response))
+        if forbids_links(config, response, found.directives):
+            found = found._replace(links=[], withheld=len(found.links))
+        if entry.technique == "seed" and not entry.max_depth and config.sitemaps:
+            found.links.extend(discovery.named("robots-sitemap", self._sitemaps(response.url), response.url))
+        return found
+
+    def _refresh_links(self, response: StagedResponse) -> list[Link]:
+        """Return where the header ``Refresh`` sends browsers, as the meta element does."""
+        targets = filter(None, map(refresh_target, response.received.getall("Refresh", ())))
+        return self._config.discovery.named("meta-refresh", targets, response.url)
 
 
 def is_followed(entry: Entry) -> bool:
     """Return whether the links of this entry's page are followed."""
     return not (entry.leaf or entry.sought or (entry.max_depth and entry.depth >= entry.max_depth))
-
-
-def children(worker: Worker, lease: Lease, job: Job, links: Iterable[Link], found_on: str) -> list[Entry]:
-    """Return the entries of those links that are in scope and that the frontier may not know yet."""
-    entry = lease.entry
-    assert entry is not None
-    known = worker.frontier.known.urls(lease.run)
-    if left_out := worker.not_due_hosts.hosts(lease.run):
-        links = [link for link in links if host_of(link.url) not in left_out]
-    if 0 < (limit := worker.config.url_length) < MAX_LENGTH:
-        links = [link for link in links if len(link.url) <= limit]
-    scope = scope_around(entry.scope, job.anchors, host_of(found_on))
-    return [
-        _child(entry, link, scope, found_on)
-        for link in links
-        if hash(link.url) not in known and (scope.admits(link) or link.technique in ANYWHERE)
-    ]
-
-
-def find_links(worker: Worker, entry: Entry, response: StagedResponse) -> PageLinks:
-    """Return the links that the rules find on a page."""
-    config, kind = worker.config, response.header("Content-Type")
-    discovery = config.discovery
-    found = discovery.find(
-        response.body,
-        response.url,
-        http_content_type_encoding(kind),
-        content_type=kind,
-        technique=entry.technique,
-        headers=response.received.getall("Link", ()),
-        keeps_nofollow=REL_NOFOLLOW not in obeyed(config, response.request.meta["job"]),
-    )
-    if "Refresh" in response.received:
-        found.links.extend(refresh_links(worker, response))
-    if forbids_links(config, response, found.directives):
-        found = found._replace(links=[], withheld=len(found.links))
-    if entry.technique == "seed" and not entry.max_depth and config.sitemaps:
-        found.links.extend(discovery.named("robots-sitemap", worker.robots.sitemaps(response.url), response.url))
-    return found
-
-
-def refresh_links(worker: Worker, response: StagedResponse) -> list[Link]:
-    """Return where the header ``Refresh`` sends browsers, as the meta element does."""
-    targets = filter(None, map(refresh_target, response.received.getall("Refresh", ())))
-    return worker.config.discovery.named("meta-refresh", targets, response.url)
-
-
-def refreshed(worker: Worker, lease: Lease, response: StagedResponse) -> list[Entry]:
-    """Return the entries of what an empty answer sends browsers to."""
-    links = refresh_links(worker, response) if "Refresh" in response.received else []
-    if links and forbids_links(worker.config, response, frozenset()):
-        return []
-    return to_follow(worker, lease, response, links) if links else []
 
 
 def _child(parent: Entry, link: Link, scope: Scope, found_on: str) -> Entry:
@@ -154,44 +209,3 @@ def _listed(parent: Entry, entry: Entry, scope: Scope) -> Entry:
         return entry.child(leaf=False)
     furthest = entry.depth + 1
     return entry.child(leaf=False, max_depth=min(parent.max_depth or furthest, furthest))
-
-
-def redirected(worker: Worker, capture: Capture, response: StagedResponse) -> tuple[Outcome, str | None, list[Entry]]:
-    """Return outcome, reason and child of a redirect to another origin, whose gate and robots.txt apply."""
-    entry: Entry = capture.lease.entry
-    target = redirect_target(response)
-    if target is None:
-        return Outcome.HTTP_ERROR, f"HTTP status {response.status} without a location", []
-    if not worker.config.redirects:
-        return Outcome.REDIRECT, f"to {target}, which REDIRECT_ENABLED leaves out", []
-    hops = (*capture.hops, Hop(response.status, response.url))
-    if len(hops) > worker.config.max_redirects:
-        return Outcome.REDIRECT_LOOP, f"more than {worker.config.max_redirects} redirects", []
-    known, cookies = fingerprint(target), response.cookies
-    if any(canonical(hop.url) == canonical(target) for hop in hops):
-        if entry.fingerprint != fingerprint(entry.url) or not (cookies and cookies.header(target)):
-            return Outcome.REDIRECT_LOOP, f"{target} was on the way already", []
-        # With the cookies it may answer in another way: it is visited once more.
-        known = fingerprint(f"{target}#again")
-    elif entry.request.strip("{}"):
-        # Its callback has to be called, whether links have led there or not.
-        known = fingerprint(f"{target}#{entry.fingerprint.hex()}")
-    document = entry.document or says_pdf(target)
-    anchors = response.request.meta["job"].anchors
-    inside = scope_around(entry.scope, anchors, entry.host or host_of(entry.url)).contains(target)
-    handed_in = entry.technique == "seed" or entry.technique in ANYWHERE or bool(entry.request)
-    if not (inside or document or handed_in or worker.budgets.admits_redirect(capture.run)):
-        most = worker.config.redirects_out
-        return Outcome.OUT_OF_SCOPE, f"redirects to {target}, and PDF_REDIRECTS_OUT={most} is used up", []
-    # A redirect back to the sites of the seeds is followed as a link to there would be.
-    back = entry.leaf and bool(anchors) and scope_around(entry.scope, anchors, "").contains(target)
-    child = entry.child(
-        url=target,
-        fingerprint=known,
-        host=host_of(target),
-        hops=hops,
-        cookies=cookies.carried() if cookies else (),
-        document=document,
-        leaf=not back and (entry.leaf or not (inside or handed_in)),
-    )
-    return Outcome.REDIRECT, f"to {target}", [child]

@@ -51,7 +51,8 @@ class InspectionExtension:
         self._unrecorded = ConditionLogger(
             "Inspections cannot be recorded: they wait", "Inspections are recorded again"
         )
-        self._inspections: InspectionService
+        self.inspections: InspectionService | None = None
+        """What looks inside documents, if the store is a directory."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -75,8 +76,7 @@ class InspectionExtension:
             self._closing = True
             self._worker.before_close.append(self._tell)
             return
-        self._inspections = InspectionService(config, self._worker.records, InPlace(directory), self._count)
-        self._worker.inspections = self._inspections
+        self.inspections = InspectionService(config, self._worker.records, InPlace(directory), self._count)
         self._worker.before_end.append(self.finish)
         self._worker.before_close.append(self.close)
         self._tasks = [asyncio.create_task(self._serve()) for _ in range(config.inspect_processes)]
@@ -103,7 +103,8 @@ class InspectionExtension:
         """Stop; waiting documents stay without an inspection."""
         self._closing = True
         self._more.set()
-        await self._inspections.close()
+        assert self.inspections is not None
+        await self.inspections.close()
         await asyncio.gather(*self._tasks)
         self._left += len(self._waiting)
         await self._tell()
@@ -137,7 +138,8 @@ class InspectionExtension:
         try:
             known = await self._worker.records.inspected(group)
             new = [sha256 for sha256 in group if sha256 not in known]
-            rest = new[len(await self._inspections.inspect(new)) :] if new else []
+            assert self.inspections is not None
+            rest = new[len(await self.inspections.inspect(new)) :] if new else []
             self._unrecorded.end()
             return rest
         except RecordsError as error:

@@ -10,8 +10,9 @@ from redis.exceptions import RedisError
 from scrapy.exceptions import NotConfigured
 
 from pdfspider.batching import Batcher
-from pdfspider.crawl.extract.link_extraction import children, is_followed
+from pdfspider.crawl.extract.link_extraction import is_followed
 from pdfspider.crawl.fetch.errors import GiveBack
+from pdfspider.crawl.inspection.extension import InspectionExtension
 from pdfspider.crawl.policy.budgets import bound_links
 from pdfspider.crawl.policy.robots_directives import includes, obeyed
 from pdfspider.crawl.worker import Worker
@@ -44,7 +45,7 @@ class InsidePipeline:
     """
 
     def __init__(self, crawler: Crawler) -> None:
-        self._worker = Worker.of(crawler)
+        self._crawler, self._worker = crawler, Worker.of(crawler)
         processes = range(self._worker.config.inspect_processes)
         self._links_of = cycle([Batcher(self._read, window=WINDOW, limit=TOGETHER) for _ in processes])
 
@@ -85,7 +86,7 @@ class InsidePipeline:
 
     def _entries(self, capture: Capture, job: Job, uris: Links, found_on: str) -> list[Entry]:
         links = self._worker.config.discovery.named(TECHNIQUE, map(_with_scheme, uris), found_on)
-        return children(self._worker, capture.lease, job, links, found_on)
+        return self._worker.links.children(capture.lease, job, links, found_on)
 
     async def _read(self, hashes: list[str]) -> list[Links]:
         found = await self._worker.records.links_inside(hashes)
@@ -95,7 +96,8 @@ class InsidePipeline:
 
     async def _inspect(self, hashes: list[str]) -> dict[str, Links]:
         """Return the links of the first of these documents."""
-        inspections, until = self._worker.inspections, self._worker.frontier.give_up_at
+        extension, until = self._crawler.get_extension(InspectionExtension), self._worker.frontier.give_up_at
+        inspections = extension.inspections if extension else None
         if inspections is None or (until is not None and time.monotonic() > until):
             raise GiveBack("the worker ends")
         if not (found := await inspections.inspect(hashes)):

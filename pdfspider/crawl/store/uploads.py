@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy.pipelines.files import S3FilesStore
 from scrapy.utils.defer import ensure_awaitable
 
-from pdfspider.documents.errors import StoreError
+from pdfspider.documents.errors import StoreAway, StoreError
 from pdfspider.documents.store import document_path
 
 if TYPE_CHECKING:
@@ -38,10 +38,6 @@ OWN_REPLIES = ("501", "504", "553")
 """Replies of FTP servers that are about the file."""
 DEFECTS = (TypeError, ValueError, LookupError, AttributeError, AssertionError, NotImplementedError)
 """Exceptions that a store's own mistake raises, whoever is there or not."""
-
-
-class StoreAway(StoreError):
-    """The store cannot be reached, or takes nothing now, and no document is the cause."""
 
 
 def check_bucket(store: Any) -> None:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from pdfspider.condition_logger import ConditionLogger
 from pdfspider.crawl.fetch.errors import FetchError, GiveBack
-from pdfspider.crawl.store.uploads import StoreAway
 from pdfspider.documents.disk import NO_ROOM, Room, capacity, probe
-from pdfspider.documents.errors import StoreError
+from pdfspider.documents.errors import StoreAway, StoreError
 from pdfspider.items import Outcome
 from pdfspider.tasks import end
 
