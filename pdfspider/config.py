@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from pdfspider.dashboard_config import DashboardConfig
 from pdfspider.discovery.bounds import Bounds
 from pdfspider.discovery.links import Discovery
 from pdfspider.discovery.robots_directives import OBEYABLE, robot_names
@@ -136,6 +137,15 @@ def _gateway(settings: BaseSettings) -> GatewayConfig:
     )
 
 
+def _dashboard(settings: BaseSettings) -> DashboardConfig:
+    return DashboardConfig.read(
+        str(settings["DASHBOARD_URL"]),
+        str(settings["DASHBOARD_TOKEN"] or ""),
+        tls_terminated=as_switch(settings, "DASHBOARD_TLS_TERMINATED"),
+        beside=as_switch(settings, "DASHBOARD"),
+    )
+
+
 def _networks(settings: BaseSettings, name: str) -> tuple[str, ...]:
     """Return the networks of a setting, in their usual spelling and order."""
     try:
@@ -220,6 +230,7 @@ class Config:
     grace: float = number("FRONTIER_GRACE")
 
     gateway: GatewayConfig = read(_gateway)
+    dashboard: DashboardConfig = read(_dashboard)
 
     progress_interval: float = number("LOGSTATS_INTERVAL")
 

@@ -2,7 +2,9 @@
 
 Scrapy's own names keep their meaning, and hold for all workers of a frontier together where that is said. New names
 are grouped by prefix: ``FRONTIER_`` (the shared state), ``PDF_`` (fetching, judging and looking inside), ``GATEWAY_``
-(masters).
+(masters), ``DASHBOARD_``.
+
+Longer than 300 lines: one page has all settings.
 """
 
 from __future__ import annotations
@@ -233,6 +235,18 @@ GATEWAY_KEEP_ALIVE = 15
 # A URL to which results of jobs that came by HTTP are posted, and the key of their signature (HMAC-SHA256).
 GATEWAY_WEBHOOK = None
 GATEWAY_WEBHOOK_SECRET = None
+
+# The dashboard ("scrapy dashboard"); docs/dashboard.md shows it.
+
+# Where it is: http://HOST:PORT, or https://HOST:PORT?cert=FILE&key=FILE.
+DASHBOARD_URL = "http://127.0.0.1:6090"
+# Whether a worker starts it beside its crawl, until the worker ends.
+DASHBOARD = False
+# What has to be shown before anything is; needed where it listens on more than loopback addresses.
+DASHBOARD_TOKEN = None
+# Whether a proxy in front of the dashboard has the TLS, so that http:// with a token may be listened on beyond loopback
+# addresses.
+DASHBOARD_TLS_TERMINATED = False
 
 # What stands on the screen.
 LOG_LEVEL = "INFO"

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable, Iterator
 
-    from pydantic import ValidationError
     from scrapy.settings import BaseSettings, Settings
 
     from pdfspider.frontier.frontier import Frontier
@@ -169,14 +168,6 @@ def one_job(args: list[str]) -> str:
     Raises UsageError and InvalidInput.
     """
     return job_name(only(args, "one job"))
-
-
-def invalid(error: ValidationError) -> Iterator[tuple[str, Any, str]]:
-    """Yield name, value and fault of each invalid argument."""
-    for item in error.errors():
-        message = item["msg"].removeprefix("Value error, ")
-        message = message[:1].lower() + message[1:]
-        yield str(item["loc"][0]), item["input"], message.removesuffix(", unable to parse string as an integer")
 
 
 def program() -> str:

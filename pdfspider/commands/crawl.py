@@ -15,7 +15,7 @@ from scrapy.commands import crawl
 from scrapy.exceptions import UsageError
 from scrapy.settings import SETTINGS_PRIORITIES, default_settings
 
-from pdfspider.commands._base import complain, invalid, name_program, read_config
+from pdfspider.commands._base import complain, name_program, read_config
 from pdfspider.crawl.engine.ignored_settings import WITHOUT_EFFECT
 from pdfspider.crawl.engine.parts import check_parts, check_reactor
 from pdfspider.crawl.processes.child import ChildReports, done_by_first
@@ -25,7 +25,7 @@ from pdfspider.crawl.processes.parent import WorkerProcesses
 from pdfspider.exceptions import ConfigurationError, PdfSpiderError
 from pdfspider.fields import MOST, as_number, as_switch
 from pdfspider.spiders.pdfs import PdfSpider
-from pdfspider.submission.params import Params
+from pdfspider.submission.params import Params, faults
 from pdfspider.submission.seeds import read_seeds
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def _problems(crawler: Crawler, arguments: dict[str, str]) -> Iterator[str]:
             yield "-a due: it needs urls or urls_file, of which it leaves some out"
         read_seeds(params, config)
     except ValidationError as error:
-        yield from (f"-a {name}={value}: {text}" for name, value, text in invalid(error))
+        yield from (f"-a {name}={value}: {text}" for name, value, text in faults(error))
     except PdfSpiderError as error:
         yield str(error)
 

@@ -8,22 +8,21 @@ from pydantic import ValidationError
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import OnFrontier, invalid, say
+from pdfspider.commands._base import OnFrontier, say
 from pdfspider.exceptions import InvalidInput
 from pdfspider.formatting import counted
 from pdfspider.frontier.entries import SCOPES
 from pdfspider.frontier.jobs import DEFAULT_JOB
 from pdfspider.records import Database
-from pdfspider.submission.params import Params
-from pdfspider.submission.recrawl_schedule import those_due
-from pdfspider.submission.seeds import asked_by, changes_by, options, read_seeds
+from pdfspider.submission.params import Params, faults
+from pdfspider.submission.seeds import read_seeds
+from pdfspider.submission.submitting import submit
 
 if TYPE_CHECKING:
     import argparse
 
     from pdfspider.commands._base import Work
     from pdfspider.config import Config
-    from pdfspider.frontier.entries import Entry
     from pdfspider.frontier.frontier import Frontier
 
 
@@ -60,30 +59,21 @@ class Command(OnFrontier, ScrapyCommand):
         if not args and not opts.file:
             raise UsageError("there is no URL")
         params = _params(args, opts)
-        seeds = read_seeds(params, config, opts.priority)
-        name = params.job or DEFAULT_JOB
+        read_seeds(params, config, opts.priority)
 
         async def work(frontier: Frontier) -> None:
-            asked = options(config, () if name == DEFAULT_JOB else seeds, **asked_by(params))
-            seal = name != DEFAULT_JOB and not opts.open
-            taken = await _those_due(config, frontier, name, seeds) if params.due else seeds
-            networks = config.allowed_networks
-            changes = changes_by(params)
-            submitted = await frontier.submit(name, taken, options=asked, seal=seal, networks=networks, changes=changes)
-            left = f"; {len(seeds) - len(taken):,} left out, not due again yet" if len(taken) < len(seeds) else ""
-            say(f"job {name}: {counted(len(taken), 'URL')} handed in, {submitted.added:,} of them new{left}")
+            records = await Database.open(config.database_url) if params.due else None
+            try:
+                handed = await submit(config, frontier, records, params, priority=opts.priority, seal=not opts.open)
+            finally:
+                if records:
+                    await records.close()
+            left = f"; {handed.not_due:,} left out, not due again yet" if handed.not_due else ""
+            say(f"job {handed.job}: {counted(handed.taken, 'URL')} handed in, {handed.added:,} of them new{left}")
             if not [worker async for worker in frontier.workers()]:
                 say("no worker is running: start one with scrapy crawl pdfs")
 
         return work
-
-
-async def _those_due(config: Config, frontier: Frontier, name: str, seeds: list[Entry]) -> list[Entry]:
-    records = await Database.open(config.database_url)
-    try:
-        return await those_due(config, frontier, records, name, seeds)
-    finally:
-        await records.close()
 
 
 def _params(args: list[str], opts: argparse.Namespace) -> Params:
@@ -99,6 +89,6 @@ def _params(args: list[str], opts: argparse.Namespace) -> Params:
         return Params(urls=args, **given)
     except ValidationError as error:
         spelled = (
-            (names.get(str(place), str(place)).replace("_", "-"), value, text) for place, value, text in invalid(error)
+            (names.get(str(place), str(place)).replace("_", "-"), value, text) for place, value, text in faults(error)
         )
         raise InvalidInput("\n".join(f"--{option} {value}: {text}" for option, value, text in spelled)) from None

@@ -136,6 +136,8 @@ class Job:
 
 
 COUNTERS = ("queued", "delayed", "leased", "done", "dead")
+STATUS = ("state", "sealed", "run", *COUNTERS, "documents", "bytes", "classes")
+"""The names of what ``status_of`` returns."""
 
 
 def status_of(raw: dict[bytes, bytes]) -> dict[str, Any]:

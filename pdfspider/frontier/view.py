@@ -7,7 +7,8 @@ from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
 from pdfspider.exceptions import JobNotFound
-from pdfspider.frontier.jobs import Job, job_name, status_of
+from pdfspider.frontier.job_lists import JobLists
+from pdfspider.frontier.jobs import STATUS, Job, job_name, status_of
 from pdfspider.frontier.scripts import PREFIX
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 JOBS_KNOWN = 1024
+JOBS_SHOWN = 1000
+"""Jobs that ``status`` returns at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class View:
 
     def __init__(self, redis: Redis) -> None:
         self.redis: Any = redis  # its replies are bytes, which redis-py's types leave open
+        self.job_lists = JobLists(redis)
         self._jobs: dict[int, Job] = {}
         self._networks: dict[int, str] = {}
 
@@ -61,15 +65,13 @@ class View:
             self._jobs[run] = Job.from_hash(run, raw)
         return self._jobs[run]
 
-    async def jobs(self) -> AsyncIterator[tuple[str, dict[str, Any]]]:
-        """Yield name and status of every job in the frontier."""
-        async for name, run in self.redis.hscan_iter(f"{PREFIX}jobs", count=500):
-            raw = await self.redis.hgetall(f"{PREFIX}job:{int(run)}")
-            if raw:
-                yield name.decode(), status_of({**raw, b"run": run})
+    async def jobs(self, limit: int = JOBS_SHOWN) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        """Yield name and status of the newest jobs."""
+        for job in (await self.job_lists.page(limit)).jobs:
+            yield job["name"], {field: value for field, value in job.items() if field in STATUS}
 
     async def status(self) -> dict[str, Any]:
-        """Return jobs, hosts and workers in the form that ``scrapy status --json`` prints."""
+        """Return the newest jobs, the hosts and the workers in the form that ``scrapy status --json`` prints."""
         jobs = {name: status async for name, status in self.jobs()}
         workers = [(name, await self.redis.hlen(f"{PREFIX}worker:{name}")) async for name in self.workers()]
         return {

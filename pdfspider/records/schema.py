@@ -19,7 +19,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0003"
+REVISION = "0004"
 """The version of these tables: the newest revision in ``migrations/versions``."""
 
 metadata = MetaData()
@@ -36,6 +36,8 @@ documents = Table(
     Column("path", Text, nullable=False),
     sqlite_with_rowid=False,
 )
+
+Index("documents_first_seen", documents.c.first_seen)
 
 captures = Table(
     "captures",
@@ -67,7 +69,7 @@ captures = Table(
     Column("robots_directives", Text),
     Column("nofollow_links", Integer),
 )
-Index("captures_job_outcome", captures.c.job, captures.c.outcome)
+Index("captures_class", captures.c.job, captures.c.outcome, captures.c.run, captures.c.finished)
 _has_sha256 = captures.c.sha256.is_not(None)
 Index("captures_sha256", captures.c.sha256, sqlite_where=_has_sha256)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
@@ -11,6 +11,11 @@ from pdfspider.exceptions import InvalidInput
 from pdfspider.fields import MOST
 from pdfspider.frontier.entries import DEEPEST
 from pdfspider.frontier.jobs import job_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import ValidationError
 
 BETWEEN_URLS = re.compile(r"\s*,\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)|\s+")
 
@@ -53,3 +58,11 @@ class Params(BaseModel):
         description="end what is queued after so many seconds; 0: no limit (default: FRONTIER_MAX_SECONDS)",
     )
     max_documents: int = Field(default=0, ge=0, le=int(MOST), description="end after this many documents; 0: no limit")
+
+
+def faults(error: ValidationError) -> Iterator[tuple[str, Any, str]]:
+    """Yield name, value and fault of each invalid argument."""
+    for item in error.errors():
+        message = item["msg"].removeprefix("Value error, ")
+        message = message[:1].lower() + message[1:]
+        yield str(item["loc"][0]), item["input"], message.removesuffix(", unable to parse string as an integer")

@@ -28,7 +28,9 @@ TYPES = {
     "hash": rf"meta|jobs|networks|job:\d+|seen:\d+:\d+|host:{HOST}|worker:[^:]+(:calls)?|robots:[0-9a-f]{{40}}(:\d+)?"
     r"|pages:\d+|blocks:[0-9a-f]{16}:\d+|transports|(tasks|answered):\d+:[\w.-]+",
     "set": rf"chores|overfull|unanswered|untold:\d+:[\w.-]+|job:\d+:(hosts|parked)|host:{HOST}:flight",
-    "zset": rf"offsets|deadlines|hosts|workers|solo|finished|breakers|(q|overflow):{HOST}:\d+|host:{HOST}:jobs",
+    "zset": rf"recent|open|offsets|deadlines|hosts|workers|solo|finished|breakers|(q|overflow):{HOST}:\d+"
+    rf"|host:{HOST}:jobs",
+    "string": "dashboard",
     "list": r"garbage|unclaimed|taking:[^:]+",
     "stream": r"events|(owed|found):[\w.-]+|log:\d+",
 }

@@ -103,6 +103,7 @@ local function reopen(job)
   call('HSET', key, 'state', 'running')
   call('HDEL', key, 'finished')
   call('ZREM', P .. 'finished', job.run)
+  list_run(job, 'open')
   local deadline = deadline_of(call('HGET', key, 'max_time'))
   if deadline then
     call('HSET', key, 'deadline', deadline)
@@ -127,6 +128,8 @@ local function enter(job, before)
   if before then call('ZADD', P .. 'finished', str(now), before) end
   if job.fields then
     call('HSET', P .. 'jobs', name, job.run)
+    list_run(job, 'recent')
+    list_run(job, 'open')
     if job.deadline > 0 then call('ZADD', P .. 'deadlines', str(job.deadline), job.run) end
     return
   end

@@ -135,7 +135,10 @@ local function remove_run(run)
   local job = job_of(run)
   if job then
     call('RPUSH', P .. 'garbage', run .. ' ' .. str(buckets_of(job)))
-    if call('HGET', P .. 'jobs', job.name) == run then call('HDEL', P .. 'jobs', job.name) end
+    if call('HGET', P .. 'jobs', job.name) == run then
+      call('HDEL', P .. 'jobs', job.name)
+      unlist_run(job, 'recent')
+    end
     jobs[run] = nil
   end
   call('DEL', P .. 'job:' .. run, P .. 'job:' .. run .. ':hosts', P .. 'job:' .. run .. ':parked')

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pdfspider.exceptions import ConfigurationError
-from pdfspider.gateway.transports.loopback import is_loopback
+from pdfspider.web.loopback import is_loopback
 
 if TYPE_CHECKING:
     from pdfspider.gateway.base import Address

@@ -82,11 +82,18 @@ local function note_found(job, fp)
   end
 end
 
+-- The lists of jobs follow the jobs and are no part of their state: one that cannot be written is made anew.
+local function list_run(job, list) redis.pcall('ZADD', P .. list, job.run, job.name) end
+local function unlist_run(job, list)
+  if redis.pcall('ZSCORE', P .. list, job.name) == job.run then redis.pcall('ZREM', P .. list, job.name) end
+end
+
 local function finish(job, retention)
   local key = P .. 'job:' .. job.run
   job.state = job.state == 'cancelled' and 'cancelled' or 'finished'
   call('HSET', key, 'state', job.state, 'finished', str(now))
   call('ZADD', P .. 'finished', str(now + retention), job.run)
+  unlist_run(job, 'open')
   call('XADD', P .. 'events', 'MAXLEN', '~', 10000, '*', 'event', job.state, 'job', job.name, 'run', job.run)
   for transport in string.gmatch(job.masters, '%S+') do
     owe_answer(job.run, transport, job.name, job.state)

@@ -7,6 +7,8 @@
 --                                  that its way to the disk can be waited for; format: the version of this layout; secret:
 --                                  64 hex digits that decide which bucket a fingerprint is in
 --   jobs                     HASH  job name -> its newest run
+--   recent                   ZSET  these names by their run, which is the time at which it was opened
+--   open                     ZSET  those of them whose run has not ended
 --   job:RUN                  HASH  options, state and counters; c:CODE counts an outcome class
 --   job:RUN:hosts            SET   hosts at which the run has a queue
 --   job:RUN:parked           SET   those of them that were taken out of the turns while the run is paused
@@ -52,6 +54,7 @@
 --   found:TRANSPORT          STREAM one entry for each of these, to be read at once; expires
 --   log:RUN                  STREAM the documents of a run that is watched; expires
 --   answered:RUN:TRANSPORT   HASH  the masters' own part of answers that can be asked for again; expires
+--   dashboard                STRING the URL of a running dashboard; expires
 -- Channel:
 --   wake                     a message whenever URLs were handed in and nothing could be leased before
 --

@@ -14,12 +14,13 @@ from aiohttp import web
 
 from pdfspider.exceptions import InvalidInput
 from pdfspider.gateway.base import Delivery, Receipt
-from pdfspider.gateway.transports.http.documents import Documents
 from pdfspider.gateway.transports.http.events import EventStreams
-from pdfspider.gateway.transports.http.guard import PROTECTION, Guard
+from pdfspider.gateway.transports.http.guard import Guard
 from pdfspider.gateway.transports.http.idempotency import IdempotencyKeys, idempotency_key
 from pdfspider.gateway.transports.http.openapi import describe
 from pdfspider.gateway.transports.http.problems import EXPECTED, problem, problem_of
+from pdfspider.web.documents import Documents
+from pdfspider.web.origin_checks import PROTECTION
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -6,9 +6,9 @@ from typing import Any
 
 import pdfspider
 from pdfspider.gateway.inbound.messages import Message
-from pdfspider.gateway.transports.http.documents import SHA256
 from pdfspider.gateway.transports.http.idempotency import PATTERN as KEY
 from pdfspider.items import Outcome
+from pdfspider.web.documents import SHA256
 
 Schema = dict[str, Any]
 

@@ -13,11 +13,11 @@ from zmq.auth.asyncio import AsyncioAuthenticator
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.gateway.base import Delivery, Transport, TransportError
 from pdfspider.gateway.queries.replay import Replay
-from pdfspider.gateway.transports.loopback import is_loopback
 from pdfspider.gateway.transports.zeromq.mailbox import Mailbox
 from pdfspider.gateway.transports.zeromq.requests import Requests
 from pdfspider.submission.rejected import Rejected
 from pdfspider.tasks import end_with
+from pdfspider.web.loopback import is_loopback
 
 if TYPE_CHECKING:
     from pdfspider.gateway.base import Event, Receipt, Result

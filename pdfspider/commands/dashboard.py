@@ -1,0 +1,69 @@
+"""``scrapy dashboard``: pages on which people see what a fleet does, and steer it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+from scrapy.utils.log import configure_logging
+
+from pdfspider.commands._base import OnFrontier
+
+if TYPE_CHECKING:
+    import argparse
+    import asyncio
+    from collections.abc import Callable
+
+    from pdfspider.commands._base import Work
+    from pdfspider.config import Config
+    from pdfspider.documents.copies import Copies
+    from pdfspider.frontier.frontier import Frontier
+
+
+class Command(OnFrontier, ScrapyCommand):
+    """The command ``dashboard``."""
+
+    creates = True
+    default_settings: ClassVar[dict[str, Any]] = {}
+
+    def syntax(self) -> str:
+        return "[options]"
+
+    def short_desc(self) -> str:
+        return "Serve the dashboard at DASHBOARD_URL"
+
+    def long_desc(self) -> str:
+        return (
+            "Serve pages on which people see jobs, hosts, workers and documents, and submit, pause, change, retry and "
+            "cancel. It listens on this machine only, unless DASHBOARD_URL and DASHBOARD_TOKEN say otherwise."
+        )
+
+    def loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop] | None:
+        import uvloop  # noqa: PLC0415 - every command loads this module
+
+        return uvloop.new_event_loop
+
+    def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:
+        if args:
+            raise UsageError(f"unexpected: {args[0]}")
+        configure_logging(self.settings)
+
+        import asyncio  # noqa: PLC0415
+
+        from pdfspider.dashboard.serving import serve  # noqa: PLC0415 - every command loads this module
+
+        copies = self._copies(config)
+
+        async def work(frontier: Frontier) -> None:
+            await serve(config, frontier, copies, asyncio.Event())
+
+        return work
+
+    def _copies(self, config: Config) -> Copies | None:
+        if not config.files_store.startswith("s3://"):
+            return None
+        from pdfspider.crawl.inspection.downloads import S3Copies  # noqa: PLC0415 - Scrapy's pipelines take long to load
+
+        assert self.settings is not None
+        return S3Copies(config.files_store, self.settings)

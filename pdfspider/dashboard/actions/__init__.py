@@ -1,0 +1,1 @@
+"""Forms: what each changes."""

@@ -1,0 +1,83 @@
+"""Pages that follow what happens: their live part is sent again by server-sent events whenever it has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from redis.exceptions import RedisError
+
+from pdfspider.dashboard.pages import render_live
+from pdfspider.exceptions import PdfSpiderError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pdfspider.dashboard.pages import Page
+
+    View = Callable[[web.Request], Awaitable[Page]]
+
+HEADERS = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+"""Headers of a stream; the second one makes nginx pass each event on at once."""
+TICK = 1.0
+SHARE = 50
+"""A look is followed by a rest of at least so many times its duration."""
+LONGEST_REST = 30.0
+SILENCE = 15.0
+"""Seconds after which a quiet stream gets a comment, so that nobody cuts it."""
+MOST = 64
+"""Streams that are open at once."""
+
+
+def wants_events(request: web.Request) -> bool:
+    """Return whether a request is for a page's events."""
+    return "text/event-stream" in request.headers.get("Accept", "")
+
+
+class LivePages:
+    """The open streams of all pages."""
+
+    def __init__(self) -> None:
+        self._open: set[asyncio.Task[Any]] = set()
+
+    async def serve(self, request: web.Request, view: View) -> web.StreamResponse:
+        """Send the live part of a page now and whenever it has changed, until the client goes."""
+        if len(self._open) >= MOST:
+            raise web.HTTPServiceUnavailable(reason=f"{MOST} pages are followed already")
+        await view(request)  # raises at once if there is no such page
+        response = web.StreamResponse(headers=HEADERS)
+        await response.prepare(request)
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        try:
+            with suppress(ConnectionError):
+                await _follow(request, response, view)
+        finally:
+            self._open.discard(task)
+        return response
+
+    def close(self) -> None:
+        """End all streams."""
+        for task in self._open:
+            task.cancel()
+
+
+async def _follow(request: web.Request, response: web.StreamResponse, view: View) -> None:
+    sent, sent_at = "", time.monotonic()
+    while not (request.transport is None or request.transport.is_closing()):
+        began = time.monotonic()
+        with suppress(RedisError, PdfSpiderError):  # the page says so when it is loaded again
+            page = await view(request)
+            html = render_live(page)
+            if html != sent:
+                sent, sent_at = html, time.monotonic()
+                await response.write(f"event: page\ndata: {json.dumps(html)}\n\n".encode())
+        if time.monotonic() - sent_at > SILENCE:
+            sent_at = time.monotonic()
+            await response.write(b": nothing new\n\n")
+        await asyncio.sleep(min(max(TICK, SHARE * (time.monotonic() - began)), LONGEST_REST))

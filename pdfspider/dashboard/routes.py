@@ -1,0 +1,46 @@
+"""The paths of the dashboard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from pdfspider.dashboard import files, signing_in
+from pdfspider.dashboard.actions import jobs as job_actions
+from pdfspider.dashboard.actions import submission
+from pdfspider.dashboard.views import documents, jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pdfspider.dashboard.live import View
+
+    Action = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+VIEWS: tuple[tuple[str, View], ...] = (
+    ("/", jobs.listed),
+    ("/jobs/{job}", jobs.one),
+    ("/jobs/{job}/cancel", jobs.ask_to_cancel),
+    ("/documents", documents.listed),
+    ("/documents/{sha256}", documents.one),
+    ("/submit", submission.form),
+    ("/login", signing_in.form),
+)
+"""Pages: a path and the function that returns its page."""
+ACTIONS: tuple[tuple[str, Action], ...] = (
+    ("/submit", submission.submit),
+    ("/jobs/{job}/{action:pause|resume|cancel}", job_actions.control),
+    ("/login", signing_in.sign_in),
+    ("/logout", signing_in.sign_out),
+)
+"""Forms: a path and the function that does what is asked and answers with 303."""
+
+
+def routes() -> list[web.RouteDef]:
+    """Return the routes that are neither pages nor forms: files, and whatever machines read."""
+    return [
+        web.get("/static/{name}", files.static),
+        web.get("/documents/{sha256}/file", files.document),
+        web.get("/documents/{sha256}/thumbnail", files.thumbnail),
+    ]

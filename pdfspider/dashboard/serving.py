@@ -1,0 +1,99 @@
+"""The life of a dashboard."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import ssl
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from redis.exceptions import RedisError
+
+from pdfspider.dashboard.access import Access
+from pdfspider.dashboard.application import make_application
+from pdfspider.dashboard.state import Dashboard
+from pdfspider.documents.copies import InPlace
+from pdfspider.exceptions import ConfigurationError
+from pdfspider.frontier.dashboards import EXPIRES, announce, withdraw
+from pdfspider.records import Database
+from pdfspider.records.listings import Listings
+from pdfspider.tasks import end
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from pdfspider.config import Config
+    from pdfspider.dashboard_config import DashboardConfig
+    from pdfspider.documents.copies import Copies
+    from pdfspider.frontier.frontier import Frontier
+
+logger = logging.getLogger(__name__)
+
+
+async def serve(config: Config, frontier: Frontier, copies: Copies | None, stopped: asyncio.Event) -> None:
+    """Serve the dashboard until SIGTERM, SIGINT or ``stopped``.
+
+    Raises ConfigurationError.
+    """
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stopped.set)
+    records = await Database.open(config.database_url)
+    listings = Listings(config.database_url)
+    if copies is None and config.store_directory is not None:
+        copies = InPlace(config.store_directory)
+    try:
+        await frontier.check_identity("database", await records.database_id(), f"the database {config.shown_database}")
+        parts = Dashboard(config=config, frontier=frontier, records=records, listings=listings, copies=copies)
+        await _listen(config.dashboard, frontier.redis, parts, stopped)
+    finally:
+        listings.close()
+        await records.close()
+
+
+async def _listen(config: DashboardConfig, redis: Redis, parts: Dashboard, stopped: asyncio.Event) -> None:
+    app = make_application(parts, Access(config.token, secure=bool(config.cert) or config.tls_terminated))
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1)
+    await runner.setup()
+    announcing = None
+    try:
+        await _start(runner, config)
+        announcing = asyncio.create_task(_announce(redis, config.url))
+        logger.info("The dashboard is at %s", config.url)
+        await stopped.wait()
+    finally:
+        if announcing:
+            await end([announcing])
+            with suppress(RedisError):
+                await withdraw(redis, config.url)
+        await runner.cleanup()
+
+
+async def _start(runner: web.AppRunner, config: DashboardConfig) -> None:
+    site = web.TCPSite(runner, config.host, config.port, ssl_context=_tls(config))
+    try:
+        await site.start()
+    except OSError as error:
+        raise ConfigurationError(f"cannot listen on DASHBOARD_URL {config.url}: {error}") from error
+
+
+def _tls(config: DashboardConfig) -> ssl.SSLContext | None:
+    if not config.cert:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(config.cert, config.key or None)
+    except OSError as error:
+        raise ConfigurationError(f"https:// in DASHBOARD_URL needs ?cert=FILE&key=FILE: {error}") from error
+    return context
+
+
+async def _announce(redis: Redis, url: str) -> None:
+    """Tell the fleet where the dashboard is, until cancelled."""
+    while True:
+        with suppress(RedisError):
+            await announce(redis, url)
+        await asyncio.sleep(EXPIRES / 3)

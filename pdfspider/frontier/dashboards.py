@@ -1,0 +1,42 @@
+"""Where the dashboards of a fleet are, so that workers can say it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pdfspider.frontier.scripts import PREFIX
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+KEY = f"{PREFIX}dashboard"
+EXPIRES = 30.0
+"""Seconds after which a dashboard that has not announced itself counts as gone."""
+
+
+async def announce(redis: Redis, url: str) -> None:
+    """Store the URL of a dashboard for ``EXPIRES`` seconds; the one that came last is kept.
+
+    Raises RedisError.
+    """
+    client: Any = redis
+    await client.set(KEY, url, ex=int(EXPIRES))
+
+
+async def withdraw(redis: Redis, url: str) -> None:
+    """Remove the URL of a dashboard that ends.
+
+    Raises RedisError.
+    """
+    client: Any = redis
+    if await client.get(KEY) == url.encode():
+        await client.delete(KEY)
+
+
+async def dashboard_url(redis: Redis) -> str:
+    """Return the URL of a running dashboard, "" if there is none.
+
+    Raises RedisError.
+    """
+    client: Any = redis
+    return (await client.get(KEY) or b"").decode()

@@ -1,0 +1,105 @@
+"""Lists of jobs: all of them, the newest first, and those that have not ended; each call reads a bounded part."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pdfspider.frontier.jobs import COUNTERS, status_of
+from pdfspider.frontier.scripts import PREFIX
+from pdfspider.items import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from redis.asyncio import Redis
+
+RECENT, OPEN = f"{PREFIX}recent", f"{PREFIX}open"
+STEP = 500
+OPTIONS = ("delay", "cap", "robots", "max_pages", "max_documents", "max_time", "anchors", "due", "retention")
+TIMES = ("opened", "finished", "deadline")
+CLASSES = tuple(f"c:{outcome.code}" for outcome in Outcome)
+FIELDS = ("state", "sealed", "bytes", "spilled", "masters", *COUNTERS, *OPTIONS, *TIMES, *CLASSES)
+"""The fields of a job's hash that are shown; ``meta`` may be large and is left out."""
+
+
+class JobPage(NamedTuple):
+    """A part of a list of jobs; ``next`` is where the following part begins, 0 at the end."""
+
+    jobs: list[dict[str, Any]]
+    next: int
+
+
+class JobLists:
+    """Reads the lists of jobs.
+
+    A frontier whose jobs are older than the lists has them listed first.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis: Any = redis
+        self._list = redis.register_script((files("pdfspider.frontier") / "lua/list_jobs.lua").read_text("utf-8"))
+
+    async def page(self, limit: int, before: int = 0, *, only_open: bool = False) -> JobPage:
+        """Return up to ``limit`` jobs whose newest runs were opened before that run, the newest first."""
+        await self.complete()
+        key, start = OPEN if only_open else RECENT, f"({before}" if before else "+inf"
+        found = await self._redis.zrevrangebyscore(key, start, "-inf", start=0, num=limit + 1, withscores=True)
+        listed = [(name.decode(), int(run)) for name, run in found]
+        jobs = await self.read(listed[:limit])
+        return JobPage(jobs, listed[limit - 1][1] if len(listed) > limit else 0)
+
+    async def read(self, listed: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
+        """Return the status of these jobs, given as names and runs, with name and options.
+
+        Those that are gone are left out.
+        """
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for _, run in listed:
+                pipe.hmget(f"{PREFIX}job:{run}", FIELDS)
+                pipe.scard(f"{PREFIX}job:{run}:hosts")
+            answers = await pipe.execute()
+        found = zip(listed, answers[::2], answers[1::2], strict=True)
+        return [_described(name, run, values, hosts) for (name, run), values, hosts in found if values[0] is not None]
+
+    async def open_jobs(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield all jobs that have not ended."""
+        before = 0
+        while True:
+            page = await self.page(STEP, before, only_open=True)
+            for job in page.jobs:
+                yield job
+            if not (before := page.next):
+                return
+
+    async def counts(self) -> tuple[int, int]:
+        """Return the number of all jobs and of those that have not ended."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hlen(f"{PREFIX}jobs")
+            pipe.zcard(OPEN)
+            known, is_open = await pipe.execute()
+        return known, is_open
+
+    async def complete(self) -> None:
+        """List the jobs of a frontier that has none listed, or not all."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hlen(f"{PREFIX}jobs")
+            pipe.zcard(RECENT)
+            known, listed = await pipe.execute(raise_on_error=False)
+        if known == listed:
+            return
+        cursor = 0
+        while True:
+            cursor, page = await self._redis.hscan(f"{PREFIX}jobs", cursor, count=STEP)
+            if page:
+                await self._list(args=list(page))
+            if not cursor:
+                return
+
+
+def _described(name: str, run: int, values: Sequence[bytes | None], hosts: int) -> dict[str, Any]:
+    """Return the status of a job with its options; times in milliseconds, 0 where there is none."""
+    raw = {field.encode(): value for field, value in zip(FIELDS, values, strict=True) if value is not None}
+    numbers = {field: int(raw.get(field.encode(), 0)) for field in (*OPTIONS, *TIMES, "spilled") if field != "anchors"}
+    texts = {field: raw.get(field.encode(), b"").decode() for field in ("anchors", "masters")}
+    return {"name": name, **status_of({**raw, b"run": str(run).encode()}), **numbers, **texts, "hosts": hosts}

@@ -1,0 +1,170 @@
+"""Lists of captures and documents for people, the newest first; each call reads a bounded part by an index."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from heapq import merge
+from itertools import islice
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.exc import SQLAlchemyError
+
+from pdfspider.exceptions import InvalidInput, RecordsError
+from pdfspider.items import Outcome
+from pdfspider.records.engine import connect, read_url, said
+from pdfspider.records.schema import captures, documents, inspections
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import TypeVar
+
+    from sqlalchemy import Engine, Row, Select
+
+    Answer = TypeVar("Answer")
+
+STORED = (Outcome.DOCUMENT, Outcome.DUPLICATE, Outcome.UNCHANGED)
+VISITS = 100
+"""Captures of one document that are listed."""
+SHOWN = ("job", "run", "fingerprint", "url", "found_on", "technique", "depth", "status", "outcome", "reason", "sha256")
+OF_CAPTURE = tuple(captures.c[name] for name in (*SHOWN, "size", "finished", "disposition_name"))
+
+
+class Place(NamedTuple):
+    """A place in a list: what follows has this time and a smaller key, or an earlier time."""
+
+    time: float
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.time!r}~{self.key}"
+
+    @property
+    def number(self) -> int:
+        """The key as a number.
+
+        Raises InvalidInput.
+        """
+        try:
+            return int(self.key)
+        except ValueError:
+            raise InvalidInput(f"{self.key[:100]!r} is no key of a capture") from None
+
+    @classmethod
+    def parse(cls, text: str) -> Place | None:
+        """Return the place that a text stands for, None for an empty text.
+
+        Raises InvalidInput.
+        """
+        if not text:
+            return None
+        time, separator, key = text.partition("~")
+        try:
+            return cls(float(time if separator else ""), key)
+        except ValueError:
+            raise InvalidInput(f"{text[:100]!r} is no place in a list") from None
+
+
+class Part(NamedTuple):
+    """A part of a list; ``next`` is where the following part begins, None at the end."""
+
+    rows: Sequence[Row[Any]]
+    next: Place | None
+
+
+class Listings:
+    """Reads lists with a thread and a connection of its own, so that it delays no write."""
+
+    def __init__(self, database_url: str, patience: float = 5.0) -> None:
+        self._engine = connect(read_url(database_url), patience=patience, writes=False)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="listings")
+
+    async def captures(
+        self, job: str, run: int, outcomes: Iterable[Outcome], limit: int, after: Place | None = None
+    ) -> Part:
+        """Return captures of a run that ended in one of these classes, each with the title of its document.
+
+        Raises RecordsError.
+        """
+        queries = [_of_class(job, run, outcome, limit + 1, after) for outcome in outcomes]
+        return await self._call(_captures, queries, limit)
+
+    async def documents(self, limit: int, after: Place | None = None) -> Part:
+        """Return documents by when they were first seen, each with its title and one URL.
+
+        Raises RecordsError.
+        """
+        return await self._call(_documents, limit, after)
+
+    async def document(self, sha256: str) -> tuple[Row[Any], Sequence[Row[Any]]] | None:
+        """Return a document with its inspection, and up to ``VISITS`` captures that have it; None if there is none.
+
+        Raises RecordsError.
+        """
+        return await self._call(_document, sha256)
+
+    def close(self) -> None:
+        """Close the connection and end the thread."""
+        self._thread.submit(self._engine.dispose)
+        self._thread.shutdown(wait=False)
+
+    async def _call(self, read: Callable[..., Answer], *arguments: Any) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, read, *arguments)
+
+    def _read(self, read: Callable[..., Answer], *arguments: Any) -> Answer:
+        try:
+            return read(self._engine, *arguments)
+        except SQLAlchemyError as error:
+            raise RecordsError(f"The database cannot be read: {said(error)}") from None
+
+
+def _captures(engine: Engine, queries: Sequence[Select[Any]], limit: int) -> Part:
+    with engine.connect() as connection:
+        parts = [connection.execute(query).all() for query in queries]
+    newest = merge(*parts, key=attrgetter("finished", "fingerprint"), reverse=True)
+    return _part([*islice(newest, limit + 1)], limit, "finished", "fingerprint")
+
+
+def _of_class(job: str, run: int, outcome: Outcome, limit: int, after: Place | None) -> Select[Any]:
+    order = captures.c.finished, captures.c.fingerprint
+    mine = captures.c.job == job, captures.c.run == run, captures.c.outcome == outcome.value, order[0].is_not(None)
+    titled = captures.outerjoin(inspections, inspections.c.sha256 == captures.c.sha256)
+    query = select(*OF_CAPTURE, inspections.c.title, inspections.c.pages, inspections.c.thumbnail).select_from(titled)
+    query = query.where(*mine).order_by(*(column.desc() for column in order)).limit(limit)
+    return query if after is None else query.where(tuple_(*order) < tuple_(after.time, after.number))
+
+
+def _documents(engine: Engine, limit: int, after: Place | None) -> Part:
+    order = documents.c.first_seen, documents.c.sha256
+    query = _titled().order_by(*(column.desc() for column in order)).limit(limit + 1)
+    if after:
+        query = query.where(tuple_(*order) < tuple_(after.time, after.key))
+    with engine.connect() as connection:
+        return _part(connection.execute(query).all(), limit, "first_seen", "sha256")
+
+
+def _titled() -> Select[Any]:
+    """Return the query for documents with what is said of each in a list."""
+    one = select(captures.c.url).where(captures.c.sha256 == documents.c.sha256).limit(1).scalar_subquery()
+    inside = inspections.c.title, inspections.c.pages, inspections.c.thumbnail
+    joined = documents.outerjoin(inspections, inspections.c.sha256 == documents.c.sha256)
+    return select(*documents.c, *inside, one.label("url")).select_from(joined)
+
+
+def _document(engine: Engine, sha256: str) -> Any:
+    inside = [column for column in inspections.c if column.name not in ("sha256", "text", "links")]
+    joined = documents.outerjoin(inspections, inspections.c.sha256 == documents.c.sha256)
+    query = select(*documents.c, *inside).select_from(joined).where(documents.c.sha256 == sha256)
+    visits = select(*OF_CAPTURE, captures.c.final_url, captures.c.hops).where(captures.c.sha256 == sha256).limit(VISITS)
+    with engine.connect() as connection:
+        found = connection.execute(query).first()
+        return None if found is None else (found, connection.execute(visits).all())
+
+
+def _part(rows: Sequence[Row[Any]], limit: int, time: str, key: str) -> Part:
+    if len(rows) <= limit:
+        return Part(rows, None)
+    last = rows[limit - 1]
+    return Part(rows[:limit], Place(getattr(last, time), str(getattr(last, key))))

@@ -1,0 +1,1 @@
+"""What the HTTP gateway and the dashboard share: which requests are refused, and how documents are served."""
