@@ -14,6 +14,7 @@ from pkgutil import resolve_name
 from typing import NamedTuple
 
 from pdfspider.discovery.hosts import normal_host
+from pdfspider.discovery.platforms import document_urls
 from pdfspider.exceptions import ConfigurationError
 
 logger = logging.getLogger(__name__)
@@ -36,11 +37,6 @@ class Rules(NamedTuple):
     rules: tuple[SiteRule, ...] = ()
 
 
-_DSPACE = re.compile(
-    r"(https?://[^/]+)(?:/[^?]*)?/bitstreams/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/download.*"
-).fullmatch
-"""The download page of an institutional repository, DSpace 7 and later: an application, whatever its host."""
-_DSPACE_API = re.compile(r"(https?://[\w.:/-]{1,200}?)/api/core/").search
 _DOI = r"(10\.[0-9.]+/[^?#]+)"
 REWRITES: dict[str, list[tuple[str, str]]] = {
     "arxiv.org": [(r"(https?://[^/]+)/abs/([^?]+).*", r"\1/pdf/\2")],
@@ -52,10 +48,16 @@ REWRITES: dict[str, list[tuple[str, str]]] = {
     "openreview.net": [(r"(https?://[^/]+)/forum\?id=([\w-]+).*", r"\1/pdf?id=\2")],
     "aclanthology.org": [(r"(https?://[^/]+/[A-Z0-9][\w.]*-[\w.]*[0-9])/?", r"\1.pdf")],
     "github.com": [(r"(https?://[^/]+/[^/]+/[^/]+)/blob/([^?]+\.pdf)(?:\?.*)?", r"\1/raw/\2")],
-    "dropbox.com": [(r"(.+\.pdf\?(?:.*&)?)dl=0(.*)", r"\1dl=1\2")],
+    "dropbox.com": [
+        (r"(.+\.pdf\?(?:.*&)?)dl=0(.*)", r"\1dl=1\2"),
+        (r"(.+\.pdf)", r"\1?dl=1"),
+        (r"(.+\.pdf\?(?:(?!dl=)[^&]*&)*(?!dl=)[^&]*)", r"\1&dl=1"),
+    ],
+    "sharepoint.com": [(r"(https?://[^/]+/:b:/[^?]+)(?:\?.*)?", r"\1?download=1")],
+    "onedrive.live.com": [(r"(https?://[^/]+)/(?:embed|redir|view\.aspx)?\?(.*\bresid=.*)", r"\1/download?\2")],
     "drive.google.com": [
         (r"https?://[^/]+/file/(?:u/[0-9]/)?d/([\w-]+).*", r"https://drive.google.com/uc?export=download&id=\1"),
-        (r"https?://[^/]+/open\?id=([\w-]+).*", r"https://drive.google.com/uc?export=download&id=\1"),
+        (r"https?://[^/]+/(?:open|uc)\?id=([\w-]+).*", r"https://drive.google.com/uc?export=download&id=\1"),
     ],
 }
 """For hosts and their subdomains: a pattern for the whole URL, and its replacement."""
@@ -83,10 +85,7 @@ class Sites:
 
     def found_at(self, url: str, html: str) -> list[str]:
         """Return the URLs of PDFs that the rules for the site find in the page at ``url`` with that text."""
-        found = self.rewritten(url)
-        if download := _DSPACE(url):
-            api = _DSPACE_API(html)
-            found.append(f"{api[1] if api else f'{download[1]}/server'}/api/core/bitstreams/{download[2]}/content")
+        found = self.rewritten(url) or document_urls(url, html)
         rules = self.of_authority(url.split("/", 3)[2])
         for rule in rules.rules if rules else ():
             try:
