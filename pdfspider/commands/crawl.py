@@ -197,7 +197,7 @@ def _problems(crawler: Crawler, arguments: dict[str, str]) -> Iterator[str]:
         _check_scrapys_own(settings)
         if "urls" in arguments and not params.urls:
             yield "-a urls: there is no URL in it"
-        if params.due and not (params.urls or params.urls_file):
+        if params.due and not params.names_urls:
             yield "-a due: it needs urls or urls_file, of which it leaves some out"
         read_seeds(params, config)
     except ValidationError as error:

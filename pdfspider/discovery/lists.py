@@ -1,4 +1,4 @@
-"""Read resources that are no pages but lead to PDFs: sitemaps, feeds, OAI-PMH and plain lists of URLs.
+"""Read resources that are no pages but lead to PDFs: sitemaps, feeds, OAI-PMH, CDX and plain lists of URLs.
 
 XML is read as text, tag by tag. Nothing is expanded or fetched, and a broken file yields what it has.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from pdfspider.discovery.buckets import objects
+from pdfspider.discovery.cdx import captured, is_cdx
 from pdfspider.discovery.decoding import decode
 from pdfspider.discovery.rules import Reference, says_pdf
 
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 
     Found = Iterator[tuple[str, Reference]]
 
-SAME_DEPTH = frozenset(("robots-sitemap", "sitemap-index", "oai-next", "bucket-next"))
+SAME_DEPTH = frozenset(("robots-sitemap", "sitemap-index", "oai-next", "bucket-next", "cdx-next"))
 """Techniques whose links are as deep as where they were found: further parts of the same list."""
-ANYWHERE = frozenset(("oai-pmh", "text-list"))
+ANYWHERE = frozenset(("oai-pmh", "text-list", "cdx"))
 """Techniques that may lead out of the scope, because their lists were submitted as seeds."""
 LISTED = SAME_DEPTH | ANYWHERE
 
@@ -99,6 +100,8 @@ def list_reader(text: str, content_type: str | None, technique: str | None) -> L
         if root[1].lower() == "oai-pmh":
             return ListReader(_records) if technique in ("seed", "oai-next") else None
         return _READERS[root[1].lower()]
+    if technique in ("seed", "cdx-next") and is_cdx(head):
+        return ListReader(captured)
     declared = (content_type or "").partition(";")[0].strip().lower()
     if not _LINE(head):
         return None

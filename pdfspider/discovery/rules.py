@@ -24,7 +24,7 @@ TECHNIQUES = frozenset(
         *("citation-pdf", "meta-url", "json-ld", "script-url", "script-location", "data-attribute", "event"),
         *("option", "hidden-input", "text-url", "bucket", "bucket-next"),
         *("viewer", "site", "link-header", "robots-sitemap", "sitemap-index", "sitemap", "feed"),
-        *("oai-pmh", "oai-next", "text-list", "pdf-link"),
+        *("oai-pmh", "oai-next", "cdx", "cdx-next", "text-list", "pdf-link"),
     )
 )
 """Every technique that can be switched off; ``seed`` cannot."""

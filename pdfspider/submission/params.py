@@ -34,14 +34,17 @@ def _name(value: str) -> str:
 class Params(BaseModel):
     """The arguments of one worker.
 
-    Without ``urls``, ``urls_file`` and ``job`` it serves the frontier until it is stopped. With any of them it ends
-    when that job is finished.
+    Without ``urls``, ``urls_file``, ``cdx`` and ``job`` it serves the frontier until it is stopped. With any of them it
+    ends when that job is finished.
     """
 
     urls: Annotated[list[str], BeforeValidator(_split)] = Field(
         default_factory=list, description="URLs to begin with, separated by commas"
     )
     urls_file: str | None = Field(default=None, description="a file with one URL on each line")
+    cdx: Annotated[list[str], BeforeValidator(_split)] = Field(
+        default_factory=list, description="URLs of CDX APIs, whose PDFs are fetched from where they were captured"
+    )
     job: Annotated[str, AfterValidator(_name)] | None = Field(default=None, description="name of the job")
     depth: int | None = Field(
         default=None, ge=0, le=DEEPEST, description="how many links deep to follow (default: DEPTH_LIMIT)"
@@ -58,6 +61,11 @@ class Params(BaseModel):
         description="end what is queued after so many seconds; 0: no limit (default: FRONTIER_MAX_SECONDS)",
     )
     max_documents: int = Field(default=0, ge=0, le=int(MOST), description="end after this many documents; 0: no limit")
+
+    @property
+    def names_urls(self) -> bool:
+        """Whether they name URLs to begin with."""
+        return bool(self.urls or self.urls_file or self.cdx)
 
 
 def faults(error: ValidationError) -> Iterator[tuple[str, Any, str]]:

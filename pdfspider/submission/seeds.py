@@ -94,11 +94,11 @@ def changes_by(params: Params) -> dict[str, int]:
 
 
 def read_urls(params: Params) -> list[str]:
-    """Return the URLs of ``urls`` and of the lines of ``urls_file``.
+    """Return the URLs of ``urls`` and ``cdx``, and of the lines of ``urls_file``.
 
     Raises ConfigurationError.
     """
-    urls = list(params.urls)
+    urls = [*params.urls, *params.cdx]
     if params.urls_file:
         try:
             lines = Path(params.urls_file).read_text("utf-8").splitlines()

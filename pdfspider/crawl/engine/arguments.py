@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 async def open_job(worker: Worker, params: Params) -> None:
     """Submit what the spider's arguments ask for; the worker then ends with that job."""
-    if params.urls or params.urls_file:
+    if params.names_urls:
         worker.credentials.learn(read_urls(params))
         seeds = read_seeds(params, worker.config)
         worker.job = params.job or job_for(seeds)

@@ -54,7 +54,7 @@ class StartRequests:
     def are_used(self) -> bool:
         """Return whether the spider has URLs to start with and the worker is given no others."""
         params: Params = self._spider.args
-        return self._spider.has_start() and not (params.urls or params.urls_file)
+        return self._spider.has_start() and not params.names_urls
 
     @property
     def job(self) -> str:

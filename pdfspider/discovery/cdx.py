@@ -1,0 +1,103 @@
+"""What web archives list of a site: the answers of CDX APIs.
+
+Four forms are read: rows of JSON with their names in the first one (the Wayback Machine), a JSON object on each line
+(pywb, Common Crawl), CDXJ, and lines of CDX with eleven fields or seven. See
+https://github.com/internetarchive/wayback/tree/master/wayback-cdx-server and
+https://pywb.readthedocs.io/en/latest/manual/cdxserver_api.html.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from pdfspider.discovery.rules import Reference, says_pdf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LONGEST = 50_000
+"""Rows of one answer that are read."""
+_ROWS = re.compile(r"\s*\[\s*\[\s*\"[\w-]+\"[^\]]*\"original\"").match
+_OBJECT = re.compile(r"\s*(?:\S+ \d{14} )?\{[^\n]*\"(?:url|original)\":\s*\"").match
+_LINE = re.compile(r"(?: CDX [^\n]*\n)?\S+ \d{14} (?:https?://|warc/|dns:|ftp:)\S+ \S+ \S+ ", re.IGNORECASE).match
+_GOOD = ("200", "226", "-", "")
+"""Statuses of captures that hold a document; revisits have none."""
+_REVISIT = "warc/revisit"
+
+
+class _Capture(NamedTuple):
+    url: str
+    type: str
+    status: str
+
+
+def is_cdx(text: str) -> bool:
+    """Return whether a text begins as the answer of a CDX API does."""
+    return bool(_ROWS(text) or _OBJECT(text) or _LINE(text))
+
+
+def captured(text: str, url: str) -> Iterator[tuple[str, Reference]]:
+    """Yield the PDFs that the answer from ``url`` lists, each once, and its next part."""
+    captures, following = _rows(text) if _ROWS(text) else _lines(text)
+    seen = set[str]()
+    for capture in captures:
+        if capture.url not in seen and _holds_pdf(capture):
+            seen.add(capture.url)
+            yield "cdx", Reference(capture.url, document=True)
+    query = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+    if following:
+        yield "cdx-next", Reference(f"?{urlencode(query | {'resumeKey': following})}")
+    elif captures and query.get("page", "").isdecimal():
+        yield "cdx-next", Reference(f"?{urlencode(query | {'page': str(int(query['page']) + 1)})}")
+
+
+def _holds_pdf(capture: _Capture) -> bool:
+    if capture.status not in _GOOD or not capture.url.lower().startswith(("http://", "https://")):
+        return False
+    return "pdf" in capture.type.lower() or (capture.type in {_REVISIT, "-", ""} and says_pdf(capture.url))
+
+
+def _rows(text: str) -> tuple[list[_Capture], str]:
+    """Return the captures in rows of JSON, and the key of the next part, which follows an empty row."""
+    try:
+        rows: list[Any] = json.loads(text)
+    except (ValueError, RecursionError):
+        return [], ""
+    names = [str(name) for name in rows[0]]
+    captures = [_capture(dict(zip(names, row, strict=False))) for row in rows[1 : _LONGEST + 1] if _is_row(row)]
+    has_key = len(rows) > 2 and rows[-2] == [] and isinstance(rows[-1], list) and len(rows[-1]) == 1
+    return [capture for capture in captures if capture.url], str(rows[-1][0]) if has_key else ""
+
+
+def _is_row(row: object) -> bool:
+    return isinstance(row, list) and len(row) > 1
+
+
+def _lines(text: str) -> tuple[list[_Capture], str]:
+    """Return the captures of lines, and the key of the next part, which follows an empty line."""
+    lines = text.splitlines()
+    found = (_of_line(line) for line in islice(lines, _LONGEST))
+    following = lines[-1].strip() if len(lines) > 2 and not lines[-2].strip() else ""
+    return [capture for capture in found if capture is not None and capture.url], following
+
+
+def _of_line(line: str) -> _Capture | None:
+    start = line.find("{")
+    if start >= 0:
+        try:
+            found = json.loads(line[start:])
+        except (ValueError, RecursionError):
+            return None
+        return _capture(found) if isinstance(found, dict) else None
+    fields = line.split(" ")
+    return _Capture(*fields[2:5]) if len(fields) >= 7 and fields[1].isdecimal() else None
+
+
+def _capture(fields: dict[str, Any]) -> _Capture:
+    url = fields.get("original") or fields.get("url") or ""
+    kind = fields.get("mime-detected") or fields.get("mimetype") or fields.get("mime") or ""
+    return _Capture(str(url), str(kind), str(fields.get("statuscode") or fields.get("status") or ""))
