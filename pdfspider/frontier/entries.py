@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 from os.path import commonprefix  # by characters, which is what is wanted here
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgpack
 
 from pdfspider.items import Hop
 from pdfspider.origins import origin_length
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 SCOPES = ("host", "domain", "any")
 DEEPEST = 10**12
 """The largest depth, so that each can be packed."""
 
+NEW = b"-\0\0\0"
+"""What stands in a member of a queue between its kind and its payload until a worker has tried it (see keys.lua)."""
+PAGES, PER_PRIORITY, PER_DEPTH = 2**50, 2**42, 2**34
+"""The parts of a queue's score (see keys.lua); what is below a depth is the order of submission."""
 REACH_AT = 4
 """The bit at which the reach begins among the flags of a payload; lease.lua knows it too."""
 ALWAYS = 4
@@ -111,12 +119,27 @@ class Entry(NamedTuple):
             request=request,
         )
 
-    def link(self) -> list[Any]:
-        """Return the form that the scripts take."""
-        kind = "d" if self.document else "p"
-        priority = max(-128, min(self.priority, 127))
-        return [self.fingerprint, host_id(self.host), self.host, kind, priority, self.depth, self.pack()]
+    def member(self) -> bytes:
+        """Return the member of a queue that stands for this URL."""
+        return b"".join((self.fingerprint, b"d" if self.document else b"p", NEW, self.pack()))
+
+    def rank(self) -> int:
+        """Return the score of the member, apart from the order of submission."""
+        rank = (127 - max(-128, min(self.priority, 127))) * PER_PRIORITY + min(self.depth, 255) * PER_DEPTH
+        return rank if self.document else PAGES + rank
 
     def child(self, **changes: Any) -> Entry:
         """Return a copy with some fields changed."""
         return self._replace(**changes)
+
+
+def links_of(entries: Iterable[Entry]) -> list[Any]:
+    """Return URLs in the one list that the scripts take (see lua/shared/links.lua)."""
+    groups: dict[str, list[Any]] = {}
+    for entry in entries:
+        group = groups.get(entry.host)
+        if group is None:
+            group = groups[entry.host] = [host_id(entry.host), entry.host, 0]
+        group[2] += 1
+        group += (entry.member(), entry.rank())
+    return list(chain.from_iterable(groups.values()))

@@ -18,7 +18,7 @@ from pdfspider.batching import Batcher
 from pdfspider.exceptions import ForeignStoreError, FrontierError, HostTaken, JobNotFound, LeaseLost
 from pdfspider.frontier.blocking_pop import something_waits
 from pdfspider.frontier.connection import may_pass
-from pdfspider.frontier.entries import host_id
+from pdfspider.frontier.entries import host_id, links_of
 from pdfspider.frontier.gates import Gates
 from pdfspider.frontier.jobs import JobOptions, job_name
 from pdfspider.frontier.leases import CommitRequest, Grant, Lease, ago
@@ -128,7 +128,7 @@ class Frontier(View):
         for i, part in enumerate(parts, 1):
             last = i == len(parts)
             claim: Any = [self.worker, *claimed] if claimed and last else False
-            links = [entry.link() for entry in part]
+            links = links_of(part)
             revivable = dict(revive) if revive else False
             asked = (job_name(name), fields, given, seal and last, links, revivable, claim, task or False)
             arguments = (*asked, {option: str(value) for option, value in (changes or {}).items()} or False)

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pdfspider.exceptions import InvalidInput
+from pdfspider.frontier.entries import links_of
 from pdfspider.items import OUTCOMES_BY_CODE
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Submission:
 
         Raises InvalidInput.
         """
-        links = [entry.link() for entry in self.entries]
+        links = links_of(self.entries)
         return job_name(self.job), self.options.fields(), True, self.seal, links, False, False, self.task or False
 
 

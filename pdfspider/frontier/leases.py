@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pdfspider.frontier.entries import Entry
+from pdfspider.frontier.entries import Entry, links_of
 from pdfspider.frontier.gates import HostSignal
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class CommitRequest(NamedTuple):
 
     def pack(self) -> tuple[Any, ...]:
         """Return the form that commit.lua takes."""
-        lease, links = self.lease, [entry.link() for entry in self.links]
+        lease, links = self.lease, links_of(self.links)
         started = ago(lease.started_at)
         return lease.token, self.code, self.dead, started, self.size, lease.signal(), links, bool(self.code)
 

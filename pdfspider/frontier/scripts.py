@@ -27,8 +27,11 @@ submit go on, so that leases can end and workers stay alive.
 """
 SHARED = ("keys", "clock", "jobs", "seen", "hosts", "overflow", "queues", "leases", "troubles")
 """The shared files in their order: each uses those before it."""
-FEW = dict.fromkeys(("claim", "reconcile", "renew"), SHARED[:2])
-"""The shared files of scripts that do not need all, because each call creates all functions again."""
+PARTS = {
+    **dict.fromkeys(("claim", "reconcile", "renew"), SHARED[:2]),
+    **dict.fromkeys(("submit", "commit"), (*SHARED, "links")),
+}
+"""The shared files of scripts that need fewer or more, because each call creates all functions again."""
 FORMAT = 2
 """The version of the keys' layout, as in ``lua/shared/keys.lua``. Data without a version is of the first."""
 _FORMAT = re.compile(r"FORMAT (\d+)")
@@ -56,7 +59,7 @@ NAMES = (
 def source(name: str) -> str:
     """Return the text of a script, as Redis gets it."""
     room = files("pdfspider.frontier") / "lua"
-    parts = [room / "shared" / f"{part}.lua" for part in FEW.get(name, SHARED)] + [room / f"{name}.lua"]
+    parts = [room / "shared" / f"{part}.lua" for part in PARTS.get(name, SHARED)] + [room / f"{name}.lua"]
     text = "\n".join(part.read_text("utf-8") for part in parts)
     return text if name == "submit" else ROOM + text
 

@@ -9,7 +9,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from pdfspider.exceptions import FrontierError, InvalidInput, JobNotFound
-from pdfspider.frontier.entries import Entry
+from pdfspider.frontier.entries import PAGES, Entry, links_of
 from pdfspider.frontier.jobs import JobOptions
 from pdfspider.frontier.reach import block_of, networks_of, reach_with
 from pdfspider.items import Hop, Outcome
@@ -107,11 +107,25 @@ async def refusals(rig: Rig, *requests: Any) -> bool:
 
 async def test_what_is_malformed_is_refused_before_anything_is_written(rig: Rig) -> None:
     frontier = rig.worker().frontier
-    good, bad = entry("http://a.test/1").link(), entry("http://a.test/2", fingerprint=b"short").link()
+    good, bad = links_of([entry("http://a.test/1")]), links_of([entry("http://a.test/2", fingerprint=b"short")])
+    host, name, number, member, rank = good
+    malformed: list[list[Any]] = [
+        bad,
+        ["x"],
+        good[:-1],
+        [host[1:], name, number, member, rank],
+        [host, name, 2, member, rank],
+        [host, name, 1.5, member, rank],
+        [host, name, number, member, rank + 1],
+        [host, name, number, member, rank - PAGES],
+        [host, name, number, member, 2.0**60],
+        [host, name, number, member[:14], rank],
+        [host, name, number, member.replace(b"p-", b"p."), rank],
+    ]
     before = set(await rig.redis.keys("{pdfs}:job:*"))
-    for links in ([good, bad], [good, ["x"]], [good, good[:6]], [[*good[:4], 999, 0, b""]]):
-        assert await refusals(rig, ("j", FREE.fields(), True, False, links, False, False))
-    assert await refusals(rig, ("j", FREE.fields(), True), (1, False, True, False, [good], False, False), "x")
+    for links in malformed:
+        assert await refusals(rig, ("j", FREE.fields(), True, False, good + links, False, False))
+    assert await refusals(rig, ("j", FREE.fields(), True), (1, False, True, False, good, False, False), "x")
     with pytest.raises(ResponseError):
         await rig.redis.evalsha(frontier._scripts._scripts["submit"].sha, 1, "x", "", b"\xc1\xff")
     assert set(await rig.redis.keys("{pdfs}:job:*")) == before
@@ -121,7 +135,7 @@ async def test_a_commit_with_one_malformed_part_changes_nothing(rig: Rig) -> Non
     await rig.submit("j", *pages(2))
     worker = rig.worker()
     one, two = await worker.lease(2)
-    good = [one.token, "p", False, -1, 0, 0, [entry("http://a.test/new").link()], True]
+    good = [one.token, "p", False, -1, 0, 0, links_of([entry("http://a.test/new")]), True]
     for bad in (
         [two.token, "p", False, -1, 0, 0, [["x"]], True],
         [two.token, "", False, -1, 0, 0, [], True],

@@ -9,6 +9,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from pdfspider.exceptions import LeaseLost
+from pdfspider.frontier.entries import links_of
 from pdfspider.frontier.leases import LeaseKind
 from pdfspider.items import Outcome
 from tests.frontier.audit import audit
@@ -80,7 +81,7 @@ async def test_a_commit_that_is_sent_again_is_answered_as_before_and_done_once(r
     await rig.submit("j", *pages(2))
     worker = rig.worker()
     one, _ = await worker.lease(2)
-    good = [one.token, "p", False, -1, 7, SIGN, [entry("http://a.test/new").link()], True]
+    good = [one.token, "p", False, -1, 7, SIGN, links_of([entry("http://a.test/new")]), True]
     fenced = ["x", "p", False, -1, 0, SIGN, [], True]
     answers = [await worker.frontier._scripts("commit", "w1", "call", RULES, good, fenced) for _ in range(2)]
     assert answers == [[b"ok", b"fenced"]] * 2

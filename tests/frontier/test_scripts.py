@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from redis.exceptions import ResponseError
 
-from pdfspider.frontier.entries import host_id
+from pdfspider.frontier.entries import host_id, links_of
 from pdfspider.frontier.jobs import JobOptions
 from pdfspider.frontier.scripts import NAMES
 from pdfspider.items import Outcome
@@ -62,7 +62,7 @@ class Scene:
         self.calls = self.make_calls(urls, robots, str(submitted.run))
 
     def make_calls(self, urls: list[str], robots: str, run: str) -> dict[str, list[Any]]:
-        links = [entry(f"http://{host}.test/new").link() for host in "abz"]
+        links = links_of(entry(f"http://{host}.test/new") for host in "abz")
         revive = {Outcome.TIMEOUT.code: "dead"}
         task = ["http", "0" * 16, '{"a":1,"reply":null}', False, True]
         options = {"delay": "1", "cap": "2", "anchors": "a.test"}

@@ -23,7 +23,7 @@ local move = {
 
 if kind == 'seen' then
   local job = job_of(to)
-  local splits = plan_splits(job, {})
+  local splits = plan_splits(job, 0)
   if splits then split_buckets(job, splits, {}, {}) end
   move.seen = function(fp)
     local state = call('HGET', from, fp)

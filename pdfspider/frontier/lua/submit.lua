@@ -5,7 +5,7 @@
 --   options map, without those that are 0 or '', of a run that this opens; unless they were given, it takes over those of
 --           the run before. An open run keeps its own
 --   changes map of the options that an operator changes in an open run ('' and '0' too), or false
---   links   {fp, host id, host name, kind, priority, depth, payload}, …
+--   links   see shared/links.lua
 --   revive  class codes whose URLs are queued again, '' for none: {code -> whether it counts as dead} as a map;
 --           their hosts are asked again, also those that were given up
 --   claim   {worker, raw message, …}: start URLs that this call settles, or false
@@ -144,7 +144,7 @@ local function count_revived(job, plan)
     count(job, revive[state] == 'dead' and 'dead' or 'done', -1)
   end
   if #plan.revived > 0 then
-    for hid in pairs(plan.places) do give_chance(hid) end
+    for hid in pairs(plan.waiting) do give_chance(hid) end
   end
 end
 

@@ -18,18 +18,21 @@ end
 
 local function host_of(hid)
   local values = call('HMGET', P .. 'host:' .. hid, unpack(HOST_FIELDS))
-  local host = {}
-  for i, field in ipairs(HOST_FIELDS) do host[field] = int(values[i]) end
-  host.robots, host.starting, host.trouble, host.held = values[10], values[11], trouble_of(values[12]), values[13]
-  set_limits(host, host.delay, math.max(host.cap, 1))
+  local last, gap, delay, cap, fcap, crawl, rest, turn, auto, robots, starting, trouble, held = unpack(values, 1, 13)
+  local host = {last = int(last), gap = int(gap), delay = int(delay), fcap = int(fcap), crawl = int(crawl), turn = int(turn),
+    auto = int(auto), robots = robots, starting = starting, held = held, blank = not (last or cap or crawl or rest or turn or auto or robots or trouble)}
+  host['until'], host.trouble = int(rest), trouble and trouble_of(trouble) or WELL
+  set_limits(host, host.delay, math.max(int(cap), 1))
   return host
 end
+
+local function flight_of(hid) return call('SCARD', P .. 'host:' .. hid .. ':flight') end
 
 -- The host, and how many leases are in flight there. Raises an error where a key is of another type than it should be.
 local function host_in_flight(hid)
   expect('zset', P .. 'hosts')
   local host = host_of(hid)
-  host.in_flight = call('SCARD', P .. 'host:' .. hid .. ':flight')
+  host.in_flight = flight_of(hid)
   return host
 end
 
@@ -45,13 +48,16 @@ local function is_open(hid, host, in_flight)
     and (in_flight or call('SCARD', P .. 'host:' .. hid .. ':flight')) < host.cap
 end
 
+-- When lease may look at a host that has work; nil while it is not open.
+local function start_of(hid, host, at, in_flight)
+  return is_open(hid, host, in_flight) and math.max(at or 0, due_at(host), now) or nil
+end
+
 local function schedule_host(hid, host, at, again, in_flight)
-  if not is_open(hid, host, in_flight) then
-    call('ZREM', P .. 'hosts', hid)
-  else
-    local score = str(math.max(at or 0, due_at(host), now))
-    if again then call('ZADD', P .. 'hosts', score, hid) else call('ZADD', P .. 'hosts', 'LT', score, hid) end
-  end
+  local score = start_of(hid, host, at, in_flight)
+  if not score then call('ZREM', P .. 'hosts', hid)
+  elseif again then call('ZADD', P .. 'hosts', score, hid)
+  else call('ZADD', P .. 'hosts', 'LT', score, hid) end
 end
 
 -- Puts the host where lease finds it at its next start, or takes it out while it has no work or is not open.
@@ -88,17 +94,29 @@ end
 local function open_host(hid, host, job, name)
   set_limits(host, job.delay, job.cap)
   local key = P .. 'host:' .. hid
-  call('PERSIST', key)
-  call('HSET', key, 'delay', str(host.delay), 'cap', str(host.allowed))
-  if name then call('HSET', key, 'name', name) end
+  if name then call('HSET', key, 'delay', str(host.delay), 'cap', str(host.allowed), 'name', name)
+  else call('HSET', key, 'delay', str(host.delay), 'cap', str(host.allowed)) end
+end
+
+-- A host of which nothing is known has no run, and nothing is in flight there.
+local function new_place(hid, job, host)
+  expect('zset', P .. 'host:' .. hid .. ':jobs')
+  host.in_flight = 0
+  return {hid = hid, host = host, new = true, in_flight = 0}
 end
 
 -- What has to be known of a host before anything is queued there; nothing is written. host: as it is, if that is known.
-local function queue_place(hid, job, host)
-  local key = P .. 'host:' .. hid
-  expect('set', P .. 'job:' .. job.run .. ':hosts')
-  local place = {hid = hid, host = host or host_in_flight(hid), attached = call('ZSCORE', key .. ':jobs', job.run)}
-  place.in_flight = place.host.in_flight
+-- known: whether the run has the host among its own.
+local function queue_place(hid, job, host, known)
+  local key, hosts = P .. 'host:' .. hid, P .. 'job:' .. job.run .. ':hosts'
+  if known == nil then known = call('SISMEMBER', hosts, hid) == 1 end
+  local place
+  if not host then
+    host = host_of(hid)
+    if host.blank then place = new_place(hid, job, host) else host.in_flight = flight_of(hid) end
+  end
+  place = place or {hid = hid, host = host, attached = call('ZSCORE', key .. ':jobs', job.run), in_flight = host.in_flight}
+  place.known = known
   place.parked = job.state == 'paused' and call('SISMEMBER', P .. 'job:' .. job.run .. ':parked', hid) == 1
   return place
 end
@@ -107,10 +125,14 @@ end
 local function attach(place, job, name)
   local hid, host, turns = place.hid, place.host, P .. 'host:' .. place.hid .. ':jobs'
   if place.attached then return true end
-  call('SADD', P .. 'job:' .. job.run .. ':hosts', hid)
+  if not place.known then call('SADD', P .. 'job:' .. job.run .. ':hosts', hid) end
   if place.parked then return false end
   call('ZADD', turns, 'NX', host.turn, job.run)
-  if call('ZCARD', turns) == 1 then open_host(hid, host, job, name)
+  if place.new then
+    open_host(hid, host, job, name)
+  elseif call('ZCARD', turns) == 1 then
+    call('PERSIST', P .. 'host:' .. hid)
+    open_host(hid, host, job, name)
   elseif job.delay > host.delay or job.cap < host.allowed then tighten(hid, host, job) end
   return true
 end

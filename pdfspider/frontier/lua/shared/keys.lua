@@ -96,8 +96,9 @@ end
 
 -- Calls a command with any number of arguments; Lua's stack does not take them all at once.
 local ARGUMENTS = 500
-local function call_with(command, key, values)
+local function call_with(command, key, values, option)
   for i = 1, #values, ARGUMENTS do
-    call(command, key, unpack(values, i, math.min(i + ARGUMENTS - 1, #values)))
+    if option then call(command, key, option, unpack(values, i, math.min(i + ARGUMENTS - 1, #values)))
+    else call(command, key, unpack(values, i, math.min(i + ARGUMENTS - 1, #values))) end
   end
 end

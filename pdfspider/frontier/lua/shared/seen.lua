@@ -39,8 +39,8 @@ end
 
 -- Reads the buckets that are to be split by now, before links are added. nil where there are none. A run that has seen
 -- nothing begins with as many buckets as these links need.
-local function plan_splits(job, links)
-  if job.seen == 0 and #links > BUCKET then return {level = math.ceil(math.log(#links / BUCKET) / math.log(2)), buckets = {}} end
+local function plan_splits(job, number)
+  if job.seen == 0 and number > BUCKET then return {level = math.ceil(math.log(number / BUCKET) / math.log(2)), buckets = {}} end
   local buckets = buckets_of(job)
   local wanted = math.min(math.ceil(job.seen / BUCKET), MOST_BUCKETS) - buckets
   if wanted <= 0 then return nil end
@@ -70,11 +70,11 @@ local function split_bucket(job, low, entries)
   if job.split == 2 ^ job.level then job.level, job.split = job.level + 1, 0 end
 end
 
--- Splits what was planned; links are those that were added since, with their hashes.
-local function split_buckets(job, plan, links, hashes)
-  for i, link in ipairs(links) do
+-- Splits what was planned; fps are those that were added since, with their hashes.
+local function split_buckets(job, plan, fps, hashes)
+  for i, fp in ipairs(fps) do
     local entries = plan.buckets[bucket_of(job, hashes[i])]
-    if entries then entries[#entries + 1], entries[#entries + 2] = link[1], '.' end
+    if entries then entries[#entries + 1], entries[#entries + 2] = fp, '.' end
   end
   for _, low in ipairs(plan) do split_bucket(job, low, plan.buckets[low]) end
   if job.fields then job.fields.level, job.fields.split = job.level, job.split
