@@ -26,7 +26,7 @@ MANY ?= 1000
 # Of `make fuzz`.
 MINUTES ?= 5
 
-.PHONY: help crawl test conformance kafka clients typescript faults fuzz hostile bench docs throughput frontier-load recall revision \
+.PHONY: help crawl test conformance kafka clients typescript faults fuzz hostile bench peers docs throughput frontier-load recall revision \
 	lock audit-dependencies clean debian
 
 help: ## list these targets
@@ -65,8 +65,13 @@ fuzz: $(VENV)/.requirements-test.txt ## throw odd bytes at what reads strangers'
 hostile: $(VENV)/.requirements-test.txt debian ## measure a worker against hostile hosts [ARGS="anchors hosts endless.pdf"]
 	@$(VENV)/bin/python -m tests.hostile $(value ARGS)
 
-bench: $(VENV)/.requirements.txt ## measure the crawl against the stock Scrapy stack
+bench: $(VENV)/.requirements.txt ## measure the crawl against the stock Scrapy stack [ARGS="--all --rounds 5"]
 	@$(VENV)/bin/python -m bench.compare $(value ARGS)
+
+peers: ## install further crawlers for `make bench ARGS=--all`: Crawlee, libcurl, and with Go also Colly
+	@$(PYTHON) -m venv build/peers/crawlee && build/peers/crawlee/bin/pip install --quiet crawlee selectolax
+	@$(PYTHON) -m venv build/peers/libcurl && build/peers/libcurl/bin/pip install --quiet pycurl selectolax uvloop
+	@if command -v go >/dev/null; then cd bench/peers/colly && go build -o ../../../build/peers/colly .; fi
 
 throughput: $(VENV)/.requirements-test.txt debian ## measure the gateway beside each transport's bare client [ARGS="--only amqp"]
 	@$(VENV)/bin/python -m bench.gateway $(value ARGS)

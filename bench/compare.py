@@ -11,15 +11,16 @@ import hashlib
 import json
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 import redis
 
-from bench.processes import ScrapyFailed, redis_server, run_scrapy
-from bench.server import PROJECT, serve
+from bench.contenders import CONTENDERS, STANDARD, Contender
+from bench.processes import CrawlFailed, redis_server, run
+from bench.results import Measurement, machine, plot, table
+from bench.server import serve
 from bench.site import Site
 
 if TYPE_CHECKING:
@@ -31,52 +32,6 @@ MEMORY = "/dev/shm"
 """Where files cost least and the same each time: a disk's write-back falls on whoever runs just then."""
 
 
-@dataclass(frozen=True)
-class Contender:
-    """A crawler's command for ``scrapy``; ``{url}``, ``{redis}`` and ``{data}`` in it are filled in for every round."""
-
-    name: str
-    directory: Path
-    command: tuple[str, ...]
-    start_key: str | None = None
-    """The Redis list that the start URL is pushed to, where it is no argument."""
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One crawl: CPU and wall in seconds; ``active`` from the first request to the end of the last answer."""
-
-    responses: int
-    documents: int
-    cpu: float
-    wall: float
-    active: float
-    peak_mb: float
-
-    @property
-    def rate(self) -> float:
-        return self.responses / self.cpu
-
-
-SETTINGS = ("DOWNLOAD_DELAY=0", "CONCURRENT_REQUESTS=32", "CONCURRENT_REQUESTS_PER_DOMAIN=8", "REDIS_URL={redis}")
-OPTIONS = tuple(word for setting in SETTINGS for word in ("-s", setting))
-PLAIN = ("-s", "PDF_INSPECT=False")
-CONTENDERS = (
-    Contender(
-        "stock",
-        PROJECT / "bench" / "stock",
-        ("crawl", "stock", *OPTIONS, "-s", "FILES_STORE={data}/files"),
-        start_key="stock:start_urls",
-    ),
-    Contender(
-        "pdfspider",
-        PROJECT,
-        # The stock stack looks inside no document, and the CPU of the processes that do would count as the crawl's.
-        ("crawl", "pdfs", "-a", "urls={url}", "-a", "scope=any", *OPTIONS, "-s", "DATA_DIR={data}", *PLAIN),
-    ),
-)
-
-
 def measure(contender: Contender, site: Site, *, tmpfs: bool, limit: float) -> Measurement:
     """One whole crawl on a fresh server, Redis and store, all of which are gone afterwards."""
     parent = MEMORY if tmpfs else None
@@ -86,10 +41,12 @@ def measure(contender: Contender, site: Site, *, tmpfs: bool, limit: float) -> M
         serve(site) as server,
     ):
         data = Path(directory) / "data"
+        data.mkdir()
         if contender.start_key:
             push(redis_url, contender.start_key, server.url)
-        words = [word.format(url=server.url, redis=redis_url, data=data) for word in contender.command]
-        wall, usage = run_scrapy(words, contender.directory, Path(directory) / "output", limit)
+        given = {"url": server.url, "hosts": ",".join(site.addresses), "redis": redis_url, "data": data}
+        words = [word.format_map(given) for word in contender.command]
+        wall, usage = run(words, contender.directory, Path(directory) / "output", limit, contender.good)
         pages_and_documents = [entry for entry in server.log() if is_response(entry)]
         return Measurement(
             responses=len(pages_and_documents),
@@ -98,7 +55,15 @@ def measure(contender: Contender, site: Site, *, tmpfs: bool, limit: float) -> M
             wall=wall,
             active=span(pages_and_documents),
             peak_mb=usage.ru_maxrss / 1024,
+            redis=cpu_of(redis_url),
         )
+
+
+def cpu_of(redis_url: str) -> float:
+    """Return the CPU seconds that a Redis has used."""
+    with redis.Redis.from_url(redis_url) as client:
+        used: dict[str, float] = client.info("cpu")
+    return used["used_cpu_user"] + used["used_cpu_sys"]
 
 
 def push(redis_url: str, key: str, url: str) -> None:
@@ -123,7 +88,7 @@ def hashes(directory: Path) -> set[str]:
     return {hashlib.sha256(path.read_bytes()).hexdigest() for path in stored}
 
 
-COLUMNS = "{:<12} {:>9} {:>9} {:>7} {:>9} {:>7} {:>7} {:>8}"
+COLUMNS = "{:<17} {:>9} {:>9} {:>7} {:>9} {:>7} {:>7} {:>8}"
 
 
 def report(name: str, one: Measurement) -> None:
@@ -143,9 +108,12 @@ def summarise(measured: dict[str, list[Measurement]], expected: int) -> bool:
 
 
 def _arguments() -> argparse.Namespace:
+    names = [contender.name for contender in CONTENDERS]
     parser = argparse.ArgumentParser(prog="python -m bench.compare", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", choices=[contender.name for contender in CONTENDERS], help="run one of them alone")
+    parser.add_argument("--only", action="append", choices=names, help="run this one; may be given several times")
+    parser.add_argument("--all", action="store_true", help="run all that are installed: see make peers")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write comparison.md and comparison.svg there")
     parser.add_argument("--disk", action="store_true", help="keep stores and Redis on the disk, not in /dev/shm")
     parser.add_argument("--limit", type=float, default=600, help="seconds after which a crawl is killed")
     for name in ("hosts", "pages", "documents", "seed", "large"):
@@ -153,21 +121,44 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def chosen(options: argparse.Namespace) -> list[Contender]:
+    """Return the crawlers that are asked for and installed, and say which are not."""
+    asked = [one for one in CONTENDERS if one.name in options.only] if options.only else STANDARD
+    found = []
+    for contender in CONTENDERS if options.all else asked:
+        if contender.missing:
+            print(f"{contender.name} is left out, for it is not installed ({contender.missing})", file=sys.stderr)
+        else:
+            found.append(contender)
+    return found
+
+
+def write_report(directory: Path, measured: dict[str, list[Measurement]], site: Site) -> None:
+    """Write the table and the plot."""
+    directory.mkdir(parents=True, exist_ok=True)
+    rounds = len(next(iter(measured.values())))
+    (directory / "comparison.md").write_text(f"{machine()}, {rounds} rounds\n\n{table(measured, site.documents)}\n")
+    (directory / "comparison.svg").write_text(plot(measured))
+
+
 def main() -> int:
+    """Compare, and return the exit code."""
     options = _arguments()
     site = Site(options.hosts, options.pages, options.documents, options.seed, options.large)
-    contenders = [contender for contender in CONTENDERS if options.only in {None, contender.name}]
+    contenders = chosen(options)
     measured: dict[str, list[Measurement]] = {contender.name: [] for contender in contenders}
     print(COLUMNS.format("", "responses", "documents", "CPU s", "per CPU-s", "wall s", "active", "peak MB"))
     for _ in range(options.rounds):
         for contender in contenders:
             try:
                 one = measure(contender, site, tmpfs=not options.disk and Path(MEMORY).is_dir(), limit=options.limit)
-            except ScrapyFailed as error:
+            except CrawlFailed as error:
                 print(error, file=sys.stderr)
                 return 1
             measured[contender.name].append(one)
             report(contender.name, one)
+    if options.report:
+        write_report(options.report, measured, site)
     return 0 if summarise(measured, site.documents) else 1
 
 

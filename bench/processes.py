@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import redis
@@ -20,32 +21,41 @@ from redis.retry import Retry
 from pdfspider.embedded.binaries import bundled_binary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Container, Iterator, Sequence
     from resource import struct_rusage
 
 LOG_LINES = 40
+PROJECT = Path(__file__).parent.parent
 REDIS_TRIES = 100
 
 
-class ScrapyFailed(Exception):
+class CrawlFailed(Exception):
     """The command did not end well; the message has its last lines."""
 
 
 def run_scrapy(words: Sequence[str], directory: Path, output: Path, limit: float) -> tuple[float, struct_rusage]:
-    """Seconds that the command took and what it used; it is killed after ``limit`` seconds. Raises ScrapyFailed."""
+    """As ``run``, for a command of Scrapy's."""
+    return run([sys.executable, "-m", "scrapy", *words], directory, output, limit)
+
+
+def run(
+    words: Sequence[str], directory: Path, output: Path, limit: float, good: Container[int] = (0,)
+) -> tuple[float, struct_rusage]:
+    """Run a command, and return the seconds that it took and what it used.
+
+    It is killed after ``limit`` seconds. Raises CrawlFailed if its exit code is not among the good ones.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SCRAPY_")}
+    environment["PYTHONPATH"] = str(PROJECT)
     started = time.monotonic()
     with output.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "scrapy", *words], cwd=directory, env=environment, stdout=file, stderr=file
-        )
+        process = subprocess.Popen(words, cwd=directory, env=environment, stdout=file, stderr=file)
     with killed_after(process.pid, limit):
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode not in good:
         tail = "\n".join(output.read_text(errors="replace").splitlines()[-LOG_LINES:])
-        raise ScrapyFailed(f"scrapy {' '.join(words)} ended with {process.returncode}:\n{tail}")
+        raise CrawlFailed(f"{' '.join(words)} ended with {process.returncode}:\n{tail}")
     return time.monotonic() - started, usage
 
 

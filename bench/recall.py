@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from bench.compare import MEMORY, push
 from bench.content import sha256
-from bench.processes import ScrapyFailed, redis_server, run_scrapy
+from bench.processes import CrawlFailed, redis_server, run_scrapy
 from bench.server import PROJECT
 from bench.shaped.server import serve
 from bench.shaped.site import Shaped
@@ -93,7 +93,7 @@ CRAWLERS: dict[str, Crawl] = {"pdfspider": pdfspider, "wget -r -A pdf": wget, "s
 
 
 def measure(crawl: Crawl, site: Shaped, limit: float) -> Recall:
-    """One whole crawl of a fresh server. Raises Missing, ScrapyFailed."""
+    """One whole crawl of a fresh server. Raises Missing, CrawlFailed."""
     parent = MEMORY if Path(MEMORY).is_dir() else None
     with tempfile.TemporaryDirectory(prefix="recall-", dir=parent) as directory, serve(site) as server:
         started = time.monotonic()
@@ -150,7 +150,7 @@ def main() -> int:
                 recalls[name] = measure(crawl, site, options.limit)
             except Missing as error:
                 print(f"left out: {error}")
-            except ScrapyFailed as error:
+            except CrawlFailed as error:
                 print(error, file=sys.stderr)
                 return 1
     report(site, recalls)

@@ -105,6 +105,7 @@ def test_it_lists_its_targets(project: Path) -> None:
         "fuzz",
         "hostile",
         "bench",
+        "peers",
         "throughput",
         "frontier-load",
         "recall",

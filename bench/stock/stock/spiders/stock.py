@@ -25,11 +25,16 @@ class StockSpider(RedisSpider):
             yield request
 
     def parse(self, response: HtmlResponse) -> Iterator[Request | dict[str, Any]]:
-        documents = []
-        for href in response.css("a::attr(href)").getall():
-            url = response.urljoin(href)
-            if any(hint in url for hint in DOCUMENT_HINTS):
-                documents.append(url)
-            else:
-                yield Request(url)
-        yield {"file_urls": documents}
+        yield from parse(response)
+
+
+def parse(response: HtmlResponse) -> Iterator[Request | dict[str, Any]]:
+    """Yield a request for each link, and one item with what looks like a PDF."""
+    documents = []
+    for href in response.css("a::attr(href)").getall():
+        url = response.urljoin(href)
+        if any(hint in url for hint in DOCUMENT_HINTS):
+            documents.append(url)
+        else:
+            yield Request(url)
+    yield {"file_urls": documents}
