@@ -23,7 +23,7 @@ def test_the_table_has_medians_and_ratios_to_the_first() -> None:
 
 
 def test_the_plot_is_an_image_with_a_bar_for_each() -> None:
-    image = fromstring(plot(RESULTS))  # noqa: S314 - it was made here
+    image = fromstring(plot(RESULTS))
     texts = [element.text for element in image.iter("{http://www.w3.org/2000/svg}text")]
     assert texts == ["stock", "100", "pdf<spider>", "300"]
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 RARE = "is not on a site that is shaped like most: tests/discovery shows it"
 LEFT_OUT = {
     "pdf-link": "is looked for only where that is asked for",
-    **dict.fromkeys(("bucket", "bucket-next", "hidden-input", "option", "text-url"), RARE),
+    **dict.fromkeys(("bucket", "bucket-next", "cdx", "cdx-next", "hidden-input", "option", "text-url"), RARE),
 }
 SMALL = Shaped(urls=260, hosts=3, port=8000)
 
