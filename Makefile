@@ -135,6 +135,7 @@ DEBIAN := redis-server:/usr/bin/redis-server \
 	faketime:/usr/bin/faketime \
 	chromium:/usr/bin/chromium \
 	nginx-light:/usr/sbin/nginx \
+	prometheus:/usr/bin/promtool \
 	maint-guide:/usr/share/doc/maint-guide/html/index.en.html \
 	debian-reference-en:/usr/share/debian-reference/index.en.html
 missing = $(if $(wildcard $(lastword $(1))),,$(firstword $(1)))

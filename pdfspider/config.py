@@ -9,7 +9,7 @@ from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pdfspider.dashboard_config import DashboardConfig
 from pdfspider.discovery.bounds import Bounds
@@ -146,6 +146,17 @@ def _dashboard(settings: BaseSettings) -> DashboardConfig:
     )
 
 
+def _metrics_address(settings: BaseSettings) -> tuple[str, int] | None:
+    url = settings["METRICS_URL"]
+    if not url:
+        return None
+    with suppress(ValueError):
+        parts = urlsplit(str(url))
+        if parts.scheme == "http" and parts.hostname and parts.port and parts.path in ("", "/") and not parts.query:
+            return parts.hostname, parts.port
+    raise ConfigurationError(f"METRICS_URL={url!r} is not http://HOST:PORT")
+
+
 def _networks(settings: BaseSettings, name: str) -> tuple[str, ...]:
     """Return the networks of a setting, in their usual spelling and order."""
     try:
@@ -231,6 +242,8 @@ class Config:
 
     gateway: GatewayConfig = read(_gateway)
     dashboard: DashboardConfig = read(_dashboard)
+
+    metrics_address: tuple[str, int] | None = read(_metrics_address)
 
     progress_interval: float = number("LOGSTATS_INTERVAL")
 

@@ -248,6 +248,11 @@ DASHBOARD_TOKEN = None
 # addresses.
 DASHBOARD_TLS_TERMINATED = False
 
+# What Prometheus reads.
+
+# Where a worker or a gateway serves its metrics and probes (/metrics, /healthz, /readyz): http://HOST:PORT.
+METRICS_URL = None
+
 # What stands on the screen.
 LOG_LEVEL = "INFO"
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
@@ -293,6 +298,7 @@ EXTENSIONS_BASE = {
     "pdfspider.crawl.progress.progress.Progress": 0,
     "pdfspider.crawl.inspection.extension.InspectionExtension": 0,
     "pdfspider.crawl.progress.loop_lag.LoopLag": 0,
+    "pdfspider.crawl.progress.metrics.Metrics": 0,
 }
 # One item per response: a larger number makes Scrapy start that many tasks for each.
 CONCURRENT_ITEMS = 1

@@ -64,6 +64,9 @@ def test_other_values_that_make_no_sense() -> None:
         ("REDIS_START_URLS_KEY", "", "is no key"),
         ("REDIS_PARAMS", "[1]", "is not a JSON object"),
         ("RETRY_HTTP_CODES", "500, 50x", "'50x' is not a status"),
+        ("METRICS_URL", "127.0.0.1:9464", "is not http://HOST:PORT"),
+        ("METRICS_URL", "http://127.0.0.1:94640", "is not http://HOST:PORT"),
+        ("METRICS_URL", "https://127.0.0.1:9464", "is not http://HOST:PORT"),
     ):
         with pytest.raises(ConfigurationError, match=f"^{name}.*{said}"):
             config(**{name: value})

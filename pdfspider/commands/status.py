@@ -16,6 +16,7 @@ from scrapy.exceptions import UsageError
 from pdfspider.commands._base import OnFrontier, say
 from pdfspider.exceptions import JobNotFound
 from pdfspider.formatting import CLASSES, MEANINGS, counted, said_size
+from pdfspider.frontier.fleet import read_fleet
 from pdfspider.frontier.jobs import COUNTERS, job_name
 from pdfspider.frontier.transports import read_states
 from pdfspider.items import Outcome
@@ -42,10 +43,18 @@ class Command(OnFrontier, ScrapyCommand):
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        form = parser.add_mutually_exclusive_group()
+        form.add_argument("--json", action="store_true", help="print one JSON object")
+        form.add_argument(
+            "--workers-wanted",
+            action="store_true",
+            help="print how many workers could lease now",
+        )
 
     def when_nothing(self, config: Config, opts: argparse.Namespace) -> None:
-        if opts.json:
+        if opts.workers_wanted:
+            say("0")
+        elif opts.json:
             say(json.dumps(NOTHING))
         else:
             super().when_nothing(config, opts)
@@ -56,6 +65,10 @@ class Command(OnFrontier, ScrapyCommand):
         name = job_name(args[0]) if args else None
 
         async def work(frontier: Frontier) -> None:
+            if opts.workers_wanted:
+                fleet = await read_fleet(frontier.redis, frontier.start_urls, config.concurrency)
+                say(str(fleet.workers_wanted))
+                return
             status = await frontier.status()
             if name:
                 if name not in status["jobs"]:

@@ -238,11 +238,13 @@ class Worker:
         self.staging.end(lease)
         self.wake.set()
 
-    async def release(self, lease: Lease, *, delay: float = 0.0, counted: bool = False, returned: bool = False) -> None:
+    async def release(
+        self, lease: Lease, *, delay: float = 0.0, counted: bool = False, returned: bool = False, code: str = ""
+    ) -> None:
         """Release a lease, as Frontier.release does; it expires if the frontier does not answer."""
         self.releasing.add(lease)
         try:
-            await self.frontier.release(lease, delay=delay, counted=counted, returned=returned)
+            await self.frontier.release(lease, delay=delay, counted=counted, returned=returned, code=code)
         except RedisError as error:
             logger.warning("A lease is left to expire: %s", error)
         finally:

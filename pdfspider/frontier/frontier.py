@@ -305,12 +305,15 @@ class Frontier(View):
             request = CommitRequest(request.lease, request.code, request.dead, request.size, links)
         self._settle(await self._commit(request), request)
 
-    async def release(self, lease: Lease, *, delay: float = 0.0, counted: bool = False, returned: bool = False) -> None:
+    async def release(
+        self, lease: Lease, *, delay: float = 0.0, counted: bool = False, returned: bool = False, code: str = ""
+    ) -> None:
         """Give a lease back for another delivery after ``delay`` seconds.
 
-        ``counted`` says that this delivery counts as a failed try.
+        ``counted`` says that this delivery counts as a failed try. ``code`` is the class code of a failure that is
+        tried again, for the totals.
         """
-        self._check(await self._release((lease, delay, counted, returned)))
+        self._check(await self._release((lease, delay, counted, returned, code)))
 
     async def sweep(self) -> bool:
         """Do a bounded part of the frontier's housekeeping, and return whether there is more to do at once."""
@@ -403,10 +406,10 @@ class Frontier(View):
         answers, _ = await self._persist("commit", self.worker, self._call_id(), self._gates.rules(), *values)
         return answers
 
-    async def _send_releases(self, items: list[tuple[Lease, float, bool, bool]]) -> Sequence[bytes]:
+    async def _send_releases(self, items: list[tuple[Lease, float, bool, bool, str]]) -> Sequence[bytes]:
         values = [
-            (lease.token, int(delay * 1000), ago(lease.started_at), lease.signal(), counted, returned)
-            for lease, delay, counted, returned in items
+            (lease.token, int(delay * 1000), ago(lease.started_at), lease.signal(), counted, returned, code)
+            for lease, delay, counted, returned, code in items
         ]
         answers: Sequence[bytes]
         answers, _ = await self._persist("release", self.worker, self._gates.rules(), *values)

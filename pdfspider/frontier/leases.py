@@ -47,6 +47,7 @@ class Lease:
     """The code of the outcome class that the frontier has decided."""
     verdict_cause: str = ""
     """The cause of the verdict: "t" the job's time, "s" the host's slowness, or empty."""
+    leased_at: float = 0.0
     started_at: float | None = field(default=None)
     """The time at which the last request under this lease was sent; None: never."""
     requests: int = 0
@@ -80,6 +81,7 @@ class Lease:
             run=int(run),
             kind=kind,
             starts_at=received + start_in / 1000,
+            leased_at=received,
             report=bool(report),
             deliveries=deliveries,
             expiries=expiries,

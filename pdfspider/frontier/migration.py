@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections import Counter
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -99,11 +100,28 @@ class Migration:
         async for key in _keys(self._redis, f"{OLD}*"):
             await self._move(key.removeprefix(OLD))
             moved += 1
+        await self._sum_up()
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(META, "format", FORMAT)
             pipe.hdel(META, "migrating")
             await pipe.execute()
         return moved
+
+    async def _sum_up(self) -> None:
+        """Make the sums over all runs from what there is."""
+        sums: Counter[str] = Counter()
+        ended = [run.decode() for run in await self._redis.zrange(f"{PREFIX}finished", 0, -1)]
+        for run in {*await self._runs(), *ended}:
+            raw = await self._redis.hgetall(f"{PREFIX}job:{run}")
+            job = {name.decode("latin-1"): value for name, value in raw.items()}
+            if "state" in job:
+                sums[f"jobs:{job['state'].decode()}"] += 1
+            for name, value in job.items():
+                if name in ("queued", "delayed", "leased", "bytes") or name.startswith("c:"):
+                    sums[name] += int(value)
+        await self._redis.delete(f"{PREFIX}totals")
+        if sums:
+            await self._redis.hset(f"{PREFIX}totals", mapping=sums)
 
     async def _set_aside(self) -> None:
         """Rename what changes, remove what nobody can use any more, and begin with a single bucket in each run."""

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 from pdfspider.frontier.scripts import PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from redis.asyncio import Redis
 
 KEY = f"{PREFIX}transports"
+TOTALS = f"{PREFIX}totals"
+MESSAGES = "m:"
+"""The beginning of the fields of ``TOTALS`` that count messages: then follow the transport, a colon, and the result."""
+RESULTS = ("received", "rejected", "published", "undelivered")
 EXPIRES = 30.0
 """Seconds after which a gateway that has not written its states counts as gone."""
 
@@ -76,3 +80,21 @@ async def forget_states(redis: Redis, gateway: str) -> None:
     client: Any = redis
     if fields := [field for field in await client.hkeys(KEY) if field.startswith(f"{gateway}:".encode())]:
         await client.hdel(KEY, *fields)
+
+
+async def add_messages(redis: Redis, numbers: Mapping[tuple[str, str], int]) -> None:
+    """Add to the numbers of messages by transport and result, which all gateways count together.
+
+    Raises RedisError.
+    """
+    client: Any = redis
+    async with client.pipeline(transaction=True) as pipe:
+        for (transport, result), number in numbers.items():
+            pipe.hincrby(TOTALS, f"{MESSAGES}{transport}:{result}", number)
+        await pipe.execute()
+
+
+def read_messages(totals: Mapping[str, int]) -> dict[tuple[str, str], int]:
+    """Return the numbers of messages by transport and result among the totals."""
+    found = {name.removeprefix(MESSAGES): number for name, number in totals.items() if name.startswith(MESSAGES)}
+    return {(name.partition(":")[0], name.partition(":")[2]): number for name, number in found.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pdfspider.frontier.scripts import PREFIX
+from pdfspider.frontier.transports import MESSAGES, TOTALS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,6 +43,7 @@ def keep_undelivered(pipe: Any, result: Undelivered) -> None:
         del fields[name]
     pipe.sadd(TRANSPORTS, result.transport)
     pipe.xadd(_stream(result.transport), fields, maxlen=KEPT, approximate=True)
+    pipe.hincrby(TOTALS, f"{MESSAGES}{result.transport}:undelivered", 1)
 
 
 async def undelivered(redis: Redis, transport: str | None = None) -> AsyncIterator[Undelivered]:

@@ -8,6 +8,7 @@ import re
 import secrets
 import signal
 import time
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,14 @@ from redis.exceptions import RedisError
 
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.durability import Durability
-from pdfspider.frontier.transports import EXPIRES, forget_states, read_states, write_states
+from pdfspider.frontier.transports import EXPIRES, add_messages, forget_states, read_states, write_states
 from pdfspider.gateway.outbound.event_publisher import EventPublisher
 from pdfspider.gateway.outbound.result_publisher import ResultPublisher
 from pdfspider.gateway.outbound.results import ResultMaker
 from pdfspider.gateway.registry import make_transports
 from pdfspider.gateway.service import GatewayService
 from pdfspider.gateway.supervisor import Supervisor
+from pdfspider.metrics.server import MetricsServer
 from pdfspider.records import Database
 from pdfspider.tasks import end
 
@@ -50,14 +52,19 @@ async def serve(config: Config, frontier: Frontier, copies: Copies | None = None
     service = GatewayService(config, frontier, results, records)
     service.copies = copies or service.copies
     served: list[Transport] = []
+    metrics = MetricsServer(config.metrics_address, service.probes) if config.metrics_address else None
     try:
         served += _transports(config, service)
+        if metrics:
+            await metrics.open()
         for transport in served:
             await transport.listen()
         await _serve(served, service, _publishers(frontier.redis, served, results))
     finally:
         for transport in served:
             await _close(transport)
+        if metrics:
+            await metrics.close()
         results.close()
         await records.close()
 
@@ -111,7 +118,7 @@ async def _serve(
         loop.add_signal_handler(signum, stopped.set)
     serving = [asyncio.create_task(_supervised(transport).run()) for transport in served]
     publishing = [asyncio.create_task(_supervised_publishing(work).run()) for work in publishers]
-    reporting = asyncio.create_task(_tell_states(service.frontier.redis, served))
+    reporting = asyncio.create_task(_tell_states(service, served))
     logger.info("Serving %s", ", ".join(f"{transport.name} ({transport.address.shown})" for transport in served))
     await stopped.wait()
     await end(serving)
@@ -132,9 +139,10 @@ def _supervised_publishing(work: ResultPublisher | EventPublisher) -> Supervisor
     return Supervisor(f"Publishing by {work.transport.name}", work.run, work.transport.health, whole=False)
 
 
-async def _tell_states(redis: Redis, served: list[Transport]) -> None:
-    """Store the states of the transports in the frontier until cancelled."""
-    gateway, at = secrets.token_hex(4), 0.0
+async def _tell_states(service: GatewayService, served: list[Transport]) -> None:
+    """Store the states of the transports in the frontier, and add up the messages, until cancelled."""
+    gateway, at, redis = secrets.token_hex(4), 0.0, service.frontier.redis
+    counted: Counter[tuple[str, str]] = Counter()
     told: list[TransportState] = []
     try:
         while True:
@@ -144,7 +152,17 @@ async def _tell_states(redis: Redis, served: list[Transport]) -> None:
                     await read_states(redis)  # removes the states of gateways that are gone
                     await write_states(redis, states)
                     told, at = states, time.monotonic()
+            with suppress(RedisError):
+                await _add_messages(service, counted)
             await asyncio.sleep(TOLD_EVERY)
     finally:
         with suppress(RedisError):
+            await _add_messages(service, counted)
             await forget_states(redis, gateway)
+
+
+async def _add_messages(service: GatewayService, counted: Counter[tuple[str, str]]) -> None:
+    """Add what has come since to the totals of all gateways. ``counted`` is what was added before."""
+    if new := Counter(service.messages()) - counted:
+        await add_messages(service.frontier.redis, new)
+        counted += new

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from redis.exceptions import RedisError
+
 from pdfspider.documents.copies import InPlace
 from pdfspider.embedded.syncing import sync
 from pdfspider.exceptions import JobNotFound
@@ -16,6 +18,8 @@ from pdfspider.gateway.health import Health
 from pdfspider.gateway.inbound.due_only import DueOnly
 from pdfspider.gateway.inbound.inbound_queue import InboundQueue
 from pdfspider.gateway.outbound.bounds import bounded
+from pdfspider.metrics.fleet import fleet_metrics
+from pdfspider.metrics.server import Probes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -46,12 +50,30 @@ class GatewayService:
         own = None if config.redis_url else partial(sync, config.data_dir / "redis")
         self.durable = Durability(frontier.redis, own)
         self._inbound: dict[str, InboundQueue] = {}
+        self.probes = Probes(partial(fleet_metrics, config, frontier), self.faults)
 
     def health(self, transport: str) -> Health:
         """Return the state of a transport, which the first call creates."""
         if transport not in self._health:
             self._health[transport] = Health(transport)
         return self._health[transport]
+
+    async def faults(self) -> list[str]:
+        """Return the reasons why this gateway is not ready."""
+        try:
+            await self.frontier.redis.ping()
+        except RedisError as error:
+            return [f"Redis: {error}"]
+        return [f"{name}: {health.error or health.state}" for name, health in self._health.items() if health.is_down]
+
+    def messages(self) -> dict[tuple[str, str], int]:
+        """Return how many messages this gateway has handled, by transport and result."""
+        found: dict[tuple[str, str], int] = {}
+        for name, health in self._health.items():
+            rejected = self._inbound[name].rejected if name in self._inbound else 0
+            numbers = {"received": health.received, "published": health.published, "rejected": rejected}
+            found |= {(name, result): number for result, number in numbers.items()}
+        return found
 
     async def accept(self, transport: str, delivery: Delivery) -> None:
         """Take over a delivery, after waiting while there are too many here or in the frontier."""

@@ -79,7 +79,7 @@ class Scene:
             "visit": ["w1", robots, 5, host_id("b.test")],
             "page": ["w1", urls[0]],
             "commit": ["w1", "call-2", RULES, [urls[0], "p", False, 5, 9, SIGN, links, True]],
-            "release": ["w1", RULES, [urls[0], 0, 5, SIGN, True, False]],
+            "release": ["w1", RULES, [urls[0], 0, 5, SIGN, True, False, "t"]],
             "robots": ["w1", robots, 5, 0, 1000, "", b"User-agent: *", SIGN, RULES],
             "control": ["j", "cancel"],
             "sweep": [4],

@@ -162,7 +162,7 @@ async def test_a_database_that_is_away_is_waited_for_with_one_line(
         while len(looked) < 5:
             await asyncio.sleep(0.01)
         other.execute("ALTER TABLE away RENAME TO inspections")
-        while behind._pending:
+        while behind.backlog:
             await asyncio.sleep(0.01)
         assert other.execute("SELECT status FROM inspections").fetchall() == [("ok",)]
     await behind.close()

@@ -79,7 +79,8 @@ class Processor(ItemPipelineManager):
         delay = retry_delay(self._worker.config, capture)
         if delay is None:
             return False
-        await self._worker.release(capture.lease, delay=delay, counted=counts(capture))
+        code = capture.outcome.code
+        await self._worker.release(capture.lease, delay=delay, counted=counts(capture), code=code)
         self._count(f"retry/{capture.outcome.value}")
         self._stats.inc_value("retry/count")
         self._stats.inc_value(f"retry/reason_count/{_retry_reason(capture)}")

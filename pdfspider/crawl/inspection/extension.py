@@ -94,8 +94,8 @@ class InspectionExtension:
         await asyncio.sleep(TICK)  # the last document's commit may be on its way back
         patience = self._worker.config.inspect_patience
         until = time.monotonic() + patience
-        if self._pending:
-            logger.info("Inspecting %s, for at most %g s", counted(self._pending, "more document"), patience)
+        if self.backlog:
+            logger.info("Inspecting %s, for at most %g s", counted(self.backlog, "more document"), patience)
         while time.monotonic() < until and self._is_awaited:  # noqa: ASYNC110 - a signal to stop sets no event
             await asyncio.sleep(TICK)
 
@@ -115,10 +115,11 @@ class InspectionExtension:
 
     @property
     def _is_awaited(self) -> bool:
-        return self._pending > 0 and not self._closing and bool(self._crawler.crawling)
+        return self.backlog > 0 and not self._closing and bool(self._crawler.crawling)
 
     @property
-    def _pending(self) -> int:
+    def backlog(self) -> int:
+        """The number of documents that wait here for their inspection."""
         return len(self._waiting) + self._in_hand
 
     async def _serve(self) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 INTERVAL = 1.0
 """Seconds between two reports."""
 PROGRESS = "pdfspider.crawl.progress.progress.Progress"
+METRICS = "pdfspider.crawl.progress.metrics.Metrics"
 INSPECTION = "pdfspider.crawl.inspection.extension.InspectionExtension"
 
 
@@ -80,7 +81,8 @@ def done_by_first(settings: BaseSettings) -> tuple[str, ...]:
 
     Where the links inside documents are followed, each process inspects its own, because it needs them at once.
     """
-    return (PROGRESS,) if settings.getbool("PDF_INSPECT_LINKS") else (PROGRESS, INSPECTION)
+    always = (PROGRESS, METRICS)
+    return always if settings.getbool("PDF_INSPECT_LINKS") else (*always, INSPECTION)
 
 
 def growth(sent: dict[str, int], stats: Mapping[str, Any]) -> dict[str, int]:

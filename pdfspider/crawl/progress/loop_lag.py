@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Self
 from scrapy import signals
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scrapy.crawler import Crawler
 
 TICK = 0.02
@@ -22,6 +24,8 @@ class LoopLag:
     def __init__(self, crawler: Crawler) -> None:
         self._stats = crawler.stats
         self._longest = 0.0
+        self.tell: Callable[[float], None] | None = None
+        """Called with each delay in seconds."""
         self._due = 0.0
         self._next: asyncio.TimerHandle | None = None
 
@@ -45,6 +49,8 @@ class LoopLag:
 
     def _look(self) -> None:
         late = time.monotonic() - self._due
+        if self.tell:
+            self.tell(late)
         if late > self._longest:
             self._longest = late
             self._stats.set_value(LONGEST_STALL, round(late, 4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from pdfspider.frontier.audit.hosts import LONGEST_WAIT
@@ -10,6 +11,10 @@ from pdfspider.frontier.audit.reading import Finding, P, batches
 
 if TYPE_CHECKING:
     from pdfspider.frontier.audit.reading import KeyReader
+
+SUMMED = ("queued", "delayed", "leased")
+MOST_SUMMED = 2000
+"""The most runs whose sums are compared with the totals: they are read in one step."""
 
 
 async def look_at_lists(reader: KeyReader) -> set[Finding]:
@@ -20,6 +25,7 @@ async def look_at_lists(reader: KeyReader) -> set[Finding]:
         *await _garbage(reader),
         *await _solo(reader),
         *await _hold(reader),
+        *await _totals(reader),
     }
 
 
@@ -67,3 +73,25 @@ async def _hold(reader: KeyReader) -> set[Finding]:
     hold = float(await reader.redis.hget(f"{P}meta", "hold") or 0)
     held = hold > reader.now + reader.lease_period + SLACK
     return {Finding(f"{P}meta", "hold ends within one lease period")} if held else set()
+
+
+async def _totals(reader: KeyReader) -> set[Finding]:
+    """Check that the totals are the sums over all runs."""
+    runs = sorted(reader.runs)
+    if len(runs) > MOST_SUMMED:
+        return set()
+    async with reader.redis.pipeline(transaction=True) as pipe:
+        pipe.hgetall(f"{P}totals")
+        for run in runs:
+            pipe.hmget(f"{P}job:{run}", "state", *SUMMED)
+        totals, *jobs = await pipe.execute()
+    sums: Counter[str] = Counter(dict.fromkeys(SUMMED, 0))
+    for state, *numbers in jobs:
+        if state is not None:
+            sums[f"jobs:{state.decode()}"] += 1
+            sums.update({name: int(number or 0) for name, number in zip(SUMMED, numbers, strict=True)})
+    return {
+        Finding(f"{P}totals", f"{name} is the sum over all runs", f"{int(totals.get(name.encode(), 0))}, not {number}")
+        for name, number in sums.items()
+        if int(totals.get(name.encode(), 0)) != number
+    }

@@ -75,6 +75,7 @@ for i = 4, #request do
   answers[i - 3] = done and answer or (type(answer) == 'table' and answer.err or tostring(answer))
 end
 flush_jobs()
+totals.flush()
 call('HSET', calls_key, 'commit', call_id, 'answers', cmsgpack.pack(answers))
 call('PEXPIRE', calls_key, str(lease_period * 20))
 return answers

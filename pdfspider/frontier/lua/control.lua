@@ -11,6 +11,7 @@ if not job then return false end
 
 local function become(state)
   call('HSET', P .. 'job:' .. run, 'state', state)
+  totals.note_state(job.state, state)
   job.state = state
   call('SADD', P .. 'chores', run)
 end
@@ -25,4 +26,5 @@ elseif action == 'log' then
   call('HSET', P .. 'job:' .. run, 'logged', '1')
 end
 flush_jobs()
+totals.flush()
 return job.state

@@ -385,6 +385,7 @@ if now >= int(call('HGET', P .. 'meta', 'hold')) then
   if not drain then grant_all() end
 end
 flush_jobs()
+totals.flush()
 if #granted > 0 then
   call('HSET', P .. 'meta', 'token', str(last_token))
   call('HSET', calls_key, 'lease', call_id, 'leases', cmsgpack.pack(granted))

@@ -34,4 +34,5 @@ else
 end
 schedule(hid)
 flush_jobs()
+totals.flush()
 return 1

@@ -2,7 +2,7 @@
 --
 -- ARGV[2] msgpack: {worker, rules, release, …}; rules and signal: see apply_signal
 --   release  {token, delay ms, ms since the fetch started (-1: never), signal, whether this try is counted, whether there
---             was work on it that came to nothing}
+--             was work on it that came to nothing, the class code of the failure that is tried again or ''}
 -- Answer: ok or fenced for each, in order, or the text of the error that kept it from anything.
 
 -- A URL that comes back so often, for whatever reason, would never end; nor would a robots.txt.
@@ -51,7 +51,7 @@ local function put_back(job, lease, place, delay, counted, returned)
   else again(job, lease, place, delay, counted, returned) end
 end
 
-local function release(token, delay, ago, signal, counted, returned)
+local function release(token, delay, ago, signal, counted, returned, code)
   local lease = take_lease(worker, token)
   if not lease then return 'fenced' end
   local hid, job = lease.hid, lease.kind ~= 'r' and job_of(lease.run)
@@ -65,6 +65,7 @@ local function release(token, delay, ago, signal, counted, returned)
   if lease.at then hold_host(hid, delay) end
   if signal[1] == 'busy' and delay > 0 then delay = delay_behind_host(hid, delay) end
   if job then put_back(job, lease, place, delay, counted, returned) end
+  if code ~= '' then totals.add('r:' .. code, 1) end
   if lease.kind == 'r' then
     release_robots(lease, returned)
     leave_robots(lease, host, token, ago)
@@ -79,16 +80,19 @@ check_rules(rules)
 if #request > MOST_RELEASES then error('too many releases', 0) end
 for i = 3, #request do
   if type(request[i]) ~= 'table' then error('a malformed release', 0) end
-  local token, delay, ago, signal, counted, returned = unpack(request[i], 1, 6)
+  local token, delay, ago, signal, counted, returned, code = unpack(request[i], 1, 7)
   if not (type(token) == 'string' and is_number(delay, 0, 2 ^ 50) and is_number(ago, -1, 2 ^ 52)
-    and type(counted) == 'boolean' and type(returned) == 'boolean') then error('a malformed release', 0) end
+    and type(counted) == 'boolean' and type(returned) == 'boolean' and type(code) == 'string' and #code < 2) then
+    error('a malformed release', 0)
+  end
   check_signal(signal)
 end
 expect('zset', P .. 'breakers')
 local answers = {}
 for i = 3, #request do
-  local done, answer = pcall(release, unpack(request[i], 1, 6))
+  local done, answer = pcall(release, unpack(request[i], 1, 7))
   answers[i - 2] = done and answer or (type(answer) == 'table' and answer.err or tostring(answer))
 end
 flush_jobs()
+totals.flush()
 return answers

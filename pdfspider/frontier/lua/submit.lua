@@ -99,6 +99,7 @@ end
 
 local function reopen(job)
   local key = P .. 'job:' .. job.run
+  totals.note_state(job.state, 'running')
   job.state = 'running'
   call('HSET', key, 'state', 'running')
   call('HDEL', key, 'finished')
@@ -241,6 +242,7 @@ for i, request in ipairs(requests) do
   if done then changed = changed + answer[2] + answer[3] end
   answers[i] = done and answer or (type(answer) == 'table' and answer.err or tostring(answer))
 end
+totals.flush()
 if last_run then call('HSET', P .. 'meta', 'run', str(last_run)) end
 if idle and changed > 0 then redis.pcall('PUBLISH', P .. 'wake', '') end
 return answers

@@ -20,6 +20,7 @@ local function requeue_expired(key, token, lease)
   if lease.at then host_in_flight(hid) end
   if job then expect_queue(job, lease) end
   call('HDEL', key, token)
+  totals.add('expired', 1)
   if lease.kind == 'r' then
     leave_robots(lease, host, token, 0)
   else
@@ -139,6 +140,7 @@ local function remove_run(run)
       call('HDEL', P .. 'jobs', job.name)
       unlist_run(job, 'recent')
     end
+    totals.note_state(job.state, nil)
     jobs[run] = nil
   end
   call('DEL', P .. 'job:' .. run, P .. 'job:' .. run .. ':hosts', P .. 'job:' .. run .. ':parked')
@@ -169,6 +171,7 @@ for _, work in ipairs({reap, chores, end_overdue, collect_garbage}) do
   if not pcall(work) then broken = broken + 1 end
 end
 flush_jobs()
+totals.flush()
 local readable, left, overfull_queue = pcall(function()
   return call('ZCOUNT', P .. 'workers', '-inf', str(passed)) + call('SCARD', P .. 'chores')
     + call('ZCOUNT', P .. 'finished', '-inf', str(now)) + call('LLEN', P .. 'garbage') + call('SCARD', P .. 'overfull'),

@@ -50,6 +50,8 @@ class InboundQueue:
         """Messages whose due hosts are not known yet."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self.rejected = 0
+        """Messages that made no sense."""
 
     @property
     def has_room(self) -> bool:
@@ -97,6 +99,7 @@ class InboundQueue:
         try:
             submission = understand(delivery, self._transport, self._config, events=self._events)
         except InvalidInput as error:
+            self.rejected += 1
             shown = masked(delivery.body.decode("utf-8", "replace"))
             logger.warning("A message from %s was rejected: %s: %.200r", self._transport, error, shown)
             self._start(self._settle(delivery.reject(str(error)), 1))

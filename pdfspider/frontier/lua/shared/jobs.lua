@@ -51,6 +51,28 @@ local function new_job(run, fields)
   return job
 end
 
+-- Sums over all runs, written once per script. What cannot be counted there keeps nothing from going on. One table: a
+-- script may have 200 locals.
+local totals = {of = {}, present = {queued = true, delayed = true, leased = true}}
+function totals.add(field, n) totals.of[field] = (totals.of[field] or 0) + n end
+
+function totals.note_state(before, after)
+  if before then totals.add('jobs:' .. before, -1) end
+  if after then totals.add('jobs:' .. after, 1) end
+end
+
+-- A field of a job that has changed: endings and bytes are never taken back.
+function totals.note(field, n)
+  if totals.present[field] or n > 0 and (field == 'bytes' or string.byte(field, 2) == 58) then totals.add(field, n) end
+end
+
+function totals.flush()
+  for field, n in pairs(totals.of) do
+    if n ~= 0 then redis.pcall('HINCRBY', P .. 'totals', field, str(n)) end
+  end
+  totals.of = {}
+end
+
 local function count(job, field, n)
   job[field] = (job[field] or 0) + n
   job.changed[field] = (job.changed[field] or 0) + n
@@ -111,13 +133,18 @@ local function write_new(job)
       flat[#flat + 1] = type(value) == 'number' and str(value) or value
     end
   end
+  for field, n in pairs(job.changed) do totals.note(field, n) end
+  totals.note_state(nil, job.state)
   call('HSET', P .. 'job:' .. job.run, unpack(flat))
   job.fields = nil
 end
 
 local function write_counts(job)
   for field, n in pairs(job.changed) do
-    if n ~= 0 then call('HINCRBY', P .. 'job:' .. job.run, field, str(n)) end
+    if n ~= 0 then
+      call('HINCRBY', P .. 'job:' .. job.run, field, str(n))
+      totals.note(field, n)
+    end
   end
 end
 
@@ -127,8 +154,10 @@ local function flush_jobs()
     job.changed = {}
     local open = job.state == 'running' or job.state == 'paused'
     if is_empty(job) and (job.sealed == 1 and open or job.state == 'cancelling') then
-      if job.state == 'cancelling' then job.state = 'cancelled' end
+      local before = job.state
+      if before == 'cancelling' then job.state = 'cancelled' end
       finish(job, job.retention)
+      totals.note_state(before, job.state)
     end
   end
 end

@@ -10,6 +10,8 @@
 --   recent                   ZSET  these names by their run, which is the time at which it was opened
 --   open                     ZSET  those of them whose run has not ended
 --   job:RUN                  HASH  options, state and counters; c:CODE counts an outcome class
+--   totals                   HASH  sums over all runs. Of what has happened, also in runs that are gone: c:CODE, r:CODE (tries
+--                                  that were given back by class), bytes, expired (leases); of what is: jobs:STATE, queued, delayed, leased
 --   job:RUN:hosts            SET   hosts at which the run has a queue
 --   job:RUN:parked           SET   those of them that were taken out of the turns while the run is paused
 --   seen:RUN:N               HASH  fingerprint -> state, one bucket of many (see seen_*)

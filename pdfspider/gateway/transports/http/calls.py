@@ -78,6 +78,7 @@ class Calls:
         app.add_routes(
             [
                 web.get("/openapi.json", self._openapi),
+                *self._service.probes.routes(),
                 web.post("/jobs", self._submit),
                 web.get("/jobs", self._jobs),
                 web.get("/transports", self._transports),

@@ -8,8 +8,8 @@ from aiohttp import hdrs, web
 
 from pdfspider.web.origin_checks import check_host, check_origin
 
-OPEN = "/openapi.json"
-"""The path that can be read without the token."""
+OPEN = ("/openapi.json", "/healthz", "/readyz")
+"""The paths that can be read without the token."""
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 ENCODINGS = ("", "identity", "gzip", "deflate", "br", "zstd")
 
@@ -33,7 +33,7 @@ class Guard:
 
     def _check_token(self, request: web.Request) -> None:
         given = request.headers.get(hdrs.AUTHORIZATION, "").encode("utf-8", "surrogateescape")
-        if self._expected and request.path != OPEN and not hmac.compare_digest(given, self._expected):
+        if self._expected and request.path not in OPEN and not hmac.compare_digest(given, self._expected):
             raise web.HTTPUnauthorized(reason="GATEWAY_TOKEN is needed")
 
     def _check_content(self, request: web.Request) -> None:
