@@ -23,10 +23,13 @@ PYTEST = $(VENV)/bin/pytest -p no:cacheprovider
 # Messages for each way in `make conformance`.
 MANY ?= 1000
 
+# Seconds for which each way is refused in `make refusals`.
+DURATION ?= 60
+
 # Of `make fuzz`.
 MINUTES ?= 5
 
-.PHONY: help crawl test conformance kafka clients typescript faults fuzz hostile bench peers docs throughput frontier-load recall revision \
+.PHONY: help crawl test conformance rolling refusals kafka clients typescript faults fuzz hostile bench peers docs throughput frontier-load recall revision \
 	lock audit-dependencies clean debian
 
 help: ## list these targets
@@ -49,6 +52,13 @@ kafka: $(VENV)/.requirements-test.txt ## the same of Kafka, and more, with a rea
 	@test "$$KAFKA_URL" || { command -v java && command -v mvn; } >/dev/null || \
 		{ echo >&2 'A real Kafka needs Java 17 and Maven, or KAFKA_URL=kafka://HOST:PORT'; exit 1; }
 	@$(PYTEST) -m slow tests/gateway/conformance/test_kafka.py tests/gateway/test_kafka_broker.py $(value ARGS)
+
+rolling: MANY = 5000
+rolling: $(VENV)/.requirements-test.txt debian ## two gateways, each restarted in turn every 5 s, under 5,000 messages on every way [MANY=100]
+	@MANY=$(MANY) $(PYTEST) -m slow tests/gateway/endurance/test_rolling_restart.py $(value ARGS)
+
+refusals: $(VENV)/.requirements-test.txt debian ## seven ways refused in turn, a minute each, beside an eighth under a steady stream [DURATION=10]
+	@DURATION=$(DURATION) $(PYTEST) -m slow tests/gateway/endurance/test_refused_transports.py $(value ARGS)
 
 clients: $(VENV)/.requirements-test.txt debian ## run the masters of examples/ with old and new clients, each in an environment of its own
 	@$(PYTEST) -m slow --numprocesses 2 tests/gateway/test_clients.py $(value ARGS)

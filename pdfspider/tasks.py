@@ -12,16 +12,23 @@ PATIENCE = 0.15
 
 
 async def end(tasks: Iterable[asyncio.Future[Any]]) -> None:
-    """Cancel tasks repeatedly until all have ended.
+    """Cancel tasks repeatedly until all have ended, also if the caller is cancelled meanwhile.
 
     In Python 3.11 ``wait_for``, which redis-py uses, may swallow a cancellation
     (github.com/python/cpython/issues/86296).
     """
     left = set(tasks)
+    cancelled: asyncio.CancelledError | None = None
     while left:
         for task in left:
             task.cancel()
-        _, left = await asyncio.wait(left, timeout=PATIENCE)
+        try:
+            await asyncio.wait(left, timeout=PATIENCE)
+        except asyncio.CancelledError as error:
+            cancelled = error
+        left = {task for task in left if not task.done()}
+    if cancelled:
+        raise cancelled
 
 
 async def end_with(*works: Coroutine[Any, Any, None]) -> None:

@@ -11,7 +11,7 @@ import socket
 import sqlite3
 import subprocess
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -212,9 +212,12 @@ class Fleet:
         assert not asyncio.run(_findings(self.redis_url))
         assert not [path for path in leftovers(self.data / "files") if not self._is_of_killed(path)]
         rows = self.rows()
+        of_runs = defaultdict(list)
+        for row in rows:
+            of_runs[row["job"], row["run"]].append(row)
         for name, job in self.status()["jobs"].items():
             assert (job["queued"], job["delayed"], job["leased"]) == (0, 0, 0), job
-            mine = [row for row in rows if (row["job"], row["run"]) == (name, job["run"])]
+            mine = of_runs[name, job["run"]]
             # What is visited again for a good reason has come another way.
             ways = {(row["url"], row["found_on"], row["hops"]) for row in mine}
             assert len(ways) == len(mine) == job["done"] + job["dead"]

@@ -99,6 +99,8 @@ def test_it_lists_its_targets(project: Path) -> None:
         "test",
         "conformance",
         "kafka",
+        "rolling",
+        "refusals",
         "clients",
         "typescript",
         "faults",

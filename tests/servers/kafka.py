@@ -59,6 +59,8 @@ class Kafka(Protocol):
     address: str
     session: int
 
+    def start(self) -> None: ...
+
     def restart(self) -> None: ...
 
     def kill(self) -> None: ...
@@ -71,6 +73,8 @@ class GivenKafka:
 
     def __init__(self, url: str) -> None:
         self.address = url.removeprefix("kafka://")
+
+    def start(self) -> None: ...
 
     def restart(self) -> None: ...
 

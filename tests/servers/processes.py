@@ -38,6 +38,11 @@ class RedisProcess:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
     def client(self) -> redis.Redis:
         options = {"host": "127.0.0.1", "port": self.port, "socket_timeout": 5, "retry": None}
         return redis.Redis(**{**options, **self.client_options})

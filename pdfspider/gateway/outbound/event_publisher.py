@@ -18,6 +18,7 @@ from pdfspider.frontier.pending_results import only_task
 from pdfspider.gateway.base import Event, RefusedError, RejectedError, TooLargeError, TransportError
 from pdfspider.gateway.outbound.destinations import Destinations
 from pdfspider.gateway.outbound.publisher import Postponed, take
+from pdfspider.tasks import end
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -59,15 +60,18 @@ class EventPublisher:
 
     async def run(self) -> None:
         """Publish events until cancelled."""
-        async with asyncio.TaskGroup() as events:
+        try:
             while True:
                 if len(self._under_way) >= MOST_RUNS:
                     await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
                 for note in await take(lambda: self._found.next(AT_ONCE, WAIT)):
                     if self._add(note):
-                        task = events.create_task(self._tell_run(note.job, note.run))
+                        task = asyncio.create_task(self._tell_run(note.job, note.run))
                         self._under_way.add(task)
                         task.add_done_callback(self._under_way.discard)
+        finally:
+            await end(self._under_way)
+            self._pending.clear()
 
     def _add(self, note: Note) -> bool:
         """Return whether a task has to be started for this run."""

@@ -68,13 +68,16 @@ class ResultPublisher:
 
     async def run(self) -> None:
         """Publish results until cancelled."""
-        async with asyncio.TaskGroup() as answers:
+        try:
             while True:
                 await self._make_room()
                 for ended in await take(self._next):
                     # It may be this gateway's own, which has run for long.
                     if ended.id not in self._under_way and self._postponed.is_due(ended.id):
-                        self._under_way[ended.id] = answers.create_task(self._answer_all(ended))
+                        self._under_way[ended.id] = asyncio.create_task(self._answer_all(ended))
+        finally:
+            await end(self._under_way.values())
+            self._under_way.clear()
 
     async def _next(self) -> list[Ended]:
         return await self._owed.next(min(AT_ONCE, MOST_UNDER_WAY - len(self._under_way)), WAIT)

@@ -6,6 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pdfspider.gateway.base import Address
 from tests.support import PATIENCE, until
 
 if TYPE_CHECKING:
@@ -50,9 +51,9 @@ def shown(document: dict[str, Any]) -> list[str]:
     return [str(document[key]) for key in ("url", "outcome", "sha256", "size", "stored", "found_on")]
 
 
-def waiting(served: Fleet, master: Master) -> list[bytes]:
-    """The frontier's keys of what was not answered yet."""
-    name = master.url.partition(":")[0]
+def waiting(served: Fleet, master: Master, name: str = "") -> list[bytes]:
+    """The frontier's keys of what was not answered yet; ``name`` is the transport's, where its URL has another."""
+    name = name or Address(master.url).name
     with served.client() as client:
         runs = [run for run in client.smembers("{pdfs}:unanswered") if run.endswith(f":{name}".encode())]
         return [*runs, *client.keys(f"{{pdfs}}:tasks:*:{name}"), *client.xrange(f"{{pdfs}}:owed:{name}")]

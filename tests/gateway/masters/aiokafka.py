@@ -24,11 +24,11 @@ class AioKafkaMaster(KafkaBrokerMaster):
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(30)
         self._loop.close()
-        self._server.kill()
+        self.server.kill()
 
     def _connect(self) -> None:
-        self._server = broker(self.directory)
-        self.broker, self.session = self._server.address, self._server.session
+        self.server = broker(self.directory)
+        self.broker, self.session = self.server.address, self.server.session
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()

@@ -29,6 +29,10 @@ class Master(ABC):
     def url(self) -> str:
         """For GATEWAY_URLS."""
 
+    def urls(self, gateways: int) -> list[str]:
+        """For the GATEWAY_URLS of each of several gateways; called once, before anything is handed in."""
+        return [self.url] * gateways
+
     @abstractmethod
     def submit(self, *messages: str) -> None:
         """Hands in messages, so that they survive what ``restart_broker`` does."""

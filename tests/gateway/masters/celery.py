@@ -32,24 +32,24 @@ class CeleryMaster(TaskMaster):
 
     @property
     def url(self) -> str:
-        return f"celery+{self._broker.url}?backend={self._backend.url}&events=pdf_documents"
+        return f"celery+{self.broker.url}?backend={self._backend.url}&events=pdf_documents"
 
     def events(self) -> list[dict[str, Any]]:
-        self._events += self._broker.read("pdf_documents")
+        self._events += self.broker.read("pdf_documents")
         return self._events
 
     def restart_broker(self) -> None:
         self._backend.kill()
-        self._broker.restart()
+        self.broker.restart()
         self._backend.start()
 
     def close(self) -> None:
         self._app.close()
         self._backend.kill()
-        self._broker.stop()
+        self.broker.stop()
 
     def _start(self, directory: Path) -> None:
-        self._broker: Any = RabbitMQ(directory)
+        self.broker: Any = RabbitMQ(directory)
 
     def _send(self, url: str, fields: dict[str, Any]) -> str:
         return str(self._download_pdf.apply_async([url], fields, priority=len(self._sent) % 10).id)

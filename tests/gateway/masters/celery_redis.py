@@ -15,10 +15,10 @@ class CeleryRedisMaster(CeleryMaster):
     """The same with Redis for both."""
 
     def _start(self, directory: Path) -> None:
-        self._broker = self._backend
+        self.broker = self._backend
 
     def events(self) -> list[dict[str, Any]]:
-        with self._broker.client() as client:
+        with self.broker.client() as client:
             return [json.loads(fields[b"document"]) for _, fields in client.xrange("pdf_documents")]
 
     @contextmanager

@@ -32,17 +32,20 @@ class GrpcMaster(AskingMaster):
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         self.settings = {"GATEWAY_TOKEN": TOKEN}
-        self._port = free_port()
-        self._channel = grpc.insecure_channel(
-            f"127.0.0.1:{self._port}", [("grpc.max_reconnect_backoff_ms", 200), ("grpc.enable_http_proxy", 0)]
-        )
-        self.stub = MastersStub(self._channel)
+        self._ports = [free_port()]
+        self._connect()
         self._open: list[str] = []
         self._results: list[dict[str, Any]] = []
 
     @property
     def url(self) -> str:
-        return f"grpc://127.0.0.1:{self._port}"
+        return f"grpc://127.0.0.1:{self._ports[0]}"
+
+    def urls(self, gateways: int) -> list[str]:
+        self._channel.close()
+        self._ports = [free_port() for _ in range(gateways)]
+        self._connect()
+        return [f"grpc://127.0.0.1:{port}" for port in self._ports]
 
     def results(self) -> list[dict[str, Any]]:
         for identity in self._open[:ASKED]:
@@ -59,6 +62,13 @@ class GrpcMaster(AskingMaster):
     def close(self) -> None:
         super().close()
         self._channel.close()
+
+    def _connect(self) -> None:
+        addresses = ",".join(f"127.0.0.1:{port}" for port in self._ports)
+        self._channel = grpc.insecure_channel(
+            f"ipv4:{addresses}", [("grpc.max_reconnect_backoff_ms", 200), ("grpc.enable_http_proxy", 0)]
+        )
+        self.stub = MastersStub(self._channel)
 
     def _submit(self, *messages: str) -> None:
         open_ones = {message: parsed for message in messages if (parsed := self._parse(message))}

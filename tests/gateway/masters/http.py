@@ -3,9 +3,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import random
 import threading
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from tests.gateway.masters.base import AskingMaster
 from tests.support import free_port
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SECRET = "not told"
@@ -24,7 +27,7 @@ class HttpMaster(AskingMaster):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        self._port = free_port()
+        self._ports = [free_port()]
         self._posted: dict[str, list[dict[str, Any]]] = {"result": [], "document": []}
         self._start_webhook(0)
         port = self._webhook.server_port
@@ -36,7 +39,11 @@ class HttpMaster(AskingMaster):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}?events=webhook"
+        return self._url(self._ports[0])
+
+    def urls(self, gateways: int) -> list[str]:
+        self._ports = [free_port() for _ in range(gateways)]
+        return [self._url(port) for port in self._ports]
 
     def submit(self, *messages: str) -> None:
         """All at once: each is answered when it is on disk."""
@@ -51,9 +58,15 @@ class HttpMaster(AskingMaster):
 
     def restart_broker(self) -> None:
         """There is none: it is the webhook that is away for a while."""
+        with self.webhook_away():
+            self._closed.wait(1)
+
+    @contextmanager
+    def webhook_away(self) -> Iterator[None]:
+        """Connections to the webhook are refused."""
         port = self._webhook.server_port
         self._stop_webhook()
-        self._closed.wait(1)
+        yield
         self._start_webhook(port)
 
     def close(self) -> None:
@@ -62,9 +75,13 @@ class HttpMaster(AskingMaster):
 
     def ask(self, path: str, body: bytes | None = None, **headers: str) -> Any:
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}", **headers}
-        request = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}", body, headers)
+        request = urllib.request.Request(f"http://127.0.0.1:{random.choice(self._ports)}{path}", body, headers)
         with urllib.request.urlopen(request, timeout=30) as response:
             return json.load(response)
+
+    @staticmethod
+    def _url(port: int) -> str:
+        return f"http://127.0.0.1:{port}?events=webhook"
 
     def _submit(self, *messages: str) -> None:
         (message,) = messages

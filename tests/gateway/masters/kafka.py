@@ -102,13 +102,13 @@ class KafkaBrokerMaster(KafkaMaster):
     shared = True
 
     def restart_broker(self) -> None:
-        self._server.restart()
+        self.server.restart()
 
     def close(self) -> None:
         super().close()
-        self._server.kill()
+        self.server.kill()
 
     def _servers(self) -> dict[str, Any]:
-        self._server = broker(self.directory)
-        self.session = self._server.session
-        return {"bootstrap.servers": self._server.address, "acks": "all", "log_level": 2}
+        self.server = broker(self.directory)
+        self.session = self.server.session
+        return {"bootstrap.servers": self.server.address, "acks": "all", "log_level": 2}

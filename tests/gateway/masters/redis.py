@@ -18,14 +18,14 @@ class RedisMaster(Master):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        self._broker = self.server(directory)
+        self.broker = self.server(directory)
 
     @property
     def url(self) -> str:
-        return f"{self._broker.url}?events=pdfs:documents"
+        return f"{self.broker.url}?events=pdfs:documents"
 
     def submit(self, *messages: str) -> None:
-        self._broker.call("LPUSH", "pdf_tasks", *messages)
+        self.broker.call("LPUSH", "pdf_tasks", *messages)
 
     def results(self) -> list[dict[str, Any]]:
         return self._read("pdfs:results", b"result")
@@ -34,18 +34,18 @@ class RedisMaster(Master):
         return self._read("pdfs:documents", b"document")
 
     def rejects(self) -> list[dict[str, Any]]:
-        with self._broker.client() as client:
+        with self.broker.client() as client:
             return [json.loads(letter) for letter in client.lrange("pdf_tasks:rejected", 0, -1)]
 
     def restart_broker(self) -> None:
-        self._broker.kill()
-        self._broker.start()
+        self.broker.kill()
+        self.broker.start()
 
     def close(self) -> None:
-        self._broker.kill()
+        self.broker.kill()
 
     def _read(self, stream: str, field: bytes) -> list[dict[str, Any]]:
-        with self._broker.client() as client:
+        with self.broker.client() as client:
             return [json.loads(fields[field]) for _, fields in client.xrange(stream)]
 
 

@@ -21,27 +21,27 @@ class RqMaster(TaskMaster):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        self._broker = RedisProcess(directory)
-        self._connection = self._broker.client()
+        self.broker = RedisProcess(directory)
+        self._connection = self.broker.client()
         self._queue = Queue("pdfs", connection=self._connection, serializer=JSONSerializer)
 
     @property
     def url(self) -> str:
-        return f"rq+{self._broker.url}"
+        return f"rq+{self.broker.url}"
 
     @contextmanager
     def broker_away(self) -> Iterator[None]:
-        self._broker.kill()
+        self.broker.kill()
         yield
-        self._broker.start()
+        self.broker.start()
 
     def restart_broker(self) -> None:
-        self._broker.kill()
-        self._broker.start()
+        self.broker.kill()
+        self.broker.start()
 
     def close(self) -> None:
         self._connection.close()
-        self._broker.kill()
+        self.broker.kill()
 
     def _send(self, url: str, fields: dict[str, Any]) -> str:
         return self._queue.enqueue("crawling.download_pdf", args=(url,), kwargs=fields, result_ttl=-1).id

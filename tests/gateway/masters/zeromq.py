@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import zmq
 
@@ -18,6 +19,18 @@ WAIT = 3_000
 SILENCE = "no answer"
 
 
+class Ports(NamedTuple):
+    """Where a gateway listens."""
+
+    requests: int
+    push: int
+    results: int
+
+    @property
+    def url(self) -> str:
+        return f"zmq://127.0.0.1:{self.requests}?push={self.push}&results={self.results}&events=yes"
+
+
 class ZeroMqMaster(AskingMaster):
     """pyzmq: requests on one DEALER, a subscription, and requests for the results that were missed.
 
@@ -27,19 +40,24 @@ class ZeroMqMaster(AskingMaster):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        self._port = free_port()
-        self._options = f"push={free_port()}&results={free_port()}"
+        self._ports: list[Ports] = []
         self._context = zmq.Context()
         self._subscription = self._context.socket(zmq.SUB)
         self._subscription.subscribe("")
-        self._subscription.connect(f"tcp://127.0.0.1:{self._options.rpartition('=')[2]}")
         self._results: dict[str, dict[str, Any]] = {}
         self._events: list[dict[str, Any]] = []
         self._missing: list[str] = []
+        self.urls(1)
 
     @property
     def url(self) -> str:
-        return f"zmq://127.0.0.1:{self._port}?{self._options}&events=yes"
+        return self._ports[0].url
+
+    def urls(self, gateways: int) -> list[str]:
+        self._ports = [Ports(free_port(), free_port(), free_port()) for _ in range(gateways)]
+        for ports in self._ports:
+            self._subscription.connect(f"tcp://127.0.0.1:{ports.results}")
+        return [ports.url for ports in self._ports]
 
     def results(self) -> list[dict[str, Any]]:
         self._listen()
@@ -67,7 +85,7 @@ class ZeroMqMaster(AskingMaster):
         """On a REQ, as most do it; an error where nobody answers."""
         with self._context.socket(zmq.REQ) as socket:
             socket.linger = 0
-            socket.connect(f"tcp://127.0.0.1:{self._port}")
+            socket.connect(f"tcp://127.0.0.1:{random.choice(self._ports).requests}")
             socket.send(json.dumps(request).encode())
             return json.loads(socket.recv()) if socket.poll(WAIT) else {"error": SILENCE}
 
@@ -87,7 +105,7 @@ class ZeroMqMaster(AskingMaster):
         while open_ones and not self._closed.is_set():
             with self._context.socket(zmq.DEALER) as socket:
                 socket.linger = 0
-                socket.connect(f"tcp://127.0.0.1:{self._port}")
+                socket.connect(f"tcp://127.0.0.1:{random.choice(self._ports).requests}")
                 for number, message in open_ones.items():
                     socket.send_multipart([b"%d" % number, b"", message.encode()])
                 while open_ones and socket.poll(WAIT):

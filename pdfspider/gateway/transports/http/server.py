@@ -27,6 +27,8 @@ UNLOGGED = logging.getLogger(f"{__name__}.access")
 UNLOGGED.disabled = True
 PAUSE = 1.0
 """Seconds until connections are accepted again when the system has no file descriptors left."""
+LOGGED_EVERY = 60.0
+"""Seconds between two log messages about connections that are refused, because strangers may come and go quickly."""
 
 
 class Limits(NamedTuple):
@@ -108,8 +110,12 @@ class Listener:
         self._addresses: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sockets: list[socket.socket] = []
-        self._full = ConditionLogger("HTTP refuses connections above its limits", "HTTP accepts all connections again")
-        self._exhausted = ConditionLogger("HTTP cannot accept connections", "HTTP accepts connections again")
+        self._full = ConditionLogger(
+            "HTTP refuses connections above its limits", "HTTP accepts all connections again", every=LOGGED_EVERY
+        )
+        self._exhausted = ConditionLogger(
+            "HTTP cannot accept connections", "HTTP accepts connections again", every=LOGGED_EVERY
+        )
 
     async def start(self, host: str, port: int) -> None:
         """Listen on every address of the host.

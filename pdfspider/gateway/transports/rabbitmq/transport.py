@@ -64,6 +64,8 @@ class AmqpTransport(Transport):
         self._connection: AbstractConnection | None = None
         self._out: AbstractChannel | None = None
         self._opening = asyncio.Lock()
+        self._attempted = asyncio.Event()
+        """Set once the first connection is made or has failed."""
         self.tags = Tags()
         self._offset = StreamOffset(service.frontier.redis, self.name, self.address.options["tasks"])
 
@@ -73,6 +75,7 @@ class AmqpTransport(Transport):
             with failures():
                 await self._session()
         except Exception:
+            self._attempted.set()
             await self.close()
             raise
 
@@ -156,6 +159,8 @@ class AmqpTransport(Transport):
 
     async def _outgoing(self) -> AbstractChannel:
         """Return the channel for publishing, a new one if the broker has closed the last one."""
+        async with asyncio.timeout(TIMEOUT):
+            await self._attempted.wait()
         async with self._opening:
             if self._connection is None or self._connection.is_closed or self._out is None:
                 raise ConnectionError("there is no connection")
@@ -176,6 +181,7 @@ class AmqpTransport(Transport):
             for kind in ("results", "rejects", *(("events",) if self.tells else ())):
                 await self._find(connection, kind)
             self._out = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        self._attempted.set()
         await self._find(connection, "tasks")
         await self._consume(connection)
 

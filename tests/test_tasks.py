@@ -1,0 +1,38 @@
+"""Tasks that are ended, whatever they do about it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from pdfspider.tasks import PATIENCE, end
+
+
+async def test_an_end_that_is_cancelled_itself_ends_its_tasks_first() -> None:
+    """As where a supervisor that is ended ends its work, which swallows a cancellation and takes its time."""
+    ended = False
+
+    async def work() -> None:
+        nonlocal ended
+        for _ in range(2):
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.shield(asyncio.create_task(asyncio.sleep(PATIENCE / 3)))
+            ended = True
+
+    async def supervise() -> None:
+        task = asyncio.create_task(work())
+        try:
+            await asyncio.wait({task})
+        finally:
+            await end([task])
+
+    outer = asyncio.create_task(supervise())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await end([outer])
+    assert outer.cancelled()
+    assert ended
