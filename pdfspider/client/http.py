@@ -68,15 +68,34 @@ class HttpTransport:
             await asyncio.sleep(PAUSE)
 
     async def read(self, document: Document) -> AsyncGenerator[bytes, None]:
-        """Yield the bytes of a document, some at a time."""
-        response = await self._again(lambda: self._open("GET", f"/documents/{document.sha256}"))
-        try:
-            async for chunk in response.content.iter_chunked(CHUNK):
-                yield chunk
-        except AWAY as error:
-            raise ClientError(f"the document {document.sha256} ended early: {error}") from error
-        finally:
-            response.close()
+        """Yield the bytes of a document, some at a time, and continue after the last one when the connection is lost.
+
+        Raises ClientError if no byte comes for the time limit.
+        """
+        loop = asyncio.get_running_loop()
+        at, end = 0, loop.time() + self._timeout
+        while True:
+            response = await self._again(partial(self._open_from, document.sha256, at))
+            left_out = at if response.status == 200 else 0
+            try:
+                async for chunk in response.content.iter_chunked(CHUNK):
+                    new, left_out = chunk[left_out:], max(left_out - len(chunk), 0)
+                    if new:
+                        at, end = at + len(new), loop.time() + self._timeout
+                        yield new
+            except AWAY as error:
+                if loop.time() + PAUSE > end:
+                    raise ClientError(f"the document {document.sha256} ended early: {error}") from error
+            else:
+                return
+            finally:
+                response.close()
+            await asyncio.sleep(PAUSE)
+
+    async def _open_from(self, sha256: str, at: int) -> ClientResponse:
+        """Ask for a document, from an offset on."""
+        headers = {"Range": f"bytes={at}-", "If-Range": f'"{sha256}"'} if at else {}
+        return await self._open("GET", f"/documents/{sha256}", headers=headers)
 
     async def close(self) -> None:
         """Close the connection."""

@@ -85,7 +85,7 @@ class Calls:
                 web.get("/documents/{sha256}", Documents(self._service.copies).serve),
                 web.get("/jobs/{job}", self._job),
                 web.get("/jobs/{job}/result", self._result),
-                web.get("/jobs/{job}/events", self._streams.serve),
+                web.get("/jobs/{job}/events", self._streams.serve, allow_head=False),
                 *(web.post(f"/jobs/{{job}}/{action}", self._control) for action in ACTIONS),
             ]
         )

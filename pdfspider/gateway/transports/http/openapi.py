@@ -63,15 +63,10 @@ def _paths() -> Schema:
     events["responses"]["200"]["content"] = {"text/event-stream": {"schema": EVENT}}
     health = _operation("The state of the transports of all gateways", 200, "Transports")
     transports = {"operationId": "transports", **health}
-    document = {"operationId": "document", **_operation("The bytes of a document", 200, "Document", 400, 404)}
-    document["parameters"] = [
-        {"name": "sha256", "in": "path", "required": True, "schema": {"type": "string", "pattern": SHA256}}
-    ]
-    document["responses"]["200"]["content"] = {"application/pdf": {}}
     return {
         "/jobs": {"post": _submit(), "get": jobs},
         "/transports": {"get": transports},
-        "/documents/{sha256}": {"get": document},
+        "/documents/{sha256}": {"get": _document()},
         "/jobs/{job}": {"get": _of_job("status", "The status of a job", "Status")},
         "/jobs/{job}/result": {"get": _of_job("result", "The result of a job so far", "Result")},
         "/jobs/{job}/events": {"get": events},
@@ -79,6 +74,22 @@ def _paths() -> Schema:
         "/jobs/{job}/resume": {"post": _control("resume", "Resume a job")},
         "/jobs/{job}/cancel": {"post": _control("cancel", "Cancel a job without its remaining URLs")},
     }
+
+
+def _document() -> Schema:
+    document = {
+        "operationId": "document",
+        **_operation("The bytes of a document", 200, "Document", 400, 404, 412, 416),
+    }
+    document["parameters"] = [
+        {"name": "sha256", "in": "path", "required": True, "schema": {"type": "string", "pattern": SHA256}},
+        {"name": "Range", "in": "header", "schema": TEXT, "description": "One range of bytes, such as bytes=1000-"},
+        *({"name": name, "in": "header", "schema": TEXT} for name in ("If-Range", "If-Match", "If-None-Match")),
+    ]
+    document["responses"]["200"]["content"] = {"application/pdf": {}}
+    document["responses"]["206"] = {"description": "The part of it", "content": {"application/pdf": {}}}
+    document["responses"]["304"] = {"description": "It is the one that If-None-Match names"}
+    return document
 
 
 def _submit() -> Schema:

@@ -38,8 +38,9 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
 def problem_of(error: Exception) -> web.Response:
     """Return the response for one of the errors ``EXPECTED``."""
     if isinstance(error, web.HTTPException):
-        allow = error.headers.get("Allow")
-        extra = {"Allow": allow} if allow else {"Retry-After": RETRY_AFTER} if error.status == 503 else {}
+        extra = {name: error.headers[name] for name in ("Allow", "Content-Range") if name in error.headers}
+        if error.status == 503:
+            extra["Retry-After"] = RETRY_AFTER
         if error.status == 401:
             extra["WWW-Authenticate"] = "Bearer"
         return problem(error.status, error.reason, extra)
