@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pdfspider.client import models
 from pdfspider.exceptions import ClientError
+from pdfspider.tasks import end
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -116,7 +117,17 @@ class AsyncJob:
 
         Raises TimeoutError after ``timeout`` seconds, and ClientError.
         """
-        async with asyncio.timeout(timeout), aclosing(self._events(documents=False)) as events:
+        waiting = asyncio.create_task(self._result())
+        try:
+            done, _ = await asyncio.wait({waiting}, timeout=timeout)
+        finally:
+            await end([waiting])
+        if not done:
+            raise TimeoutError(f"the job has not ended after {timeout} seconds")
+        return waiting.result()
+
+    async def _result(self) -> Result:
+        async with aclosing(self._events(documents=False)) as events:
             async for name, data in events:
                 if name == "result":
                     return models.result(data)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 from redis.asyncio.connection import parse_url
 from redis.asyncio.sentinel import Sentinel
+from redis.sentinel import Sentinel as BlockingSentinel
 
 SCHEMES = {"redis+sentinel": False, "rediss+sentinel": True}
 """Schemes, and whether their connections are encrypted, including those to the Sentinels."""
@@ -29,12 +31,46 @@ def is_sentinel(url: str) -> bool:
     return url.partition("://")[0] in SCHEMES
 
 
+class SentinelUrl(NamedTuple):
+    """What a URL with Sentinels says.
+
+    It has the form ``redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/service[/database][?options]``. The
+    options are those of any Redis URL, and ``sentinel_username`` and ``sentinel_password``.
+    """
+
+    sentinels: list[tuple[str, int]]
+    service: str
+    for_sentinels: dict[str, Any]
+    """Options of the connections to the Sentinels."""
+    options: dict[str, Any]
+    """Those to the primary."""
+
+
 def connect_by_sentinel(url: str, **params: Any) -> Redis:
     """Return a client for a URL with Sentinels.
 
-    The URL has the form ``redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/service[/database][?options]``.
-    The options are those of any Redis URL, and ``sentinel_username`` and ``sentinel_password``. Raises ValueError.
+    Raises ValueError.
     """
+    read = _read(url, params)
+    sentinel = Sentinel(read.sentinels, sentinel_kwargs=read.for_sentinels, **read.options)  # type: ignore[no-untyped-call]
+    client: Redis = sentinel.master_for(read.service, redis_class=FailoverRedis)
+    return client
+
+
+def connect_blocking(url: str, **params: Any) -> BlockingRedis:
+    """Return a client without asyncio for any Redis URL, with or without Sentinels.
+
+    Raises ValueError.
+    """
+    if not is_sentinel(url):
+        return BlockingRedis.from_url(url, **params)
+    read = _read(url, params)
+    sentinel = BlockingSentinel(read.sentinels, sentinel_kwargs=read.for_sentinels, **read.options)  # type: ignore[no-untyped-call]
+    client: BlockingRedis = sentinel.master_for(read.service)  # type: ignore[no-untyped-call]
+    return client
+
+
+def _read(url: str, params: dict[str, Any]) -> SentinelUrl:
     parts = urlsplit(url)
     credentials, _, hosts = parts.netloc.rpartition("@")
     service, _, database = parts.path.strip("/").partition("/")
@@ -48,10 +84,7 @@ def connect_by_sentinel(url: str, **params: Any) -> Redis:
     options |= _credentials(credentials)
     if database:
         options["db"] = int(database)
-    addresses = [_address(host) for host in hosts.split(",")]
-    sentinel = Sentinel(addresses, sentinel_kwargs={**shared, **own}, **options)  # type: ignore[no-untyped-call]
-    client: Redis = sentinel.master_for(service, redis_class=FailoverRedis)
-    return client
+    return SentinelUrl([_address(host) for host in hosts.split(",")], service, {**shared, **own}, options)
 
 
 def _options(query: str) -> dict[str, Any]:

@@ -18,11 +18,15 @@ from pdfspider.submission.rejected import REASON_LENGTH, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Sequence
+    from urllib.parse import SplitResult
 
     from pdfspider.gateway.rejects import SetAside
     from pdfspider.gateway.service import GatewayService
 
 logger = logging.getLogger(__name__)
+
+SENTINEL = "+sentinel"
+"""The end of the scheme of a Redis whose primary is named by Sentinels."""
 
 
 class TransportError(PdfSpiderError):
@@ -144,21 +148,35 @@ class Address:
     """One of ``GATEWAY_URLS``.
 
     Its fragment is the transport's name. Its query has the options that ``defaults`` names. In ``celery+amqp`` the
-    scheme names the protocol, then the broker. Raises ConfigurationError for a value that is not allowed.
+    scheme names the protocol, then the broker; ``redis+sentinel`` is one broker. Raises ConfigurationError for a value
+    that is not allowed.
     """
 
     def __init__(self, url: str, defaults: dict[str, str | tuple[str, ...]] | None = None) -> None:
         parts = urlsplit(url)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        spoken, _, scheme = parts.scheme.rpartition("+")
-        self.name = parts.fragment or spoken or scheme
+        sentinel = SENTINEL if parts.scheme.endswith(SENTINEL) else ""
+        spoken, _, broker = parts.scheme.removesuffix(SENTINEL).rpartition("+")
+        scheme = broker + sentinel
+        self.name = parts.fragment or spoken or broker
         self.options = {name: _option(query, name, default) for name, default in (defaults or {}).items()}
         rest = parts._replace(scheme="", query=urlencode(query), fragment="").geturl()
         self.url = f"{scheme}:{'//' if '://' in url and not rest.startswith('//') else ''}{rest}"
         """The URL for the client library, without the name and those options."""
         self.host = parts.hostname or "127.0.0.1"
-        self.port = parts.port
+        self.port = None if sentinel else _port(parts)
         self.shown = masked_url(self.url)
+
+
+def _port(parts: SplitResult) -> int | None:
+    """Return the port of a URL, None if it has none.
+
+    Raises ConfigurationError.
+    """
+    try:
+        return parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"{masked_url(parts.geturl())} in GATEWAY_URLS: {error}") from None
 
 
 def _option(query: dict[str, str], name: str, default: str | tuple[str, ...]) -> str:

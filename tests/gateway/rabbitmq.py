@@ -11,11 +11,13 @@ import pytest
 
 from bench import rabbitmq
 from bench.rabbitmq import SCRIPT
-from tests.support import PATIENCE
+from tests.support import PATIENCE, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.certificates import Certificates
 
 
 class RabbitMQ(rabbitmq.RabbitMQ):
@@ -28,6 +30,17 @@ class RabbitMQ(rabbitmq.RabbitMQ):
     def set(self, name: str, value: str) -> None:
         """A setting of the server's, for channels that are opened from now on."""
         self.control("eval", f"application:set_env(rabbit, {name}, {value}).")
+
+    def listen_with_tls(self, certificates: Certificates) -> int:
+        """Listen on one more port, where clients need a certificate, and give it."""
+        port = free_port()
+        files = {"cacertfile": certificates.ca, "certfile": certificates.server, "keyfile": certificates.server_key}
+        options = ",".join(f'{{{name},"{file}"}}' for name, file in files.items())
+        wanted = "{verify,verify_peer},{fail_if_no_peer_cert,true}"
+        listener = f'{{"127.0.0.1",{port}}}'
+        self.control("eval", "{ok, _} = application:ensure_all_started(ssl).")
+        self.control("eval", f"rabbit_networking:start_ssl_listener({listener}, [{options},{wanted}], 2).")
+        return port
 
     def permit(self, user: str, *, configure: str = "", write: str = "", read: str = "") -> None:
         """Grant a user access to what these patterns match, and to nothing else."""

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import ssl
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import grpc
 import pytest
 from aiohttp import ClientConnectionError, ClientSession
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.gateway.registry import make_transports
 from pdfspider.gateway.transports.grpc.masters_pb2 import Question
 from pdfspider.gateway.transports.grpc.masters_pb2_grpc import MastersStub
 from pdfspider.gateway.transports.http.transport import HttpTransport
+from tests.certificates import make_certificates
 from tests.gateway.inprocess import listening, service_on
 from tests.support import free_port
 
@@ -26,24 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TOKEN = "known to both"
-
-
-def certificate(directory: Path) -> tuple[Path, Path]:
-    """Files of a certificate for 127.0.0.1 and localhost, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
-    now = datetime.now(UTC)
-    made = x509.CertificateBuilder(
-        name, name, key.public_key(), x509.random_serial_number(), now - timedelta(1), now + timedelta(1)
-    )
-    made = made.add_extension(names, critical=False)
-    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    cert_file, key_file = directory / "cert.pem", directory / "key.pem"
-    cert_file.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, *form))
-    return cert_file, key_file
 
 
 @pytest.mark.parametrize("scheme", ["http", "grpc"])
@@ -62,10 +40,10 @@ async def test_no_token_is_taken_in_clear(redis_url: str, tmp_path: Path, scheme
 
 
 async def test_tls_with_a_token(redis_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    cert, key = certificate(tmp_path)
-    files = f"?cert={cert}&key={key}"
+    made = make_certificates(tmp_path)
+    files = f"?cert={made.server}&key={made.server_key}"
     ports = free_port(), free_port()
-    trusting = ssl.create_default_context(cafile=str(cert))
+    trusting = ssl.create_default_context(cafile=str(made.ca))
     async with service_on(redis_url, tmp_path, GATEWAY_TOKEN=TOKEN, GATEWAY_CLIENT_TIMEOUT=60) as service:
         https, grpcs = make_transports(
             [f"https://127.0.0.1:{ports[0]}{files}", f"grpcs://127.0.0.1:{ports[1]}{files}"], service
@@ -83,7 +61,7 @@ async def test_tls_with_a_token(redis_url: str, tmp_path: Path, caplog: pytest.L
                     await client.get("/jobs")  # who does not trust it
                 with pytest.raises(ClientConnectionError):
                     await client.get(f"http://127.0.0.1:{ports[0]}/jobs")
-            credentials = grpc.ssl_channel_credentials(cert.read_bytes())
+            credentials = grpc.ssl_channel_credentials(made.ca.read_bytes())
             async with grpc.aio.secure_channel(f"127.0.0.1:{ports[1]}", credentials) as channel:
                 question = Question(job="by-tls")
                 told = await MastersStub(channel).Status(
@@ -91,3 +69,44 @@ async def test_tls_with_a_token(redis_url: str, tmp_path: Path, caplog: pytest.L
                 )
                 assert told.state == "running"
     assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_certificates_of_clients(redis_url: str, tmp_path: Path) -> None:
+    """With ``clients``, only those with a certificate of that authority connect."""
+    made = make_certificates(tmp_path)
+    files = f"?cert={made.server}&key={made.server_key}&clients={made.ca}"
+    ports = free_port(), free_port()
+    stranger = ssl.create_default_context(cafile=str(made.ca))
+    client = ssl.create_default_context(cafile=str(made.ca))
+    client.load_cert_chain(made.client, made.client_key)
+    ca, key, chain = (file.read_bytes() for file in (made.ca, made.client_key, made.client))
+    async with service_on(redis_url, tmp_path) as service:
+        https, grpcs = make_transports(
+            [f"https://127.0.0.1:{ports[0]}{files}", f"grpcs://127.0.0.1:{ports[1]}{files}"], service
+        )
+        async with listening(https), listening(grpcs):
+            async with ClientSession(f"https://127.0.0.1:{ports[0]}") as session:
+                async with session.get("/jobs", ssl=client) as answer:
+                    assert answer.status == 200
+                with pytest.raises(ClientConnectionError):
+                    await session.get("/jobs", ssl=stranger)
+            address = f"127.0.0.1:{ports[1]}"
+            async with grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(ca, key, chain)) as channel:
+                with pytest.raises(grpc.aio.AioRpcError) as answered:
+                    await MastersStub(channel).Status(Question(job="none"), wait_for_ready=True)
+                assert answered.value.code() is grpc.StatusCode.NOT_FOUND
+            async with grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(ca)) as channel:
+                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                    await MastersStub(channel).Status(Question(job="none"))
+                assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("scheme", ["https", "grpcs"])
+async def test_files_that_are_not_there_are_named(redis_url: str, tmp_path: Path, scheme: str) -> None:
+    made = make_certificates(tmp_path)
+    for files in ("", f"cert={made.server}&key=none", f"cert={made.server}&key={made.server_key}&clients=none"):
+        async with service_on(redis_url, tmp_path) as service:
+            (transport,) = make_transports([f"{scheme}://127.0.0.1:{free_port()}?{files}"], service)
+            with pytest.raises(ConfigurationError, match=f"{scheme}:// in GATEWAY_URLS needs"):
+                await transport.listen()
+            await transport.close()

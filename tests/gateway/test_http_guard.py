@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pdfspider.gateway.transports.http.openapi import describe
+from pdfspider.gateway.transports.http.server import Connection
 from pdfspider.gateway.transports.http.transport import HttpTransport
 from tests.gateway.inprocess import listening, service_on
 from tests.support import PATIENCE, free_port
@@ -318,3 +320,13 @@ async def test_an_idempotency_key_stands_for_one_body(serve: Serve) -> None:
         assert (status, problem["title"]) == (422, "Unprocessable Entity")
         assert "another body" in problem["detail"]
         assert len(await states(port)) == 1
+
+
+@pytest.mark.parametrize(("error", "logged"), [("of ours", 1), ("unable to write; the handler is closed", 0)])
+async def test_a_client_that_leaves_while_it_is_answered_leaves_no_traceback(
+    error: str, logged: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = Connection(web.Server(lambda _: None), 0, lambda: None)  # type: ignore[arg-type,return-value]
+    with caplog.at_level(logging.ERROR):
+        connection.log_exception("Unhandled exception", exc_info=RuntimeError(error))
+    assert len(caplog.records) == logged

@@ -16,6 +16,7 @@ from pika.exceptions import ChannelClosedByBroker
 
 from pdfspider.gateway.base import Result, TransportError
 from pdfspider.gateway.transports.rabbitmq import transport as rabbitmq_transport
+from tests.certificates import make_certificates
 from tests.faults.proxy import Proxy
 from tests.gateway.serving import all_of, equals, eventually, in_thread, serving
 from tests.support import PATIENCE, free_port, until
@@ -337,3 +338,28 @@ def test_rights_that_are_missing_are_named_and_waited_for(
     assert take(connection, "pdf_results")[1]["documents"][0]["url"] == urls[0]
     assert "URL" in take(connection, "pdf_rejects")[1]["reason"]
     running.stop()
+
+
+@pytest.mark.parametrize("way", ["", "celery+"])
+async def test_tls_with_certificates_of_both_sides(
+    service: GatewayService, broker: RabbitMQ, tmp_path: Path, way: str
+) -> None:
+    made = make_certificates(tmp_path)
+    files = f"cafile={made.ca}&certfile={made.client}&keyfile={made.client_key}"
+    queues = "tasks=by_tls&rejects=by_tls_rejects&declare_tasks=durable"
+    url = f"amqps://guest:guest@127.0.0.1:{broker.listen_with_tls(made)}/?{files}"
+    async with serving(f"{way}{url}&{queues}", service):
+        await eventually(lambda: in_thread(lambda: has_queue(broker, "by_tls")))
+        with broker.connect() as connection:
+            connection.channel().basic_publish("", "by_tls", b"not a URL")
+        (reject,) = await eventually(lambda: in_thread(lambda: broker.read("by_tls_rejects")))
+        assert reject["message"] == "not a URL"
+
+
+def has_queue(broker: RabbitMQ, name: str) -> bool:
+    with broker.connect() as connection:
+        try:
+            connection.channel().queue_declare(name, passive=True)
+        except ChannelClosedByBroker:
+            return False
+    return True

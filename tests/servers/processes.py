@@ -15,6 +15,15 @@ from tests.support import PATIENCE, free_port
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.certificates import Certificates
+
+
+def tls_config(certificates: Certificates, *, of_clients: bool = False) -> str:
+    """The configuration of a Redis with TLS only, which may want certificates of its clients too."""
+    files = {"cert-file": certificates.server, "key-file": certificates.server_key, "ca-cert-file": certificates.ca}
+    lines = [f"tls-{name} {file}" for name, file in files.items()]
+    return "\n".join(["port 0", "tls-port PORT", f"tls-auth-clients {'yes' if of_clients else 'no'}", *lines])
+
 
 class RedisProcess:
     """A redis-server, or with ``sentinel`` a Sentinel, on a loopback port."""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bench.server import Server, serve
 from bench.site import Site
+from tests.certificates import make_certificates
+from tests.servers.processes import tls_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from tests.certificates import Certificates
     from tests.servers.conftest import Fleets, Servers
     from tests.support import Fleet
 
@@ -56,33 +57,14 @@ def test_a_wrong_password_is_an_error_without_it(servers: Servers, fleets: Fleet
     assert "Traceback" not in worker.output
 
 
-def openssl(directory: Path, *words: str) -> None:
-    subprocess.run(["openssl", *words], cwd=directory, check=True, capture_output=True)
-
-
 @pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """ca.crt, and a certificate for 127.0.0.1 that it signed."""
-    directory = tmp_path_factory.mktemp("certificates")
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    ca = ("-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=test", "-days", "2")
-    openssl(directory, "req", *ca, "-addext", "keyUsage=critical,keyCertSign")
-    openssl(directory, "req", *key, "-keyout", "redis.key", "-out", "redis.csr", "-subj", "/CN=127.0.0.1")
-    (directory / "names").write_text("subjectAltName=IP:127.0.0.1\nauthorityKeyIdentifier=keyid\n")
-    signed = ("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
-    openssl(directory, "x509", "-req", "-in", "redis.csr", "-out", "redis.crt", *signed)
-    return directory
-
-
-def tls_config(certificates: Path) -> str:
-    files = {"tls-cert-file": "redis.crt", "tls-key-file": "redis.key", "tls-ca-cert-file": "ca.crt"}
-    lines = [f"{name} {certificates / file}" for name, file in files.items()]
-    return "\n".join(["port 0", "tls-port PORT", "tls-auth-clients no", *lines])
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.mark.parametrize("where", ["url", "params"])
-def test_tls(servers: Servers, fleets: Fleets, site: Server, certificates: Path, where: str) -> None:
-    ca = str(certificates / "ca.crt")
+def test_tls(servers: Servers, fleets: Fleets, site: Server, certificates: Certificates, where: str) -> None:
+    ca = str(certificates.ca)
     redis = servers(tls_config(certificates), ssl=True, ssl_ca_certs=ca)
     url = f"rediss://127.0.0.1:{redis.port}/0"
     if where == "url":
@@ -91,8 +73,10 @@ def test_tls(servers: Servers, fleets: Fleets, site: Server, certificates: Path,
         crawls(fleets(url, REDIS_PARAMS=json.dumps({"ssl_ca_certs": ca})), site)
 
 
-def test_a_certificate_that_is_not_trusted_is_refused(servers: Servers, fleets: Fleets, certificates: Path) -> None:
-    redis = servers(tls_config(certificates), ssl=True, ssl_ca_certs=str(certificates / "ca.crt"))
+def test_a_certificate_that_is_not_trusted_is_refused(
+    servers: Servers, fleets: Fleets, certificates: Certificates
+) -> None:
+    redis = servers(tls_config(certificates), ssl=True, ssl_ca_certs=str(certificates.ca))
     worker = fleets(f"rediss://127.0.0.1:{redis.port}").start("http://127.0.0.1:1/")
     assert worker.wait() != 0
     assert "certificate verify failed" in worker.output

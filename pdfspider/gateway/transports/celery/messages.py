@@ -167,6 +167,8 @@ class Backend:
         once: dict[str, Any] = {"retry_policy": {"max_retries": 0, "timeout": 5}}
         if prefix:
             once["global_keyprefix"] = prefix
+        if service := options["backend_master_name"]:
+            once["master_name"] = service
         self._app.conf.update(result_serializer="json", result_backend_transport_options=once)
         try:
             assert self._app.backend

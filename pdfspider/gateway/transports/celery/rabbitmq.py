@@ -76,6 +76,7 @@ class CeleryOverAmqp(AmqpTransport):
         "rejects": "celery_rejects",
         "backend": "",
         "backend_global_keyprefix": "",
+        "backend_master_name": "",
         "exchange": "",
         "routing_key": "",
         "delayed_delivery": celery_delayed.KINDS,

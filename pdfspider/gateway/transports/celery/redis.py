@@ -76,6 +76,7 @@ class CeleryOverRedis(RedisTransport):
         "rejects": "celery:rejected",
         "backend": "",
         "backend_global_keyprefix": "",
+        "backend_master_name": "",
         "global_keyprefix": "",
         "priority_steps": "0,3,6,9",
         "sep": "\x06\x16",

@@ -35,14 +35,14 @@ SERVICE = masters_pb2.DESCRIPTOR.services_by_name["Masters"].full_name
 
 
 class GrpcTransport(Transport):
-    """Listens on ``grpc://HOST:PORT``, or on ``grpcs`` with the files ``cert`` and ``key``.
+    """Listens on ``grpc://HOST:PORT``, or on ``grpcs`` with the files ``cert`` and ``key``, and maybe ``clients``.
 
     Without ``GATEWAY_TOKEN`` only loopback addresses are allowed. With it others are allowed if there is TLS; health
     and reflection then stay open.
     """
 
     listens = True
-    options = {"cert": "", "key": ""}  # noqa: RUF012 - declared by Transport
+    options = {"cert": "", "key": "", "clients": ""}  # noqa: RUF012 - declared by Transport
 
     def __init__(self, url: str, service: GatewayService) -> None:
         super().__init__(url, service)
@@ -94,9 +94,11 @@ class GrpcTransport(Transport):
             raise ConfigurationError(f"cannot listen on {address}: {error}") from error
 
     def _credentials(self) -> Any:
-        cert, key = self.address.options["cert"], self.address.options["key"]
+        cert, key, clients = (self.address.options[name] for name in ("cert", "key", "clients"))
         try:
-            return grpc.ssl_server_credentials([(Path(key).read_bytes(), Path(cert).read_bytes())])
+            pair = (Path(key).read_bytes(), Path(cert).read_bytes())
+            trusted = Path(clients).read_bytes() if clients else None
+            return grpc.ssl_server_credentials([pair], trusted, require_client_auth=bool(clients))
         except OSError as error:
             raise ConfigurationError(f"grpcs:// in GATEWAY_URLS needs ?cert=FILE&key=FILE: {error}") from error
 

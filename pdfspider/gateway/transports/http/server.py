@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 UNLOGGED = logging.getLogger(f"{__name__}.access")
 UNLOGGED.disabled = True
+CLOSED = "the handler is closed"
+"""What uvloop's RuntimeError says if a client has left while its response is written."""
 PAUSE = 1.0
 """Seconds until connections are accepted again when the system has no file descriptors left."""
 LOGGED_EVERY = 60.0
@@ -75,7 +77,8 @@ class Connection(web.RequestHandler):
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Log an error unless the client caused it."""
-        if not isinstance(kw.get("exc_info"), BROKEN):
+        error = kw.get("exc_info")
+        if not isinstance(error, BROKEN) and CLOSED not in str(error):
             super().log_exception(*args, **kw)
 
     def handle_error(

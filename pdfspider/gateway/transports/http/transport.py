@@ -25,7 +25,7 @@ PORT = 8080
 
 
 class HttpTransport(Transport):
-    """Listens on ``http://HOST:PORT``, or on ``https`` with the files ``cert`` and ``key``.
+    """Listens on ``http://HOST:PORT``, or on ``https`` with the files ``cert`` and ``key``, and maybe ``clients``.
 
     ``GET /openapi.json`` describes it. Without ``GATEWAY_TOKEN`` only loopback addresses are allowed; with it others
     are allowed if there is TLS. With ``events=webhook`` documents are posted when they are found. Masters that watch a
@@ -33,7 +33,7 @@ class HttpTransport(Transport):
     """
 
     listens = True
-    options = {"cert": "", "key": "", "events": ("no", "webhook")}  # noqa: RUF012 - declared by Transport
+    options = {"cert": "", "key": "", "clients": "", "events": ("no", "webhook")}  # noqa: RUF012 - declared by Transport
 
     def __init__(self, url: str, service: GatewayService) -> None:
         super().__init__(url, service)
@@ -95,6 +95,9 @@ class HttpTransport(Transport):
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         try:
             context.load_cert_chain(self.address.options["cert"], self.address.options["key"] or None)
+            if clients := self.address.options["clients"]:
+                context.load_verify_locations(clients)
+                context.verify_mode = ssl.CERT_REQUIRED
         except OSError as error:
             raise ConfigurationError(f"https:// in GATEWAY_URLS needs ?cert=FILE&key=FILE: {error}") from error
         return context

@@ -24,6 +24,8 @@ from pdfspider.tasks import end_with
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
+    from redis.asyncio import Redis
+
     from pdfspider.gateway.base import Event, Receipt, Result
     from pdfspider.gateway.rejects import SetAside
     from pdfspider.gateway.service import GatewayService
@@ -85,7 +87,7 @@ class RedisTransport(Transport):
         super().__init__(url, service)
         own = self.address.url.partition(":")[2].strip("/")
         self._shared = not own
-        self._redis: Any = connect(self.address.url) if own else service.frontier.redis
+        self._redis: Any = self._connect() if own else service.frontier.redis
         self._tasks = self.address.options["tasks"]
         self._stream = f"{self._tasks}:stream"
         self._keep = self._read_keep()
@@ -93,6 +95,19 @@ class RedisTransport(Transport):
         self._silent = 0  # at first what others have taken is taken over at once: they may all be dead
         self._look_at = 0.0
         self._is_checked = False
+
+    def _connect(self) -> Redis:
+        """Return a client.
+
+        Raises ConfigurationError for a URL or an option that redis-py does not know.
+        """
+        try:
+            client = connect(self.address.url)
+            pool = client.connection_pool
+            pool.connection_class(**pool.connection_kwargs)
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"{self.address.shown} in GATEWAY_URLS: {error}") from None
+        return client
 
     def _read_keep(self) -> int | None:
         keep = self.address.options.get("keep") or "0"

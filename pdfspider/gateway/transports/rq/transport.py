@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 from rq import Queue
 from rq.exceptions import NoSuchJobError
@@ -28,6 +27,7 @@ from rq.utils import utcformat
 
 from pdfspider.exceptions import ConfigurationError, InvalidInput
 from pdfspider.frontier.connection import may_pass
+from pdfspider.frontier.sentinel import connect_blocking
 from pdfspider.gateway.base import TransportError
 from pdfspider.gateway.rejects import SetAside
 from pdfspider.gateway.transports.celery.calls import message, parse
@@ -86,7 +86,7 @@ class RqTransport(RedisTransport):
             raise ConfigurationError("rq+redis:// needs the host of the Redis that RQ uses")
         self._tasks = Queue.redis_queue_namespace_prefix + self.address.options["tasks"]
         self._stream = f"{self._tasks}:stream"
-        self._jobs = Redis.from_url(self.address.url, socket_timeout=15)
+        self._jobs = connect_blocking(self.address.url, socket_timeout=15)
         names = [self.address.options["tasks"]]
         self._scheduler: Any = RQScheduler(names, self._jobs, serializer=JSONSerializer, logging_level=logging.WARNING)
 
