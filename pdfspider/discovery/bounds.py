@@ -59,9 +59,9 @@ class References:
         if len(self.found) > self._most:
             self._condense()
 
-    def cut(self) -> None:
-        """Note that a page has more elements than are examined."""
-        self.left_out += 1
+    def cut(self, number: int = 1) -> None:
+        """Note that a page or a list has more elements than are examined, at least so many."""
+        self.left_out += number
 
     def extend(self, technique: str, references: Iterable[Reference]) -> None:
         """Add the references that a rule finds, a batch at a time."""

@@ -113,7 +113,7 @@ class Discovery:
         if known is None:
             found = self._of_page(references, html, base_url, encoding, headers, begins=technique == "seed")
             return PageLinks(_once(found, base_url), references.left_out, *directives.summary())
-        for name, reference in known.read(html, base_url):
+        for name, reference in known.read(html, base_url, listed.cut):
             if name not in self._off:
                 listed.append(name, reference)
         found = self._of_page(references, known.html(html), base_url, encoding, headers)

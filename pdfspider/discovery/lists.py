@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Found = Iterator[tuple[str, Reference]]
+    Cut = Callable[[int], object]
 
 SAME_DEPTH = frozenset(("robots-sitemap", "sitemap-index", "oai-next", "bucket-next", "cdx-next"))
 """Techniques whose links are as deep as where they were found: further parts of the same list."""
@@ -59,8 +60,8 @@ _PLAIN_TYPES = ("text/plain", "text/uri-list", "text/csv", "")
 class ListReader(NamedTuple):
     """The functions that read a list, and find the HTML in it."""
 
-    read: Callable[[str, str], Found]
-    """Takes the text of the list and its URL."""
+    read: Callable[[str, str, Cut], Found]
+    """Takes the text of the list, its URL, and what is called with the number of links beyond the bounds, about."""
     html: Callable[[str], str] = lambda _: ""
 
 
@@ -110,21 +111,21 @@ def list_reader(text: str, content_type: str | None, technique: str | None) -> L
     return ListReader(_lines) if technique == "seed" and declared in _PLAIN_TYPES else None
 
 
-def _pages(text: str, _: str) -> Found:
-    for prefix, name, _, value in _elements(text):
+def _pages(text: str, _: str, cut: Cut) -> Found:
+    for prefix, name, _, value in _elements(text, cut):
         if name == "loc" and prefix not in ("image", "video"):
             yield "sitemap", Reference(value)
 
 
-def _sitemaps(text: str, _: str) -> Found:
-    for _, name, _, value in _elements(text):
+def _sitemaps(text: str, _: str, cut: Cut) -> Found:
+    for _, name, _, value in _elements(text, cut):
         if name == "loc":
             yield "sitemap-index", Reference(value)
 
 
-def _entries(text: str, _: str) -> Found:
+def _entries(text: str, _: str, cut: Cut) -> Found:
     """Yield the links and enclosures of RSS and Atom."""
-    for _, name, attributes, value in _elements(text):
+    for _, name, attributes, value in _elements(text, cut):
         if name == "guid" and not _ADDRESS(value):
             continue
         if name in ("link", "enclosure", "content", "guid"):
@@ -141,43 +142,57 @@ def feed_html(text: str) -> str:
     return "\n".join(value for _, name, _, value in _elements(text) if name in names and "<" in value)
 
 
-def _records(text: str, _: str) -> Found:
+def _records(text: str, _: str, cut: Cut) -> Found:
     """Yield the identifiers and files in records of OAI-PMH.
 
     See https://www.openarchives.org/OAI/openarchivesprotocol.html.
     """
-    for _, name, _, value in _elements(text):
+    for _, name, _, value in _elements(text, cut):
         if name == "resumptiontoken" and value:
             yield "oai-next", Reference(f"?verb=ListRecords&resumptionToken={quote(value, safe='')}")
         elif _ADDRESS(value) and (name in ("identifier", "url", "uri", "fulltext") or says_pdf(value)):
             yield "oai-pmh", Reference(value)
 
 
-def _objects(text: str, url: str) -> Found:
-    return objects(_elements(text), url)
+def _objects(text: str, url: str, cut: Cut) -> Found:
+    return objects(_elements(text, cut), url)
 
 
-def _page_lines(text: str, _: str) -> Found:
-    for match in islice(_LINES(text), LONGEST):
-        yield "sitemap", Reference(match[1])
+def _page_lines(text: str, _: str, cut: Cut) -> Found:
+    return _of_lines("sitemap", text, cut)
 
 
-def _lines(text: str, _: str) -> Found:
-    for match in islice(_LINES(text), LONGEST):
-        yield "text-list", Reference(match[1])
+def _lines(text: str, _: str, cut: Cut) -> Found:
+    return _of_lines("text-list", text, cut)
 
 
-def _elements(text: str) -> Iterator[tuple[str, str, str, str]]:
-    """Yield prefix, name, attributes and text of each element, up to the bound on their number."""
-    found = 0
-    for match in islice(_TAG(text), ELEMENTS):
+def _of_lines(technique: str, text: str, cut: Cut) -> Found:
+    lines = _LINES(text)
+    for match in islice(lines, LONGEST):
+        yield technique, Reference(match[1])
+    beyond = next(lines, None)
+    if beyond is not None:
+        cut(1 + text.count("\nhttp", beyond.end()))
+
+
+def _elements(text: str, cut: Cut = id) -> Iterator[tuple[str, str, str, str]]:
+    """Yield prefix, name, attributes and text of each element, up to the bound on their number.
+
+    ``cut`` is called with the number of elements like the last one that are left.
+    """
+    found, tags = 0, _TAG(text)
+    for match in islice(tags, ELEMENTS):
         if match[2] is None:
             continue
         value = match[4] if match[4] is not None else unescape(match[5])
         yield match[1] or "", match[2].lower(), match[3] or "", value.strip()
         found += match[2].lower() in ("loc", "link", "item", "entry", "record", "key", "blob")
         if found >= LONGEST:
+            if left := text.count(text[match.start() : match.end(2) + 1], match.end()):
+                cut(left)
             return
+    if any(tags):
+        cut(1)
 
 
 _READERS = {

@@ -48,6 +48,7 @@ def site(server: Hostile, authorized: list[tuple[str, str]]) -> None:
         "/moved": asking(authorized, redirect(server.url("/b.pdf", host=2))),
         "/other": asking(authorized, page()),
         "/b.pdf": asking(authorized, reply(document("b"))),
+        "/robots.txt": asking(authorized, reply(b"User-agent: *\nDisallow: /", "text/plain")),
     }
 
 

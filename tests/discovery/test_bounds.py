@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import time
+from itertools import islice
 
 import pytest
 
@@ -80,6 +81,25 @@ def test_international_hosts_are_bounded_and_no_others() -> None:
     international = [link for link in found.links if "//xn--" in link.url]
     assert len(international) == INTERNATIONAL_HOSTS
     assert len(found.links) - len(international) == len(international) + found.left_out
+
+
+@pytest.mark.parametrize(
+    ("begin", "pattern", "technique", "left_out"),
+    [
+        ("<urlset>", "<url><loc>/@</loc></url>", "seed", 7),
+        ("<sitemapindex>", "<s:loc >/@</s:loc>", "seed", 7),
+        ("<rss>", "<item><link>/@</link></item>", "seed", 25_007),
+        ("http://a.test/\n", "http://a.test/@\n", "seed", 8),
+        ("http://a.test/\n", "http://a.test/@\n", "sitemap-index", 8),
+        ("<urlset>", "<a>@</a>", "seed", 0),
+    ],
+)
+def test_a_list_that_is_cut_says_how_much_is_left_out(begin: str, pattern: str, technique: str, left_out: int) -> None:
+    text = begin + "".join(islice(numbered(pattern), 50_007))
+    kind = "text/plain" if begin.startswith("http") else "application/xml"
+    found = Discovery(bounds=Bounds(50_000)).find(text, URL, content_type=kind, technique=technique)
+    assert found.left_out == left_out
+    assert Discovery().find(text[: len(text) // 3], URL, content_type=kind, technique=technique).left_out == 0
 
 
 def test_a_large_ordinary_page_gives_all_its_links() -> None:

@@ -109,11 +109,8 @@ class Visits:
         self._tell(signals.response_received, "response_received_count", response=response, request=response.request)
 
     async def _scrape(self, result: Response | Failure, request: Request) -> None:
-        slot = self._scraper.slot
-        assert slot is not None
-        slot.active.add(request)
-        size = len(result.body) if isinstance(result, Response) else 0
-        slot.active_size += max(size, slot.MIN_RESPONSE_SIZE)
+        slot: Any = self._scraper.slot
+        slot.begin_response(result, request)
         try:
             if is_large_page(result):
                 async with self._worker.pages.turn:

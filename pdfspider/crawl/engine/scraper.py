@@ -9,14 +9,17 @@ import logging
 from typing import TYPE_CHECKING, Any, cast
 
 from scrapy import signals
-from scrapy.core.scraper import Scraper
+from scrapy.core.scraper import Scraper, Slot
 from scrapy.exceptions import DropItem
+from scrapy.http import Response
 from scrapy.utils.log import logformatter_adapter
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from pdfspider.crawl.extract.callbacks import Callbacks, Output, collect
 from pdfspider.crawl.extract.large_pages import is_large_page
 from pdfspider.crawl.fetch.downloader_stats import is_heard
+from pdfspider.crawl.fetch.responses import StagedResponse
 from pdfspider.crawl.worker import Worker
 
 if TYPE_CHECKING:
@@ -25,10 +28,36 @@ if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
     from scrapy.extensions.corestats import CoreStats
-    from scrapy.http import Response
 
-    from pdfspider.crawl.fetch.responses import StagedResponse
     from pdfspider.items import Capture
+
+
+def body_size(result: Response | Failure) -> int:
+    """Return the bytes of a response's body, without loading a large page."""
+    if isinstance(result, StagedResponse):
+        return result.body_size
+    return len(result.body) if isinstance(result, Response) else 0
+
+
+class SizedSlot(Slot):
+    """A slot of Scrapy's scraper that loads no large page to see how large it is."""
+
+    def add_response_request(self, result: Response | Failure, request: Request) -> Deferred[None]:
+        """Add a response whose turn has not come."""
+        deferred: Deferred[None] = Deferred()
+        self.queue.append((result, request, deferred))
+        self.active_size += max(body_size(result), self.MIN_RESPONSE_SIZE)
+        return deferred
+
+    def begin_response(self, result: Response | Failure, request: Request) -> None:
+        """Add a response whose turn has come."""
+        self.active.add(request)
+        self.active_size += max(body_size(result), self.MIN_RESPONSE_SIZE)
+
+    def finish_response(self, result: Response | Failure, request: Request) -> None:
+        """Remove a response."""
+        self.active.remove(request)
+        self.active_size -= max(body_size(result), self.MIN_RESPONSE_SIZE)
 
 
 class CompleteScraper(Scraper):
@@ -39,6 +68,12 @@ class CompleteScraper(Scraper):
         self._worker = Worker.of(crawler)
         self.callbacks = Callbacks(crawler, self._worker.config, self._missing)
         self._stats: Any = None
+
+    async def open_spider_async(self) -> None:
+        """Open the spider, with a slot that knows large pages."""
+        await super().open_spider_async()
+        assert self.slot is not None
+        self.slot = SizedSlot(self.slot.max_active_size)
 
     def count(self, core_stats: CoreStats | None) -> None:
         """Count what Scrapy's extension would count at the signal: that costs more, and mostly nobody else listens."""

@@ -185,8 +185,12 @@ class CaptureMaker:
         capture.nofollow_links = found.nofollow
         if found.directives:
             self._describe_directives(capture, response, found.directives)
+        reasons = []
+        if capture.size >= self._config.page_limit:
+            reasons.append(f"what follows the first {capture.size} bytes was not read (PDF_PAGE_MAX_SIZE)")
         if found.withheld:
-            capture.reason = f"nofollow: {found.withheld} links are not followed (PDF_ROBOTS_DIRECTIVES)"
+            reasons.append(f"nofollow: {found.withheld} links are not followed (PDF_ROBOTS_DIRECTIVES)")
+        capture.reason = "; ".join(reasons) or None
         bound_links(capture, self._config)
 
     def _take_document(self, capture: Capture, response: StagedResponse) -> None:

@@ -41,6 +41,7 @@ class Pages:
         """Extract the links of a page; a failure is raised again when its capture is made."""
         response.request = response.request or request
         with suppress(Exception):
+            await self.run(response.load)
             await self.run(extractor.extract, request.meta["lease"], response)
 
     def close(self) -> None:
@@ -50,7 +51,9 @@ class Pages:
 
 def is_large_page(result: Any) -> bool:
     """Return whether the links of a response may take long to extract."""
-    return isinstance(result, StagedResponse) and result.kind is Kind.HTML and is_large(result.body)
+    if not isinstance(result, StagedResponse) or result.kind is not Kind.HTML:
+        return False
+    return result.body_size > LARGE or is_large(result.body)
 
 
 def is_large(body: bytes) -> bool:

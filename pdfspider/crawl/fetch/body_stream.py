@@ -12,6 +12,8 @@ from pdfspider.crawl.fetch.errors import BodyStalled
 if TYPE_CHECKING:
     from aiohttp import StreamReader
 
+    from pdfspider.documents.staging import Finished, StagedFile
+
 
 class Chunks(Protocol):
     """A body in chunks, of which b"" is the end."""
@@ -80,3 +82,34 @@ class BodyStream:
 
 BROKEN = (aiohttp.ClientError, OSError, BodyStalled)
 """What ends a body before its end."""
+
+
+async def read_at_least(chunks: Chunks, size: int, begun: bytes) -> tuple[bytes, Exception | None]:
+    """Return at least ``size`` bytes, or all, with the error that broke the connection, if any."""
+    parts, have = [begun] if begun else [], len(begun)
+    try:
+        while have < size and (chunk := await chunks.next()):
+            parts.append(chunk)
+            have += len(chunk)
+    except BROKEN as error:
+        return b"".join(parts), error
+    return b"".join(parts), None
+
+
+async def read_to_file(chunks: Chunks, file: StagedFile, limit: int, begun: bytes) -> tuple[Finished, Exception | None]:
+    """Write ``limit`` bytes, or all, to a file, and return it with the error that broke the connection, if any.
+
+    Raises StagingError.
+    """
+    broken = None
+    await file.write(begun[:limit])
+    while file.size < limit:
+        try:
+            chunk = await chunks.next()
+        except BROKEN as error:
+            broken = error
+            break
+        if not chunk:
+            break
+        await file.write(chunk[: limit - file.size])
+    return await file.finish(), broken

@@ -8,6 +8,8 @@ from pydispatch import dispatcher
 from scrapy import signals
 from scrapy.utils.python import global_object_name
 
+from pdfspider.crawl.fetch.responses import StagedResponse
+
 if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
@@ -46,7 +48,8 @@ class DownloaderStats:
                 inc(f"downloader/response_status_count/{hop.status}")
             inc("downloader/response_count")
             inc(f"downloader/response_status_count/{response.status}")
-            inc("downloader/response_bytes", len(response.body) or getattr(response, "size", None) or 0)
+            size = response.body_size if isinstance(response, StagedResponse) else len(response.body)
+            inc("downloader/response_bytes", size or getattr(response, "size", None) or 0)
         if is_heard(signals.response_downloaded):
             self._send(signals.response_downloaded, response=response, request=request)
 

@@ -253,8 +253,8 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
 
         Headers that were added for the URL of the request are sent to no other origin.
         """
-        credentials = self._worker.credentials.header(url) if self._worker.credentials else None
         entry = request.meta["lease"].entry
+        credentials = self._worker.credentials.header(url) if entry and self._worker.credentials else None
         referer = self._referers.header(entry.found_on, url) if entry else None
         if not request.headers and not cookies and not credentials:
             return {"Referer": referer} if referer else None

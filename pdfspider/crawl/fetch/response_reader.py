@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from pdfspider.crawl.fetch.body_stream import BROKEN, Begun, BodyStream
+from pdfspider.crawl.fetch.body_stream import BROKEN, Begun, BodyStream, read_at_least, read_to_file
 from pdfspider.crawl.fetch.content_encoding import GZIP, Decoded, decoded
 from pdfspider.crawl.fetch.errors import BodyStalled, FetchError, GiveBack
 from pdfspider.crawl.fetch.partial_download import DownloadInterrupted, PartialDownload
@@ -25,12 +25,16 @@ if TYPE_CHECKING:
 
     from pdfspider.crawl.fetch.body_stream import Chunks
     from pdfspider.crawl.worker import Worker
+    from pdfspider.documents.staging import Finished, StagedFile
     from pdfspider.exceptions import PdfSpiderError
+    from pdfspider.frontier.leases import Lease
 
 _PAGE_END = re.compile(
     rb"</(?:html|urlset|sitemapindex|rss|feed|(?:\w+:)?rdf|oai-pmh)\s*>[\s\0]*\Z", re.IGNORECASE
 ).search
 _END_SIZE = 256
+MOST_IN_MEMORY = 256 * 1024
+"""Bytes of a page that are kept in memory while it is received; a larger one goes to a file."""
 
 
 class Opening(NamedTuple):
@@ -103,10 +107,14 @@ class ResponseReader:
         self, response: aiohttp.ClientResponse, url: str, request: Request, opening: Opening, limit: int
     ) -> StagedResponse:
         _, body, broken, kind, _ = opening
+        file = None
         if _is_success(response):
             if limit > HEAD_SIZE and not broken:
-                body, broken = await read_at_least(opening.chunks, limit, body)
-            if broken and _PAGE_END(body[-_END_SIZE:]):
+                body, broken = await read_at_least(opening.chunks, min(limit, MOST_IN_MEMORY), body)
+            if MOST_IN_MEMORY <= len(body) < limit and not broken:
+                file, broken = await self._read_to_file(request, opening.chunks, limit, body)
+                body = file.content or b""
+            if broken and _PAGE_END((file.tail if file else body)[-_END_SIZE:]):
                 broken = None
             if broken and (kind is not Kind.HTML or isinstance(broken, BodyStalled)):
                 raise broken
@@ -119,7 +127,23 @@ class ResponseReader:
             received=response.headers,
             kind=kind,
             flaw=_reason(broken) if broken else None,
+            file=file if file and file.content is None else None,
         )
+
+    async def _read_to_file(
+        self, request: Request, chunks: Chunks, limit: int, begun: bytes
+    ) -> tuple[Finished, Exception | None]:
+        lease = request.meta["lease"]
+        file = self._worker.staging.new(lease)
+        try:
+            return await read_to_file(chunks, file, limit, begun)
+        except StagingBusy as error:
+            raise GiveBack(str(error), delay=self._config.retry_delay) from error
+        except StagingError as error:
+            raise await self._judge(error, file, limit, lease) from error
+        except BaseException:
+            file.abandon()
+            raise
 
     async def _read_document(
         self, response: aiohttp.ClientResponse, partial: PartialDownload, chunks: Chunks
@@ -175,16 +199,16 @@ class ResponseReader:
         except StagingBusy as error:
             raise GiveBack(str(error), delay=self._config.retry_delay) from error
         except StagingError as error:
-            raise await self._judge(error, partial) from error
+            size, lease = max(file.size, partial.total or 0), partial.request.meta["lease"]
+            raise await self._judge(error, file, size, lease) from error
         except BaseException:
             file.abandon()
             raise
 
-    async def _judge(self, error: StagingError, partial: PartialDownload) -> PdfSpiderError:
-        """Return the error for a document that could not be staged, after its file is removed."""
+    async def _judge(self, error: StagingError, file: StagedFile, size: int, lease: Lease) -> PdfSpiderError:
+        """Return the error for what could not be staged, after its file is removed."""
         with suppress(StagingError):
-            await partial.file.discard()
-        size, lease = max(partial.file.size, partial.total or 0), partial.request.meta["lease"]
+            await file.discard()
         found = await self._worker.storage.judge(error, size, lease)
         return FetchError(Outcome.STORE_ERROR, str(error)) if found is error else found
 
@@ -231,18 +255,6 @@ class ResponseReader:
             file.abandon()
             return partial.response(flaw, kind=kind)
         return partial.response(None, finished)
-
-
-async def read_at_least(chunks: Chunks, size: int, begun: bytes) -> tuple[bytes, Exception | None]:
-    """Return at least ``size`` bytes, or all, with the error that broke the connection, if any."""
-    parts, have = [begun] if begun else [], len(begun)
-    try:
-        while have < size and (chunk := await chunks.next()):
-            parts.append(chunk)
-            have += len(chunk)
-    except BROKEN as error:
-        return b"".join(parts), error
-    return b"".join(parts), None
 
 
 def _may_be_compressed_pdf(url: str, content_type: str | None) -> bool:

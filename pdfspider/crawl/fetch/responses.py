@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from scrapy.http import Headers, HtmlResponse, Response, TextResponse
 from scrapy.responsetypes import responsetypes
 
+from pdfspider.crawl.fetch.errors import FetchError
 from pdfspider.documents.head import Kind
+from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
@@ -28,7 +30,7 @@ class StagedResponse(Response):
     ``kind`` is the type. A PDF is in ``staged``, and ``body`` is empty. The ``body`` of a page is bounded. Of anything
     else only the head was read. ``received`` are the headers as they came. ``hops`` are the redirects within the origin
     that led here, ``cookies`` the cookies that they set. ``flaw`` tells what is wrong with an incomplete PDF or page;
-    ``size`` is how much of a PDF came.
+    ``size`` is how much of a PDF came. A large page is in ``file`` until ``load`` is called, or ``body`` is asked for.
     """
 
     attributes: tuple[str, ...] = (
@@ -65,6 +67,7 @@ class StagedResponse(Response):
         hops: tuple[Hop, ...] = (),
         cookies: Cookies | None = None,
         flaw: str | None = None,
+        file: Finished | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -75,6 +78,34 @@ class StagedResponse(Response):
         self.hops = hops
         self.cookies = cookies
         self.flaw = flaw
+        self.file = file
+
+    @property
+    def body(self) -> bytes:
+        """The body of a page.
+
+        Raises FetchError if its file cannot be read.
+        """
+        if self.file is not None and not self._body:
+            self.load()
+        return self._body
+
+    @property
+    def body_size(self) -> int:
+        """The bytes of the body, which is not loaded for that."""
+        return self.file.size if self.file is not None and not self._body else len(self._body)
+
+    def load(self) -> None:
+        """Read a large page into memory, which blocks.
+
+        Raises FetchError.
+        """
+        if self.file is None or self._body:
+            return
+        try:
+            self._body = self.file.path.read_bytes()
+        except OSError as error:
+            raise FetchError(Outcome.STORE_ERROR, f"its page cannot be read from staging: {error}") from error
 
     @property
     def headers(self) -> Headers:
