@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Found = Iterator[tuple[str, Reference]]
-    Cut = Callable[[int], object]
+    NoteCut = Callable[[int], object]
 
 SAME_DEPTH = frozenset(("robots-sitemap", "sitemap-index", "oai-next", "bucket-next", "cdx-next"))
 """Techniques whose links are as deep as where they were found: further parts of the same list."""
@@ -60,7 +60,7 @@ _PLAIN_TYPES = ("text/plain", "text/uri-list", "text/csv", "")
 class ListReader(NamedTuple):
     """The functions that read a list, and find the HTML in it."""
 
-    read: Callable[[str, str, Cut], Found]
+    read: Callable[[str, str, NoteCut], Found]
     """Takes the text of the list, its URL, and what is called with the number of links beyond the bounds, about."""
     html: Callable[[str], str] = lambda _: ""
 
@@ -111,19 +111,19 @@ def list_reader(text: str, content_type: str | None, technique: str | None) -> L
     return ListReader(_lines) if technique == "seed" and declared in _PLAIN_TYPES else None
 
 
-def _pages(text: str, _: str, cut: Cut) -> Found:
+def _pages(text: str, _: str, cut: NoteCut) -> Found:
     for prefix, name, _, value in _elements(text, cut):
         if name == "loc" and prefix not in ("image", "video"):
             yield "sitemap", Reference(value)
 
 
-def _sitemaps(text: str, _: str, cut: Cut) -> Found:
+def _sitemaps(text: str, _: str, cut: NoteCut) -> Found:
     for _, name, _, value in _elements(text, cut):
         if name == "loc":
             yield "sitemap-index", Reference(value)
 
 
-def _entries(text: str, _: str, cut: Cut) -> Found:
+def _entries(text: str, _: str, cut: NoteCut) -> Found:
     """Yield the links and enclosures of RSS and Atom."""
     for _, name, attributes, value in _elements(text, cut):
         if name == "guid" and not _ADDRESS(value):
@@ -142,7 +142,7 @@ def feed_html(text: str) -> str:
     return "\n".join(value for _, name, _, value in _elements(text) if name in names and "<" in value)
 
 
-def _records(text: str, _: str, cut: Cut) -> Found:
+def _records(text: str, _: str, cut: NoteCut) -> Found:
     """Yield the identifiers and files in records of OAI-PMH.
 
     See https://www.openarchives.org/OAI/openarchivesprotocol.html.
@@ -154,19 +154,19 @@ def _records(text: str, _: str, cut: Cut) -> Found:
             yield "oai-pmh", Reference(value)
 
 
-def _objects(text: str, url: str, cut: Cut) -> Found:
+def _objects(text: str, url: str, cut: NoteCut) -> Found:
     return objects(_elements(text, cut), url)
 
 
-def _page_lines(text: str, _: str, cut: Cut) -> Found:
+def _page_lines(text: str, _: str, cut: NoteCut) -> Found:
     return _of_lines("sitemap", text, cut)
 
 
-def _lines(text: str, _: str, cut: Cut) -> Found:
+def _lines(text: str, _: str, cut: NoteCut) -> Found:
     return _of_lines("text-list", text, cut)
 
 
-def _of_lines(technique: str, text: str, cut: Cut) -> Found:
+def _of_lines(technique: str, text: str, cut: NoteCut) -> Found:
     lines = _LINES(text)
     for match in islice(lines, LONGEST):
         yield technique, Reference(match[1])
@@ -175,7 +175,7 @@ def _of_lines(technique: str, text: str, cut: Cut) -> Found:
         cut(1 + text.count("\nhttp", beyond.end()))
 
 
-def _elements(text: str, cut: Cut = id) -> Iterator[tuple[str, str, str, str]]:
+def _elements(text: str, cut: NoteCut = id) -> Iterator[tuple[str, str, str, str]]:
     """Yield prefix, name, attributes and text of each element, up to the bound on their number.
 
     ``cut`` is called with the number of elements like the last one that are left.
