@@ -17,13 +17,18 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from pdfspider.discovery.rules import Reference, says_pdf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _LONGEST = 50_000
 """Rows of one answer that are read."""
 _ROWS = re.compile(r"\s*\[\s*\[\s*\"[\w-]+\"[^\]]*\"original\"").match
 _OBJECT = re.compile(r"\s*(?:\S+ \d{14} )?\{[^\n]*\"(?:url|original)\":\s*\"").match
 _LINE = re.compile(r"(?: CDX [^\n]*\n)?\S+ \d{14} (?:https?://|warc/|dns:|ftp:)\S+ \S+ \S+ ", re.IGNORECASE).match
+_ROW = re.compile(r"\[(?:[^\[\]\"]++|\"(?:[^\"\\]++|\\.)*+\")*+\]", re.DOTALL).finditer
+_EACH_LINE = re.compile(r"[^\r\n]++").finditer
+_TAIL = 4_096
+_KEY_ROW = re.compile(r"\[\s*\]\s*,\s*\[\s*\"([^\"\\]+)\"\s*\]\s*\]\s*\Z").search
+_KEY_LINE = re.compile(r"\n\s*\n([^\r\n]+)\s*\Z").search
 _GOOD = ("200", "226", "-", "")
 """Statuses of captures that hold a document; revisits have none."""
 _REVISIT = "warc/revisit"
@@ -40,9 +45,15 @@ def is_cdx(text: str) -> bool:
     return bool(_ROWS(text) or _OBJECT(text) or _LINE(text))
 
 
-def captured(text: str, url: str) -> Iterator[tuple[str, Reference]]:
-    """Yield the PDFs that the answer from ``url`` lists, each once, and its next part."""
-    captures, following = _rows(text) if _ROWS(text) else _lines(text)
+def captured(text: str, url: str, cut: Callable[[int], object]) -> Iterator[tuple[str, Reference]]:
+    """Yield the PDFs that the answer from ``url`` lists, each once, and its next part.
+
+    ``cut`` is called with the number of rows beyond the bound.
+    """
+    found, following = (_rows(text), _KEY_ROW(text[-_TAIL:])) if _ROWS(text) else (_lines(text), _key_line(text))
+    captures = [capture for capture in islice(found, _LONGEST) if capture.url]
+    if left := sum(1 for _ in found):
+        cut(left)
     seen = set[str]()
     for capture in captures:
         if capture.url not in seen and _holds_pdf(capture):
@@ -50,7 +61,7 @@ def captured(text: str, url: str) -> Iterator[tuple[str, Reference]]:
             yield "cdx", Reference(capture.url, document=True)
     query = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
     if following:
-        yield "cdx-next", Reference(f"?{urlencode(query | {'resumeKey': following})}")
+        yield "cdx-next", Reference(f"?{urlencode(query | {'resumeKey': following[1].strip()})}")
     elif captures and query.get("page", "").isdecimal():
         yield "cdx-next", Reference(f"?{urlencode(query | {'page': str(int(query['page']) + 1)})}")
 
@@ -61,28 +72,29 @@ def _holds_pdf(capture: _Capture) -> bool:
     return "pdf" in capture.type.lower() or (capture.type in {_REVISIT, "-", ""} and says_pdf(capture.url))
 
 
-def _rows(text: str) -> tuple[list[_Capture], str]:
-    """Return the captures in rows of JSON, and the key of the next part, which follows an empty row."""
-    try:
-        rows: list[Any] = json.loads(text)
-    except (ValueError, RecursionError):
-        return [], ""
-    names = [str(name) for name in rows[0]]
-    captures = [_capture(dict(zip(names, row, strict=False))) for row in rows[1 : _LONGEST + 1] if _is_row(row)]
-    has_key = len(rows) > 2 and rows[-2] == [] and isinstance(rows[-1], list) and len(rows[-1]) == 1
-    return [capture for capture in captures if capture.url], str(rows[-1][0]) if has_key else ""
+def _rows(text: str) -> Iterator[_Capture]:
+    """Yield the captures in rows of JSON, of which the first has the names."""
+    names: list[str] | None = None
+    for match in _ROW(text, text.index("[") + 1):
+        try:
+            row = json.loads(match[0])
+        except (ValueError, RecursionError):
+            continue
+        if names is None:
+            names = [str(name) for name in row]
+        elif len(row) > 1:
+            yield _capture(dict(zip(names, row, strict=False)))
 
 
-def _is_row(row: object) -> bool:
-    return isinstance(row, list) and len(row) > 1
+def _lines(text: str) -> Iterator[_Capture]:
+    """Yield the captures of lines."""
+    found = (_of_line(match[0]) for match in _EACH_LINE(text))
+    return (capture for capture in found if capture is not None)
 
 
-def _lines(text: str) -> tuple[list[_Capture], str]:
-    """Return the captures of lines, and the key of the next part, which follows an empty line."""
-    lines = text.splitlines()
-    found = (_of_line(line) for line in islice(lines, _LONGEST))
-    following = lines[-1].strip() if len(lines) > 2 and not lines[-2].strip() else ""
-    return [capture for capture in found if capture is not None and capture.url], following
+def _key_line(text: str) -> re.Match[str] | None:
+    """Return the match for the key of the next part, which follows an empty line."""
+    return _KEY_LINE(text[-_TAIL:])
 
 
 def _of_line(line: str) -> _Capture | None:

@@ -135,6 +135,17 @@ PAGES = {
     "feed-of-html": HostilePage(
         lambda: filled(numbered("<description><![CDATA[<a href=/@>]]></description>"), "<rss>"), XML
     ),
+    "cdx-rows": HostilePage(lambda: repeated("[1],", '[["urlkey","original"],', "[]]"), "application/json"),
+    "cdx-open-rows": HostilePage(lambda: repeated("[", '[["urlkey","original"],'), "application/json"),
+    "cdx-quotes": HostilePage(lambda: repeated('["', '[["urlkey","original"],'), "application/json"),
+    "cdx-lines": HostilePage(lambda: repeated("\n", "test,a)/ 20200101000000 http://a.test/ text/html 200 A 1 2 f\n")),
+    "cdx-captures": HostilePage(
+        lambda: filled(
+            numbered("test,a)/ 20200101000000 http://a.test/@ application/pdf 200 A 1 2 f\n"),
+            "test,a)/ 20200101000000 http://a.test/ text/html 200 A 1 2 f\n",
+        ),
+        "text/plain",
+    ),
     "lines": HostilePage(lambda: filled(numbered("http://evil.test/@\n"), "http://evil.test/\n"), "text/plain"),
     "empty-lines": HostilePage(lambda: repeated("\n", "http://evil.test/\n"), "text/plain"),
 }
