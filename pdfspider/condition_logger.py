@@ -21,6 +21,13 @@ class ConditionLogger:
         self._logged: float | None = None
         """When a beginning was logged last."""
         self._is_logged = False
+        self.reason = ""
+        """The reason of the last beginning."""
+
+    @property
+    def text(self) -> str:
+        """What there is to say while the condition lasts, "" otherwise."""
+        return f"{self._begins}{f' ({self.reason})' if self.reason else ''}" if self.lasts else ""
 
     @property
     def lasts(self) -> bool:
@@ -33,7 +40,7 @@ class ConditionLogger:
             return
         now = time.monotonic()
         if self._since is None:
-            self._since = now
+            self._since, self.reason = now, str(reason)
         if self._logged is None or now >= self._logged + self._every:
             self._is_logged, self._logged = True, now
             logger.warning("%s%s", self._begins, f" ({reason})" if reason else "")

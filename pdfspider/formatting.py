@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from redis.exceptions import RedisError
 
 FOUND = (Outcome.DOCUMENT, Outcome.DUPLICATE, Outcome.UNCHANGED, Outcome.PAGE, Outcome.REDIRECT, Outcome.OTHER)
-LEFT_OUT = (Outcome.ROBOTS_DENIED, Outcome.OUT_OF_SCOPE, Outcome.OVER_BUDGET, Outcome.TRAP, Outcome.CANCELLED)
+LEFT_OUT = (
+    Outcome.ROBOTS_DENIED,
+    Outcome.OUT_OF_SCOPE,
+    Outcome.OVER_BUDGET,
+    Outcome.TRAP,
+    Outcome.BLOCKED,
+    Outcome.CANCELLED,
+)
 FAILURES = tuple(outcome for outcome in Outcome if outcome not in FOUND + LEFT_OUT)
 
 CLASSES = {outcome.value: outcome for outcome in Outcome}
@@ -48,6 +55,7 @@ MEANINGS = {
     Outcome.HOST_DOWN: "given up with their host, which only failed",
     Outcome.OVER_BUDGET: "more than the job's limits allow",
     Outcome.TRAP: "pages without an end, left alone",
+    Outcome.BLOCKED: "an operator has blocked the host, or a pattern of URLs",
     Outcome.CANCELLED: "the job was cancelled",
     Outcome.POISON: "every worker that fetched it died",
     Outcome.STORE_ERROR: "the document cannot be stored",
@@ -71,9 +79,9 @@ def total(classes: Mapping[str, int], outcomes: tuple[Outcome, ...]) -> int:
     return sum(classes.get(outcome.value, 0) for outcome in outcomes)
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun: ``1 URL``, ``1,200 URLs``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def said_size(size: float) -> str:

@@ -64,6 +64,7 @@ class Outcome(StrEnum):
 
     OVER_BUDGET = "over-budget", "B"
     TRAP = "trap", "z"
+    BLOCKED = "blocked", "X"
     HOST_DOWN = "host-down", "H", True
     CANCELLED = "cancelled", "x"
     POISON = "poison", "P", True

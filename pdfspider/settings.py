@@ -296,6 +296,8 @@ EXTENSIONS_BASE = {
     "pdfspider.crawl.engine.consoles.TelnetConsole": 0,
     "pdfspider.crawl.engine.consoles.RemoteControl": 0,
     "pdfspider.crawl.progress.progress.Progress": 0,
+    "pdfspider.crawl.progress.report.Report": 0,
+    "pdfspider.crawl.progress.dashboard_process.DashboardProcess": 0,
     "pdfspider.crawl.inspection.extension.InspectionExtension": 0,
     "pdfspider.crawl.progress.loop_lag.LoopLag": 0,
     "pdfspider.crawl.progress.metrics.Metrics": 0,

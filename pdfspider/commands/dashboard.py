@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from scrapy.commands import ScrapyCommand
@@ -12,7 +14,6 @@ from pdfspider.commands._base import OnFrontier
 
 if TYPE_CHECKING:
     import argparse
-    import asyncio
     from collections.abc import Callable
 
     from pdfspider.commands._base import Work
@@ -39,6 +40,10 @@ class Command(OnFrontier, ScrapyCommand):
             "cancel. It listens on this machine only, unless DASHBOARD_URL and DASHBOARD_TOKEN say otherwise."
         )
 
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        parser.add_argument("--until-eof", action="store_true", help="end when the standard input does")
+
     def loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop] | None:
         import uvloop  # noqa: PLC0415 - every command loads this module
 
@@ -49,14 +54,15 @@ class Command(OnFrontier, ScrapyCommand):
             raise UsageError(f"unexpected: {args[0]}")
         configure_logging(self.settings)
 
-        import asyncio  # noqa: PLC0415
-
         from pdfspider.dashboard.serving import serve  # noqa: PLC0415 - every command loads this module
 
         copies = self._copies(config)
 
         async def work(frontier: Frontier) -> None:
-            await serve(config, frontier, copies, asyncio.Event())
+            stopped = asyncio.Event()
+            if opts.until_eof:
+                asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stopped.set)
+            await serve(config, frontier, copies, stopped)
 
         return work
 

@@ -40,6 +40,7 @@ from pdfspider.documents.store import store_id
 from pdfspider.embedded import EmbeddedRedis
 from pdfspider.exceptions import RecordsUnavailable
 from pdfspider.formatting import refusal
+from pdfspider.frontier.block_rules import BlockRules
 from pdfspider.frontier.connection import check, connect, is_away, is_out_of_memory
 from pdfspider.frontier.migration import check_format
 from pdfspider.frontier_setup import frontier_for
@@ -76,6 +77,7 @@ class Worker:
     budgets: Budgets
     not_due_hosts: NotDueHosts
     conditional_requests: ConditionalRequests
+    blocks: BlockRules
     storage: Storage
     starts: StartPermits
     links: LinkExtractor
@@ -162,6 +164,7 @@ class Worker:
         config, frontier = self.config, self.frontier
         self.robots = Robots(config, frontier, self.staging)
         self.budgets = Budgets(config, frontier)
+        self.blocks = BlockRules(frontier.redis)
         self.not_due_hosts = NotDueHosts(config, frontier, self.records)
         self.conditional_requests = ConditionalRequests(config, frontier)
         self.starts = StartPermits(frontier, self.in_flight, self.robots.verdict, self.run)
@@ -280,6 +283,12 @@ class Worker:
         self.frontier = frontier_for(self.config, self.redis, worker=self.name, alone=alone)
         self._opened.append("redis")
         await check_format(self.redis)
+
+    @property
+    def trouble(self) -> str:
+        """Why this worker leases nothing, "" if it does."""
+        conditions = (self.lost, self.full, self.unrecorded, self.refused)
+        return next((condition.text for condition in conditions if condition.lasts), "") or self.storage.trouble
 
     async def _open_records(self) -> None:
         self.records = await Database.open(self.config.database_url)

@@ -18,7 +18,7 @@ HEADERS = {
     **PROTECTION,
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
     "object-src 'none'",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Vary": "Accept, Cookie",
     "X-Frame-Options": "DENY",
 }

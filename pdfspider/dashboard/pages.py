@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
 NAVIGATION = (
     ("/", "Jobs"),
+    ("/hosts", "Hosts"),
+    ("/workers", "Workers"),
     ("/documents", "Documents"),
+    ("/failures", "Failures"),
     ("/submit", "Submit"),
+    ("/masters", "Masters"),
+    ("/health", "Health"),
 )
 
 

@@ -8,8 +8,8 @@ from aiohttp import web
 
 from pdfspider.dashboard import files, signing_in
 from pdfspider.dashboard.actions import jobs as job_actions
-from pdfspider.dashboard.actions import submission
-from pdfspider.dashboard.views import documents, jobs
+from pdfspider.dashboard.actions import steering, submission
+from pdfspider.dashboard.views import documents, failures, fleet, hosts, jobs
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -22,15 +22,29 @@ VIEWS: tuple[tuple[str, View], ...] = (
     ("/", jobs.listed),
     ("/jobs/{job}", jobs.one),
     ("/jobs/{job}/cancel", jobs.ask_to_cancel),
+    ("/jobs/{job}/change", steering.ask_to_change),
+    ("/jobs/{job}/classes/{outcome}", failures.of_job),
+    ("/hosts", hosts.listed),
+    ("/hosts/{host}", hosts.one),
+    ("/workers", fleet.workers),
     ("/documents", documents.listed),
     ("/documents/{sha256}", documents.one),
+    ("/failures", failures.listed),
     ("/submit", submission.form),
+    ("/masters", fleet.masters),
+    ("/health", fleet.health),
+    ("/block", steering.ask_to_block),
     ("/login", signing_in.form),
 )
 """Pages: a path and the function that returns its page."""
 ACTIONS: tuple[tuple[str, Action], ...] = (
     ("/submit", submission.submit),
     ("/jobs/{job}/{action:pause|resume|cancel}", job_actions.control),
+    ("/jobs/{job}/change", steering.change),
+    ("/jobs/{job}/retry", steering.retry),
+    ("/hosts/{host}/reset", steering.reset_host),
+    ("/block", steering.block),
+    ("/unblock", steering.unblock),
     ("/login", signing_in.sign_in),
     ("/logout", signing_in.sign_out),
 )

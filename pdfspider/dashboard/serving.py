@@ -18,6 +18,7 @@ from pdfspider.dashboard.state import Dashboard
 from pdfspider.documents.copies import InPlace
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.dashboards import EXPIRES, announce, withdraw
+from pdfspider.monitoring.reading import Monitor
 from pdfspider.records import Database
 from pdfspider.records.listings import Listings
 from pdfspider.tasks import end
@@ -47,7 +48,14 @@ async def serve(config: Config, frontier: Frontier, copies: Copies | None, stopp
         copies = InPlace(config.store_directory)
     try:
         await frontier.check_identity("database", await records.database_id(), f"the database {config.shown_database}")
-        parts = Dashboard(config=config, frontier=frontier, records=records, listings=listings, copies=copies)
+        parts = Dashboard(
+            config=config,
+            frontier=frontier,
+            records=records,
+            listings=listings,
+            monitor=Monitor(frontier),
+            copies=copies,
+        )
         await _listen(config.dashboard, frontier.redis, parts, stopped)
     finally:
         listings.close()

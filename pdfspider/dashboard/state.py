@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from pdfspider.dashboard.access import Access
 
 if TYPE_CHECKING:
+    import asyncio
+
     from pdfspider.config import Config
     from pdfspider.documents.copies import Copies
     from pdfspider.frontier.frontier import Frontier
+    from pdfspider.monitoring.reading import Monitor
     from pdfspider.records import Database
     from pdfspider.records.listings import Listings
 
@@ -48,8 +51,11 @@ class Dashboard:
     frontier: Frontier
     records: Database
     listings: Listings
+    monitor: Monitor
     copies: Copies | None
     """The copies of documents, None if the store cannot be read back."""
+    working: set[asyncio.Task[Any]] = field(default_factory=set)
+    """Actions that go on after they were answered."""
     messages: FlashMessages = field(default_factory=FlashMessages)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pdfspider.frontier.scripts import PREFIX
 
@@ -15,12 +17,12 @@ EXPIRES = 30.0
 
 
 async def announce(redis: Redis, url: str) -> None:
-    """Store the URL of a dashboard for ``EXPIRES`` seconds; the one that came last is kept.
+    """Store the URL of a dashboard, and its machine, for ``EXPIRES`` seconds; the one that came last is kept.
 
     Raises RedisError.
     """
     client: Any = redis
-    await client.set(KEY, url, ex=int(EXPIRES))
+    await client.set(KEY, f"{socket.gethostname()} {url}", ex=int(EXPIRES))
 
 
 async def withdraw(redis: Redis, url: str) -> None:
@@ -29,14 +31,17 @@ async def withdraw(redis: Redis, url: str) -> None:
     Raises RedisError.
     """
     client: Any = redis
-    if await client.get(KEY) == url.encode():
+    if await client.get(KEY) == f"{socket.gethostname()} {url}".encode():
         await client.delete(KEY)
 
 
 async def dashboard_url(redis: Redis) -> str:
-    """Return the URL of a running dashboard, "" if there is none.
+    """Return the URL of a running dashboard, "" if there is none that can be reached from this machine.
 
     Raises RedisError.
     """
     client: Any = redis
-    return (await client.get(KEY) or b"").decode()
+    machine, _, url = (await client.get(KEY) or b"").decode().partition(" ")
+    host = urlsplit(url).hostname or ""
+    is_local = host in ("localhost", "::1") or host.startswith("127.")
+    return "" if is_local and machine != socket.gethostname() else url

@@ -26,6 +26,7 @@ from pdfspider.frontier.overflow import Overflow
 from pdfspider.frontier.reach import networks_number
 from pdfspider.frontier.scripts import PREFIX, Scripts
 from pdfspider.frontier.seen_cache import SeenCache
+from pdfspider.frontier.steering import Steering
 from pdfspider.frontier.view import View
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Frontier(View):
         self._gates = gates or Gates()
         self._alone_since = time.monotonic() if alone else None
         self._scripts = Scripts(redis, start_urls, queue_max, clock)
+        self.steering = Steering(redis, self._scripts)
         self._overflow = Overflow(redis, self._scripts, queue_max)
         self._commit = Batcher(self._send_commits, weigh=lambda request: 1 + len(request.links))
         self._release = Batcher(self._send_releases)

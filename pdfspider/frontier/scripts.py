@@ -52,6 +52,9 @@ NAMES = (
     "sweep",
     "spill",
     "refill",
+    "change",
+    "limits",
+    "reset_host",
 )
 
 

@@ -9,23 +9,28 @@ from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import exists, or_, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 
 from pdfspider.exceptions import InvalidInput, RecordsError
 from pdfspider.items import Outcome
 from pdfspider.records.engine import connect, read_url, said
+from pdfspider.records.reader import Failure
+from pdfspider.records.rows import OUTCOMES
 from pdfspider.records.schema import captures, documents, inspections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import TypeVar
 
-    from sqlalchemy import Engine, Row, Select
+    from sqlalchemy import ColumnElement, Engine, Row, Select
 
     Answer = TypeVar("Answer")
 
 STORED = (Outcome.DOCUMENT, Outcome.DUPLICATE, Outcome.UNCHANGED)
+HARMLESS = (*STORED, Outcome.PAGE, Outcome.REDIRECT, Outcome.OTHER)
+LOOKED_AT = 2000
+"""Documents that one call of a search looks at."""
 VISITS = 100
 """Captures of one document that are listed."""
 SHOWN = ("job", "run", "fingerprint", "url", "found_on", "technique", "depth", "status", "outcome", "reason", "sha256")
@@ -74,6 +79,40 @@ class Part(NamedTuple):
     next: Place | None
 
 
+class Search(NamedTuple):
+    """What is wanted of documents; empty: all."""
+
+    text: str = ""
+    """A part of the title, of the file's name or of a URL, whatever the case."""
+    host: str = ""
+    sha256: str = ""
+    """The beginning of the hash."""
+    since: float = 0.0
+    until: float = 0.0
+
+    def range(self) -> list[ColumnElement[bool]]:
+        """Return the conditions that an index answers."""
+        first_seen, sha256 = documents.c.first_seen, documents.c.sha256
+        conditions = [first_seen >= self.since] if self.since else []
+        conditions += [first_seen < self.until] if self.until else []
+        return [*conditions, *([sha256 >= self.sha256, sha256 < f"{self.sha256}g"] if self.sha256 else [])]
+
+    def filters(self) -> list[ColumnElement[bool]]:
+        """Return the conditions for which documents have to be looked at."""
+        of_document = captures.c.sha256 == documents.c.sha256
+        found: list[ColumnElement[bool]] = []
+        if self.host:
+            places = [captures.c.url.icontains(f"://{self.host}{end}", autoescape=True) for end in "/:"]
+            found.append(exists().where(of_document, or_(*places)))
+        if self.text:
+            names = [
+                column.icontains(self.text, autoescape=True) for column in (captures.c.url, captures.c.disposition_name)
+            ]
+            title = inspections.c.title.icontains(self.text, autoescape=True)
+            found.append(or_(title, exists().where(of_document, or_(*names))))
+        return found
+
+
 class Listings:
     """Reads lists with a thread and a connection of its own, so that it delays no write."""
 
@@ -91,12 +130,13 @@ class Listings:
         queries = [_of_class(job, run, outcome, limit + 1, after) for outcome in outcomes]
         return await self._call(_captures, queries, limit)
 
-    async def documents(self, limit: int, after: Place | None = None) -> Part:
+    async def documents(self, limit: int, after: Place | None = None, search: Search | None = None) -> Part:
         """Return documents by when they were first seen, each with its title and one URL.
 
-        Raises RecordsError.
+        A search looks at ``LOOKED_AT`` documents, so that the part may be short although there is a next one. Raises
+        RecordsError.
         """
-        return await self._call(_documents, limit, after)
+        return await self._call(_documents, limit, after, search or Search())
 
     async def document(self, sha256: str) -> tuple[Row[Any], Sequence[Row[Any]]] | None:
         """Return a document with its inspection, and up to ``VISITS`` captures that have it; None if there is none.
@@ -104,6 +144,13 @@ class Listings:
         Raises RecordsError.
         """
         return await self._call(_document, sha256)
+
+    async def failure(self, job: str, run: int, fingerprint: int) -> Failure | None:
+        """Return the capture of a URL as one to be tried again; None if there is none that failed.
+
+        Raises RecordsError.
+        """
+        return await self._call(_failure, job, run, fingerprint)
 
     def close(self) -> None:
         """Close the connection and end the thread."""
@@ -136,13 +183,21 @@ def _of_class(job: str, run: int, outcome: Outcome, limit: int, after: Place | N
     return query if after is None else query.where(tuple_(*order) < tuple_(after.time, after.number))
 
 
-def _documents(engine: Engine, limit: int, after: Place | None) -> Part:
+def _documents(engine: Engine, limit: int, after: Place | None, search: Search) -> Part:
     order = documents.c.first_seen, documents.c.sha256
-    query = _titled().order_by(*(column.desc() for column in order)).limit(limit + 1)
+    newest = select(*order).where(*search.range())
     if after:
-        query = query.where(tuple_(*order) < tuple_(after.time, after.key))
+        newest = newest.where(tuple_(*order) < tuple_(after.time, after.key))
+    newest = newest.order_by(*(column.desc() for column in order))
+    looked_at = newest.limit(LOOKED_AT if search.filters() else limit + 1).subquery()
+    query = _titled().join(looked_at, looked_at.c.sha256 == documents.c.sha256).where(*search.filters())
+    query = query.order_by(*(column.desc() for column in order)).limit(limit + 1)
     with engine.connect() as connection:
-        return _part(connection.execute(query).all(), limit, "first_seen", "sha256")
+        part = _part(connection.execute(query).all(), limit, "first_seen", "sha256")
+        if part.next or not search.filters():
+            return part
+        last = connection.execute(newest.offset(LOOKED_AT - 1).limit(1)).first()
+        return Part(part.rows, Place(*last) if last else None)
 
 
 def _titled() -> Select[Any]:
@@ -161,6 +216,16 @@ def _document(engine: Engine, sha256: str) -> Any:
     with engine.connect() as connection:
         found = connection.execute(query).first()
         return None if found is None else (found, connection.execute(visits).all())
+
+
+def _failure(engine: Engine, job: str, run: int, fingerprint: int) -> Failure | None:
+    mine = captures.c.job == job, captures.c.run == run, captures.c.fingerprint == fingerprint
+    query = select(*(captures.c[name] for name in Failure._fields)).where(*mine)
+    with engine.connect() as connection:
+        row = connection.execute(query).first()
+    if row is None or OUTCOMES[row.outcome] in HARMLESS:
+        return None
+    return Failure._make(row)._replace(outcome=OUTCOMES[row.outcome])
 
 
 def _part(rows: Sequence[Row[Any]], limit: int, time: str, key: str) -> Part:

@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 
 CHANGES = {Outcome.DOCUMENT.value, Outcome.DUPLICATE.value, Outcome.GONE.value}
 WAYS = {Outcome.PAGE.value, Outcome.REDIRECT.value}
-NOT_ASKED = (Outcome.ROBOTS_DENIED, Outcome.OVER_BUDGET, Outcome.TRAP, Outcome.CANCELLED, Outcome.HOST_DOWN)
+NOT_ASKED = (
+    Outcome.ROBOTS_DENIED,
+    Outcome.OVER_BUDGET,
+    Outcome.TRAP,
+    Outcome.BLOCKED,
+    Outcome.CANCELLED,
+    Outcome.HOST_DOWN,
+)
 
 
 class Pace(NamedTuple):

@@ -53,6 +53,13 @@ async def retry(
     return +again
 
 
+async def retry_one(config: Config, frontier: Frontier, failure: Failure, *, depth: int, scope: str = "host") -> int:
+    """Submit one URL again, and return how many were queued: 0 if it is queued already."""
+    outcome = failure.outcome
+    revive = {outcome.code: "dead" if outcome.dead else "done"}
+    return await submit_again(config, frontier, failure.job, [_entry(failure, depth, scope)], revive)
+
+
 async def submit_again(
     config: Config, frontier: Frontier, name: str, entries: list[Entry], revive: dict[str, str]
 ) -> int:

@@ -20,6 +20,7 @@ from pdfspider.documents.copies import InPlace
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.items import Capture, Outcome
+from pdfspider.monitoring.reading import Monitor
 from pdfspider.records import Database
 from pdfspider.records.listings import Listings
 from tests.support import free_port
@@ -68,7 +69,10 @@ async def serve(redis_url: str, tmp_path: Path) -> Serve:
         records, listings = await Database.open(config.database_url), Listings(config.database_url)
         copies = InPlace(config.store_directory) if config.store_directory else None
         frontier = Frontier(redis)
-        parts = Dashboard(config=config, frontier=frontier, records=records, listings=listings, copies=copies)
+        monitor = Monitor(frontier)
+        parts = Dashboard(
+            config=config, frontier=frontier, records=records, listings=listings, monitor=monitor, copies=copies
+        )
         runner = web.AppRunner(make_application(parts, Access(config.dashboard.token)), access_log=None)
         await runner.setup()
         port = free_port()

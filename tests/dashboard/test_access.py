@@ -25,7 +25,8 @@ FOREIGN = (
     {"Sec-Fetch-Site": "same-site"},
     {"Host": "evil.example"},
 )
-FILLED = {"{job}": "j", "{action:pause|resume|cancel}": "pause", "{sha256}": "ab" * 32}
+FILLED = {"{job}": "j", "{action:pause|resume|cancel}": "pause", "{sha256}": "ab" * 32, "{outcome}": "failed"}
+FILLED["{host}"] = "a.test"
 
 
 def filled(path: str) -> str:

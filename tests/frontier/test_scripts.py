@@ -84,6 +84,9 @@ class Scene:
             "control": ["j", "cancel"],
             "sweep": [4],
             "spill": [host_id("a.test"), run, score, score, 1, "0" * 40, b"block"],
+            "change": ["k", {"delay": "200", "cap": "2", "max_pages": "5", "max_documents": "0", "max_time": "9000"}],
+            "limits": [host_id(f"{host}.test") for host in "abz"],
+            "reset_host": [host_id("a.test")],
             "refill": [host_id("a.test"), run, f"1:{'0' * 40}", [score, member]],
         }
 

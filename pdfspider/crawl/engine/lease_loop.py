@@ -246,6 +246,8 @@ class LeaseLoop:
         while True:
             try:
                 await self._worker.watch_redis()
+                if await self._worker.blocks.refresh():
+                    await self._release_buffer()  # what has not begun is judged again
             except RedisError as error:
                 self._worker.note_trouble(error)
             await asyncio.sleep(1)

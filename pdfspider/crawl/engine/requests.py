@@ -88,5 +88,7 @@ class RequestMaker:
             outcome = OUTCOMES_BY_CODE[lease.verdict]
             return outcome, CAUSES.get(lease.verdict_cause) or VERDICTS.get(outcome, outcome.value)
         assert lease.entry is not None
+        if self._worker.blocks.rules and (rule := self._worker.blocks.blocking(job.name, lease.entry.url)):
+            return Outcome.BLOCKED, f"an operator has blocked {rule}"
         denied = await self._worker.robots.verdict(lease.entry.url, lease.reach) if job.robots else None
         return denied or await self._worker.budgets.verdict(lease)

@@ -56,6 +56,11 @@ class Storage:
         return self._outage.lasts
 
     @property
+    def trouble(self) -> str:
+        """Why the store takes no documents, "" if it does."""
+        return self._outage.text
+
+    @property
     def is_closed(self) -> bool:
         """Return whether no fetch may begin."""
         return self._outage.lasts and not self.on_trial

@@ -17,6 +17,7 @@ from pdfspider.crawl.progress.job_stats import JobStats, Paces, own_classes
 from pdfspider.crawl.progress.summary import crawl_summary
 from pdfspider.crawl.progress.terminal import Terminal
 from pdfspider.crawl.worker import Worker
+from pdfspider.frontier.dashboards import dashboard_url
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -69,8 +70,6 @@ class Progress:
             return
         self._worker.before_close.append(self._look_a_last_time)
         self._task = asyncio.create_task(self._follow())
-        task = f"works on job {self._worker.job}" if self._worker.job else "serves all jobs until it is stopped"
-        logger.info("Worker %s %s", self._worker.name, task)
         if self._terminal:
             self._terminal.open()
 
@@ -104,8 +103,19 @@ class Progress:
             job_stats = replace(job_stats, state=f"stopping: what is under way has {self._grace:g} s")
         return panel(job_stats, self._paces, self._elapsed)
 
+    async def _introduce(self) -> None:
+        """Log what this worker does, and where it can be watched."""
+        job, config = self._worker.job, self._worker.config.dashboard
+        url = config.url if config.beside else ""
+        with suppress(RedisError):
+            url = url or await dashboard_url(self._worker.redis)
+        task = f"works on job {job}" if job else "serves all jobs until it is stopped"
+        watched = f"; watch it at {url}{f'/jobs/{job}' if job else '/'}" if url else ""
+        logger.info("Worker %s %s%s", self._worker.name, task, watched)
+
     async def _follow(self) -> None:
         try:
+            await self._introduce()
             while True:
                 began = time.monotonic()
                 await self._look()

@@ -2,48 +2,77 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
+from pdfspider.dashboard.charts import chart
 from pdfspider.dashboard.forms import whole
 from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.exceptions import JobNotFound
 from pdfspider.formatting import FAILURES, LEFT_OUT
+from pdfspider.monitoring.outlook import outlook
+from pdfspider.monitoring.reasons import reason
 from pdfspider.records.listings import STORED
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-LISTED = 50
+    from pdfspider.dashboard.state import Dashboard
+    from pdfspider.monitoring.reasons import FleetFacts
+
+LISTED = 25
+HOSTS_LOOKED_AT = 4
+"""Hosts of each job in the list that are looked at for its reason."""
 NEWEST = 12
+SLOWEST = 8
 
 
 async def listed(request: web.Request) -> Page:
-    """Show the jobs, the newest first."""
-    frontier = dashboard_of(request).frontier
+    """Show the jobs, the newest first, each with the reason why it is not finished."""
+    dashboard = dashboard_of(request)
     before, only_open = whole(request, "before"), request.query.get("show") == "open"
-    page = await frontier.job_lists.page(LISTED, before, only_open=only_open)
-    known, is_open = await frontier.job_lists.counts()
+    lists, fleet = dashboard.frontier.job_lists, await dashboard.monitor.fleet()
+    page = await lists.page(LISTED, before, only_open=only_open)
+    known, is_open = await lists.counts()
     values = {
-        "jobs": page.jobs,
+        "jobs": [await _with_reason(dashboard, job, fleet) for job in page.jobs],
         "next": page.next,
         "before": before,
         "only_open": only_open,
         "known": known,
         "open": is_open,
-        "workers": [name async for name in frontier.workers()],
+        "fleet": fleet,
     }
     return Page("jobs.html", "Jobs", "/", values)
+
+
+async def _with_reason(dashboard: Dashboard, job: dict[str, Any], fleet: FleetFacts) -> dict[str, Any]:
+    if job["state"] in ("finished", "cancelled"):
+        return {**job, "why": "", "outlook": None}
+    facts = await dashboard.monitor.facts(job, fleet, HOSTS_LOOKED_AT)
+    history = await dashboard.monitor.reports.history(job["run"])
+    return {**job, "why": reason(facts), "outlook": outlook(job, history, facts.hosts, time.time())}
 
 
 async def one(request: web.Request) -> Page:
     """Show one job."""
     dashboard, job = dashboard_of(request), await read_job(request)
-    name, run = job["name"], job["run"]
-    newest = await dashboard.listings.captures(name, run, STORED, NEWEST)
-    failed = await dashboard.listings.captures(name, run, FAILURES, NEWEST)
-    left_out = await dashboard.listings.captures(name, run, LEFT_OUT, NEWEST)
-    values = {"job": job, "documents": newest, "failed": failed, "left_out": left_out}
+    name, run, now = job["name"], job["run"], time.time()
+    facts = await dashboard.monitor.facts(job, await dashboard.monitor.fleet())
+    history = await dashboard.monitor.reports.history(run)
+    listings = dashboard.listings
+    values = {
+        "job": job,
+        "why": reason(facts),
+        "outlook": outlook(job, history, facts.hosts, now),
+        "chart": chart(job, history, now),
+        "hosts": sorted(facts.hosts, key=lambda host: (-host.seconds_left, host.name))[:SLOWEST],
+        "known_hosts": facts.known_hosts,
+        "documents": await listings.captures(name, run, STORED, NEWEST),
+        "failed": await listings.captures(name, run, FAILURES, NEWEST),
+        "left_out": await listings.captures(name, run, LEFT_OUT, NEWEST),
+    }
     return Page("job.html", name, "/", values)
 
 

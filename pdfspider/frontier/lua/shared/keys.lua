@@ -45,6 +45,7 @@
 --   robots:ORIGIN:REACH      HASH  the same where URLs of that reach may not ask for it; expires
 --   networks                 HASH  number -> the networks that an operator allowed: one list for each setting that was used
 --   pages:RUN                HASH  host -> pages that the run has taken of it, while workers count them; expires
+--   blocked                  HASH  what operators have blocked: id -> host or pattern; version: changes with them
 --   events                   STREAM one entry per finished run
 --   tasks:RUN:TRANSPORT      HASH  the masters' messages that wait for the run's end: key -> what the answer needs
 --   unanswered               SET   RUN:TRANSPORT of these
@@ -56,6 +57,8 @@
 --   found:TRANSPORT          STREAM one entry for each of these, to be read at once; expires
 --   log:RUN                  STREAM the documents of a run that is watched; expires
 --   answered:RUN:TRANSPORT   HASH  the masters' own part of answers that can be asked for again; expires
+--   history:RUN              STRING samples of a run, see sample.lua; expires
+--   report:W                 STRING what a worker says of itself; expires
 --   dashboard                STRING the URL of a running dashboard; expires
 -- Channel:
 --   wake                     a message whenever URLs were handed in and nothing could be leased before

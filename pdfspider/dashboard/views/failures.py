@@ -1,0 +1,51 @@
+"""What failed and what was left out: the captures of a job by class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from pdfspider.dashboard.pages import Page
+from pdfspider.dashboard.state import dashboard_of
+from pdfspider.dashboard.views.jobs import read_job
+from pdfspider.formatting import CLASSES, FAILURES, LEFT_OUT
+from pdfspider.records.listings import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pdfspider.items import Outcome
+
+LISTED = 50
+JOBS = 25
+GROUPS: dict[str, tuple[Outcome, ...]] = {"failed": FAILURES, "left-out": LEFT_OUT}
+"""Classes that are shown together."""
+
+
+async def listed(request: web.Request) -> Page:
+    """Show for the newest jobs how many URLs failed in which class."""
+    lists = dashboard_of(request).frontier.job_lists
+    page = await lists.page(JOBS)
+    failed = {
+        job["name"]: {name: number for name, number in job["classes"].items() if CLASSES[name] in FAILURES}
+        for job in page.jobs
+    }
+    return Page("failures.html", "Failures", "/failures", {"failed": failed, "jobs": page.jobs})
+
+
+async def of_job(request: web.Request) -> Page:
+    """Show the captures of a job that ended in one class, or in a group of them."""
+    job, name = await read_job(request), request.match_info["outcome"]
+    classes: Sequence[Outcome] = GROUPS.get(name) or ([CLASSES[name]] if name in CLASSES else [])
+    if not classes:
+        raise web.HTTPNotFound(reason=f"there is no class {name}")
+    after = Place.parse(request.query.get("after", ""))
+    part = await dashboard_of(request).listings.captures(job["name"], job["run"], classes, LISTED, after)
+    counted = {each.value: job["classes"][each.value] for each in classes if each.value in job["classes"]}
+    values = {"job": job, "name": name, "part": part, "counts": counted, "is_dead": _is_dead(classes)}
+    return Page("captures.html", f"{job['name']}: {name}", "/failures", values)
+
+
+def _is_dead(classes: Sequence[Outcome]) -> bool:
+    return any(outcome.dead for outcome in classes)
