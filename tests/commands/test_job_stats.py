@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scrapy.settings import Settings
 
-from pdfspider.crawl.progress.display import line
+from pdfspider.crawl.progress.display import line, panel, plain
 from pdfspider.crawl.progress.job_stats import JobStats, Paces
 from pdfspider.crawl.progress.summary import command
 from pdfspider.formatting import FAILURES, FOUND, LEFT_OUT, MEANINGS, clock, counted, said_size, said_time
@@ -49,14 +49,25 @@ def test_every_class_is_explained_and_in_one_group() -> None:
     assert sorted(MEANINGS) == sorted(Outcome) == sorted((*FOUND, *LEFT_OUT, *FAILURES))
 
 
+def test_the_end_is_no_sooner_than_the_slowest_host_allows() -> None:
+    paces = Paces()
+    stats = after(paces, 21, found=10, ended=30)
+    paces.by_politeness = 3600
+    assert "ETA 1 h 0 min" in line(stats, paces)
+
+
+def test_the_panel_says_what_failed_and_what_it_waits_for() -> None:
+    stats = JobStats(name="job j", state="running", classes={"timeout": 2, "robots-denied": 7, "page": 9})
+    shown = plain(panel(stats, Paces(), 1, "It is paused: nothing is fetched."))
+    assert "7 robots-denied, 2 timeout" in shown
+    assert shown.endswith("It is paused: nothing is fetched.")
+    assert "It is paused" in line(stats, Paces(), "It is paused")
+
+
 def test_what_a_serving_worker_shows() -> None:
-    jobs = {
-        "a": {"state": "running", "queued": 3, "delayed": 1, "leased": 2},
-        "b": {"state": "finished", "queued": 0, "delayed": 0, "leased": 0},
-    }
-    status = {"jobs": jobs, "hosts": {"waiting": 2}, "workers": {"w": {"leases": 2}}}
-    stats = JobStats.of_worker(status, {"pdfspider/outcome/document": 4, "pdfspider/bytes": 10, "finish_reason": "x"})
-    assert (stats.name, stats.remaining, stats.documents, stats.bytes) == ("1 open job", 6, 4, 10)
+    jobs = [{"queued": 2, "delayed": 1, "leased": 0}, {"queued": 1, "delayed": 0, "leased": 2}]
+    stats = JobStats.of_worker(jobs, 1, {"pdfspider/outcome/document": 4, "pdfspider/bytes": 10, "finish_reason": "x"})
+    assert (stats.name, stats.remaining, stats.documents, stats.bytes) == ("2 open jobs", 6, 4, 10)
 
 
 def test_a_command_names_the_places_that_were_chosen() -> None:

@@ -28,9 +28,21 @@ COLUMNS = ((9, False), (10, True), (15, False), (7, False), (10, True), (2, Fals
 LABELS = {Outcome.DOCUMENT: "documents", Outcome.DUPLICATE: "duplicates", Outcome.PAGE: "pages"}
 
 
-def panel(job_stats: JobStats, paces: Paces, elapsed: float) -> RenderableType:
-    """Return the panel at the foot of a terminal: four lines of at most 80 columns."""
-    return Group(_head(job_stats, paces, elapsed), _body(job_stats, paces))
+def panel(job_stats: JobStats, paces: Paces, elapsed: float, why: str = "") -> RenderableType:
+    """Return the panel at the foot of a terminal: four lines of at most 80 columns, and what there is to say besides."""
+    more = [text for text in (_troubles(job_stats), why) if text]
+    return Group(_head(job_stats, paces, elapsed), _body(job_stats, paces), *(_note(text) for text in more))
+
+
+def _note(text: str) -> Text:
+    return Text(text, QUIET, no_wrap=True, overflow="ellipsis")
+
+
+def _troubles(job_stats: JobStats) -> str:
+    """Return how many URLs ended in which classes other than those that bring something, the most frequent first."""
+    counts = {each.value: job_stats.classes.get(each.value, 0) for each in FAILURES + LEFT_OUT}
+    found = sorted(((number, name) for name, number in counts.items() if number), reverse=True)
+    return ", ".join(f"{number:,} {name}" for number, name in found)
 
 
 def _head(job_stats: JobStats, paces: Paces, elapsed: float) -> Table:
@@ -65,7 +77,7 @@ def _cell(content: str | int) -> Text:
     return Text(f"{content:,}", LOUD) if isinstance(content, int) else Text(content, QUIET)
 
 
-def line(job_stats: JobStats, paces: Paces) -> str:
+def line(job_stats: JobStats, paces: Paces, why: str = "") -> str:
     """Return the progress as one line of a log."""
     return (
         f"{job_stats.name}: {job_stats.documents:,} documents ({said_size(job_stats.bytes)}), "
@@ -73,6 +85,7 @@ def line(job_stats: JobStats, paces: Paces) -> str:
         f"{job_stats.failures:,} failures; {job_stats.queued:,} queued, {job_stats.delayed:,} delayed, "
         f"{job_stats.leased:,} leased; {said_rate(paces.urls.per_second)}"
         + ("" if paces.eta is None else f", ETA {said_time(paces.eta)}")
+        + (f". {why}" if why and not paces.urls.per_second else "")
     )
 
 

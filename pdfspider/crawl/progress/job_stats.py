@@ -10,7 +10,7 @@ from pdfspider.formatting import FAILURES, counted, total
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 RECENT = 15.0
 """Seconds over which rates are taken."""
@@ -42,14 +42,13 @@ class JobStats:
         return cls(name=f"job {name}", **{field: status[field] for field in fields})
 
     @classmethod
-    def of_worker(cls, status: Mapping[str, Any], stats: Mapping[str, Any]) -> Self:
-        """Return the stats in the status of the whole frontier and in this worker's counters."""
-        open_jobs = [job for job in status["jobs"].values() if job["state"] not in ("finished", "cancelled")]
+    def of_worker(cls, open_jobs: Sequence[Mapping[str, Any]], workers: int, stats: Mapping[str, Any]) -> Self:
+        """Return the stats of all open jobs, and what this worker has counted itself."""
         waiting = {name: sum(job[name] for job in open_jobs) for name in ("queued", "delayed", "leased")}
         return cls(
             name=counted(len(open_jobs), "open job"),
             state="serving",
-            workers=len(status["workers"]),
+            workers=workers,
             bytes=stats.get(OWN_BYTES, 0),
             classes=own_classes(stats),
             **waiting,
@@ -116,6 +115,8 @@ class Paces:
         self.urls, self.own = Pace(), Pace()
         self._stored, self._received, self._remaining = Pace(), Pace(), Pace()
         self._left = 0
+        self.by_politeness = 0.0
+        """Seconds that the slowest host takes at least, given its delay."""
 
     def add(self, at: float, job_stats: JobStats, own_ended: int, received: int) -> None:
         """Add a sample; ``received`` are the bytes that this worker received, also of unfinished documents."""
@@ -137,4 +138,4 @@ class Paces:
         shrinking = -self._remaining.per_second
         if self._remaining.span < ENOUGH or shrinking <= 0.1 * self.urls.per_second:
             return None
-        return self._left / shrinking
+        return max(self._left / shrinking, self.by_politeness)

@@ -18,6 +18,8 @@ from pdfspider.crawl.progress.summary import crawl_summary
 from pdfspider.crawl.progress.terminal import Terminal
 from pdfspider.crawl.worker import Worker
 from pdfspider.frontier.dashboards import dashboard_url
+from pdfspider.monitoring.reading import Monitor
+from pdfspider.monitoring.reasons import reason
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -33,6 +35,11 @@ LONGEST_SILENCE = 60.0
 SILENCE = 5.0
 """Seconds without an answer after which that is said."""
 LONGEST_REST = 30.0
+WHY_EVERY = 5.0
+"""Seconds between two looks at what the job waits for."""
+HOSTS_LOOKED_AT = 16
+JOBS_SUMMED = 500
+"""Open jobs, the newest, that a worker which serves all sums up."""
 SHARE = 20
 """A look at the frontier is followed by a rest of at least so many times its duration."""
 
@@ -50,6 +57,8 @@ class Progress:
         self._terminal = Terminal(self._panel) if Terminal.is_there() else None
         self._stats = JobStats(name="", state="starting")
         self._paces = Paces()
+        self._why = ""
+        self._why_at = 0.0
         self._began = self._said_at = time.monotonic()
         self._asked_at: float | None = None
         self._said = self._stats
@@ -101,7 +110,7 @@ class Progress:
             job_stats = replace(job_stats, state="the frontier does not answer")
         elif not self._crawler.crawling:
             job_stats = replace(job_stats, state=f"stopping: what is under way has {self._grace:g} s")
-        return panel(job_stats, self._paces, self._elapsed)
+        return panel(job_stats, self._paces, self._elapsed, self._why)
 
     async def _introduce(self) -> None:
         """Log what this worker does, and where it can be watched."""
@@ -133,6 +142,20 @@ class Progress:
             own_ended = sum(own_classes(stats).values())
             self._stats = job_stats
             self._paces.add(time.monotonic(), job_stats, own_ended, self._worker.received)
+            await self._ask_why()
+
+    async def _ask_why(self) -> None:
+        """Find out now and then what the job waits for, and how long its slowest host takes at least."""
+        frontier, run, now = self._worker.frontier, self._worker.watched, time.monotonic()
+        if run is None or now < self._why_at:
+            return
+        self._why_at = now + WHY_EVERY
+        found = await frontier.job_lists.read([(self._worker.job or "", run)])
+        if found:
+            monitor = Monitor(frontier)
+            facts = await monitor.facts(found[0], await monitor.fleet(), HOSTS_LOOKED_AT)
+            self._why = reason(facts)
+            self._paces.by_politeness = max((host.seconds_left for host in facts.hosts), default=0.0)
 
     async def _look_a_last_time(self) -> None:
         try:
@@ -143,7 +166,9 @@ class Progress:
     async def _read(self) -> JobStats:
         frontier, run = self._worker.frontier, self._worker.watched
         if run is None:
-            return JobStats.of_worker(await frontier.status(), self._crawler.stats.get_stats())
+            jobs = (await frontier.job_lists.page(JOBS_SUMMED, only_open=True)).jobs
+            workers = [name async for name in frontier.workers()]
+            return JobStats.of_worker(jobs, len(workers), self._crawler.stats.get_stats())
         status = await frontier.status_of_run(run)
         return JobStats.of_job(self._worker.job or "", status) if status else self._stats
 
@@ -159,4 +184,4 @@ class Progress:
         silent = time.monotonic() - self._said_at
         if silent >= LONGEST_SILENCE or (silent >= self._interval and self._stats != self._said):
             self._said, self._said_at = self._stats, time.monotonic()
-            logger.info("%s", line(self._stats, self._paces))
+            logger.info("%s", line(self._stats, self._paces, self._why))

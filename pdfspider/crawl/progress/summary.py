@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pdfspider.crawl.progress.job_stats import JobStats
 
 PLACES = {
+    "dashboard": ("DATA_DIR", "DATABASE_URL", "FILES_STORE", "REDIS_URL"),
     "export": ("DATA_DIR", "DATABASE_URL"),
     "inspect": ("DATA_DIR", "DATABASE_URL", "FILES_STORE"),
     "retry": ("DATA_DIR", "DATABASE_URL", "REDIS_URL"),
@@ -67,6 +68,7 @@ def _places(worker: Worker, settings: BaseSettings, job_stats: JobStats, stats: 
         Place("files", _near(worker.config.shown_store)),
         Place("database", _shown_database(worker.config)),
         Place("export", command(settings, f"export captures.csv{of_job}")),
+        Place("look", command(settings, "dashboard")),
     ]
     if any(job_stats.classes.get(outcome.value) for outcome in Outcome if outcome.dead):
         places.append(Place("try again", command(settings, f"retry{of_job}")))
