@@ -29,7 +29,7 @@ LABELS = {Outcome.DOCUMENT: "documents", Outcome.DUPLICATE: "duplicates", Outcom
 
 
 def panel(job_stats: JobStats, paces: Paces, elapsed: float, why: str = "") -> RenderableType:
-    """Return the panel at the foot of a terminal: four lines of at most 80 columns, and what there is to say besides."""
+    """Return the panel at the foot of a terminal: four lines of at most 80 columns, and what else there is to say."""
     more = [text for text in (_troubles(job_stats), why) if text]
     return Group(_head(job_stats, paces, elapsed), _body(job_stats, paces), *(_note(text) for text in more))
 
