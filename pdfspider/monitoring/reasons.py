@@ -196,7 +196,11 @@ def _apart(facts: Facts) -> str:
 
 
 def _in_turn(facts: Facts) -> str:
-    return f"{counted(facts.waiting, 'URL')} wait for their turn, which is about to come."
+    host = facts.next_host
+    wait = f"{counted(facts.waiting, 'URL')} {'waits' if facts.waiting == 1 else 'wait'}"
+    if host is None or not host.pause:
+        return f"{wait} for a turn, which is about to come."
+    return f"{wait} for a turn: {host.name} is asked once each {_said(host.pause)}{_because_of_robots(host)}."
 
 
 def _because_of_robots(host: HostState) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 from contextlib import suppress
@@ -68,7 +69,9 @@ class DashboardProcess:
 
 
 def _options(settings: BaseSettings) -> list[str]:
-    """Return the options that give the dashboard what was given to the worker."""
+    """Return the options that give the dashboard what was given to the worker; no part of a crawl is among them."""
     given = [name for name in settings if settings.getpriority(name) == SETTINGS_PRIORITIES["cmdline"]]
-    options = [f"-s{name}={settings[name]}" for name in given if name not in OWN]
-    return [*options, "-sLOG_LEVEL=WARNING"]
+    plain = {name: settings[name] for name in given if isinstance(settings[name], str | int | float | bool)}
+    if "REDIS_PARAMS" in given:
+        plain["REDIS_PARAMS"] = json.dumps(settings.getdict("REDIS_PARAMS"))
+    return [*(f"-s{name}={value}" for name, value in plain.items() if name not in OWN), "-sLOG_LEVEL=WARNING"]
