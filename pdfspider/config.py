@@ -16,6 +16,7 @@ from pdfspider.discovery.bounds import Bounds
 from pdfspider.discovery.links import Discovery
 from pdfspider.discovery.robots_directives import OBEYABLE, robot_names
 from pdfspider.documents.inspection.limits import LEAST_MEMORY, Limits
+from pdfspider.documents.paths import LAYOUTS
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.fields import as_mapping, as_number, as_switch, as_whole, as_words, number, read, switch, whole
 from pdfspider.frontier.gates import Gates
@@ -86,6 +87,13 @@ def _obeyed_directives(settings: BaseSettings) -> frozenset[str]:
         names = ", ".join(sorted(OBEYABLE))
         raise ConfigurationError(f"PDF_ROBOTS_DIRECTIVES: {min(unknown)!r} cannot be obeyed; it may have {names}")
     return directives
+
+
+def _file_names(settings: BaseSettings) -> str:
+    names = str(settings["PDF_FILE_NAMES"])
+    if names not in LAYOUTS:
+        raise ConfigurationError(f"PDF_FILE_NAMES={names!r} is none of {', '.join(LAYOUTS)}")
+    return names
 
 
 def _gates(settings: BaseSettings) -> Gates:
@@ -197,6 +205,7 @@ class Config:
     staging_limit: int = whole("PDF_STAGING_MAX_SIZE")
     page_limit: int = whole("PDF_PAGE_MAX_SIZE", least=1024)
     max_inflation: int = whole("PDF_MAX_INFLATION", least=1)
+    file_names: str = read(_file_names)
     verify_uploads: bool = switch("PDF_VERIFY_UPLOADS")
     connect_timeout: float = number("PDF_CONNECT_TIMEOUT", least=0.01)
     allowed_networks: str = read(lambda settings: " ".join(_networks(settings, "PDF_ALLOWED_NETWORKS")))

@@ -63,6 +63,9 @@ PDF_STAGING_MAX_SIZE = 8 * 1024**3
 PDF_PAGE_MAX_SIZE = 10 * 1024 * 1024
 # A compressed body may grow to this many times the bytes received (and 16 MiB in any case).
 PDF_MAX_INFLATION = 200
+# Names that documents have beside that of their hash: "hash" (none), "original" (HOST/NAME, the name that their server
+# says) or "path" (HOST/PATH/NAME, as their URL has it). "file_path()" of a subclass of the pipeline overrides it.
+PDF_FILE_NAMES = "hash"
 # Whether an object store is asked, after each upload, if it has the document.
 PDF_VERIFY_UPLOADS = True
 

@@ -43,7 +43,7 @@ def keep_all(documents: Sequence[Staged]) -> list[bool | StoreError]:
     results = [_attempt(document, changed) for document in documents]
     try:
         for directory in changed:
-            _sync(directory)
+            sync(directory)
     except OSError as error:
         return [StoreError(Path(document.target), error) for document in documents]
     return results
@@ -110,7 +110,7 @@ def _place(document: Staged, changed: dict[str, None]) -> bool:
         changed[directory] = None
         return False
     if content is None:
-        _sync(path)
+        sync(path)
     else:
         _write(path, content)
     os.replace(path, target)
@@ -165,7 +165,8 @@ def _write(path: str, content: bytes) -> None:
         os.close(descriptor)
 
 
-def _sync(path: str | Path) -> None:
+def sync(path: str | Path) -> None:
+    """Have the content of a file, or the entries of a directory, on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -181,9 +182,9 @@ def _make_id(path: Path) -> None:
     own = path.with_name(f"{STORE_ID}.{uuid.uuid4().hex}")
     try:
         own.write_text(f"{uuid.uuid4()}\n", "ascii")
-        _sync(own)
+        sync(own)
         with suppress(FileExistsError):
             path.hardlink_to(own)
     finally:
         own.unlink(missing_ok=True)
-    _sync(path.parent)
+    sync(path.parent)

@@ -99,6 +99,13 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
             self.crawler = Crawler(type(self))
         return self.crawler
 
+    def parse_document(self, response: StagedResponse, item: dict[str, Any] | None = None) -> Iterator[Capture]:
+        """Yield the capture of a response to a URL that an item of a subclass named, with that item."""
+        for capture in PdfSpider.parse(self, response):
+            if item:
+                capture.extra["item"] = item
+            yield capture
+
     def failed(self, failure: Failure) -> Iterator[Capture | Released]:
         """Yield the capture of a failure, or the release of its lease."""
         worker, error = Worker.of(self.crawler), failure.value

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 from itemadapter import ItemAdapter
 from scrapy import signals
 
+from pdfspider.crawl.store.pipelines import PdfFilesPipeline
 from pdfspider.items import Capture, Outcome
 from pdfspider.spiders.pdfs import PdfSpider
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from scrapy.crawler import Crawler
 
@@ -82,3 +83,27 @@ class AsyncSpider(PdfSpider):
         for capture in super().parse(response, **kwargs):
             capture.extra["mode"] = self.mode
             yield capture
+
+
+class OwnNames(PdfFilesPipeline):
+    """A FilesPipeline as its users write it."""
+
+    def file_path(
+        self, request: Any, response: Any = None, info: Any = None, *, item: Any = None
+    ) -> str:  # as Scrapy has it
+        return f"{request.cb_kwargs.get('item', {}).get('title', 'untitled')}/{request.url.rsplit('/', 1)[-1]}"
+
+    def item_completed(self, results: Any, item: Any, info: Any) -> Any:
+        ItemAdapter(item)["ok"] = [ok for ok, _ in results]
+        return super().item_completed(results, item, info)
+
+
+class FileUrlsSpider(PdfSpider):
+    """Yields items with the URLs of their documents."""
+
+    name = "file-urls"
+
+    def parse(self, response: Any, **kwargs: Any) -> Iterator[Any]:
+        for link in response.css("a"):
+            yield {"title": "../Ä", "papers": [response.urljoin(link.attrib["href"])]}
+        yield {"title": object(), "papers": ["not a URL", "ftp://a.test/x.pdf"]}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -174,4 +176,51 @@ def test_a_cache_for_bodies_is_refused(fleet: Fleet) -> None:
     worker = fleet.start(HTTPCACHE_ENABLED=True, DOWNLOADER_MIDDLEWARES=cache)
     assert worker.wait() == 1
     assert "DOWNLOADER_MIDDLEWARES: HttpCacheMiddleware cannot be used" in worker.output
+    assert "Traceback" not in worker.output
+
+
+def test_items_with_file_urls_and_names_of_ones_own(fleet: Fleet, tmp_path: Path) -> None:
+    with hostile({"/": page("/1.pdf", "/sub/1.pdf", "/web")}) as server:
+        server.answers |= {
+            "/1.pdf": reply(document("1")),
+            "/sub/1.pdf": reply(document("2")),
+            "/web": page("/3.pdf"),
+        }
+        feeds = {str(tmp_path / "items.jl"): {"format": "jsonlines"}}
+        settings = {"FILES_URLS_FIELD": "papers", "FILES_RESULT_FIELD": "kept", "FEEDS": feeds}
+        modules = {"SPIDER_MODULES": f"pdfspider.spiders,{BROUGHT}", "ITEM_PIPELINES": {f"{BROUGHT}.OwnNames": 300}}
+        worker = fleet.start(server.url(), spider="file-urls", **modules, **settings).finish()
+        assert fleet.outcomes() == {
+            server.url(): "page",
+            server.url("/1.pdf"): "document",
+            server.url("/sub/1.pdf"): "document",
+            server.url("/web"): "page",
+        }
+        lines = [json.loads(line) for line in (tmp_path / "items.jl").read_text().splitlines() if "sha256" in line]
+        kept = {line["url"]: line["kept"] for line in lines if line["sha256"]}
+        for line in lines:
+            if line["sha256"]:
+                assert (line["item"], line["ok"]) == ({"title": "../Ä"}, [True])
+                (told,) = line["kept"]
+                assert (told["url"], told["checksum"], told["status"]) == (line["url"], line["sha256"], "downloaded")
+                content = (fleet.data / "files" / told["path"]).read_bytes()
+                assert hashlib.sha256(content).hexdigest() == line["sha256"]
+        paths = sorted(told["path"] for (told,) in kept.values())
+        assert paths[1] == "Ä/1.pdf"
+        assert paths[0].startswith("Ä/1-")
+        assert "papers='not a URL' is not fetched" in worker.output
+        assert "<GET ftp://a.test/x.pdf> is not fetched" in worker.output
+    fleet.audit()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"PDF_FILE_NAMES": "title"}, {"FILES_RESULT_FIELD": "url"}],
+    ids="".join,
+)
+def test_names_that_cannot_be_are_refused(fleet: Fleet, settings: dict[str, str]) -> None:
+    worker = fleet.start(**settings)
+    assert worker.wait() == 1
+    ((name, value),) = settings.items()
+    assert re.search(f"{name}='?{value}'? is ", worker.output)
     assert "Traceback" not in worker.output

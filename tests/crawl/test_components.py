@@ -23,11 +23,11 @@ class Files(PdfFilesPipeline):
     """A user's way to store documents."""
 
 
-class Renaming(PdfFilesPipeline):
-    """Would give documents other names."""
+class Fetching(PdfFilesPipeline):
+    """Would fetch documents by itself."""
 
-    def file_path(self, *_: Any, **__: Any) -> str:
-        return "name.pdf"
+    def get_media_requests(self, *_: Any, **__: Any) -> list[Any]:
+        return []
 
 
 def test_ours_are_there_by_default() -> None:
@@ -59,7 +59,7 @@ def test_what_looks_into_documents_may_be_switched_off() -> None:
         ({RecordsPipeline: None}, '"pdfspider.crawl.store.pipelines.RecordsPipeline": 400'),
         ({RecordsPipeline: 1}, "store documents before it records them"),
         ({FilesPipeline: 1}, "would store nothing here: make it a subclass of "),
-        ({Renaming: 1}, "Renaming.file_path.. would never be called"),
+        ({Fetching: 1}, "Fetching.get_media_requests.. would never be called"),
         ({"no.such.pipeline": 1}, "no"),
         ({Other: "first"}, "first"),
     ],

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 OURS: dict[type, float] = {PdfFilesPipeline: 300, InsidePipeline: 350, RecordsPipeline: 400}
 """Our pipelines and their places, where ``ITEM_PIPELINES`` does not name them."""
+NEVER_CALLED = ("get_media_requests", "media_to_download", "media_downloaded", "media_failed", "file_downloaded")
 REQUIRED = (PdfFilesPipeline, RecordsPipeline)
 
 
@@ -74,7 +75,8 @@ def _check_store(pipeline: Any) -> None:
     if not issubclass(pipeline, PdfFilesPipeline):
         ours = global_object_name(PdfFilesPipeline)
         raise ConfigurationError(f"ITEM_PIPELINES: {name} would store nothing here: make it a subclass of {ours}")
-    if pipeline.file_path is not FilesPipeline.file_path:
-        raise ConfigurationError(
-            f"ITEM_PIPELINES: {name}.file_path() would never be called: documents are named by their SHA-256"
-        )
+    for method in NEVER_CALLED:
+        if getattr(pipeline, method, None) is not getattr(FilesPipeline, method, None):
+            raise ConfigurationError(
+                f"ITEM_PIPELINES: {name}.{method}() would never be called: the spider has fetched the document already"
+            )

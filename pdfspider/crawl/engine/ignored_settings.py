@@ -57,9 +57,8 @@ NAMES_BY_ADVICE = {
     "Protego reads robots.txt": "ROBOTSTXT_PARSER",
     "scrapy status shows what waits": "SCHEDULER_DEBUG",
     "generators are not inspected": "WARN_ON_GENERATOR_RETURN_VALUE",
-    "documents are found by the spider and named by their SHA-256": """
-        FILES_URLS_FIELD FILES_RESULT_FIELD FILES_EXPIRES MEDIA_ALLOW_REDIRECTS
-    """,
+    "each run asks for a document again, and fetches it if it has changed: PDF_ONLY_IF_CHANGED": "FILES_EXPIRES",
+    "redirects are followed: REDIRECT_ENABLED": "MEDIA_ALLOW_REDIRECTS",
     "use REDIS_URL, with REDIS_PARAMS for further arguments": "REDIS_HOST REDIS_PORT REDIS_DB REDIS_ENCODING",
     "the type of the key decides": "REDIS_START_URLS_AS_SET REDIS_START_URLS_AS_ZSET",
     "closing a worker never touches the queue, and scrapy cancel drops a job": """

@@ -93,7 +93,7 @@ class Callbacks:
 
     def take_apart(self, output: Output, request: Request) -> list[Any]:
         """Return the items of an output; its requests become links of the capture."""
-        if not any(isinstance(item, Request) for item in output.items) and not self._requests.has_domains:
+        if all(map(_ends_visit, output.items)) and not self._requests.has_domains:
             return output.items
         items = [item for item in output.items if not isinstance(item, Request | None)]
         capture = next((item for item in items if isinstance(item, Capture)), None)
@@ -102,6 +102,7 @@ class Callbacks:
         if capture is not None:
             self._requests.leave_offsite(capture)
             self._requests.add(capture, [item for item in output.items if self._is_scheduled(item)])
+            self._requests.add_files(capture, [item for item in items if not _ends_visit(item)])
         return items
 
     def _is_scheduled(self, item: Any) -> bool:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from pdfspider.crawl.extract.spider_requests import child
+from itemadapter import ItemAdapter, is_item
+from scrapy import Request
+
+from pdfspider.crawl.extract.spider_requests import child, plain
 from pdfspider.discovery.urls import host_of
 from pdfspider.exceptions import RequestRefused
 from pdfspider.items import Outcome
@@ -13,7 +16,7 @@ from pdfspider.items import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from scrapy import Request, Spider
+    from scrapy import Spider
 
     from pdfspider.config import Config
     from pdfspider.frontier.entries import Entry
@@ -29,7 +32,9 @@ class OwnRequests:
     """Refuses aloud what cannot be kept; the numbers and sizes are bounded as those of links are."""
 
     def __init__(self, spider: Spider, config: Config, stats: Any) -> None:
-        self._spider, self._config, self._stats = spider, config, stats
+        self._config, self._stats = config, stats
+        self._spider: Any = spider
+        self._urls_field = spider.settings.get("FILES_URLS_FIELD") or "file_urls"
         self._allowed = tuple(domain.lower() for domain in getattr(spider, "allowed_domains", None) or ())
         self.has_domains = bool(self._allowed)
 
@@ -41,6 +46,30 @@ class OwnRequests:
         if refused:
             reason = f"{len(refused)} of its requests are refused: {refused[0]}"
             capture.reason = f"{capture.reason}; {reason}" if capture.reason else reason
+
+    def add_files(self, capture: Capture, items: Sequence[Any]) -> None:
+        """Have the URLs in the field ``FILES_URLS_FIELD`` of items fetched; their links are not followed."""
+        before = len(capture.links)
+        self.add(capture, [request for item in items if is_item(item) for request in self._files(ItemAdapter(item))])
+        files = len(capture.links) - before
+        capture.links[:files] = [entry.child(leaf=True) for entry in capture.links[:files]]
+
+    def _files(self, item: ItemAdapter) -> Iterator[Request]:
+        given = item.get(self._urls_field) or ()
+        if not given:
+            return
+        described: dict[str, Any] = {name: value for name, value in item.items() if name != self._urls_field}
+        try:
+            kept = {"item": plain(described, "item")}
+        except RequestRefused as error:
+            logger.warning("Documents are fetched without their item: %s", error)
+            kept = {}
+        for url in [given] if isinstance(given, str) else given:
+            try:
+                yield Request(url, self._spider.parse_document, cb_kwargs=kept)
+            except (TypeError, ValueError) as error:
+                logger.error("%s=%r is not fetched: %s", self._urls_field, url, error)
+                self._stats.inc_value("pdfspider/requests/refused")
 
     def _entries(self, capture: Capture, requests: Sequence[Request], refused: list[str]) -> Iterator[Entry]:
         most, room = self._config.links_per_page or len(requests), self._config.links_size

@@ -51,8 +51,8 @@ def dump(spider: Spider, request: Request) -> str:
         "callback": _name(spider, request.callback, "callback"),
         "errback": _name(spider, request.errback, "errback"),
         "headers": _headers(request),
-        "meta": _plain(meta, "meta"),
-        "cb_kwargs": _plain(request.cb_kwargs, "cb_kwargs"),
+        "meta": plain(meta, "meta"),
+        "cb_kwargs": plain(request.cb_kwargs, "cb_kwargs"),
     }
     text = json.dumps({key: value for key, value in parts.items() if value}, ensure_ascii=False, separators=(",", ":"))
     if (size := len(text.encode())) > LARGEST:
@@ -153,7 +153,7 @@ def _headers(request: Request) -> dict[str, list[str]]:
     }
 
 
-def _plain(values: dict[str, Any], part: str) -> dict[str, Any]:
+def plain(values: dict[str, Any], part: str) -> dict[str, Any]:
     """Return values that come back from JSON as they were. Raises RequestRefused."""
     for key, value in values.items():
         try:

@@ -13,9 +13,12 @@ from scrapy.pipelines.files import FilesPipeline, FSFilesStore
 from scrapy.utils.defer import ensure_awaitable
 
 from pdfspider.batching import Batcher
+from pdfspider.crawl.store.naming import Naming
 from pdfspider.crawl.store.uploads import check_bucket, store_error, verify_upload
 from pdfspider.crawl.worker import Worker
 from pdfspider.documents.errors import StagingError, StoreError
+from pdfspider.documents.named_links import Wanted, check_links, name_all
+from pdfspider.documents.paths import with_hash
 from pdfspider.documents.store import Staged, document_path, keep_all
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.items import Capture
@@ -38,6 +41,7 @@ class DirectoryStore(FSFilesStore):
         super().__init__(basedir)
         self._executor: Executor | None = None
         self._keep = Batcher(self._keep_all, limit=64)
+        self._name = Batcher(self._name_all, limit=64)
 
     def _mkdir(self, dirname: Path, domain: object = None) -> None:
         """Create a directory, also if another worker does so at the same moment."""
@@ -53,12 +57,25 @@ class DirectoryStore(FSFilesStore):
         if isinstance(result, StoreError):
             raise result
 
+    async def name(self, document: Finished, wanted: str) -> str | None:
+        """Give a stored document a further name, and return that; None if it has too many already.
+
+        Raises StoreError.
+        """
+        result = await self._name(Wanted(Path(self.basedir), document.sha256, wanted))
+        if isinstance(result, StoreError):
+            raise result
+        return result
+
     def path_of(self, document: Finished) -> Path:
         """Return where a document is, or will be."""
         return Path(f"{self.basedir}/{document_path(document.sha256)}")
 
     async def _keep_all(self, documents: list[Staged]) -> list[bool | StoreError]:
         return await asyncio.get_running_loop().run_in_executor(self._executor, keep_all, documents)
+
+    async def _name_all(self, documents: list[Wanted]) -> list[str | StoreError | None]:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, name_all, documents)
 
 
 class _Upload(io.FileIO):
@@ -99,36 +116,47 @@ class PdfFilesPipeline(FilesPipeline):
         except (NotConfigured, ImportError, OSError, StoreError) as error:
             raise ConfigurationError(f"FILES_STORE={store} cannot be used: {masked(str(error))}") from None
 
+    def __init__(self, store_uri: str | PathLike[str], *, crawler: Crawler) -> None:
+        super().__init__(store_uri, crawler=crawler)
+        self._naming = Naming(self, Worker.of(crawler).config)
+        if self._naming.is_on and isinstance(self.store, DirectoryStore):
+            check_links(Path(self.store.basedir))
+
     async def process_item(self, item: Any, spider: Any = None) -> Any:
         """Store the document of a capture.
 
         Raises StoreError or FetchError if the document cannot be stored, GiveBack if no document can.
         """
-        if isinstance(item, Capture) and item.staged:
-            await self._persist(item.staged, item.lease)
-            self.inc_stats("downloaded")
-            if isinstance(self.store, DirectoryStore):
-                item.document = self.store.path_of(item.staged)
-            item.staged, item.stored = None, True
-        return item
+        if not (isinstance(item, Capture) and item.staged):
+            return item
+        document, wanted = item.staged, self._naming.wanted(item)
+        name = await self._persist(document, item.lease, wanted)
+        self.inc_stats("downloaded")
+        if isinstance(self.store, DirectoryStore):
+            item.document = self.store.path_of(document)
+        item.staged, item.stored = None, True
+        return await self._naming.complete(item, name or document_path(document.sha256))
 
-    async def _persist(self, document: Finished, lease: Lease) -> None:
+    async def _persist(self, document: Finished, lease: Lease, wanted: str) -> str | None:
+        """Store a document, and return its further name if it is to have one."""
         worker = Worker.of(self.crawler)
         if not isinstance(self.store, DirectoryStore):
-            await worker.storage.upload(partial(self._upload, document), lease)
-            return
+            paths = [document_path(document.sha256), *([with_hash(wanted, document.sha256)] if wanted else [])]
+            for path in paths:
+                await worker.storage.upload(partial(self._upload, document, path), lease)
+            return paths[-1]
         try:
             await self.store.keep(document, worker.staging.executor)
+            return await self.store.name(document, wanted) if wanted else None
         except StoreError as error:
             size = 0 if document.content is None else document.size
             raise await worker.storage.judge(error, size, lease) from error
 
-    async def _upload(self, document: Finished) -> None:
+    async def _upload(self, document: Finished, path: str) -> None:
         """Upload a document.
 
         Raises StoreError.
         """
-        path = document_path(document.sha256)
         try:
             opened: Any = _Upload(document.path) if document.content is None else io.BytesIO(document.content)
         except OSError as error:
@@ -137,7 +165,7 @@ class PdfFilesPipeline(FilesPipeline):
             with opened as content:
                 await ensure_awaitable(self.store.persist_file(path, content, self.spiderinfo))
             if Worker.of(self.crawler).config.verify_uploads:
-                await verify_upload(self.store, document, self.spiderinfo)
+                await verify_upload(self.store, document, path, self.spiderinfo)
         except Exception as error:
             raise store_error(error, Path(path)) from error
 

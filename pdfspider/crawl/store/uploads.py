@@ -12,7 +12,6 @@ from scrapy.pipelines.files import S3FilesStore
 from scrapy.utils.defer import ensure_awaitable
 
 from pdfspider.documents.errors import StoreAway, StoreError
-from pdfspider.documents.store import document_path
 
 if TYPE_CHECKING:
     from pdfspider.documents.staging import Finished
@@ -75,13 +74,12 @@ def _is_own(error: Exception) -> bool:
     return isinstance(error, DEFECTS) or getattr(error, "code", None) in OWN_STATUSES
 
 
-async def verify_upload(store: Any, document: Finished, info: Any) -> None:
-    """Raise StoreError if the store does not have the whole document.
+async def verify_upload(store: Any, document: Finished, path: str, info: Any) -> None:
+    """Raise StoreError if the store does not have the whole document under a path.
 
     S3 is asked for the size, because its ETag is not always an MD5, and S3 has checked the bytes that it received.
     Other stores are asked for their checksum.
     """
-    path = document_path(document.sha256)
     if isinstance(store, S3FilesStore):
         head = await ensure_awaitable(store._get_boto_key(path))  # noqa: SLF001 - stat_file tells no size
         found: Any = head["ContentLength"]
