@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
+from scrapy import exceptions
 from scrapy.settings import default_settings
+
+from pdfspider.commands._base import complain
 
 if TYPE_CHECKING:
     import argparse
@@ -23,13 +27,45 @@ PARTS = (
 )
 
 
+FAILURES = (
+    OSError,
+    exceptions.CannotResolveHostError,
+    exceptions.DownloadConnectionRefusedError,
+    exceptions.DownloadFailedError,
+    exceptions.DownloadTimeoutError,
+    exceptions.ResponseDataLossError,
+    exceptions.UnsupportedURLSchemeError,
+)
+"""Errors that say that a page cannot be fetched."""
+LOGGERS = ("scrapy.core.scraper", "scrapy.downloadermiddlewares.robotstxt")
+
+
 class WithStockParts:
     """A mixin for Scrapy's own commands; ``-s`` still overrides."""
 
     settings: Any
+    exitcode: int
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         for name in PARTS:
             self.settings.set(name, getattr(default_settings, name), priority="project")
         self.settings.set("LOG_LEVEL", "WARNING", priority="project")
+        for name in LOGGERS:
+            logging.getLogger(name).addFilter(self._in_one_line)
         super().process_options(args, opts)  # type: ignore[misc]
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Run the command; where its page cannot be fetched the exit code is 1."""
+        try:
+            super().run(args, opts)  # type: ignore[misc]
+        except FAILURES as error:
+            self.exitcode = complain(f"cannot fetch {' '.join(args)}: {error}")
+
+    def _in_one_line(self, record: logging.LogRecord) -> bool:
+        """Leave the traceback of a failed download out, which says nothing that its message does not."""
+        error = record.exc_info and record.exc_info[1]
+        if isinstance(error, FAILURES):
+            text = record.getMessage()
+            record.msg, record.args, record.exc_info = text if str(error) in text else f"{text}: {error}", (), None
+            self.exitcode = 1
+        return True

@@ -31,7 +31,15 @@ def test_parse_prints_a_capture_and_its_links(scrapy: Scrapy, site: Server, data
     assert parsed.returncode == 0, parsed.stderr
     assert "'outcome': <Outcome.PAGE: 'page'>" in parsed.stdout
     assert f"# Links of {site.url}\na " in parsed.stdout
-    assert scrapy("parse", "http://127.0.0.1:9/").returncode == 1
+
+
+@pytest.mark.parametrize("command", ["parse", "fetch", "view", "shell -c response"])
+def test_a_page_that_cannot_be_fetched_is_one_line(scrapy: Scrapy, data: Path, command: str) -> None:
+    done = scrapy(*command.split(), "-s", "RETRY_ENABLED=False", "http://127.0.0.1:9/")
+    assert "http://127.0.0.1:9/" in done.stderr
+    assert "Connection was refused" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1
     assert not data.exists()
 
 

@@ -152,6 +152,17 @@ async def test_a_lease_knows_that_its_host_goes_on_asking_for_rest(rig: Rig) -> 
     assert not (await worker.one()).resting
 
 
+async def test_a_host_that_never_gets_better_uses_up_the_tries_of_its_urls(rig: Rig) -> None:
+    """However short its first back-off is, and so however often that grows."""
+    await rig.submit("j", *pages(12), options=ONE)
+    worker = rig.worker(gates=replace(NO_BREAKER, backoff=0.1, longest_backoff=10_000))
+    resting = []
+    for _ in range(9):
+        resting.append((await answer(rig, worker, HostSignal.BUSY)).resting)
+        await rig.sleep(60, worker)
+    assert resting == [False, *[True] * 6, False, False]
+
+
 async def test_a_back_off_survives_a_restart(durable: DurableRig) -> None:
     rig = durable
     await rig.submit("j", *pages(9), options=ONE)

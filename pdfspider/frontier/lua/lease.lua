@@ -60,7 +60,9 @@ local function start_at(hid, host, lease)
   local planned = math.max(now, due_at(host))
   adapt(hid, host)
   if call('EXISTS', P .. 'host:' .. hid .. ':flight') == 0 then lease.planned, lease.before = planned, host.last end
-  local resting = host.trouble.fails > 0 and host.trouble.rest > 0 and host.trouble.rest < longest_rest
+  -- After seven busy answers in a row without a success each of them is a try of its URL.
+  local trouble = host.trouble
+  local resting = trouble.fails > 0 and trouble.fails < 7 and trouble.rest > 0 and trouble.rest < longest_rest
   local token = grant(lease, planned - now, host.pause > 0 and host.cap > 1, '', resting)
   call('SADD', P .. 'host:' .. hid .. ':flight', token)
   plan_start(hid, host, token, planned)
