@@ -9,23 +9,10 @@ from scrapy import exceptions
 from scrapy.settings import default_settings
 
 from pdfspider.commands._base import complain
+from pdfspider.crawl.engine.stock_parts import PARTS, WITHOUT_CRAWL
 
 if TYPE_CHECKING:
     import argparse
-
-PARTS = (
-    "SCHEDULER",
-    "DOWNLOADER",
-    "ITEM_PROCESSOR",
-    "STATS_CLASS",
-    "LOG_FORMATTER",
-    "ITEM_PIPELINES",
-    "DOWNLOAD_HANDLERS_BASE",
-    "DOWNLOADER_MIDDLEWARES_BASE",
-    "SPIDER_MIDDLEWARES_BASE",
-    "EXTENSIONS_BASE",
-)
-
 
 FAILURES = (
     OSError,
@@ -50,6 +37,7 @@ class WithStockParts:
         for name in PARTS:
             self.settings.set(name, getattr(default_settings, name), priority="project")
         self.settings.set("LOG_LEVEL", "WARNING", priority="project")
+        self.settings.set(WITHOUT_CRAWL, value=True, priority="project")
         for name in LOGGERS:
             logging.getLogger(name).addFilter(self._in_one_line)
         super().process_options(args, opts)  # type: ignore[misc]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from inspect import signature
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,10 +16,12 @@ from scrapy_spider_metadata._utils import get_generic_param
 
 from pdfspider import settings as project_settings
 from pdfspider.config import SPIDER
-from pdfspider.crawl.engine import item_adapter
+from pdfspider.crawl.engine import item_adapter, stock_parts
 from pdfspider.crawl.engine.standalone import with_visit
+from pdfspider.crawl.extract.stock_items import stock_output
 from pdfspider.crawl.worker import Worker
 from pdfspider.submission.params import Params
+from pdfspider.submission.seeds import read_urls
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -59,6 +62,8 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
             for name in set(filter(str.isupper, dir(project_settings))) - LOOP:
                 settings.set(name, getattr(project_settings, name), priority="default")
         super().update_settings(settings)
+        if stock_parts.are_used(settings):
+            stock_parts.put_in(settings)
 
     @classmethod
     def arguments(cls) -> list[str]:
@@ -69,11 +74,17 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
         return list(dict.fromkeys([*model.model_fields, *own, *(attributes if cls is not PdfSpider else [])]))
 
     def setup_redis(self, crawler: Crawler | None = None) -> None:
-        """Do nothing, because the worker claims start URLs instead of polling when idle."""
+        """Do nothing, because the worker claims start URLs; on scrapy-redis's scheduler, poll them when idle."""
+        polls = str(self.settings["SCHEDULER"]).startswith("scrapy_redis.")
+        if polls and not (self.start_urls or self.args.urls or self.args.urls_file):
+            super().setup_redis(crawler)
 
     async def start(self) -> AsyncIterator[Any]:
         """Yield a request for each of ``start_urls``; a worker that is given ``urls`` does not ask for them."""
-        for url in self.start_urls:
+        given = read_urls(self.args) if self._is_stock else []
+        if self._is_stock:
+            stock_parts.say_what_is_lost(self.settings, self.args)
+        for url in given or self.start_urls:
             yield Request(url, dont_filter=True)
 
     def has_start(self) -> bool:
@@ -89,9 +100,16 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
     def parse(self, response: StagedResponse, **kwargs: Any) -> Iterator[Capture]:
         """Yield the capture of a response, which may have come from elsewhere than a crawl."""
         worker = Worker.of(self._own_crawler())
+        if self._is_stock:
+            yield from stock_output(worker.config, self.args, response)
+            return
         if response.request is None or "lease" not in response.request.meta:
             with_visit(worker, response)
         yield worker.captures.of_response(response)
+
+    @cached_property
+    def _is_stock(self) -> bool:
+        return stock_parts.are_used(self._own_crawler().settings)
 
     def _own_crawler(self) -> Crawler:
         """Return the crawler, which a spider has not that was made by its class alone."""

@@ -158,7 +158,7 @@ def test_a_subclass_with_an_asynchronous_parse_and_an_argument(fleet: Fleet, tmp
 REFUSED = {
     "TWISTED_REACTOR=twisted.internet.epollreactor.EPollReactor": "cannot be used: a worker needs twisted.internet.asy",
     "ASYNCIO_EVENT_LOOP=no.such.Loop": "ASYNCIO_EVENT_LOOP='no.such.Loop' cannot be used",
-    "SCHEDULER=scrapy.core.scheduler.Scheduler": "SCHEDULER=scrapy.core.scheduler.Scheduler knows nothing",
+    "DOWNLOADER=scrapy.core.downloader.Downloader": "DOWNLOADER=scrapy.core.downloader.Downloader knows nothing",
 }
 
 

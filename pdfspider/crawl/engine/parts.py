@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from scrapy.utils.misc import load_object
 
+from pdfspider.crawl.engine import stock_parts
 from pdfspider.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def check_reactor(settings: BaseSettings) -> None:
 def check_parts(settings: BaseSettings) -> None:
     """Raise ConfigurationError for a part that knows nothing of the frontier."""
     check_reactor(settings)
+    if stock_parts.are_used(settings):
+        return
     for name, path in PARTS.items():
         try:
             chosen = load_object(settings[name])
