@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from itemadapter import ItemAdapter
-from scrapy import signals
+from scrapy import Request, signals
+from scrapy.exceptions import CloseSpider, IgnoreRequest
 
 from pdfspider.crawl.store.pipelines import PdfFilesPipeline
 from pdfspider.items import Capture, Outcome
@@ -39,38 +40,65 @@ class LateDescribing(Describing):
     """An item pipeline that comes after the store."""
 
 
+SIGNALS = [name for name in vars(signals) if not name.startswith("_")]
+
+
 class Noting:
-    """An extension: writes the statistics, and which signals came, into the file ``NOTES``."""
+    """An extension: writes the statistics, and which signals came in which order, into the file ``NOTES``."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler, self._counts = crawler, dict[str, int]()
+        self._receivers: list[Any] = []
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         noting = cls(crawler)
-        for name in ("item_scraped", "response_downloaded", "request_reached_downloader", "request_left_downloader"):
-            crawler.signals.connect(getattr(noting, name), getattr(signals, name))
-        crawler.signals.connect(noting.spider_closed, signals.spider_closed)
+        for name in SIGNALS:
+            noting._receivers.append(noting.receiver(name))
+            crawler.signals.connect(noting._receivers[-1], getattr(signals, name))
         return noting
 
-    def item_scraped(self, item: Capture) -> None:
-        self._note("item_scraped")
+    def receiver(self, name: str) -> Any:
+        def receive(**_: Any) -> None:
+            self._counts[name] = self._counts.get(name, 0) + 1
+            if name == "spider_closed":
+                stats = self._crawler.stats.get_stats().items()
+                known = {stat: value for stat, value in stats if isinstance(value, int | str)}
+                Path(os.environ["NOTES"]).write_text(json.dumps({"stats": known, "signals": self._counts}))
 
-    def response_downloaded(self) -> None:
-        self._note("response_downloaded")
+        return receive
 
-    def request_reached_downloader(self) -> None:
-        self._note("request_reached_downloader")
 
-    def request_left_downloader(self) -> None:
-        self._note("request_left_downloader")
+class IdleFeeding:
+    """An extension: hands the engine a further URL when the spider is idle, and then ends it for a reason."""
 
-    def spider_closed(self) -> None:
-        stats = {name: value for name, value in self._crawler.stats.get_stats().items() if isinstance(value, int | str)}
-        Path(os.environ["NOTES"]).write_text(json.dumps({"stats": stats, "signals": self._counts}))
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler, self._more = crawler, ["/2", "/1"]
+        crawler.signals.connect(self.feed, signals.spider_idle)
 
-    def _note(self, name: str) -> None:
-        self._counts[name] = self._counts.get(name, 0) + 1
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        return cls(crawler)
+
+    def feed(self, spider: Any) -> None:
+        if not self._more:
+            raise CloseSpider("fed")
+        assert self._crawler.engine
+        self._crawler.engine.crawl(Request(spider.args.urls[0].rstrip("/") + self._more.pop()))
+
+
+class Ignoring:
+    """An extension: wants some requests not to be scheduled."""
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        extension = cls()
+        crawler.signals.connect(extension.ignore, signals.request_scheduled)
+        return extension
+
+    def ignore(self, request: Request) -> None:
+        if request.url.endswith("/ignored"):
+            raise IgnoreRequest
 
 
 class AsyncSpider(PdfSpider):

@@ -94,8 +94,32 @@ def check_notes(noted: dict[str, Any]) -> None:
     assert {name: stats.get(name) for name in expected} == expected
     assert stats["downloader/response_bytes"] > 1_500_000
     assert stats["memusage/max"] > 0
-    assert signals["item_scraped"] == 7
-    assert signals["request_reached_downloader"] == signals["request_left_downloader"] == 8
+    sent = {
+        **dict.fromkeys(("engine_started", "spider_opened", "spider_idle", "spider_closed", "robots_parsed"), 1),
+        "request_scheduled": 8,
+        "request_reached_downloader": 8,
+        "request_left_downloader": 8,
+        "response_downloaded": 8,
+        "response_received": 8,
+        "item_scraped": 7,
+    }
+    assert {name: signals.get(name) for name in sent} == sent
+    assert signals["scheduler_empty"]
+
+
+def test_who_listens_may_feed_and_end_the_spider(fleet: Fleet) -> None:
+    extensions = {f"{BROUGHT}.IdleFeeding": 0, f"{BROUGHT}.Ignoring": 0, f"{INJECTED}.StartLog": 0}
+    with hostile({"/": page("/ignored"), "/1": page(), "/2": page("/3"), "/3": page()}) as server:
+        worker = fleet.crawl(server.url(), EXTENSIONS=extensions, LOG_LEVEL="INFO")
+        assert {url.removeprefix(server.url()): end for url, end in fleet.outcomes().items()} == {
+            "": "page",
+            "ignored": "other",
+            "1": "page",
+            "2": "page",
+            "3": "page",
+        }
+        assert "/ignored" not in server.paths()
+        assert "Closing spider (fed)" in worker.output
 
 
 def test_settings_that_mean_what_they_say(fleet: Fleet) -> None:

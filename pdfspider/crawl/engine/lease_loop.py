@@ -12,6 +12,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from pdfspider.crawl.engine.lost_requests import LostRequests
 from pdfspider.crawl.engine.requests import RequestMaker
+from pdfspider.crawl.engine.spider_signals import SpiderSignals
 from pdfspider.crawl.engine.start_urls import StartUrls
 from pdfspider.frontier.leases import LeaseKind
 from pdfspider.tasks import end
@@ -42,6 +43,7 @@ class LeaseLoop:
         self._crawler, self._worker, self._ready, self._start_requests = crawler, worker, ready, start
         self._requests = RequestMaker(crawler, worker)
         self._lost = LostRequests(crawler, worker, ready)
+        self._signals = SpiderSignals(crawler, start)
         self._accepting: set[Lease] = set()  # leases that have no request yet
         self._start_urls = StartUrls(worker)
         self._tasks: list[asyncio.Task[None]] = []
@@ -101,12 +103,21 @@ class LeaseLoop:
                 await asyncio.sleep(1)
                 continue
             self._worker.refused.end()
-            if grant.watched in ("finished", "cancelled", "gone"):
+            if reason := await self._reason_to_close(grant):
                 await self._worker.wind_up()
-                self._close("start_error" if self._start_requests.failed else "finished")
+                self._close(reason)
                 break
             await self._pause(grant)
         await self._shut_down()
+
+    async def _reason_to_close(self, grant: Grant) -> str | None:
+        """Return the reason for which the worker closes, None if it goes on."""
+        reason = None
+        if grant.watched in ("finished", "cancelled", "gone"):
+            reason = "start_error" if self._start_requests.failed else "finished"
+        if reason is None and (self._worker.held or grant.wait is not None or self._start_requests.are_pending):
+            return None
+        return await self._signals.reason_to_close(reason)
 
     async def _lease(self) -> Grant:
         if self._has_lost_leases():
@@ -169,8 +180,9 @@ class LeaseLoop:
     def _hand_over(self, requests: list[Request]) -> None:
         requests = [request for request in requests if request.meta["lease"] in self._worker.held]
         if requests and self._crawler.crawling and self._crawler.engine:
-            self._ready.extend(requests[:-1])
-            self._crawler.engine.crawl(requests[-1])  # wakes the engine for all of them
+            self._signals.announce(requests)
+            self._ready.extend(requests)
+            self._crawler.engine._slot.nextcall.schedule()  # type: ignore[union-attr]  # noqa: SLF001
 
     async def _serve_robots(self, lease: Lease) -> None:
         try:

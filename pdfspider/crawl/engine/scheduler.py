@@ -94,7 +94,7 @@ class Scheduler(BaseScheduler):
         """Take a further request of a lease, or one of ``start()``, and refuse any other request."""
         lease = request.meta.get("lease")
         if lease is None:
-            if FLAG in request.meta:
+            if FLAG in request.meta or self._start.is_taking:
                 return self._start.take(request)
             logger.error("%s is not fetched: %s", request, NoLease())
         if lease not in self._worker.held:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,7 +19,7 @@ from pdfspider.submission.reach import reach_of_operator
 from pdfspider.submission.seeds import asked_by, changes_by, options, seed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from scrapy.crawler import Crawler
 
@@ -47,6 +47,8 @@ class StartRequests:
         self._waiting: list[Entry] = []
         self._ready, self._room = asyncio.Event(), asyncio.Event()
         self._has_ended = False
+        self.is_taking = False
+        """Whether requests that are handed to the engine are seeds."""
         self.failed = False
         """Whether ``start()`` raised an error, or yielded a request that was refused."""
 
@@ -57,10 +59,15 @@ class StartRequests:
         return self._spider.has_start() and not params.names_urls
 
     @property
+    def are_pending(self) -> bool:
+        """Return whether there are more to come."""
+        return self.are_used and not self._has_ended
+
+    @property
     def job(self) -> str:
-        """Return the job that they go to: the argument ``job``, or the spider's name."""
+        """Return the job that they go to: the worker's, the argument ``job``, or the spider's name."""
         params: Params = self._spider.args
-        return params.job or re.sub(r"[^A-Za-z0-9_.-]", "-", self._spider.name)[:64]
+        return self._worker.job or params.job or re.sub(r"[^A-Za-z0-9_.-]", "-", self._spider.name)[:64]
 
     async def _iterate(self) -> AsyncIterator[Any]:
         """Yield what the spider's own ``start()`` does, as fast as the frontier takes it."""
@@ -123,6 +130,23 @@ class StartRequests:
                 await self._submit(batch, last=last)
             if last:
                 return any_taken
+
+    @contextmanager
+    def taking(self) -> Iterator[None]:
+        """Take requests that are handed to the engine meanwhile."""
+        self.is_taking = True
+        try:
+            yield
+        finally:
+            self.is_taking = False
+
+    async def submit_taken(self) -> bool:
+        """Submit what was taken meanwhile, and return whether there was something."""
+        batch, self._waiting = self._waiting, []
+        if batch:
+            self._worker.job = self.job
+            await self._submit(batch, last=True)
+        return bool(batch)
 
     async def _submit(self, batch: list[Entry], *, last: bool) -> None:
         worker, job, params = self._worker, self.job, self._spider.args

@@ -7,7 +7,6 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from scrapy import Request, signals
-from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
 from scrapy.spidermiddlewares.httperror import HttpError, HttpErrorMiddleware
 from scrapy.utils.misc import arg_to_iter
@@ -51,7 +50,7 @@ class Callbacks:
         spider: Any = crawler.spider
         self._spider, self._parse, self._failed = spider, spider.parse, spider.failed
         self._statuses = HttpErrorMiddleware.from_crawler(crawler)
-        self._requests = OwnRequests(spider, config, crawler.stats)
+        self._requests = OwnRequests(spider, config, crawler.stats, self._drop)
 
     async def call(self, result: Response | Failure, request: Request) -> Output:
         """Return what the callback, or the errback, makes of a result, with a capture if that makes none."""
@@ -101,19 +100,13 @@ class Callbacks:
             items.append(capture)
         if capture is not None:
             self._requests.leave_offsite(capture)
-            self._requests.add(capture, [item for item in output.items if self._is_scheduled(item)])
+            self._requests.add(capture, [item for item in output.items if isinstance(item, Request)])
             self._requests.add_files(capture, [item for item in items if not _ends_visit(item)])
         return items
 
-    def _is_scheduled(self, item: Any) -> bool:
-        """Return whether an item is a request that nobody who listens to its signal ignores."""
-        if not isinstance(item, Request):
-            return False
-        if not is_heard(signals.request_scheduled):
-            return True
-        send = self._crawler.signals.send_catch_log
-        answers = send(signals.request_scheduled, request=item, spider=self._spider, dont_log=IgnoreRequest)
-        return not any(isinstance(answer, Failure) and isinstance(answer.value, IgnoreRequest) for _, answer in answers)
+    def _drop(self, request: Request) -> None:
+        if is_heard(signals.request_dropped):
+            self._crawler.signals.send_catch_log(signals.request_dropped, request=request, spider=self._spider)
 
 
 async def collect(call: Any) -> Output:

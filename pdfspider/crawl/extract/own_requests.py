@@ -14,7 +14,7 @@ from pdfspider.exceptions import RequestRefused
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from scrapy import Spider
 
@@ -31,7 +31,9 @@ OVERHEAD = 200
 class OwnRequests:
     """Refuses aloud what cannot be kept; the numbers and sizes are bounded as those of links are."""
 
-    def __init__(self, spider: Spider, config: Config, stats: Any) -> None:
+    def __init__(self, spider: Spider, config: Config, stats: Any, drop: Callable[[Request], None]) -> None:
+        """``drop`` tells of a request that is not queued."""
+        self._drop = drop
         self._config, self._stats = config, stats
         self._spider: Any = spider
         self._urls_field = spider.settings.get("FILES_URLS_FIELD") or "file_urls"
@@ -85,11 +87,14 @@ class OwnRequests:
             elif self._is_followed(entry, request):
                 self._stats.inc_value("pdfspider/requests/queued")
                 yield entry
+            else:
+                self._drop(request)
 
     def _refuse(self, request: Request, reason: str, refused: list[str]) -> None:
         refused.append(f"{request}: {reason}")
         self._stats.inc_value("pdfspider/requests/refused")
         logger.error("%s is not fetched: %s", request, reason)
+        self._drop(request)
 
     def _is_followed(self, entry: Entry, request: Request) -> bool:
         """Return whether a request is within the depth and the domains that it may have, as in Scrapy."""

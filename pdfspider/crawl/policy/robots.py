@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from random import uniform
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from scrapy import Request
+from scrapy import Request, signals
+from scrapy.utils.misc import build_from_crawler, load_object
 
+from pdfspider.crawl.fetch.downloader_stats import is_heard
 from pdfspider.crawl.fetch.errors import FetchError, GiveBack, is_give_back, outcome_of, status_outcome
 from pdfspider.crawl.fetch.foreign_requests import staged_response
 from pdfspider.crawl.fetch.redirects import redirect_target
@@ -236,6 +238,8 @@ class Robots:
         response = await _answer(crawler, Request(url, meta=meta, dont_filter=True))
         count("robotstxt/response_count")
         count(f"robotstxt/response_status_count/{response.status}")
+        if is_heard(signals.robots_parsed):
+            await _announce(crawler, response)
         return staged_response(self._config, self._staging, response)
 
     async def _tell(self, lease: Lease, response: StagedResponse | None, failure: Outcome | None) -> None:
@@ -262,6 +266,13 @@ class Robots:
 async def _answer(crawler: Crawler, request: Request) -> Response:
     assert crawler.engine is not None
     return await crawler.engine.download_async(request)
+
+
+async def _announce(crawler: Crawler, response: Response) -> None:
+    """Send the signal of a robots.txt, with a parser of its rules for all user agents."""
+    parser = build_from_crawler(load_object(crawler.settings["ROBOTSTXT_PARSER"]), crawler, response.body)
+    request = response.request
+    await crawler.signals.send_catch_log_async(signals.robots_parsed, robotparser=parser, request=request)
 
 
 def _read(body: bytes, user_agent: str) -> tuple[bytes, float]:
