@@ -49,7 +49,7 @@ class DownloaderStats:
             inc("downloader/response_count")
             inc(f"downloader/response_status_count/{response.status}")
             size = response.body_size if isinstance(response, StagedResponse) else len(response.body)
-            inc("downloader/response_bytes", size or getattr(response, "size", None) or 0)
+            inc("downloader/response_bytes", getattr(response, "size", None) or size)
         if is_heard(signals.response_downloaded):
             self._send(signals.response_downloaded, response=response, request=request)
 

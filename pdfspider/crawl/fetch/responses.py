@@ -27,10 +27,11 @@ WITH_SELECTORS = (Kind.HTML, Kind.EMPTY)
 class StagedResponse(Response):
     """A response with the type that its first KiB shows.
 
-    ``kind`` is the type. A PDF is in ``staged``, and ``body`` is empty. The ``body`` of a page is bounded. Of anything
-    else only the head was read. ``received`` are the headers as they came. ``hops`` are the redirects within the origin
-    that led here, ``cookies`` the cookies that they set. ``flaw`` tells what is wrong with an incomplete PDF or page;
-    ``size`` is how much of a PDF came. A large page is in ``file`` until ``load`` is called, or ``body`` is asked for.
+    ``kind`` is the type. A PDF is in ``staged``; its ``body`` is only its first KiB if it is large. The ``body`` of a
+    page is bounded. Of anything else only the head was read. ``received`` are the headers as they came. ``hops`` are
+    the redirects within the origin that led here, ``cookies`` the cookies that they set. ``flaw`` tells what is wrong
+    with an incomplete PDF or page; ``size`` is how much of a PDF came. A large page is in ``file`` until ``load`` is
+    called, or ``body`` is asked for.
     """
 
     attributes: tuple[str, ...] = (
@@ -74,6 +75,8 @@ class StagedResponse(Response):
         self.received = received
         self.kind = kind
         self.staged = staged
+        if staged is not None and not self._body:
+            self._set_body(staged.content or staged.head)
         self.size = size
         self.hops = hops
         self.cookies = cookies
