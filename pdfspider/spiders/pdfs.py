@@ -76,7 +76,7 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
     def setup_redis(self, crawler: Crawler | None = None) -> None:
         """Do nothing, because the worker claims start URLs; on scrapy-redis's scheduler, poll them when idle."""
         polls = str(self.settings["SCHEDULER"]).startswith("scrapy_redis.")
-        if polls and not (self.start_urls or self.args.urls or self.args.urls_file):
+        if polls and not (self.start_urls or self.args.names_urls):
             super().setup_redis(crawler)
 
     async def start(self) -> AsyncIterator[Any]:

@@ -41,16 +41,16 @@ PARTS: dict[str, Any] = {
     "ITEM_PIPELINES": {f"{COMBINED}.OriginalNames": 300, f"{COMBINED}.JsonLines": 500},
     "EXTENSIONS": {"tests.crawl.injected.StartLog": 0, "spidermon.contrib.scrapy.extensions.Spidermon": 500},
     "SPIDERMON_ENABLED": True,
-    "SPIDERMON_SPIDER_CLOSE_MONITORS": [f"{COMBINED}.Suite"],
+    "SPIDERMON_SPIDER_CLOSE_MONITORS": f"{COMBINED}.Suite",
 }
 
 
 def most_in_flight(entries: list[Entry]) -> int:
     changes = [(entry.received, 1) for entry in entries] + [(entry.ended or 0.0, -1) for entry in entries]
-    most = flying = 0
+    most = in_flight = 0
     for _, change in sorted(changes):
-        flying += change
-        most = max(most, flying)
+        in_flight += change
+        most = max(most, in_flight)
     return most
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from bench.server import Server, serve
 from bench.site import Site
+from pdfspider.documents.store import document_path
 from tests.faults.s3 import KEYS, FaultyS3, faulty_s3, make_bucket, stored_objects
 from tests.support import leftovers, until
 
@@ -62,6 +65,22 @@ def test_without_verifying_a_lost_upload_goes_unnoticed(
     fleet.crawl(server.site.document_url(0), **settings)
     assert fleet.job()["classes"] == {"document": 1}
     assert stored_objects(bucket) == set()
+
+
+def test_an_object_has_the_access_and_the_further_name_that_settings_say(
+    fleet: Fleet, server: Server, s3: FaultyS3, bucket: Any
+) -> None:
+    settings = {**KEYS, "AWS_ENDPOINT_URL": s3.endpoint, "FILES_STORE": "s3://bucket/kept/"}
+    settings |= {"FILES_STORE_S3_ACL": "public-read", "PDF_FILE_NAMES": "path"}
+    fleet.crawl(server.site.document_url(0), **settings)
+    sha256, place = server.site.expected()[server.site.document_url(0)], urlsplit(server.site.document_url(0))
+    keys = [item["Key"] for item in bucket.list_objects_v2(Bucket="bucket")["Contents"]]
+    named = f"kept/{place.netloc.replace(':', '_')}{place.path.removesuffix('.pdf')}-{sha256[:8]}.pdf"
+    assert sorted(keys) == sorted([f"kept/{document_path(sha256)}", named])
+    for key in keys:
+        assert hashlib.sha256(bucket.get_object(Bucket="bucket", Key=key)["Body"].read()).hexdigest() == sha256
+        grants = bucket.get_object_acl(Bucket="bucket", Key=key)["Grants"]
+        assert "http://acs.amazonaws.com/groups/global/AllUsers" in [grant["Grantee"].get("URI") for grant in grants]
 
 
 def test_what_a_dead_worker_left_is_removed_while_others_run(fleet: Fleet) -> None:

@@ -103,21 +103,12 @@ class LeaseLoop:
                 await asyncio.sleep(1)
                 continue
             self._worker.refused.end()
-            if reason := await self._reason_to_close(grant):
+            if reason := await self._signals.reason_to_close(grant, idle=not self._worker.held):
                 await self._worker.wind_up()
                 self._close(reason)
                 break
             await self._pause(grant)
         await self._shut_down()
-
-    async def _reason_to_close(self, grant: Grant) -> str | None:
-        """Return the reason for which the worker closes, None if it goes on."""
-        reason = None
-        if grant.watched in ("finished", "cancelled", "gone"):
-            reason = "start_error" if self._start_requests.failed else "finished"
-        if reason is None and (self._worker.held or grant.wait is not None or self._start_requests.are_pending):
-            return None
-        return await self._signals.reason_to_close(reason)
 
     async def _lease(self) -> Grant:
         if self._has_lost_leases():

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
     from pdfspider.crawl.engine.start_requests import StartRequests
+    from pdfspider.frontier.leases import Grant
 
 HEARTBEAT = 5.0
 """Seconds between two signals while the spider stays idle."""
@@ -32,11 +33,16 @@ class SpiderSignals:
         self._crawler, self._start = crawler, start
         self._asked_at = -HEARTBEAT
 
-    async def reason_to_close(self, reason: str | None) -> str | None:
-        """Return the reason for which an idle spider closes, None if it goes on.
+    async def reason_to_close(self, grant: Grant, *, idle: bool) -> str | None:
+        """Return the reason for which the worker closes, None if it goes on.
 
-        ``reason`` is that for which it would close. Requests that a listener hands to the engine are seeds.
+        ``idle`` says that it holds no lease. Requests that a listener hands to the engine are seeds.
         """
+        reason = None
+        if grant.watched in ("finished", "cancelled", "gone"):
+            reason = "start_error" if self._start.failed else "finished"
+        elif not idle or grant.wait is not None or self._start.are_pending:
+            return None
         if not is_heard(signals.spider_idle):
             return reason
         if time.monotonic() < self._asked_at + HEARTBEAT:

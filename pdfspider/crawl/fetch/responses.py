@@ -27,12 +27,12 @@ WITH_SELECTORS = (Kind.HTML, Kind.EMPTY)
 class StagedResponse(Response):
     """A response with the type that its first KiB shows.
 
-        ``kind`` is the type. A PDF is in ``staged``; its ``body`` is only its first KiB if it is large. The ``body`` of a
-        page is bounded. Of anything else only the head was read. ``received`` are the headers as they came. ``hops`` are
-        the redirects within the origin that led here, ``cookies`` the cookies that they set. ``flaw`` tells what is wrong
-            with an incomplete PDF or page; ``size`` is how much of a PDF came. A large page is in ``file`` until ``load`` is
-        called, or ``body`` is asked for.
-        """
+    ``kind`` is the type. A PDF is in ``staged``; its ``body`` is only its first KiB if it is large. The ``body`` of a
+    page is bounded. Of anything else only the head was read. ``received`` are the headers as they came. ``hops`` are
+    the redirects within the origin that led here, ``cookies`` the cookies that they set. ``flaw`` tells what is wrong
+    with an incomplete PDF or page; ``size`` is how much of a PDF came. A large page is in ``file`` until ``load`` is
+    called, or ``body`` is asked for.
+    """
 
     attributes: tuple[str, ...] = (
         *Response.attributes,
