@@ -133,7 +133,7 @@ def _fetching(facts: Facts) -> str:
         return ""
     fetched = f"{counted(leased, 'URL')} {'is' if leased == 1 else 'are'} being fetched"
     if not facts.waiting:
-        return f"The last {fetched}." if leased == 1 else f"The last {leased:,} URLs are being fetched."
+        return "The last URL is being fetched." if leased == 1 else f"The last {leased:,} URLs are being fetched."
     slowest = max(facts.hosts, key=lambda host: host.seconds_left, default=None)
     if slowest is None or slowest.seconds_left < SOON:
         return f"{fetched}, {facts.waiting:,} wait for their turn."

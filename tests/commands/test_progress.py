@@ -106,10 +106,10 @@ def test_one_interrupt_ends_it_with_the_summary(terminal: Open, site: Server) ->
 
 def test_the_panel_has_all_figures_in_place(terminal: Open, site: Server) -> None:
     shown = terminal("-a", f"urls={site.url}slow?ms=600000", "-a", "job=j", "-s", "FRONTIER_GRACE=0.2")
-    shown.read_until("The last 1 URL is being fetched")
+    shown.read_until("The last URL is being fetched")
     panel = shown.lines[-5:]
     assert re.match(r"job j  running ─+ 0:\d\d:\d\d", panel[0])
-    assert panel[4].strip() == "The last 1 URL is being fetched."
+    assert panel[4].strip() == "The last URL is being fetched."
     for line, (left, middle, right) in zip(
         panel[1:4],
         (("documents", "queued", "hosts"), ("pages", "delayed", "workers"), ("failures", "leased", "")),

@@ -53,7 +53,7 @@ async def test_of_a_job_that_takes_more_urls(rig: Rig) -> None:
     await rig.submit("default", options=FREE)
     worker = rig.worker()
     (lease,) = await worker.lease(1)
-    assert await why(rig) == "The last 1 URL is being fetched."
+    assert await why(rig) == "The last URL is being fetched."
     await worker.commit(lease, Outcome.PAGE)
     assert "it waits for more, because it is not sealed" in await why(rig)
     assert "the job default never does" in await why(rig, "default")
