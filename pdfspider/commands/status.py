@@ -14,7 +14,6 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import OnFrontier, say
-from pdfspider.exceptions import JobNotFound
 from pdfspider.formatting import CLASSES, MEANINGS, counted, said_size
 from pdfspider.frontier.fleet import read_fleet
 from pdfspider.frontier.jobs import COUNTERS, job_name
@@ -69,21 +68,18 @@ class Command(OnFrontier, ScrapyCommand):
                 fleet = await read_fleet(frontier.redis, frontier.start_urls, config.concurrency)
                 say(str(fleet.workers_wanted))
                 return
-            status = await frontier.status()
-            if name:
-                if name not in status["jobs"]:
-                    raise JobNotFound(f"there is no job {name!r}")
-                status["jobs"] = {name: status["jobs"][name]}
+            status = await frontier.status(name)
             status["transports"] = [asdict(state) for state in await read_states(frontier.redis)]
             if opts.json:
                 say(json.dumps(status))
             else:
-                _show(status, classes=bool(name))
+                known, _ = await frontier.job_lists.counts()
+                _show(status, 1 if name else known, classes=bool(name))
 
         return work
 
 
-def _show(status: dict[str, Any], *, classes: bool) -> None:
+def _show(status: dict[str, Any], known: int, *, classes: bool) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
     if status["jobs"]:
         console.print(_jobs(status["jobs"]))
@@ -96,8 +92,9 @@ def _show(status: dict[str, Any], *, classes: bool) -> None:
     leases = sum(worker["leases"] for worker in status["workers"].values())
     failing = status["hosts"]["breakers_open"]
     hosts = f"{counted(status['hosts']['waiting'], 'host')} waiting" + (f", {failing} failing" if failing else "")
+    newest = f", of which the newest {len(status['jobs']):,}" if len(status["jobs"]) < known else ""
     console.print(
-        f" {counted(len(status['jobs']), 'job')}, {hosts}, "
+        f" {counted(known, 'job')}{newest}, {hosts}, "
         f"{counted(len(status['workers']), 'worker')} with {counted(leases, 'lease')}"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 RECENT, OPEN = f"{PREFIX}recent", f"{PREFIX}open"
 STEP = 500
+COMPLETE_EVERY = 60.0
+"""Seconds between two tries to list jobs that are not listed: what has no run never can be."""
 OPTIONS = ("delay", "cap", "robots", "max_pages", "max_documents", "max_time", "anchors", "due", "retention")
 TIMES = ("opened", "finished", "deadline")
 CLASSES = tuple(f"c:{outcome.code}" for outcome in Outcome)
@@ -38,6 +41,7 @@ class JobLists:
 
     def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis
+        self._complete_at = 0.0
         self._list = redis.register_script((files("pdfspider.frontier") / "lua/list_jobs.lua").read_text("utf-8"))
 
     async def page(self, limit: int, before: int = 0, *, only_open: bool = False) -> JobPage:
@@ -86,8 +90,9 @@ class JobLists:
             pipe.hlen(f"{PREFIX}jobs")
             pipe.zcard(RECENT)
             known, listed = await pipe.execute(raise_on_error=False)
-        if known == listed:
+        if known == listed or time.monotonic() < self._complete_at:
             return
+        self._complete_at = time.monotonic() + COMPLETE_EVERY
         cursor = 0
         while True:
             cursor, page = await self._redis.hscan(f"{PREFIX}jobs", cursor, count=STEP)

@@ -12,7 +12,7 @@ from pdfspider.frontier.jobs import STATUS, Job, job_name, status_of
 from pdfspider.frontier.scripts import PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from redis.asyncio import Redis
 
@@ -68,11 +68,16 @@ class View:
     async def jobs(self, limit: int = JOBS_SHOWN) -> AsyncIterator[tuple[str, dict[str, Any]]]:
         """Yield name and status of the newest jobs."""
         for job in (await self.job_lists.page(limit)).jobs:
-            yield job["name"], {field: value for field, value in job.items() if field in STATUS}
+            yield job["name"], _status(job)
 
-    async def status(self) -> dict[str, Any]:
-        """Return the newest jobs, the hosts and the workers in the form that ``scrapy status --json`` prints."""
-        jobs = {name: status async for name, status in self.jobs()}
+    async def status(self, job: str | None = None) -> dict[str, Any]:
+        """Return the newest jobs, or one, the hosts and the workers in the form that ``scrapy status --json`` prints.
+
+        Raises JobNotFound.
+        """
+        listed = [(job, await self.run_of(job))] if job else None
+        found = await self.job_lists.read(listed) if listed else (await self.job_lists.page(JOBS_SHOWN)).jobs
+        jobs = {each["name"]: _status(each) for each in found}
         workers = [(name, await self.redis.hlen(f"{PREFIX}worker:{name}")) async for name in self.workers()]
         return {
             "jobs": dict(sorted(jobs.items())),
@@ -127,3 +132,7 @@ class View:
         info = await self.redis.info("memory")
         limit = int(info.get("maxmemory", 0))
         return int(info["used_memory"]) / limit if limit else 0.0
+
+
+def _status(job: Mapping[str, Any]) -> dict[str, Any]:
+    return {field: value for field, value in job.items() if field in STATUS}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pdfspider.exceptions import FrontierError, InvalidInput, JobNotFound
+from pdfspider.frontier import view
 from pdfspider.frontier.block_rules import BlockRule, BlockRules
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.frontier.gates import HostSignal
@@ -243,3 +244,14 @@ async def test_jobs_that_are_older_than_the_lists_are_listed(rig: Rig) -> None:
     assert [job["name"] for job in (await lists.page(5, only_open=True)).jobs] == ["old"]
     status = await Frontier(rig.redis).status()
     assert list(status["jobs"]) == ["ended", "old"]
+
+
+async def test_one_job_is_found_however_many_are_newer(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("old", "new"):
+        await rig.submit(name, entry(f"http://a.test/{name}"), options=FREE)
+    monkeypatch.setattr(view, "JOBS_SHOWN", 1)
+    frontier = Frontier(rig.redis)
+    assert list((await frontier.status())["jobs"]) == ["new"]
+    assert (await frontier.status("old"))["jobs"]["old"]["queued"] == 1
+    with pytest.raises(JobNotFound):
+        await frontier.status("none")
