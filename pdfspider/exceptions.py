@@ -2,6 +2,7 @@
 
     PdfSpiderError
     ├── ConfigurationError      a setting, an argument or the surroundings are not usable
+    │   ├── AddressInUse        something else listens there already
     │   ├── EmbeddedRedisError  the embedded Redis cannot be started or used
     │   ├── ForeignStoreError   this worker's store or database is not the frontier's
     │   └── FormatError         the frontier's keys are of another version than this pdfspider's
@@ -29,6 +30,10 @@ class PdfSpiderError(Exception):
 
 class ConfigurationError(PdfSpiderError):
     """A setting, an argument or the surroundings are not usable."""
+
+
+class AddressInUse(ConfigurationError):
+    """Something else listens there already."""
 
 
 class EmbeddedRedisError(ConfigurationError):

@@ -11,6 +11,8 @@ from scrapy.exceptions import UsageError
 from scrapy.utils.log import configure_logging
 
 from pdfspider.commands._base import OnFrontier
+from pdfspider.exceptions import AddressInUse
+from pdfspider.frontier.dashboards import dashboard_url
 
 if TYPE_CHECKING:
     import argparse
@@ -62,7 +64,11 @@ class Command(OnFrontier, ScrapyCommand):
             stopped = asyncio.Event()
             if opts.until_eof:
                 asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stopped.set)
-            await serve(config, frontier, copies, stopped)
+            try:
+                await serve(config, frontier, copies, stopped)
+            except AddressInUse:
+                if not (opts.until_eof and await dashboard_url(frontier.redis)):  # that of another worker
+                    raise
 
         return work
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import signal
 import ssl
@@ -16,7 +17,7 @@ from pdfspider.dashboard.access import Access
 from pdfspider.dashboard.application import make_application
 from pdfspider.dashboard.state import Dashboard
 from pdfspider.documents.copies import InPlace
-from pdfspider.exceptions import ConfigurationError
+from pdfspider.exceptions import AddressInUse, ConfigurationError
 from pdfspider.frontier.dashboards import EXPIRES, announce, withdraw
 from pdfspider.monitoring.reading import Monitor
 from pdfspider.records import Database
@@ -85,7 +86,8 @@ async def _start(runner: web.AppRunner, config: DashboardConfig) -> None:
     try:
         await site.start()
     except OSError as error:
-        raise ConfigurationError(f"cannot listen on DASHBOARD_URL {config.url}: {error}") from error
+        taken = AddressInUse if error.errno == errno.EADDRINUSE else ConfigurationError
+        raise taken(f"cannot listen on DASHBOARD_URL {config.url}: {error}") from error
 
 
 def _tls(config: DashboardConfig) -> ssl.SSLContext | None:

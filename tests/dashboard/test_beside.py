@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import urllib.request
 from typing import TYPE_CHECKING
 from urllib.error import URLError
@@ -36,7 +37,12 @@ def test_it_says_where_it_is_and_ends_with_its_worker_however_that_ends(fleet: F
         worker = fleet.start(site.url(), arguments={"job": "j"}, **settings)
         until(lambda: answers(f"{url}/jobs/j"))
         assert f"works on job j; watch it at {url}/jobs/j" in worker.output
-        other = fleet.start(site.url("/other"), arguments={"job": "k"}, LOGSTATS_INTERVAL=0)
+        site.answers["/other"] = site.answers["/"]
+        other = fleet.start(site.url("/other"), arguments={"job": "k"}, **settings)
         until(lambda: f"works on job k; watch it at {url}/jobs/k" in other.output)
+        lonely = fleet.start(site.url("/missing"), arguments={"job": "m"}, LOGSTATS_INTERVAL=0).finish()
+        assert f"works on job m; watch it at {url}/jobs/m" in lonely.output
+        other.send(signal.SIGTERM)
+        assert "error" not in other.finish().output.lower()
         worker.kill()
         until(lambda: is_gone(url))
