@@ -48,6 +48,7 @@ MEANINGS = {
     Outcome.THROTTLED: "the server is asked too often (429)",
     Outcome.DNS_ERROR: "the host's name is not known",
     Outcome.CONNECTION_ERROR: "no connection, or one that broke",
+    Outcome.BAD_RESPONSE: "a response that is no HTTP",
     Outcome.TLS_ERROR: "no secure connection",
     Outcome.TIMEOUT: "the server is silent or too slow",
     Outcome.ROBOTS_DENIED: "robots.txt does not allow it",

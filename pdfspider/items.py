@@ -56,6 +56,7 @@ class Outcome(StrEnum):
 
     DNS_ERROR = "dns-error", "D", True
     CONNECTION_ERROR = "connection-error", "C", True
+    BAD_RESPONSE = "bad-response", "m", True
     TLS_ERROR = "tls-error", "T", True
     TIMEOUT = "timeout", "w", True
 

@@ -6,26 +6,32 @@ import dataclasses
 import logging
 import os
 import signal
-import socket
-import sys
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
-from aiohttp import ThreadedResolver
+import pycurl
 from scrapy import signals
 from scrapy.exceptions import DropItem, IgnoreRequest
 from scrapy.http import HtmlResponse, Response
 
+from pdfspider.crawl.fetch import ssrf_guard
+from pdfspider.crawl.fetch.client import client
+from pdfspider.crawl.fetch.client.client import Client, ClientRequest
 from pdfspider.discovery import addresses
 from pdfspider.items import Capture
 from pdfspider.spiders.pdfs import PdfSpider
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
     from scrapy import Request
     from scrapy.crawler import Crawler
+
+    from pdfspider.crawl.fetch.client.transfer import Transfer
+    from pdfspider.crawl.fetch.request_start import RequestStart
 
 HANDLER = "pdfspider.crawl.fetch.handler"
 
@@ -276,28 +282,36 @@ class Names:
     def from_crawler(cls, crawler: Crawler) -> Names:
         names = crawler.settings.getdict("NAMES")
         if path := crawler.settings.get("CONNECT_LOG"):
-            log = Path(path).open("a", buffering=1)  # noqa: SIM115 - until the process ends
-            sys.addaudithook(lambda event, args: _note_connect(log, event, args))
-        resolve = ThreadedResolver.resolve
+            _note_connections(Path(path))
+        send, resolve = Client.send, ssrf_guard.addresses_of
 
-        async def resolved(self: Any, host: str, port: int = 0, family: Any = socket.AF_INET) -> Any:
-            if host not in names:
-                return await resolve(self, host, port, family)
-            return [_resolved(host, address, port) for address in names[host]]
+        async def send_resolved(self: Client, request: ClientRequest, start: RequestStart) -> Transfer:
+            parts = urlsplit(request.url)
+            if parts.hostname in names:
+                addresses = ",".join(f"[{one}]" if ":" in one else one for one in names[parts.hostname])
+                resolved = f"{parts.hostname}:{parts.port or 80}:{addresses}"
+                request = dataclasses.replace(request, options=(*request.options, (pycurl.RESOLVE, [resolved])))
+            return await send(self, request, start)
 
-        ThreadedResolver.resolve = resolved  # type: ignore[method-assign]
+        async def addresses_of(host: str) -> list[str]:
+            return names[host] if host in names else await resolve(host)
+
+        Client.send = send_resolved  # type: ignore[method-assign]
+        ssrf_guard.addresses_of = addresses_of
         return cls()
 
 
-def _note_connect(log: Any, event: str, args: tuple[Any, ...]) -> None:
-    if event == "socket.connect" and isinstance(args[1], tuple):
-        log.write(f"{args[1][0]}\n")
+def _note_connections(path: Path) -> None:
+    log = path.open("a", buffering=1)
+    open_socket = ssrf_guard.open_socket
 
+    def noting(start: RequestStart, purpose: int, address: Any) -> socket.socket | int:
+        opened = open_socket(start, purpose, address)
+        if opened != pycurl.SOCKET_BAD:
+            log.write(f"{address.addr[0]}\n")
+        return opened
 
-def _resolved(host: str, address: str, port: int) -> dict[str, Any]:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-    return {"hostname": host, "host": address, "port": port, "family": family, "proto": 0, "flags": numeric}
+    client.open_socket = noting  # type: ignore[attr-defined]
 
 
 class PublicLoopback:

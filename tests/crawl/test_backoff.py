@@ -67,8 +67,8 @@ def test_the_urls_of_a_host_that_never_works_end_with_it(fleet: Fleet) -> None:
     with hostile(answers, hosts=1) as dead, hostile({"/": page()}, hosts=2) as working:
         well = working.url(host=2)
         together(fleet, *map(dead.url, paths), well, **settings)
-        # Failures and probes; aiohttp sends nothing again on a new connection.
-        assert 3 <= len(dead.seen) <= 3 + 2 + 2
+        # Failures and probes; one of its robots.txt fails the URLs that wait for it as well.
+        assert 2 <= len(dead.seen) <= 3 + 2
     found = fleet.outcomes()
     assert found.pop(well) == "page"
     classes = Counter(found.values())

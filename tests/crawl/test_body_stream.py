@@ -9,7 +9,7 @@ from contextlib import nullcontext
 import brotli
 import pytest
 
-from pdfspider.crawl.fetch.content_encoding import FREE_INFLATION, STEP, decoded
+from pdfspider.crawl.fetch.bodies.content_encoding import FREE_INFLATION, STEP, decoded
 from pdfspider.crawl.fetch.errors import BodyStalled, FetchError
 from pdfspider.items import Outcome
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from multidict import CIMultiDict
 
+from pdfspider.crawl.fetch.bodies.ranges import PROGRESS, Part, Tries, part_of, strong_validator
 from pdfspider.crawl.fetch.cookies import Cookies
-from pdfspider.crawl.fetch.ranges import PROGRESS, Part, Tries, declared_length, part_of, strong_validator
 from pdfspider.discovery.signed_urls import is_signed, unsigned
 
 DATE = "Sun, 22 Nov 2026 12:00:00 GMT"
@@ -49,11 +49,6 @@ def test_strong_validators(headers: dict[str, str], validator: str | None) -> No
 def test_parts(value: str, part: Part | None) -> None:
     assert part_of(CIMultiDict({"content-range": value})) == part
     assert (part is not None and part.is_whole) == (value == "bytes 0-99/100")
-
-
-@pytest.mark.parametrize(("value", "length"), [("0", 0), ("12", 12), ("abc", None), ("-1", None), ("1" * 30, None)])
-def test_lengths(value: str, length: int | None) -> None:
-    assert declared_length(CIMultiDict({"Content-Length": value})) == length
 
 
 def test_tries_are_counted_anew_after_progress_and_only_then() -> None:

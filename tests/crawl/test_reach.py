@@ -196,7 +196,7 @@ def test_behind_a_proxy_what_can_be_seen_here_is_judged(
         **dict.fromkeys([*literal, inside, unknown], page()),
     }
     settings = guarded(fleet, {"outside.test": ["1.1.1.1"], "inside.test": ["1.1.1.1", "10.0.0.1"]})
-    settings |= {"ROBOTSTXT_OBEY": False, "PDF_RESOLVE_FOR_PROXY": resolve}
+    settings |= {"ROBOTSTXT_OBEY": False, "PDF_RESOLVE_FOR_PROXY": resolve, "HTTPPROXY_ENABLED": True}
     fleet.crawl("http://outside.test/", arguments={"scope": "any"}, **settings)
     expected = {"http://outside.test/": "page", unknown: "page", inside: "out-of-scope" if resolve else "page"}
     assert fleet.outcomes() == {**expected, **dict.fromkeys(literal, "out-of-scope")}

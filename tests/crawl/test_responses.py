@@ -139,7 +139,7 @@ OUTCOMES = {
     "/drip.pdf": "timeout",
     "/drip-headers": "timeout",
     "/dropped": "connection-error",
-    "/no-http": "connection-error",
+    "/no-http": "bad-response",
     "/cookie.pdf": "document",
     "/self": "redirect-loop",
     "/long": "redirect-loop",

@@ -16,7 +16,7 @@ from scrapy.settings import Settings
 
 from pdfspider import settings as defaults
 from pdfspider.config import Config
-from pdfspider.crawl.fetch.content_encoding import STEP, decoded
+from pdfspider.crawl.fetch.bodies.content_encoding import STEP, decoded
 from pdfspider.crawl.fetch.errors import FetchError
 from pdfspider.crawl.policy.retries import LONGEST_HOLD, retry_after
 from pdfspider.crawl.policy.robots import Rules

@@ -34,7 +34,7 @@ def test_every_import_is_allowed(tmp_path: Path) -> None:
         ("embedded/locks.py", "pdfspider.config"),
         ("gateway/health.py", "pdfspider.crawl.fetch.errors"),
         ("gateway/inbound/messages.py", "pdfspider.gateway.transports.redis.transport"),
-        ("crawl/fetch/ranges.py", "pdfspider.crawl.engine.scheduler"),
+        ("crawl/fetch/bodies/ranges.py", "pdfspider.crawl.engine.scheduler"),
     ],
 )
 def test_a_forbidden_import_is_found(tmp_path: Path, module: str, forbidden: str) -> None:

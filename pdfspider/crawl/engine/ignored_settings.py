@@ -42,7 +42,9 @@ NAMES_BY_ADVICE = {
     "the frontier knows URLs by its own fingerprints, for each job": """
         DUPEFILTER_CLASS DUPEFILTER_DEBUG REQUEST_FINGERPRINTER_CLASS
     """,
-    "only HTTP/1.1 is spoken, in clear or over TLS": "FTP_PASSIVE_MODE HTTP2_MAX_FRAME_SIZE HTTPX_HTTP2_ENABLED",
+    "HTTP/1.1 is spoken, and HTTP/2 where a server offers it over TLS": """
+        FTP_PASSIVE_MODE HTTP2_MAX_FRAME_SIZE HTTPX_HTTP2_ENABLED
+    """,
     "nothing is cached: PDF_ONLY_IF_CHANGED asks for a document only if it has changed": """
         HTTPCACHE_ENABLED HTTPCACHE_ALWAYS_STORE HTTPCACHE_DBM_MODULE HTTPCACHE_DIR HTTPCACHE_EXPIRATION_SECS
         HTTPCACHE_GZIP HTTPCACHE_IGNORE_HTTP_CODES HTTPCACHE_IGNORE_MISSING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pdfspider.crawl.fetch.ranges import part_of
+from pdfspider.crawl.fetch.bodies.ranges import part_of
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.documents.head import Kind
 from pdfspider.documents.login_pages import asks_for_captcha, challenge, declared_challenge, is_login

@@ -29,11 +29,19 @@ class RedirectsToItself(FetchError):
         super().__init__(Outcome.REDIRECT_LOOP, f"{url} redirects to itself")
 
 
-class BodyStalled(FetchError):
+class BodyBroken(FetchError):
+    """A body that did not come to its end."""
+
+
+class BodyStalled(BodyBroken):
     """A body of which nothing came for a while, or too little."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(Outcome.TIMEOUT, reason)
+
+
+class StartAgain(PdfSpiderError):
+    """A request that was sent on a connection that was closed, and needs a permit to be sent again."""
 
 
 class GiveBack(PdfSpiderError):

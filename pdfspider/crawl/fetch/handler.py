@@ -1,96 +1,63 @@
-"""The download handler: send requests of a lease, follow redirects, and resume broken downloads.
-
-It builds on Scrapy's own aiohttp handler (TLS settings, proxies, headers). That module is private to Scrapy, whose
-minor release is pinned.
-"""
+"""The download handler: send requests of a lease, follow redirects, and resume broken downloads."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING
 
-import aiohttp
-import yarl
-from scrapy.core.downloader.handlers._aiohttp import AiohttpDownloadHandler
-from scrapy.utils.ssl import _make_ssl_context
+from scrapy.core.downloader.handlers.base import BaseDownloadHandler
 
+from pdfspider.crawl.fetch.bodies.partial_download import DownloadInterrupted
+from pdfspider.crawl.fetch.bodies.ranges import Tries
+from pdfspider.crawl.fetch.bodies.response_reader import ResponseReader
+from pdfspider.crawl.fetch.client.client import Client, ClientRequest
+from pdfspider.crawl.fetch.client.options import client_options, proxy_options
 from pdfspider.crawl.fetch.cookies import Cookies, NoCookies
-from pdfspider.crawl.fetch.errors import FetchError, RedirectsToItself
-from pdfspider.crawl.fetch.partial_download import DownloadInterrupted
-from pdfspider.crawl.fetch.ranges import Tries
+from pdfspider.crawl.fetch.errors import FetchError, RedirectsToItself, StartAgain
 from pdfspider.crawl.fetch.redirects import REDIRECTS, RedirectChain
-from pdfspider.crawl.fetch.referer import Referers
-from pdfspider.crawl.fetch.request_start import RequestStart, Timeouts, TrackedRequest, TrackedResponse
-from pdfspider.crawl.fetch.response_reader import ResponseReader
+from pdfspider.crawl.fetch.request_headers import RequestHeaders
+from pdfspider.crawl.fetch.request_start import RequestStart, Timeouts
 from pdfspider.crawl.fetch.responses import StagedResponse
 from pdfspider.crawl.fetch.sessions import REFUSED, Sessions, is_refused
-from pdfspider.crawl.fetch.ssrf_guard import look_behind_proxy, open_socket
+from pdfspider.crawl.fetch.ssrf_guard import look_behind_proxy
 from pdfspider.crawl.worker import Worker
 from pdfspider.discovery.urls import host_of, origin_of
 from pdfspider.frontier.reach import networks_of
 from pdfspider.items import Outcome
-from pdfspider.masking import masked
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from ssl import SSLContext
 
     from scrapy import Request
     from scrapy.crawler import Crawler
-    from scrapy.settings import BaseSettings
 
+    from pdfspider.crawl.fetch.client.transfer import Transfer
     from pdfspider.frontier.jobs import Job
     from pdfspider.frontier.leases import Lease
 
 logger = logging.getLogger(__name__)
-READ_BUFFER = 256 * 1024
-PRIVATE = frozenset({"Proxy-Authorization"})
-"""Headers that are for the proxy."""
-AWAY = PRIVATE | {"Authorization", "Cookie"}
-"""Headers that another origin does not get either."""
 MAYBE_REFUSED = REDIRECTS.union(REFUSED)
-MAX_FIELD = 64 * 1024
-"""Bytes of one header: content security policies of more than aiohttp's 8 KiB are met."""
 
 
-class StagingDownloadHandler(AiohttpDownloadHandler):
+class StagingDownloadHandler(BaseDownloadHandler):
     """Fetches for a lease: ``request.meta["lease"]``."""
 
     lazy = True
-    experimental: ClassVar[bool] = False
 
     def __init__(self, crawler: Crawler) -> None:
-        super(AiohttpDownloadHandler, self).__init__(crawler)
-        self._worker = Worker.of(crawler)
-        config = self._config = self._worker.config
-        self._reader, self._starts = ResponseReader(self._worker), self._worker.starts
-        self._make_tls = partial(_make_ssl_context, crawler.settings)
-        self._sessions, self._referers = Sessions(enabled=config.cookies), Referers(crawler.settings)
-        default_headers = _default_headers(crawler.settings)
-        self._cookie = next((value for name, value in default_headers.items() if name.lower() == "cookie"), "")
-        # The head of an answer and its body have times of their own: see TrackedResponse.
-        self._timeout = aiohttp.ClientTimeout(total=None, connect=config.connect_timeout, ceil_threshold=3600)
-        self._session = aiohttp.ClientSession(
-            # The frontier's gate limits connections; a limit here would delay starts behind its back.
-            connector=aiohttp.TCPConnector(
-                local_addr=self._bind_address, limit=0, ttl_dns_cache=300, socket_factory=open_socket
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            request_class=TrackedRequest,
-            response_class=TrackedResponse,
-            timeout=self._timeout,
-            read_bufsize=READ_BUFFER,
-            max_field_size=MAX_FIELD,
-            headers=default_headers,
-        )
+        super().__init__(crawler)
+        self._worker = worker = Worker.of(crawler)
+        config = self._config = worker.config
+        self._reader, self._starts = ResponseReader(worker), worker.starts
+        self._sessions = Sessions(enabled=config.cookies)
+        self._headers = RequestHeaders(crawler.settings, worker.credentials)
+        self._client = Client(self._headers.default, client_options(crawler.settings, config.connect_timeout))
 
-    @cached_property
-    def _tls(self) -> SSLContext:
-        """Return the TLS context, made at first use because loading the certificates takes 20 ms."""
-        return self._make_tls()
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
 
     async def download_request(self, request: Request) -> StagedResponse:
         """Fetch a request when it may start, and return the response."""
@@ -167,8 +134,7 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
     async def _visit_again(self, request: Request, page: str, lease: Lease) -> None:
         """Ask for the page with the link for the sake of the cookies that it sets. Raises FetchError."""
 
-        async def leave(response: aiohttp.ClientResponse) -> StagedResponse:
-            response.close()
+        async def leave(response: Transfer) -> StagedResponse:
             return StagedResponse(page, status=response.status, request=request, received=response.headers)
 
         await self._check_robots(request, page, lease)
@@ -177,7 +143,7 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
         await self._ask(request, page, lease, headers, leave)
 
     async def _fetch(self, request: Request, url: str, lease: Lease, cookies: str = "") -> StagedResponse:
-        headers = self._headers_for(request, url, cookies)
+        headers = self._headers.added(request, url, cookies)
         try:
             return await self._ask(request, url, lease, headers, partial(self._reader.read, url=url, request=request))
         except DownloadInterrupted as cut:
@@ -216,75 +182,38 @@ class StagingDownloadHandler(AiohttpDownloadHandler):
         url: str,
         lease: Lease,
         headers: dict[str, str] | None,
-        read: Callable[[aiohttp.ClientResponse], Awaitable[StagedResponse]],
+        read: Callable[[Transfer], Awaitable[StagedResponse]],
     ) -> StagedResponse:
         """Send one request.
 
         Raises FetchError, and DownloadInterrupted if it is worth resuming.
         """
-        networks = await self._worker.frontier.networks(networks_of(lease.reach)) if networks_of(lease.reach) else ""
-        if "proxy" in request.meta:
-            await look_behind_proxy(host_of(url), lease, networks, resolve=self._config.resolve_for_proxy)
-        head = request.meta.get("download_timeout") or self._config.answer_timeout
-        timeouts = Timeouts(head, self._config.idle_timeout)
-        through = None if "proxy" in request.meta else networks
-        request_start = RequestStart(lease, self._starts.permit, self._starts.report, timeouts, through)
-        RequestStart.current.set(request_start)
+        start = await self._start(request, url, lease)
+        options = proxy_options(request) if "proxy" in request.meta else ()
+        outgoing = ClientRequest(url, headers, request.method, request.body, options)
+        response = await self._send(outgoing, start, lease)
         try:
-            async with self._session.request(
-                request.method,
-                yarl.URL(url, encoded=True),
-                data=request.body or None,
-                headers=headers,
-                ssl=self._tls if url.startswith("https:") or "proxy" in request.meta else True,
-                allow_redirects=False,
-                proxy=self._extract_proxy_url_with_creds(request) if "proxy" in request.meta else None,
-            ) as response:
-                if lease.entry and "Set-Cookie" in response.headers:
-                    self._sessions.take(lease.run, url, response.headers.getall("Set-Cookie"))
-                return await read(response)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            if request_start.refused:
-                raise FetchError(Outcome.OUT_OF_SCOPE, request_start.refused) from error
-            raise _fetch_error(error, self._config.connect_timeout, self._config.idle_timeout) from error
+            if lease.entry and "Set-Cookie" in response.headers:
+                self._sessions.take(lease.run, url, response.headers.getall("Set-Cookie"))
+            return await read(response)
+        finally:
+            response.close()
 
-    def _headers_for(self, request: Request, url: str, cookies: str) -> dict[str, str] | None:
-        """Return the headers that a middleware, a redirect or the seed has added to the default ones.
+    async def _start(self, request: Request, url: str, lease: Lease) -> RequestStart:
+        """Return the start of one request of a lease. Raises FetchError for an address that it may not reach."""
+        config, listed = self._config, networks_of(lease.reach)
+        networks: str | None = await self._worker.frontier.networks(listed) if listed else ""
+        if "proxy" in request.meta:
+            await look_behind_proxy(host_of(url), lease, networks or "", resolve=config.resolve_for_proxy)
+            networks = None
+        head = request.meta.get("download_timeout") or config.answer_timeout
+        timeouts = Timeouts(config.connect_timeout, head, config.idle_timeout)
+        return RequestStart(url, lease, self._starts.report, timeouts, networks)
 
-        Headers that were added for the URL of the request are sent to no other origin.
-        """
-        entry = request.meta["lease"].entry
-        credentials = self._worker.credentials.header(url) if entry and self._worker.credentials else None
-        referer = self._referers.header(entry.found_on, url) if entry else None
-        if not request.headers and not cookies and not credentials:
-            return {"Referer": referer} if referer else None
-        own = {key.decode("latin-1"): b",".join(request.headers.getlist(key)) for key in request.headers}
-        kept_back = PRIVATE if url is request.url or origin_of(url) == origin_of(request.url) else AWAY
-        headers = {key: value.decode("latin-1") for key, value in own.items() if key not in kept_back}
-        if credentials:
-            headers.setdefault("Authorization", credentials)
-        if referer:
-            headers.setdefault("Referer", referer)
-        if cookies:
-            given = headers.get("Cookie") or self._cookie
-            headers["Cookie"] = f"{given}; {cookies}" if given else cookies
-        return headers
-
-
-def _default_headers(settings: BaseSettings) -> dict[str, str]:
-    headers = {name: value for name, value in settings.getdict("DEFAULT_REQUEST_HEADERS").items() if value is not None}
-    return {**headers, "User-Agent": settings["USER_AGENT"], "Accept-Encoding": "identity"}
-
-
-def _fetch_error(error: Exception, connect_timeout: float, idle_timeout: float) -> FetchError:
-    """Return the class of failure of an exception of aiohttp."""
-    text = masked(str(error)) or type(error).__name__
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return FetchError(Outcome.TIMEOUT, f"no connection within {connect_timeout:g} s")
-    if isinstance(error, TimeoutError):
-        return FetchError(Outcome.TIMEOUT, f"no byte for {idle_timeout:g} s")
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return FetchError(Outcome.DNS_ERROR, text)
-    if isinstance(error, aiohttp.ClientSSLError):
-        return FetchError(Outcome.TLS_ERROR, text)
-    return FetchError(Outcome.CONNECTION_ERROR, text)
+    async def _send(self, outgoing: ClientRequest, start: RequestStart, lease: Lease) -> Transfer:
+        while True:
+            try:
+                return await self._client.send(outgoing, start)
+            except StartAgain:
+                await self._starts.permit(lease)
+                start.may_be_sent_again()

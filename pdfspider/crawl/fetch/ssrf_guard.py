@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from aiohttp import DefaultResolver
+import pycurl
 
 from pdfspider.crawl.fetch.errors import FetchError
-from pdfspider.crawl.fetch.request_start import RequestStart
 from pdfspider.discovery.addresses import OWN, is_allowed, literal_address, own_block
 from pdfspider.frontier.reach import block_of, with_block
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
-    from aiohttp import AddrInfoType
-
+    from pdfspider.crawl.fetch.request_start import RequestStart
     from pdfspider.frontier.leases import Lease
 
 
-def open_socket(address: AddrInfoType) -> socket.socket:
-    """Return a socket to connect with, if the request that is about to start may reach this address.
+class _Socket(socket.socket):
+    """A socket that libcurl takes a duplicate of, and that is closed when nobody has it any more."""
 
-    At this point every name has been resolved, again at each redirect. Raises OSError.
+    def __del__(self) -> None:
+        self.close()
+
+
+def open_socket(start: RequestStart, _purpose: int, address: Any) -> socket.socket | int:
+    """Return a socket to connect with, SOCKET_BAD if the request may not reach this address.
+
+    libcurl asks for each address of a name that it has resolved, before it connects.
     """
-    family, kind, protocol, _, (host, *_) = address
-    request_start = RequestStart.current.get(None)
-    if request_start and not request_start.may_reach(str(host)):
-        raise OSError(request_start.refused)
-    return socket.socket(family=family, type=kind, proto=protocol)
+    if not start.may_reach(address.addr[0]):
+        return int(pycurl.SOCKET_BAD)
+    return _Socket(address.family, address.socktype, address.protocol)
 
 
 async def look_behind_proxy(host: str, lease: Lease, networks: str, *, resolve: bool) -> None:
@@ -37,7 +41,7 @@ async def look_behind_proxy(host: str, lease: Lease, networks: str, *, resolve: 
     A name that is not known here is left to the proxy. Raises FetchError.
     """
     literal = literal_address(host)
-    addresses = [literal] if literal else await _addresses_of(host) if resolve else []
+    addresses = [literal] if literal else await addresses_of(host) if resolve else []
     for address in addresses:
         if not is_allowed(address, block_of(lease.reach), networks):
             raise FetchError(Outcome.OUT_OF_SCOPE, f"{address} is not a public address")
@@ -45,11 +49,10 @@ async def look_behind_proxy(host: str, lease: Lease, networks: str, *, resolve: 
         lease.settle_reach(with_block(lease.reach, own_block(addresses[0])))
 
 
-async def _addresses_of(host: str) -> list[str]:
-    resolver = DefaultResolver()
+async def addresses_of(host: str) -> list[str]:
+    """Return the addresses of a name, as the system resolves it."""
     try:
-        return [found["host"] for found in await resolver.resolve(host, family=socket.AF_UNSPEC)]
-    except OSError:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
         return []
-    finally:
-        await resolver.close()
+    return [str(address[0]) for *_, address in found]

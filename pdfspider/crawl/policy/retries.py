@@ -18,6 +18,7 @@ PASSING = frozenset(
         Outcome.TRUNCATED,
         Outcome.DNS_ERROR,
         Outcome.CONNECTION_ERROR,
+        Outcome.BAD_RESPONSE,
         Outcome.TIMEOUT,
         Outcome.ROBOTS_UNAVAILABLE,
         Outcome.STORE_ERROR,

@@ -5,13 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Protocol
 
-import aiohttp
-
-from pdfspider.crawl.fetch.errors import BodyStalled
+from pdfspider.crawl.fetch.errors import BodyBroken, BodyStalled
 
 if TYPE_CHECKING:
-    from aiohttp import StreamReader
-
+    from pdfspider.crawl.fetch.client.transfer import Transfer
     from pdfspider.documents.staging import Finished, StagedFile
 
 
@@ -48,40 +45,31 @@ class Begun:
 class BodyStream:
     """The chunks of a body as they are received.
 
-    Raises FetchError if none comes for ``idle_timeout`` seconds, or if they come at less than ``minimum_rate`` bytes a
-    second over an interval of that length. Raises ClientError if the connection breaks, after all bytes before that
-    were returned.
+    Raises BodyStalled if they come at less than ``minimum_rate`` bytes a second over an interval of ``idle_timeout``
+    seconds, and what the transfer raises.
     """
 
-    def __init__(self, content: StreamReader, *, idle_timeout: float, minimum_rate: float) -> None:
-        self._content, self._idle_timeout, self._minimum_rate = content, idle_timeout, minimum_rate
+    def __init__(self, transfer: Transfer, *, idle_timeout: float, minimum_rate: float) -> None:
+        self._transfer, self._idle_timeout, self._minimum_rate = transfer, idle_timeout, minimum_rate
         self._since, self._counted = time.monotonic(), 0
-        self.received = 0
+
+    @property
+    def received(self) -> int:
+        """The number of bytes that were received for the body."""
+        return self._transfer.received
 
     async def next(self) -> bytes:
         """Return the next chunk."""
-        try:
-            chunk = await self._content.readany()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            chunk = self._content._read_nowait(-1)  # noqa: SLF001 - it has no public way to what came before the break
-            if not chunk:
-                if isinstance(error, TimeoutError):
-                    raise BodyStalled(f"no byte for {self._idle_timeout:g} s") from None
-                raise
-        self.received += len(chunk)
+        chunk = await self._transfer.next()
         if (now := time.monotonic()) - self._since >= self._idle_timeout:
             self._check_rate(now)
         return chunk
 
     def _check_rate(self, now: float) -> None:
         elapsed, came = now - self._since, self.received - self._counted
-        if came < self._minimum_rate * elapsed and not self._content.at_eof():
+        if came < self._minimum_rate * elapsed and not self._transfer.is_read:
             raise BodyStalled(f"only {came} bytes in {elapsed:.0f} s")
         self._since, self._counted = now, self.received
-
-
-BROKEN = (aiohttp.ClientError, OSError, BodyStalled)
-"""What ends a body before its end."""
 
 
 async def read_at_least(chunks: Chunks, size: int, begun: bytes) -> tuple[bytes, Exception | None]:
@@ -91,7 +79,7 @@ async def read_at_least(chunks: Chunks, size: int, begun: bytes) -> tuple[bytes,
         while have < size and (chunk := await chunks.next()):
             parts.append(chunk)
             have += len(chunk)
-    except BROKEN as error:
+    except BodyBroken as error:
         return b"".join(parts), error
     return b"".join(parts), None
 
@@ -106,7 +94,7 @@ async def read_to_file(chunks: Chunks, file: StagedFile, limit: int, begun: byte
     while file.size < limit:
         try:
             chunk = await chunks.next()
-        except BROKEN as error:
+        except BodyBroken as error:
             broken = error
             break
         if not chunk:

@@ -6,11 +6,11 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from pdfspider.crawl.fetch.body_stream import BROKEN, Begun, BodyStream, read_at_least, read_to_file
-from pdfspider.crawl.fetch.content_encoding import GZIP, Decoded, decoded
-from pdfspider.crawl.fetch.errors import BodyStalled, FetchError, GiveBack
-from pdfspider.crawl.fetch.partial_download import DownloadInterrupted, PartialDownload
-from pdfspider.crawl.fetch.ranges import declared_length, part_of, strong_validator
+from pdfspider.crawl.fetch.bodies.body_stream import Begun, BodyStream, read_at_least, read_to_file
+from pdfspider.crawl.fetch.bodies.content_encoding import GZIP, Decoded, decoded
+from pdfspider.crawl.fetch.bodies.partial_download import DownloadInterrupted, PartialDownload
+from pdfspider.crawl.fetch.bodies.ranges import part_of, strong_validator
+from pdfspider.crawl.fetch.errors import BodyBroken, BodyStalled, FetchError, GiveBack
 from pdfspider.crawl.fetch.responses import StagedResponse, is_asked_for
 from pdfspider.discovery.lists import is_list
 from pdfspider.discovery.rules import says_pdf
@@ -20,10 +20,10 @@ from pdfspider.documents.tail import MISSING, has_trailer, judge_end
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
-    import aiohttp
     from scrapy import Request
 
-    from pdfspider.crawl.fetch.body_stream import Chunks
+    from pdfspider.crawl.fetch.bodies.body_stream import Chunks
+    from pdfspider.crawl.fetch.client.transfer import Transfer
     from pdfspider.crawl.worker import Worker
     from pdfspider.documents.staging import Finished, StagedFile
     from pdfspider.exceptions import PdfSpiderError
@@ -58,7 +58,7 @@ class ResponseReader:
 
     async def read(
         self,
-        response: aiohttp.ClientResponse,
+        response: Transfer,
         url: str,
         request: Request,
         *,
@@ -78,13 +78,14 @@ class ResponseReader:
                 raise GiveBack("the document store takes no documents")
             file, received = self._worker.staging.new(request.meta["lease"]), response.headers
             about = url, response.status, received, request, file
-            partial = PartialDownload(*about, total, opening.encoded, in_parts, ended)
-            return await self._read_document(response, partial, Begun(opening.body, opening.chunks))
+            is_measured = response.is_measured
+            partial = PartialDownload(*about, total, opening.encoded, is_measured, in_parts, ended)
+            return await self._read_document(partial, Begun(opening.body, opening.chunks))
         is_read = opening.kind is Kind.HTML or is_asked_for(request)
         limit = whole or (self._config.page_limit if is_read else HEAD_SIZE)
         return await self._read_page(response, url, request, opening, limit)
 
-    async def _open(self, response: aiohttp.ClientResponse, url: str, request: Request) -> Opening:
+    async def _open(self, response: Transfer, url: str, request: Request) -> Opening:
         """Read the first KiB, decoded."""
         bound, declared = self._config.max_inflation, response.headers.get("Content-Type")
         chunks: Chunks = self._arriving(response)
@@ -104,7 +105,7 @@ class ResponseReader:
         return Opening(chunks, body, broken, kind, isinstance(chunks, Decoded))
 
     async def _read_page(
-        self, response: aiohttp.ClientResponse, url: str, request: Request, opening: Opening, limit: int
+        self, response: Transfer, url: str, request: Request, opening: Opening, limit: int
     ) -> StagedResponse:
         _, body, broken, kind, _ = opening
         file = None
@@ -118,7 +119,6 @@ class ResponseReader:
                 broken = None
             if broken and (kind is not Kind.HTML or isinstance(broken, BodyStalled)):
                 raise broken
-        _spare_connection(response)
         return StagedResponse(
             url,
             status=response.status,
@@ -145,27 +145,20 @@ class ResponseReader:
             file.abandon()
             raise
 
-    async def _read_document(
-        self, response: aiohttp.ClientResponse, partial: PartialDownload, chunks: Chunks
-    ) -> StagedResponse:
+    async def _read_document(self, partial: PartialDownload, chunks: Chunks) -> StagedResponse:
         if partial.status == 206 and partial.total is None:
-            response.close()
             return partial.response("a part came that was not asked for")
         self._check_size(partial.total or 0)
         self._worker.storage.check_size(partial.total or 0)
-        taken = await self._receive(partial, chunks)
-        _spare_connection(response)
-        return taken
+        return await self._receive(partial, chunks)
 
-    async def go_on(self, response: aiohttp.ClientResponse, partial: PartialDownload) -> StagedResponse:
+    async def go_on(self, response: Transfer, partial: PartialDownload) -> StagedResponse:
         """Read the rest of a document, or drop what came if the response is not the rest.
 
         Raises as ``read`` does.
         """
         if response.status == 206 and partial.is_continued_by(response.headers):
-            taken = await self._receive(partial, self._arriving(response))
-            _spare_connection(response)
-            return taken
+            return await self._receive(partial, self._arriving(response))
         if response.status == 416 and partial.is_ended_by(response.headers):
             return await self._finish(partial, measured=True)
         begun = partial.file.size
@@ -175,9 +168,9 @@ class ResponseReader:
         in_parts = not begun or strong_validator(response.headers) != strong_validator(partial.received)
         return await self.read(response, partial.url, partial.request, in_parts=in_parts, ended=partial.ended)
 
-    def _arriving(self, response: aiohttp.ClientResponse) -> BodyStream:
+    def _arriving(self, response: Transfer) -> BodyStream:
         config = self._config
-        return BodyStream(response.content, idle_timeout=config.idle_timeout, minimum_rate=config.minimum_rate)
+        return BodyStream(response, idle_timeout=config.idle_timeout, minimum_rate=config.minimum_rate)
 
     async def _receive(self, partial: PartialDownload, chunks: Chunks) -> StagedResponse:
         file, worker, limit = partial.file, self._worker, self._config.document_limit
@@ -189,7 +182,7 @@ class ResponseReader:
                     worker.received += len(chunk)
                     if limit:
                         self._check_size(file.size)
-            except BROKEN as error:
+            except BodyBroken as error:
                 broken = error
             if flaw := await _shortfall(partial, broken):
                 return await self._interrupted(partial, flaw, broken)
@@ -263,14 +256,14 @@ def _may_be_compressed_pdf(url: str, content_type: str | None) -> bool:
     return not path.endswith((".gz", ".tgz")) and (says_pdf(url) or "pdf" in (content_type or "").lower())
 
 
-def _total(response: aiohttp.ClientResponse) -> int | None:
+def _total(response: Transfer) -> int | None:
     if response.status != 206:
-        return declared_length(response.headers)
+        return response.length
     part = part_of(response.headers)
     return part.total if part and part.first == 0 else None
 
 
-def _is_success(response: aiohttp.ClientResponse) -> bool:
+def _is_success(response: Transfer) -> bool:
     return response.status < 300 or (response.status == 300 and "Location" not in response.headers)
 
 
@@ -289,9 +282,3 @@ async def _shortfall(partial: PartialDownload, broken: Exception | None) -> str 
 
 def _reason(broken: Exception) -> str:
     return str(broken) if isinstance(broken, BodyStalled) else f"the connection broke: {broken}"
-
-
-def _spare_connection(response: aiohttp.ClientResponse) -> None:
-    """Keep the connection of a body that is not read, if the body is complete already."""
-    if not response.content.at_eof():
-        response.close()

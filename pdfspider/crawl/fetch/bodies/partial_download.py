@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from pdfspider.crawl.fetch.ranges import part_of, strong_validator
+from pdfspider.crawl.fetch.bodies.ranges import part_of, strong_validator
 from pdfspider.crawl.fetch.responses import StagedResponse
 from pdfspider.documents.head import Kind
 
@@ -22,7 +22,8 @@ class PartialDownload:
     """A document as far as it has arrived, with URL, status and headers of its first response.
 
     ``total`` is its size in bytes if that is known. ``encoded`` says whether a content encoding is decoded.
-    ``in_parts`` says whether the server may send a part of it.
+    ``is_measured`` says whether HTTP tells where it ends; otherwise it ends with its connection. ``in_parts`` says
+    whether the server may send a part of it.
     """
 
     url: str
@@ -32,14 +33,10 @@ class PartialDownload:
     file: StagedFile
     total: int | None
     encoded: bool
+    is_measured: bool
     in_parts: bool = True
     ended: tuple[int, bytes] | None = None
     """Where it ended before, if it had the end of a PDF there although more should have come."""
-
-    @property
-    def is_measured(self) -> bool:
-        """True if HTTP says where it ends; otherwise it ends with its connection."""
-        return "Content-Length" in self.received or "Transfer-Encoding" in self.received
 
     def end(self) -> tuple[int, bytes]:
         """Return where it ends by now, for a comparison with where it ended before."""

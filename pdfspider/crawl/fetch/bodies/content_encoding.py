@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import brotli
 
-from pdfspider.crawl.fetch.body_stream import BROKEN, Begun
-from pdfspider.crawl.fetch.errors import FetchError
+from pdfspider.crawl.fetch.bodies.body_stream import Begun
+from pdfspider.crawl.fetch.errors import BodyBroken, FetchError
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pdfspider.crawl.fetch.body_stream import Chunks
+    from pdfspider.crawl.fetch.bodies.body_stream import Chunks
 
 FREE_INFLATION = 16 * 1024 * 1024
 STEP = 256 * 1024
@@ -174,7 +174,7 @@ class Decoded:
         while not (piece := self._take()):
             try:
                 chunk = await self._chunks.next()
-            except BROKEN:
+            except BodyBroken:
                 if not self._decoder.is_done:
                     raise
                 return b""
@@ -251,5 +251,5 @@ async def _next_or_end(chunks: Chunks) -> bytes:
     """Return the next chunk; b"" where there is none, whatever the reason: who asks again is told."""
     try:
         return await chunks.next()
-    except BROKEN:
+    except BodyBroken:
         return b""

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 _STRONG_TAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"').fullmatch
 _RANGE = re.compile(r"bytes\s+(?:(\d{1,19})-(\d{1,19})|\*)\s*/\s*(\d{1,19}|\*)", re.IGNORECASE).fullmatch
-_DIGITS = re.compile(r"\d{1,19}").fullmatch
 
 PROGRESS = 1024 * 1024
 """Bytes that a document has to grow by for its tries to be counted anew."""
@@ -39,12 +38,6 @@ def part_of(headers: Mapping[str, str]) -> Part | None:
     first, last, total = (None if value in (None, "*") else int(value) for value in match.groups())
     fits = first is None or last is None or (first <= last and (total is None or last < total))
     return Part(first, last, total) if fits else None
-
-
-def declared_length(headers: Mapping[str, str]) -> int | None:
-    """Return the Content-Length in bytes, if there is one."""
-    match = _DIGITS(headers.get("Content-Length", ""))
-    return int(match[0]) if match else None
 
 
 def strong_validator(headers: Mapping[str, str]) -> str | None:

@@ -1,0 +1,1 @@
+"""Bodies of responses: streamed, decoded within bounds, and gone on with where they broke."""

@@ -1,0 +1,1 @@
+"""The HTTP client: libcurl on the event loop."""
