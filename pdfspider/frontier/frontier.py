@@ -195,10 +195,11 @@ class Frontier(View):
 
     # Leases
 
-    async def lease(self, wanted: int, held: int, watched: int | None = None) -> Grant:
+    async def lease(self, wanted: int, held: int, watched: int | None = None, slots: int = 0) -> Grant:
         """Lease up to ``wanted`` URLs; ``held`` is how many leases the worker has.
 
-        ``watched`` is a run whose state the answer reports.
+        ``watched`` is a run whose state the answer reports. ``slots`` is how many leases the worker can work on at
+        once: beyond that it gets nothing that other workers could work on. 0 means no limit.
         """
         arguments = (
             self.worker,
@@ -211,6 +212,7 @@ class Frontier(View):
             str(watched or ""),
             ago(self._alone_since),
             *self._gates.lease_rules(),
+            slots,
         )
         answer, sent = await self._persist("lease", *arguments)
         self._alone_since = None

@@ -58,12 +58,20 @@ NAMES = (
 )
 
 
+OUTER = 2
+"""The shared files, keys and clock, that stand outside of a function that has all others. A closure finds what is local
+to the running function by going through all that other closures have from there, but what is local outside at once.
+"""
+INNER = "return (function()"
+
+
 @cache
 def source(name: str) -> str:
     """Return the text of a script, as Redis gets it."""
     room = files("pdfspider.frontier") / "lua"
     parts = [room / "shared" / f"{part}.lua" for part in PARTS.get(name, SHARED)] + [room / f"{name}.lua"]
-    text = "\n".join(part.read_text("utf-8") for part in parts)
+    texts = [part.read_text("utf-8") for part in parts]
+    text = "\n".join((*texts[:OUTER], INNER, *texts[OUTER:], "end)()"))
     return text if name == "submit" else ROOM + text
 
 

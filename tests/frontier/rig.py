@@ -106,8 +106,8 @@ class Worker:
         self.frontier, self.clock = frontier, clock
         self.held: list[Lease] = []
 
-    async def ask(self, wanted: int = 1, held: int | None = None, watched: int | None = None) -> Grant:
-        grant = await self.frontier.lease(wanted, len(self.held) if held is None else held, watched)
+    async def ask(self, wanted: int = 1, held: int | None = None, watched: int | None = None, slots: int = 0) -> Grant:
+        grant = await self.frontier.lease(wanted, len(self.held) if held is None else held, watched, slots)
         self.held += grant.leases
         return grant
 

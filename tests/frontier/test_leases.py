@@ -10,6 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from pdfspider.exceptions import LeaseLost
 from pdfspider.frontier.entries import links_of
+from pdfspider.frontier.jobs import JobOptions
 from pdfspider.frontier.leases import LeaseKind
 from pdfspider.items import Outcome
 from tests.frontier.audit import audit
@@ -395,3 +396,36 @@ async def test_an_ending_that_cannot_be_sent_fails_alone(rig: Rig) -> None:
     assert isinstance(unsendable, UnicodeEncodeError)
     status = await rig.status("j")
     assert (status["classes"], status["leased"], status["queued"]) == ({"page": 2}, 1, 1)
+
+
+async def test_a_small_site_is_shared_by_its_workers(rig: Rig) -> None:
+    """Beyond what it can work on at once, a worker leases nothing that another could start."""
+    await rig.submit("j", *pages(30), options=JobOptions(cap=64, robots=0))
+    first, second = rig.worker("w1"), rig.worker("w2")
+    assert not (await second.ask(0)).leases
+    grant = await first.ask(16, slots=8)
+    assert (len(grant.leases), grant.wait) == (8, None)
+    assert len((await first.ask(8, slots=8)).leases) == 0
+    assert len((await second.ask(16, slots=8)).leases) == 8
+    for lease in list(first.held):
+        await first.commit(lease)
+    assert len((await first.ask(16, slots=8)).leases) == 8
+
+
+async def test_a_worker_alone_and_a_large_site_fill_the_buffers(rig: Rig) -> None:
+    await rig.submit("j", *pages(30), options=JobOptions(cap=64, robots=0))
+    first = rig.worker("w1")
+    assert len((await first.ask(16, slots=8)).leases) == 16
+    await rig.submit("large", *pages(100, "b.test"), options=JobOptions(cap=64, robots=0))
+    second = rig.worker("w2")
+    assert len((await second.ask(16, slots=8)).leases) >= 8
+    assert len((await first.ask(16, held=0, slots=8)).leases) >= 8
+
+
+async def test_a_worker_that_is_gone_is_left_nothing(rig: Rig) -> None:
+    await rig.submit("j", *pages(30), options=JobOptions(cap=64, robots=0))
+    gone, first = rig.worker("gone"), rig.worker("w1")
+    await gone.ask(0)
+    await rig.sleep(32)
+    await rig.sweep()
+    assert len((await first.ask(16, slots=8)).leases) == 16

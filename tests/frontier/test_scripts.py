@@ -71,7 +71,7 @@ class Scene:
         return {
             "submit": [request],
             "claim": ["w1", 10],
-            "lease": ["w1", "00ff00ff", "call-1", 8, 0, 30_000, 500, run, -1, 300_000, -1, 0],
+            "lease": ["w1", "00ff00ff", "call-1", 8, 0, 30_000, 500, run, -1, 300_000, -1, 0, 4],
             "reconcile": ["w1", urls[1:]],
             "renew": ["w1", 30_000],
             "started": ["w1", urls[0], 5],

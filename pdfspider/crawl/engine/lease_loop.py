@@ -117,7 +117,8 @@ class LeaseLoop:
         held = len(self._worker.held)
         if self._worker.storage.is_closed:
             await self._release_buffer()
-        grant = await self._worker.frontier.lease(self._wanted(held), held, self._worker.watched)
+        slots = self._worker.config.concurrency
+        grant = await self._worker.frontier.lease(self._wanted(held), held, self._worker.watched, slots)
         self._worker.draining = grant.drain
         self._worker.held.update(grant.leases)
         self._accepting.update(grant.leases)

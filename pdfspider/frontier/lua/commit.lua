@@ -30,20 +30,61 @@ local function count_end(job, lease, code, dead, bytes)
   if bytes > 0 then count(job, 'bytes', bytes) end
 end
 
+-- Several leases of a host often end together: it is read once, unless something else than the ends changes it.
+local hosts, ended = {}, {}
+
+local function host_at(hid)
+  local host = hosts[hid] or host_in_flight(hid)
+  hosts[hid] = host
+  return host
+end
+
 local function end_visit(lease, host, token, ago, signal)
   local hid = lease.hid
   if ago < 0 then give_place_back(lease, host) end
   end_flight(hid, host, token, ago)
-  schedule(hid, nil, false, not apply_signal(hid, host, token, signal, rules) and host)
+  host.ended = true
+  if apply_signal(hid, host, token, signal, rules) then
+    hosts[hid] = nil
+    schedule(hid)
+  end
+end
+
+-- Hosts at which a lease has ended wait for their next start.
+local function wait_again()
+  for hid, host in pairs(hosts) do
+    if host.ended and call('EXISTS', P .. 'host:' .. hid .. ':jobs') == 0 then schedule(hid)
+    elseif host.ended then note_due(hid, host) end
+  end
+  flush_starts('LT')
+end
+
+-- A host whose limits may have changed is read again.
+local function renew_host(hid)
+  local before = hosts[hid]
+  if not before then return end
+  hosts[hid] = nil
+  host_at(hid).ended = before.ended
+end
+
+local packed -- the leases of this call, by token; those that have ended are gone
+
+local function read_leases()
+  packed = {}
+  for from = 4, #request, ARGUMENTS do
+    local tokens = {}
+    for i = from, math.min(from + ARGUMENTS - 1, #request) do tokens[#tokens + 1] = request[i][1] end
+    for i, lease in ipairs(call('HMGET', leases_key, unpack(tokens))) do packed[tokens[i]] = lease end
+  end
 end
 
 local function commit(request)
   local token, code, dead, ago, bytes, signal, links, last = unpack(request, 1, 8)
-  local lease = take_lease(worker, token)
+  local lease = packed[token] and read_lease(packed[token])
   if not lease or not lease.member then return 'fenced' end
   if lease.epoch ~= epoch and (code == 'p' or not last) then return 'epoch' end
   local job, hid, fp = job_of(lease.run), lease.hid, string.sub(lease.member, 1, 8)
-  local host = host_in_flight(hid)
+  local host = host_at(hid)
   if job and last then set_seen_state(job, fp, code) end
   if job and #links > 0 and job.state ~= 'cancelling' then
     local done, plan = pcall(plan_links, job, links)
@@ -52,10 +93,11 @@ local function commit(request)
       error(plan, 0)
     end
     add_links(job, plan)
-    if plan.places[hid] then host = host_in_flight(hid) end
+    for changed in pairs(plan.places) do renew_host(changed) end
+    host = host_at(hid)
   end
   if not last then return 'ok' end
-  call('HDEL', leases_key, token)
+  packed[token], ended[#ended + 1] = nil, token
   if job then count_end(job, lease, code, dead, bytes) end
   if FOUND[code] and job then note_found(job, fp) end
   if lease.kind == 'u' then end_visit(lease, host, token, ago, signal) end
@@ -69,11 +111,14 @@ if answered == call_id and kept then return cmsgpack.unpack(kept) end
 check_rules(rules)
 if #request > MOST_ENDINGS + 3 then error('too many endings', 0) end
 for i = 4, #request do check(request[i]) end
+read_leases()
 local answers = {}
 for i = 4, #request do
   local done, answer = pcall(commit, request[i])
   answers[i - 3] = done and answer or (type(answer) == 'table' and answer.err or tostring(answer))
 end
+call_with('HDEL', leases_key, ended)
+wait_again()
 flush_jobs()
 totals.flush()
 call('HSET', calls_key, 'commit', call_id, 'answers', cmsgpack.pack(answers))

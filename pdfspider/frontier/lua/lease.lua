@@ -1,9 +1,10 @@
 -- Grants a worker leases on URLs whose host gate is open, or opens within the look-ahead.
 --
 -- ARGV[2] msgpack: {worker, nonce, call id, wanted, held, lease ms, look-ahead ms, watched run, alone, longest back-off
---                    ms, first delay ms, patience ms}
+--                    ms, first delay ms, patience ms, slots}
 --   held    leases that the worker has; alone  ms since it began and nobody else could hold a lease (-1: others could)
 --   patience  ms within which a slow host has to be done with what waits for it (0: any time)
+--   slots  how many leases the worker can work on at once; what it holds beyond them is its buffer (0: it has none)
 --   first delay  of a host whose latency is not known yet (-1: delays do not adapt)
 -- Answer: {epoch, ms until a call may be granted something (-1: unknown), drain, state of the watched run, stands, refills, lease, …}
 --   stands  0: what the worker held has been given up or is about to be; it gets nothing before it has dropped that
@@ -15,13 +16,14 @@
 --           u: fetch the URL; r: fetch the origin's robots.txt; v: record the verdict without a fetch
 
 local request = cmsgpack.unpack(ARGV[2])
-local worker, nonce, call_id, wanted, held, lease_ms, ahead, watched, alone, longest_rest, first_delay, patience =
-  unpack(request, 1, 12)
-patience = patience or 0
+local worker, nonce, call_id, wanted, held, lease_ms, ahead, watched, alone, longest_rest, first_delay, patience, slots =
+  unpack(request, 1, 13)
+patience, slots = patience or 0, slots or 0
 if not (is_worker(worker) and type(nonce) == 'string' and type(call_id) == 'string' and type(watched) == 'string'
   and is_number(wanted, -2 ^ 50, 2 ^ 20) and is_number(held, 0, 2 ^ 50) and is_number(lease_ms, 0, 2 ^ 50)
   and is_number(ahead, 0, 2 ^ 50) and is_number(alone, -1, 2 ^ 52) and is_number(longest_rest, 0, 2 ^ 50)
-  and is_number(first_delay, -1, 2 ^ 50) and is_number(patience, 0, 2 ^ 52)) then error('a malformed lease', 0) end
+  and is_number(first_delay, -1, 2 ^ 50) and is_number(patience, 0, 2 ^ 52)
+  and is_number(slots, 0, 2 ^ 20)) then error('a malformed lease', 0) end
 local calls_key, leases_key = P .. 'worker:' .. worker .. ':calls', P .. 'worker:' .. worker
 local SCAN, TURNS = 256, 16
 local REFILLED = 50 -- ms after which a queue that waits for a block is looked at again
@@ -29,14 +31,14 @@ local LATER = 60000 -- ms until a host is looked at again of which something can
 
 -- Granting.
 
-local granted = {}
+local granted, fresh = {}, {}
 local last_token = math.max(now_us, int(call('HGET', P .. 'meta', 'token')))
 
 local function grant(lease, start_in, report, verdict, resting)
   last_token = last_token + 1
   local token = str(last_token) .. '-' .. nonce
   lease.epoch = epoch
-  call('HSET', leases_key, token, cmsgpack.pack(lease))
+  fresh[#fresh + 1], fresh[#fresh + 2] = token, cmsgpack.pack(lease)
   local m = lease.member or ''
   granted[#granted + 1] = {token, lease.run, lease.kind, start_in, report and 1 or 0, string.byte(m, 11) or 0,
     string.byte(m, 12) or 0, lease.origin or string.sub(m, 1, 8), lease.reach or string.sub(m, HEADER + 1), verdict or '',
@@ -56,17 +58,18 @@ local function adapt(hid, host)
   host.pause = math.max(host.delay, host.crawl, host.auto)
 end
 
+-- host: as host_in_flight gives it
 local function start_at(hid, host, lease)
   local planned = math.max(now, due_at(host))
   adapt(hid, host)
-  if call('EXISTS', P .. 'host:' .. hid .. ':flight') == 0 then lease.planned, lease.before = planned, host.last end
+  if host.in_flight == 0 then lease.planned, lease.before = planned, host.last end
   -- After seven busy answers in a row without a success each of them is a try of its URL.
   local trouble = host.trouble
   local resting = trouble.fails > 0 and trouble.fails < 7 and trouble.rest > 0 and trouble.rest < longest_rest
   local token = grant(lease, planned - now, host.pause > 0 and host.cap > 1, '', resting)
   call('SADD', P .. 'host:' .. hid .. ':flight', token)
+  host.in_flight, host.turn = host.in_flight + 1, host.turn + 1
   plan_start(hid, host, token, planned)
-  host.turn = call('HINCRBY', P .. 'host:' .. hid, 'turn', 1)
   return token
 end
 
@@ -87,8 +90,8 @@ local function unknown_robots(job, host, member)
 end
 
 local function lease_robots(hid, host, origin, reach)
-  local token = start_at(hid, host, {kind = 'r', run = '0', hid = hid, origin = origin, reach = reach})
-  call('HSET', P .. 'host:' .. hid, 'robots', token)
+  host.robots = start_at(hid, host, {kind = 'r', run = '0', hid = hid, origin = origin, reach = reach})
+  call('HSET', P .. 'host:' .. hid, 'robots', host.robots)
 end
 
 -- Whether the time that the job may take is over.
@@ -164,36 +167,45 @@ local function head_of(job, hid, key, turn, probing)
   return head[1], score
 end
 
-local function remove(job, hid, key, member, score)
+-- The run leaves the host's turns.
+local function leave_host(hid, host, run)
+  local others = detach(hid, run)
+  host.idle, host.changed = others == 0, others > 0
+end
+
+local function remove(job, hid, host, key, member, score)
   call('ZREM', key, member)
   count(job, score >= DELAYED and 'delayed' or 'queued', -1)
   prefetch(job, hid, key, score)
-  if not has_queue(hid, job) then detach(hid, job.run) end
+  if not has_queue(hid, job) then leave_host(hid, host, job.run) end
 end
 
-local function take(job, hid, key, member, score)
-  remove(job, hid, key, member, score)
+local function take(job, hid, host, key, member, score)
+  remove(job, hid, host, key, member, score)
   local lease = {kind = 'u', run = job.run, hid = hid, member = member, score = score}
   lease_counts(job, lease, 1)
   return lease
 end
 
-local function set_apart(job, hid, key, member, score)
-  remove(job, hid, key, member, score)
+local function set_apart(job, hid, host, key, member, score)
+  remove(job, hid, host, key, member, score)
   count(job, 'queued', 1)
   call('ZADD', P .. 'solo', str(now), cmsgpack.pack({job.run, hid, member, str(score)}))
 end
 
 -- Grants at most one lease of one run at the host. Answers true, or the time at which to look again (nil: never).
-local function try_run(hid, host, run)
+-- alone: no other run takes turns there.
+local function try_run(hid, host, run, alone)
   local turns, key = P .. 'host:' .. hid .. ':jobs', P .. 'q:' .. hid .. ':' .. run
   local job = job_of(run)
   if not job or job.state == 'cancelling' then
+    host.changed = true
     call('ZREM', turns, run)
     return nil
   end
   if job.state == 'paused' then
     expect('set', P .. 'job:' .. run .. ':parked')
+    host.changed = true
     call('ZREM', turns, run)
     call('SADD', P .. 'job:' .. run .. ':parked', hid)
     return nil
@@ -207,9 +219,9 @@ local function try_run(hid, host, run)
   local member, score = head_of(job, hid, key, host.turn, host.trouble.opened > 0)
   local origin, reach, known
   if member and string.sub(member, 10, 10) == '-' then origin, reach, known = unknown_robots(job, host, member) end
-  call('ZADD', turns, str(host.turn + 1), run)
+  if not alone then call('ZADD', turns, host.turn + 1, run) end
   if not member then
-    if score == 0 then detach(hid, run) end
+    if score == 0 then leave_host(hid, host, run) end
     return score > 0 and score or nil
   end
   local verdict = string.sub(member, 10, 10)
@@ -221,7 +233,7 @@ local function try_run(hid, host, run)
   end
   if verdict == 'wait' then return now + 200 end
   if verdict then
-    local lease = take(job, hid, key, member, score)
+    local lease = take(job, hid, host, key, member, score)
     lease.kind = 'v'
     grant(lease, 0, false, verdict)
     return true
@@ -229,10 +241,10 @@ local function try_run(hid, host, run)
   if origin then
     lease_robots(hid, host, origin, reach)
   elseif string.byte(member, 12) >= ALONE_AFTER then
-    set_apart(job, hid, key, member, score)
+    set_apart(job, hid, host, key, member, score)
     return now
   else
-    start_at(hid, host, take(job, hid, key, member, score))
+    start_at(hid, host, take(job, hid, host, key, member, score))
     if known then use_robots(known) end
   end
   return true
@@ -249,21 +261,41 @@ local function end_overdue(hid, host)
   schedule(hid, nil, true)
 end
 
+-- Whether the worker would fill its buffer with what others could work on at once: a run that has not enough to fill
+-- those of all workers is shared by them.
+local sated, workers = false, nil
+local function leaves_it_to_others(runs)
+  if slots == 0 or held + #granted < slots then return false end
+  workers = workers or call('ZCOUNT', P .. 'workers', str(passed + 1), '+inf')
+  if workers < 2 then return false end
+  for _, run in ipairs(runs) do
+    local job = job_of(run)
+    if job and job.queued + job.leased > 2 * slots * workers then return false end
+  end
+  return true
+end
+
+local function wait_again(hid, host, at)
+  if host.idle or host.changed then schedule(hid, at, true) else note_due(hid, host, at) end
+end
+
 local function try_host(hid)
-  local host = host_of(hid)
-  if not is_open(hid, host) or due_at(host) > now + ahead then return end_overdue(hid, host) end
+  local host = host_in_flight(hid)
+  if not is_open(hid, host, host.in_flight) or due_at(host) > now + ahead then return end_overdue(hid, host) end
   local again
   local runs = call('ZRANGE', P .. 'host:' .. hid .. ':jobs', 0, TURNS - 1)
+  sated = leaves_it_to_others(runs)
+  if sated then return end
   for _, run in ipairs(runs) do
-    local result = try_run(hid, host, run)
-    if result == true then return schedule(hid, nil, true) end
+    local result = try_run(hid, host, run, #runs == 1)
+    if result == true then return wait_again(hid, host) end
     if result then again = math.min(again or result, result) end
   end
   if #runs == TURNS then
     call('HINCRBY', P .. 'host:' .. hid, 'turn', 1)
     again = math.min(again or now, now + 200)
   end
-  schedule(hid, again, true)
+  wait_again(hid, host, again)
 end
 
 -- Members that are to be leased alone.
@@ -329,17 +361,18 @@ local function grant_all()
   while #granted < wanted and #granted > before and scanned < SCAN do
     before = #granted
     for _, hid in ipairs(call('ZRANGEBYSCORE', P .. 'hosts', '-inf', str(now + ahead), 'LIMIT', 0, wanted + 16)) do
-      if #granted >= wanted or scanned >= SCAN then break end
+      if #granted >= wanted or scanned >= SCAN or sated then break end
       scanned = scanned + 1
       if not pcall(try_host, hid) then call('ZADD', P .. 'hosts', str(now + LATER), hid) end
     end
+    flush_starts()
   end
 end
 
 -- The ms until it makes sense to ask again; -1 where only an end of a lease or a submit can change anything.
 local function time_to_wait(drain, stands)
   local head = call('ZRANGE', P .. 'hosts', 0, 0, 'WITHSCORES')[2]
-  if not head or drain or not stands or wanted == 0 then return -1 end
+  if not head or drain or not stands or wanted == 0 or sated then return -1 end
   return math.max(tonumber(head) - ahead - now, int(call('HGET', P .. 'meta', 'hold')) - now, 0)
 end
 
@@ -389,6 +422,7 @@ end
 flush_jobs()
 totals.flush()
 if #granted > 0 then
+  call_with('HSET', leases_key, fresh)
   call('HSET', P .. 'meta', 'token', str(last_token))
   call('HSET', calls_key, 'lease', call_id, 'leases', cmsgpack.pack(granted))
   call('PEXPIRE', calls_key, lease_ms * 20)

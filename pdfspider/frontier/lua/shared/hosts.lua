@@ -72,6 +72,20 @@ local function schedule(hid, at, again, host)
   schedule_host(hid, host or host_of(hid), at, again, host and host.in_flight)
 end
 
+-- Hosts whose place in the order of starts changes, written together by flush_starts.
+local due, closed = {}, {}
+
+local function note_due(hid, host, at)
+  local start = start_of(hid, host, at, host.in_flight)
+  if start then due[#due + 1], due[#due + 2] = start, hid else closed[#closed + 1] = hid end
+end
+
+local function flush_starts(option)
+  call_with('ZADD', P .. 'hosts', due, option)
+  call_with('ZREM', P .. 'hosts', closed)
+  due, closed = {}, {}
+end
+
 local function limits(hid)
   local runs = call('ZRANGE', P .. 'host:' .. hid .. ':jobs', 0, 63)
   local delay, cap
@@ -137,10 +151,12 @@ local function attach(place, job, name)
   return true
 end
 
+-- Takes a run out of a host's turns; answers how many others there are.
 local function detach(hid, run)
   local turns = P .. 'host:' .. hid .. ':jobs'
   call('ZREM', turns, run)
   call('SREM', P .. 'job:' .. run .. ':hosts', hid)
   local others = call('ZCARD', turns)
   if others > 0 and others <= 64 then limits(hid) end
+  return others
 end

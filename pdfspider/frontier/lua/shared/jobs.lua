@@ -139,13 +139,17 @@ local function write_new(job)
   job.fields = nil
 end
 
+-- What was read is written as it is now, all at once; what was not is increased.
 local function write_counts(job)
+  local key, counted = P .. 'job:' .. job.run, {}
   for field, n in pairs(job.changed) do
     if n ~= 0 then
-      call('HINCRBY', P .. 'job:' .. job.run, field, str(n))
+      if BLANK[field] then counted[#counted + 1], counted[#counted + 2] = field, str(job[field])
+      else call('HINCRBY', key, field, n) end
       totals.note(field, n)
     end
   end
+  call_with('HSET', key, counted)
 end
 
 local function flush_jobs()

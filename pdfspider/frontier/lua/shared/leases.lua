@@ -9,20 +9,25 @@ end
 -- A start is planned for the holder of a token. Every start that was not reported yet counts, each token once.
 local function plan_start(hid, host, token, at)
   host.starting = token .. ' ' .. (without(host.starting, token) or '')
-  call('HSET', P .. 'host:' .. hid, 'last', str(at), 'gap', str(host.pause), 'fcap', str(host.cap),
+  host.last, host.gap, host.fcap = at, host.pause, host.cap
+  call('HSET', P .. 'host:' .. hid, 'last', at, 'gap', str(host.gap), 'fcap', str(host.fcap), 'turn', host.turn,
     'starting', host.starting)
 end
 
--- Records when the planned start of a lease at the host really was, ago in ms (negative: it never was).
-local function note_start(hid, host, token, ago)
-  local key = P .. 'host:' .. hid
+-- Records when the planned start of a lease at the host really was, ago in ms (negative: it never was). free: nothing is
+-- in flight there any more, and no cap of what was holds.
+local function note_start(hid, host, token, ago, free)
+  local key, others = P .. 'host:' .. hid, without(host.starting, token)
   if ago >= 0 then
     host.last = math.max(host.last, now - ago)
-    call('HSET', key, 'last', str(host.last))
+    call('HSET', key, 'last', host.last)
   end
-  local others = without(host.starting, token)
-  if others == '' then call('HDEL', key, 'starting')
-  elseif others ~= host.starting then call('HSET', key, 'starting', others) end
+  if others == '' and free then call('HDEL', key, 'starting', 'fcap')
+  elseif others == '' then call('HDEL', key, 'starting')
+  else
+    if others ~= host.starting then call('HSET', key, 'starting', others) end
+    if free then call('HDEL', key, 'fcap') end
+  end
   host.starting = others ~= '' and others or nil
 end
 
@@ -37,22 +42,24 @@ end
 
 -- host: as host_in_flight gives it
 local function end_flight(hid, host, token, ago)
-  note_start(hid, host, token, ago)
-  if call('SREM', P .. 'host:' .. hid .. ':flight', token) == 0 then return end
-  host.in_flight = host.in_flight - 1
-  if host.in_flight == 0 and host.fcap > 0 then
-    call('HDEL', P .. 'host:' .. hid, 'fcap')
+  host.in_flight = host.in_flight - call('SREM', P .. 'host:' .. hid .. ':flight', token)
+  local free = host.in_flight == 0 and host.fcap > 0
+  if free then
     host.fcap = 0
     set_limits(host, host.delay, host.allowed)
   end
+  note_start(hid, host, token, ago, free)
+end
+
+local function read_lease(packed)
+  local lease = cmsgpack.unpack(packed)
+  if type(lease) ~= 'table' or type(lease.hid) ~= 'string' or type(lease.run) ~= 'string' then error('a broken lease', 0) end
+  return lease
 end
 
 local function take_lease(worker, token)
   local packed = call('HGET', P .. 'worker:' .. worker, token)
-  if not packed then return nil end
-  local lease = cmsgpack.unpack(packed)
-  if type(lease) ~= 'table' or type(lease.hid) ~= 'string' or type(lease.run) ~= 'string' then error('a broken lease', 0) end
-  return lease
+  return packed and read_lease(packed) or nil
 end
 
 -- Robots records.

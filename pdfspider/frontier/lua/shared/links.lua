@@ -121,18 +121,17 @@ end
 
 -- Opens the hosts of a plan where that is needed.
 local function open_hosts(job, plan)
-  local due, hids = {}, {}
+  local hids = {}
   for hid, place in pairs(plan.places) do
     if not place.known and not place.attached then
       hids[#hids + 1], place.known = hid, true
     end
     if attach(place, job, plan.names[hid]) then
-      local at = start_of(hid, place.host, nil, place.in_flight)
-      if at then due[#due + 1], due[#due + 2] = at, hid else call('ZREM', P .. 'hosts', hid) end
+      note_due(hid, place.host)
     end
   end
   call_with('SADD', P .. 'job:' .. job.run .. ':hosts', hids)
-  call_with('ZADD', P .. 'hosts', due, 'LT')
+  flush_starts('LT')
 end
 
 -- Counts the links of a plan and opens their hosts; returns how many there are.
@@ -145,7 +144,9 @@ local function add_links(job, plan)
   count(job, 'seen', added - #plan.revived)
   open_hosts(job, plan)
   if job.queued > QUEUE_MAX then
-    for hid in pairs(plan.waiting) do note_overfull(hid, job) end
+    for hid in pairs(plan.waiting) do
+      if not (plan.places[hid] and plan.places[hid].new) then note_overfull(hid, job) end
+    end
   end
   return added
 end
