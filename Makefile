@@ -29,7 +29,7 @@ DURATION ?= 60
 # Of `make fuzz`.
 MINUTES ?= 5
 
-.PHONY: help crawl test conformance rolling refusals kafka clients typescript faults fuzz hostile bench peers docs throughput frontier-load dashboard-load recall revision \
+.PHONY: help crawl test conformance rolling refusals kafka clients typescript faults fuzz hostile bench peers docs throughput frontier-load frontier-cost dashboard-load recall revision \
 	lock audit-dependencies clean debian
 
 help: ## list these targets
@@ -88,6 +88,9 @@ throughput: $(VENV)/.requirements-test.txt debian ## measure the gateway beside 
 
 frontier-load: $(VENV)/.requirements.txt ## queue ten million links of one host, and see what that costs [ARGS="--links 1000000"]
 	@$(VENV)/bin/python -m bench.frontier_load $(value ARGS)
+
+frontier-cost: $(VENV)/.requirements.txt ## measure what the frontier costs Redis, beside another checkout [ARGS="--against ../older"]
+	@$(VENV)/bin/python -m bench.frontier_cost $(value ARGS)
 
 dashboard-load: $(VENV)/.requirements-test.txt ## ask for each page of the dashboard over 10,000 jobs, a million hosts, ten million captures
 	@$(VENV)/bin/python -m bench.dashboard_load $(value ARGS)

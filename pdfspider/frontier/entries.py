@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
-from os.path import commonprefix  # by characters, which is what is wanted here
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgpack
@@ -17,12 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SCOPES = ("host", "domain", "any")
+SCOPE_NUMBERS = {scope: number for number, scope in enumerate(SCOPES)}
 DEEPEST = 10**12
 """The largest depth, so that each can be packed."""
 
 NEW = b"-\0\0\0"
 """What stands in a member of a queue between its kind and its payload until a worker has tried it (see keys.lua)."""
-PAGES, PER_PRIORITY, PER_DEPTH = 2**50, 2**42, 2**34
+PAGES, PER_PRIORITY, PER_DEPTH, DEPTHS = 2**50, 2**42, 2**34, 255
 """The parts of a queue's score (see keys.lua); what is below a depth is the order of submission."""
 REACH_AT = 4
 """The bit at which the reach begins among the flags of a payload; lease.lua knows it too."""
@@ -73,22 +73,20 @@ class Entry(NamedTuple):
 
     def pack(self) -> bytes:
         """Return the payload: a msgpack array without the defaults at its end."""
-        shared = len(commonprefix((self.url, self.found_on))) if self.found_on else 0  # noqa: RUF071
+        shared = _shared(self.url, self.found_on) if self.found_on else 0
         values: list[Any] = [
             self.url,
             self.depth,
-            SCOPES.index(self.scope) | self.leaf << 2 | self.document << 3 | self.reach << REACH_AT,
+            SCOPE_NUMBERS[self.scope] | self.leaf << 2 | self.document << 3 | self.reach << REACH_AT,
             origin_length(self.url),
             self.max_depth,
             self.priority,
             self.technique or "",
             shared,
             self.found_on[shared:] if self.found_on else "",
-            [list(hop) for hop in self.hops],
-            self.cookies,
-            self.sought,
-            self.request,
         ]
+        if self.hops or self.cookies or self.sought:
+            values += ([list(hop) for hop in self.hops], self.cookies, self.sought)
         while len(values) > ALWAYS and not values[-1]:
             values.pop()
         payload: bytes = _packer.pack(values)
@@ -125,12 +123,26 @@ class Entry(NamedTuple):
 
     def rank(self) -> int:
         """Return the score of the member, apart from the order of submission."""
-        rank = (127 - max(-128, min(self.priority, 127))) * PER_PRIORITY + min(self.depth, 255) * PER_DEPTH
+        priority = self.priority and max(-128, min(self.priority, 127))
+        depth = min(DEPTHS, self.depth)
+        rank = (127 - priority) * PER_PRIORITY + depth * PER_DEPTH
         return rank if self.document else PAGES + rank
 
     def child(self, **changes: Any) -> Entry:
         """Return a copy with some fields changed."""
         return self._replace(**changes)
+
+
+def _shared(url: str, other: str) -> int:
+    """Return the length of the prefix that two URLs share; quickly, where they share all but the last segment."""
+    end = other.rfind("/") + 1
+    while end and not url.startswith(other[:end]):
+        end = other.rfind("/", 0, end - 1) + 1
+    for a, b in zip(url[end:], other[end:], strict=False):
+        if a != b:
+            break
+        end += 1
+    return end
 
 
 def links_of(entries: Iterable[Entry]) -> list[Any]:

@@ -438,7 +438,8 @@ class Frontier(View):
         if answer == b"fenced":
             raise LeaseLost
         self._check(answer)
-        self.known.add(request.lease.run, (entry.url for entry in request.links))
+        if request.links:
+            self.known.add(request.lease.run, (entry.url for entry in request.links))
 
 
 def _refusal(text: bytes) -> RedisError:

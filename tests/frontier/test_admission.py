@@ -175,3 +175,20 @@ def test_what_may_be_reached_costs_no_byte_of_a_payload() -> None:
     for reach in (0, 1, 15, reach_with(5, "10.0.0.0/8")):
         kept = plain.child(reach=reach)
         assert Entry.unpack(kept.pack(), kept.fingerprint, kept.host) == kept
+
+
+@pytest.mark.parametrize(
+    ("url", "rest"),
+    [
+        ("http://a.test/list/2024?page=2", "1"),
+        ("http://a.test/x", "list/2024?page=1"),
+        ("http://b.test/", "a.test/list/2024?page=1"),
+        ("http://a.test/list/2024?page=1", ""),
+    ],
+)
+def test_of_the_page_of_a_link_only_what_differs_is_packed(url: str, rest: str) -> None:
+    page = "http://a.test/list/2024?page=1"
+    payload = Entry(url=url, fingerprint=bytes(8), host="a.test", found_on=page).pack()
+    assert Entry.unpack(payload).found_on == page
+    assert payload.endswith(rest.encode())
+    assert page.encode() not in payload.replace(url.encode(), b"")

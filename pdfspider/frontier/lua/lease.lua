@@ -267,7 +267,7 @@ local sated, workers = false, nil
 local function leaves_it_to_others(runs)
   if slots == 0 or held + #granted < slots then return false end
   workers = workers or call('ZCOUNT', P .. 'workers', str(passed + 1), '+inf')
-  if workers < 2 then return false end
+  if workers < 2 or #runs == 0 then return false end
   for _, run in ipairs(runs) do
     local job = job_of(run)
     if job and job.queued + job.leased > 2 * slots * workers then return false end

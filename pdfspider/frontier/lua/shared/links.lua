@@ -144,8 +144,9 @@ local function add_links(job, plan)
   count(job, 'seen', added - #plan.revived)
   open_hosts(job, plan)
   if job.queued > QUEUE_MAX then
-    for hid in pairs(plan.waiting) do
-      if not (plan.places[hid] and plan.places[hid].new) then note_overfull(hid, job) end
+    for hid, waiting in pairs(plan.waiting) do
+      local place = plan.places[hid]
+      if not (place and place.new) or #waiting > 2 * QUEUE_MAX then note_overfull(hid, job) end
     end
   end
   return added
