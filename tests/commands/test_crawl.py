@@ -35,7 +35,7 @@ def test_scrapys_own_log_is_left_out_unless_asked_for(scrapy: Scrapy, site: Serv
 
 BAD_INPUT = {
     "-a url=http://a.b/ -a max_page=3 -a depth=x -a max_pages=99999999999999999999 -a scope=web": [
-        "-a url: no such argument (known: urls, urls_file, job",
+        "-a url: no such argument (known: urls, urls_file, cdx, job",
         "-a max_page: no such argument",
         "-a depth=x: input should be a valid integer",
         "-a scope=web: input should be 'host', 'domain' or 'any'",
