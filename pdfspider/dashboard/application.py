@@ -15,6 +15,7 @@ from pdfspider.dashboard.pages import Page, render
 from pdfspider.dashboard.routes import ACTIONS, VIEWS, routes
 from pdfspider.dashboard.state import ACCESS, DASHBOARD, dashboard_of
 from pdfspider.exceptions import InvalidInput, JobNotFound, PdfSpiderError, RecordsError
+from pdfspider.metrics.fleet import fleet_probes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -41,6 +42,7 @@ def make_application(dashboard: Dashboard, access: Access) -> web.Application:
     app.add_routes([web.get(path, _shown(view, live)) for path, view in VIEWS])
     app.add_routes([web.post(path, action) for path, action in ACTIONS])
     app.add_routes(routes())
+    app.add_routes(fleet_probes(dashboard.config, dashboard.frontier).routes())
     app.on_response_prepare.append(_protect)
 
     async def close(_: web.Application) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client.core import CollectorRegistry, CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
+from redis.exceptions import RedisError
 
 from pdfspider.frontier.fleet import read_fleet
 from pdfspider.metrics.exposition import add_process, expose
+from pdfspider.metrics.server import Probes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.fleet import Fleet
     from pdfspider.frontier.frontier import Frontier
     from pdfspider.metrics.exposition import Exposition
+    from pdfspider.metrics.server import Faults
 
 
 async def fleet_metrics(config: Config, frontier: Frontier, accept: str = "") -> Exposition:
@@ -30,6 +34,22 @@ async def fleet_metrics(config: Config, frontier: Frontier, accept: str = "") ->
     registry.register(FleetCollector(await read_fleet(frontier.redis, frontier.start_urls, config.concurrency)))
     add_process(registry)
     return expose(registry, accept)
+
+
+def fleet_probes(config: Config, frontier: Frontier, more: Faults | None = None) -> Probes:
+    """Return the probes of a process that serves the fleet's metrics; it is ready while Redis answers.
+
+    ``more`` returns further reasons why it is not.
+    """
+
+    async def faults() -> list[str]:
+        try:
+            await frontier.redis.ping()
+        except RedisError as error:
+            return [f"Redis: {error}"]
+        return await more() if more else []
+
+    return Probes(partial(fleet_metrics, config, frontier), faults)
 
 
 class FleetCollector(Collector):

@@ -128,3 +128,12 @@ def test_a_proxy_may_have_the_tls() -> None:
     known.setmodule(defaults)
     known.update({"DASHBOARD_URL": "http://0.0.0.0", "DASHBOARD_TOKEN": "x", "DASHBOARD_TLS_TERMINATED": True})
     assert Config.from_settings(known).dashboard.url == "http://0.0.0.0:6090"
+
+
+async def test_metrics_need_the_token_and_probes_do_not(serve: Serve) -> None:
+    async with serve(DASHBOARD_TOKEN="secret") as served:
+        assert (await served.get("/healthz"))[0] == (await served.get("/readyz"))[0] == 200
+        assert (await served.get("/metrics"))[0] == 401
+        status, text = await served.get("/metrics", Authorization="Bearer secret")
+    assert status == 200
+    assert "pdfspider_workers_wanted 0.0" in text
