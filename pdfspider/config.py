@@ -22,6 +22,7 @@ from pdfspider.fields import as_mapping, as_number, as_switch, as_whole, as_word
 from pdfspider.frontier.gates import Gates
 from pdfspider.gateway_config import GatewayConfig
 from pdfspider.masking import masked_url
+from pdfspider.notification_config import NotificationConfig
 
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
@@ -252,6 +253,7 @@ class Config:
     gateway: GatewayConfig = read(_gateway)
     dashboard: DashboardConfig = read(_dashboard)
 
+    notifications: NotificationConfig = read(NotificationConfig.read)
     metrics_address: tuple[str, int] | None = read(_metrics_address)
 
     progress_interval: float = number("LOGSTATS_INTERVAL")

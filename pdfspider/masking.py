@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 MASK = "***"
-_SECRET_NAME = re.compile("AWS_|PASS|SECRET|TOKEN|KEY|CREDENTIAL", re.IGNORECASE).search
+_SECRET_NAME = re.compile("AWS_|PASS|SECRET|TOKEN|KEY|CREDENTIAL|NOTIFY_URLS|WEBHOOK", re.IGNORECASE).search
 _USERINFO = re.compile(r"""(?<=://)([^\s/?#@:"'<>]*+)(:?+)(?:[^\s/?#@"'<>]*+@)+""")
 _PARAMETER = re.compile(
     r"""([?&;][\w.-]{0,32}(?:password|passwd|secret|token|api_?key|access_?key)[\w.-]{0,32}=)[^&;#\s"'<>]*""",

@@ -2,14 +2,17 @@
 
 Scrapy's own names keep their meaning, and hold for all workers of a frontier together where that is said. New names
 are grouped by prefix: ``FRONTIER_`` (the shared state), ``PDF_`` (fetching, judging and looking inside), ``GATEWAY_``
-(masters), ``DASHBOARD_``.
+(masters), ``DASHBOARD_``, ``NOTIFY_``.
 
 Longer than 300 lines: one page has all settings.
 """
 
 from __future__ import annotations
 
+import os
 from urllib.request import getproxies
+
+from pdfspider.environment import settings_from
 
 # Who we are. An owner who reads this in a log can find out what it is.
 BOT_NAME = "pdfspider"
@@ -251,6 +254,15 @@ DASHBOARD_TOKEN = None
 # addresses.
 DASHBOARD_TLS_TERMINATED = False
 
+# Who is told when a job ends or stalls.
+
+# Where to: https://… (a JSON object is posted) or mailto:NAME@HOST (by Scrapy's MAIL_… settings).
+NOTIFY_URLS: list[str] = []
+# The key of the signature of what is posted (HMAC-SHA256).
+NOTIFY_SECRET = None
+# Seconds without an end of a URL after which a job that has some counts as stalled; 0: never.
+NOTIFY_STALLED_AFTER = 3600
+
 # What Prometheus reads.
 
 # Where a worker or a gateway serves its metrics and probes (/metrics, /healthz, /readyz): http://HOST:PORT.
@@ -304,6 +316,7 @@ EXTENSIONS_BASE = {
     "pdfspider.crawl.inspection.extension.InspectionExtension": 0,
     "pdfspider.crawl.progress.loop_lag.LoopLag": 0,
     "pdfspider.crawl.progress.metrics.Metrics": 0,
+    "pdfspider.crawl.progress.notifications.Notifications": 0,
 }
 # One item per response: a larger number makes Scrapy start that many tasks for each.
 CONCURRENT_ITEMS = 1
@@ -313,3 +326,5 @@ TELNETCONSOLE_ENABLED = False
 # Proxies come from the environment (http_proxy, https_proxy); one in a request's meta is used in any case.
 HTTPPROXY_ENABLED = bool(getproxies())
 REMOTE_CONTROL_ENABLED = False
+
+globals().update(settings_from(os.environ))

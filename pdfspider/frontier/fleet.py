@@ -76,7 +76,7 @@ async def read_fleet(redis: Redis, start_urls: str, concurrency: int, now: int |
     ``now`` is the time of the frontier in milliseconds, by default that of Redis. Raises RedisError.
     """
     client: Any = redis
-    now = now or await _now(client)
+    now = now or await frontier_time(client)
     async with client.pipeline(transaction=False) as pipe:
         _ask(pipe, start_urls, now)
         totals, states, head, memory, *counts = await pipe.execute()
@@ -101,7 +101,12 @@ async def read_fleet(redis: Redis, start_urls: str, concurrency: int, now: int |
     )
 
 
-async def _now(client: Any) -> int:
+async def frontier_time(redis: Redis) -> int:
+    """Return the time by the frontier's clock, in milliseconds.
+
+    Raises RedisError.
+    """
+    client: Any = redis
     (seconds, microseconds), shift = await client.time(), await client.hget(f"{PREFIX}meta", "shift")
     return int(seconds * 1000 + microseconds // 1000 + int(shift or 0))
 
@@ -117,6 +122,7 @@ def _ask(pipe: Any, start_urls: str, now: int) -> None:
     pipe.zcount(f"{PREFIX}hosts", "-inf", now)
     # From here on: what needs a worker soon.
     pipe.zcount(f"{PREFIX}hosts", f"({now}", now + SOON)
+    pipe.zcount(f"{PREFIX}schedules", "-inf", now + SOON)
     pipe.zcount(f"{PREFIX}deadlines", "-inf", now + SOON)
     pipe.zcount(f"{PREFIX}workers", "-inf", f"({now}")
     pipe.zcount(f"{PREFIX}solo", "-inf", now + SOON)

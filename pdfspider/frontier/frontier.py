@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from pdfspider.frontier.entries import Entry
     from pdfspider.frontier.jobs import Submission, Task
+    from pdfspider.frontier.schedules import Planned
 
 PAGES_KEPT = 30 * 24 * 3600
 """Seconds for which the count is kept after the last page of a run."""
@@ -84,6 +85,8 @@ class Frontier(View):
         """The monotonic time until which this worker's leases are valid for certain."""
         self.give_up_at: float | None = None
         """The monotonic time from which a failed call is not repeated."""
+        self.scheduled: tuple[str, int] | None = None
+        """A job whose schedule has come, and the time in milliseconds, as the last sweep found it."""
         self._ahead, self._max_deliveries = ahead, max_deliveries
         self._gates = gates or Gates()
         self._alone_since = time.monotonic() if alone else None
@@ -113,33 +116,34 @@ class Frontier(View):
         task: Task | None = None,
         networks: str = "",
         changes: Mapping[str, int] | None = None,
+        planned: Planned | None = None,
     ) -> Submitted:
         """Admit URLs to a job, except those that the job knows already.
 
         A new job without ``options`` takes those of its previous run, or the defaults. ``revive`` maps class codes to
         "done" or "dead": URLs that ended in these are queued again. ``claimed`` are the raw start URLs that this call
         settles. ``task`` is the master's message that the URLs came in. ``networks`` is the list of networks to whose
-        number the reach of the entries refers.
+        number the reach of the entries refers. ``planned`` is the time of the job's schedule for which its run is
+        started; if that was done already, the result has the run 0.
         """
         await self._keep_networks({networks})
-        fields = (options or JobOptions()).fields()
-        given = options is not None
-        added = revived = 0
-        answer: Sequence[Any] = ()
+        fields, given = (options or JobOptions()).fields(), options is not None
+        revivable, changed = dict(revive or {}) or False, _texts(changes)
+        run = added = revived = 0
         parts = [entries[i : i + LINKS_PER_CALL] for i in range(0, len(entries), LINKS_PER_CALL)] or [()]
         for i, part in enumerate(parts, 1):
             last = i == len(parts)
             claim: Any = [self.worker, *claimed] if claimed and last else False
             links = links_of(part)
-            revivable = dict(revive) if revive else False
-            asked = (job_name(name), fields, given, seal and last, links, revivable, claim, task or False)
-            arguments = (*asked, {option: str(value) for option, value in (changes or {}).items()} or False)
-            (answer,) = await self._scripts("submit", arguments)
+            asked = (job_name(name), fields, given, seal and last, links, revivable, claim, task or False, changed)
+            (answer,) = await self._scripts("submit", (*asked, (*planned, last) if planned else False))
             if isinstance(answer, bytes):
                 raise _refusal(answer)
-            added, revived = added + answer[1], revived + answer[2]
+            run, added, revived = int(answer[0]), added + answer[1], revived + answer[2]
+            if not run:
+                break
             await self._spill(answer)
-        return Submitted(int(answer[0]), added, revived)
+        return Submitted(run, added, revived)
 
     async def submit_all(self, submissions: Sequence[Submission]) -> list[Submitted | RedisError]:
         """Submit many small submissions in one call.
@@ -321,7 +325,8 @@ class Frontier(View):
 
     async def sweep(self) -> bool:
         """Do a bounded part of the frontier's housekeeping, and return whether there is more to do at once."""
-        more, dropped, overfull = await self._scripts("sweep", self._max_deliveries)
+        more, dropped, overfull, scheduled, now = await self._scripts("sweep", self._max_deliveries)
+        self.scheduled = (scheduled.decode(), int(now)) if scheduled else None
         await self._overflow.refill(dropped)
         if overfull:
             host, _, run = overfull.decode().partition(":")
@@ -440,6 +445,11 @@ class Frontier(View):
         self._check(answer)
         if request.links:
             self.known.add(request.lease.run, (entry.url for entry in request.links))
+
+
+def _texts(changes: Mapping[str, int] | None) -> dict[str, str] | bool:
+    """Return changed options in the form that the script takes."""
+    return {option: str(value) for option, value in (changes or {}).items()} or False
 
 
 def _refusal(text: bytes) -> RedisError:

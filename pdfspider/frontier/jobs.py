@@ -12,6 +12,8 @@ from pdfspider.frontier.entries import links_of
 from pdfspider.items import OUTCOMES_BY_CODE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pdfspider.frontier.entries import Entry
 
 JOB_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
@@ -59,6 +61,13 @@ class JobOptions:
         """Return the fields of the job's hash, without those that are 0 or empty."""
         named = zip(OPTIONS, _values(self), strict=True)
         return {name: value if isinstance(value, bytes) else _text(value) for name, value in named if value}
+
+
+def options_from_hash(raw: Mapping[bytes, bytes]) -> JobOptions:
+    """Return the options in the hash of a run."""
+    given = {name: raw[name.encode()] for name in OPTIONS if name.encode() in raw}
+    texts = {"meta": lambda value: value, "anchors": bytes.decode}
+    return JobOptions(**{name: texts.get(name, int)(value) for name, value in given.items()})
 
 
 def _text(value: int | str) -> str:

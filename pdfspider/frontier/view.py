@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.job_lists import JobLists
-from pdfspider.frontier.jobs import STATUS, Job, job_name, status_of
+from pdfspider.frontier.jobs import STATUS, Job, job_name, options_from_hash, status_of
 from pdfspider.frontier.scripts import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from redis.asyncio import Redis
+
+    from pdfspider.frontier.jobs import JobOptions
 
 JOBS_KNOWN = 1024
 JOBS_SHOWN = 1000
@@ -50,6 +52,12 @@ class View:
         if run is None:
             raise JobNotFound(f"there is no job {name!r}")
         return int(run)
+
+    async def options_of(self, name: str) -> JobOptions | None:
+        """Return the options of the newest run of a job, None if the frontier has none."""
+        run = await self.redis.hget(f"{PREFIX}jobs", job_name(name))
+        raw = await self.redis.hgetall(f"{PREFIX}job:{int(run)}") if run else None
+        return options_from_hash(raw) if raw else None
 
     async def job(self, run: int) -> Job:
         """Return a run by its number; the answer is cached.

@@ -24,6 +24,7 @@ from pdfspider.gateway.registry import make_transports
 from pdfspider.gateway.service import GatewayService
 from pdfspider.gateway.supervisor import Supervisor
 from pdfspider.metrics.server import MetricsServer
+from pdfspider.notifications.notifier import Notifier
 from pdfspider.records import Database
 from pdfspider.tasks import end
 
@@ -53,16 +54,21 @@ async def serve(config: Config, frontier: Frontier, copies: Copies | None = None
     service.copies = copies or service.copies
     served: list[Transport] = []
     metrics = MetricsServer(config.metrics_address, service.probes) if config.metrics_address else None
+    notifier = Notifier(config.notifications, frontier) if config.notifications.urls else None
     try:
         served += _transports(config, service)
         if metrics:
             await metrics.open()
+        if notifier:
+            await notifier.open()
         for transport in served:
             await transport.listen()
         await _serve(served, service, _publishers(frontier.redis, served, results))
     finally:
         for transport in served:
             await _close(transport)
+        if notifier:
+            await notifier.close()
         if metrics:
             await metrics.close()
         results.close()

@@ -7,8 +7,6 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import RedisError
-
 from pdfspider.documents.copies import InPlace
 from pdfspider.embedded.syncing import sync
 from pdfspider.exceptions import JobNotFound
@@ -18,8 +16,7 @@ from pdfspider.gateway.health import Health
 from pdfspider.gateway.inbound.due_only import DueOnly
 from pdfspider.gateway.inbound.inbound_queue import InboundQueue
 from pdfspider.gateway.outbound.bounds import bounded
-from pdfspider.metrics.fleet import fleet_metrics
-from pdfspider.metrics.server import Probes
+from pdfspider.metrics.fleet import fleet_probes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -50,7 +47,7 @@ class GatewayService:
         own = None if config.redis_url else partial(sync, config.data_dir / "redis")
         self.durable = Durability(frontier.redis, own)
         self._inbound: dict[str, InboundQueue] = {}
-        self.probes = Probes(partial(fleet_metrics, config, frontier), self.faults)
+        self.probes = fleet_probes(config, frontier, self.faults)
 
     def health(self, transport: str) -> Health:
         """Return the state of a transport, which the first call creates."""
@@ -59,11 +56,7 @@ class GatewayService:
         return self._health[transport]
 
     async def faults(self) -> list[str]:
-        """Return the reasons why this gateway is not ready."""
-        try:
-            await self.frontier.redis.ping()
-        except RedisError as error:
-            return [f"Redis: {error}"]
+        """Return the transports that are down."""
         return [f"{name}: {health.error or health.state}" for name, health in self._health.items() if health.is_down]
 
     def messages(self) -> dict[tuple[str, str], int]:

@@ -9,10 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pdfspider.batching import Batcher
-from pdfspider.exceptions import RecordsError
+from pdfspider.exceptions import JobNotFound, RecordsError
+from pdfspider.records.changes import changes, newest_run
 from pdfspider.records.engine import connect, prepare, read_url
 from pdfspider.records.inspections import Inspections, documents_after
-from pdfspider.records.reader import failure_pages
+from pdfspider.records.reader import failure_pages, seeds_of
 from pdfspider.records.rows import capture_row
 from pdfspider.records.visits import visits
 from pdfspider.records.writer import Writer
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
 
     from pdfspider.items import Capture, Outcome
+    from pdfspider.records.changes import Change
     from pdfspider.records.reader import Failure
     from pdfspider.records.rows import Row
     from pdfspider.records.visits import Pace, Visits
@@ -98,6 +100,31 @@ class Database:
                 while page := await loop.run_in_executor(thread, next, found, None):
                     for failure in page:
                         yield failure
+            finally:
+                thread.submit(found.close)
+
+    async def seeds(self, job: str) -> list[tuple[str, int]]:
+        """Return URL and reach of the seeds of the newest run of a job that had any.
+
+        Raises RecordsError.
+        """
+        async with _reader(self._engine.url) as (engine, thread):
+            return await asyncio.get_running_loop().run_in_executor(thread, seeds_of, engine, job)
+
+    async def changes(self, job: str, since: int | None = None) -> AsyncGenerator[Change]:
+        """Yield the documents that are new, changed or gone since a run, by default the one before the newest.
+
+        Raises RecordsError, and JobNotFound if the job has no run.
+        """
+        async with _reader(self._engine.url) as (engine, thread), _reader(self._engine.url) as (other, _):
+            loop = asyncio.get_running_loop()
+            if await loop.run_in_executor(thread, newest_run, engine, job) is None:
+                raise JobNotFound(f"the database has no run of a job {job!r}")
+            found = changes(engine, other, job, since)
+            try:
+                while page := await loop.run_in_executor(thread, next, found, None):
+                    for change in page:
+                        yield change
             finally:
                 thread.submit(found.close)
 

@@ -62,6 +62,14 @@ def failure_pages(engine: Engine, job: str | None, outcome: Outcome | None) -> G
         yield [Failure._make(row)._replace(outcome=OUTCOMES[row.outcome]) for row in page]
 
 
+def seeds_of(engine: Engine, job: str) -> list[tuple[str, int]]:
+    """Return URL and reach of the seeds of the newest run of a job that had any."""
+    is_seed = and_(captures.c.job == job, captures.c.technique == "seed")
+    newest = select(func.max(captures.c.run)).where(is_seed).scalar_subquery()
+    query = select(captures.c.url, captures.c.reach).where(is_seed, captures.c.run == newest)
+    return [(row.url, row.reach or 0) for page in pages(engine, query) for row in page]
+
+
 def _failures(job: str | None, classes: list[str]) -> Select[Any]:
     last = func.max(captures.c.run).label("run")
     latest = _of_job(select(captures.c.job, last), job).group_by(captures.c.job).subquery()

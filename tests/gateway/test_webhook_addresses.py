@@ -7,7 +7,8 @@ import socket
 import pytest
 
 from pdfspider.gateway.base import TransportError
-from pdfspider.gateway.outbound.webhook import Webhook, open_socket
+from pdfspider.gateway.outbound.webhook import Webhook
+from pdfspider.notifications.webhook import open_socket
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "192.168.1.1", "1.1.1.1"])

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from pdfspider.crawl.engine.lost_requests import LostRequests
 from pdfspider.crawl.engine.requests import RequestMaker
+from pdfspider.crawl.engine.scheduled_runs import ScheduledRuns
 from pdfspider.crawl.engine.spider_signals import SpiderSignals
 from pdfspider.crawl.engine.start_urls import StartUrls
 from pdfspider.frontier.leases import LeaseKind
@@ -51,6 +52,7 @@ class LeaseLoop:
         self._serving: set[asyncio.Task[None]] = set()
         self._on_trial = False  # whether a URL was asked for that shows if the store is back
         self._reconcile_at = 0.0
+        self._scheduled_runs = ScheduledRuns(worker)
 
     async def start(self) -> None:
         """Start the tasks."""
@@ -242,6 +244,7 @@ class LeaseLoop:
         while True:
             try:
                 more = await self._worker.frontier.sweep()
+                await self._scheduled_runs.start()
             except RedisError:
                 more = False
             await asyncio.sleep(0 if more else min(1.0, self._worker.config.lease_seconds / 3))

@@ -1,7 +1,7 @@
 -- Admits links to jobs, opening a job or its next run where there is none that takes them.
 --
 -- ARGV[2] msgpack: {request, …}, each for itself
---   request {name, options, given, seal, links, revive, claim, task, changes}
+--   request {name, options, given, seal, links, revive, claim, task, changes, planned}
 --   options map, without those that are 0 or '', of a run that this opens; unless they were given, it takes over those of
 --           the run before. An open run keeps its own
 --   changes map of the options that an operator changes in an open run ('' and '0' too), or false
@@ -12,13 +12,15 @@
 --   task    {transport, key, record, once, events}: the master's message, to be answered when the run has ended, or false;
 --           once: a run of that name that is sealed or has ended has taken it in before, and nothing changes; events:
 --           whether the transport tells of each document
+--   planned {time, following time, last}: a part of what the job's schedule has for this time, or false; the last part sets
+--           the following time. Nothing happens where that has been done, and while the run before has not ended
 -- Answer: {run, added, revived, hosts at which the queue is over its cap} for each request, in order, or the text of
 -- the error that it led to
 
 local OPTIONS = {'delay', 'cap', 'robots', 'max_pages', 'max_documents', 'retention', 'anchors', 'meta', 'due', 'max_time'}
 local IS_TEXT = {anchors = 65536, meta = 16384} -- and how many bytes each may have
 local MOST_CLAIMED = 5000
-local name, options, given, seal, links, revive, claim, task, changes
+local name, options, given, seal, links, revive, claim, task, changes, planned
 
 local function is_text(value, most) return type(value) == 'string' and #value <= most end
 
@@ -43,7 +45,7 @@ end
 
 local function check_request(request)
   if type(request) ~= 'table' then error('a malformed submit', 0) end
-  name, options, given, seal, links, revive, claim, task, changes = unpack(request, 1, 9)
+  name, options, given, seal, links, revive, claim, task, changes, planned = unpack(request, 1, 10)
   if not (is_text(name, 64) and string.find(name, '^[%w_.-]+$')) then error('a malformed name', 0) end
   check_options(options)
   if changes then check_options(changes) end
@@ -52,6 +54,9 @@ local function check_request(request)
   if claim then
     check_list(claim, MOST_CLAIMED + 1)
     if not is_worker(claim[1]) then error('a malformed claim', 0) end
+  end
+  if planned and not (type(planned) == 'table' and is_number(planned[1], 0, 2 ^ 50) and is_number(planned[2], 0, 2 ^ 50)) then
+    error('a malformed time', 0)
   end
   if not task then return end
   if type(task) ~= 'table' then error('a malformed task', 0) end
@@ -205,6 +210,28 @@ local function known_run(run)
   return run
 end
 
+-- Whether a part of what is scheduled is to be admitted. The run before has ended, or this is the one that was begun for
+-- this time; else the time is skipped.
+local function is_time(run)
+  local key, job = P .. 'schedule:' .. name, run and job_of(run)
+  expect('hash', key)
+  if tonumber(call('ZSCORE', P .. 'schedules', name) or -1) ~= planned[1] or planned[1] > now then return false end
+  if not job or job.state == 'finished' or job.state == 'cancelled' then return true end
+  local started, starting = unpack(call('HMGET', key, 'started', 'starting'))
+  if started == run and starting == str(planned[1]) then return true end
+  call('ZADD', P .. 'schedules', str(planned[2]), name)
+  call('HINCRBY', key, 'skipped', 1)
+  return false
+end
+
+local function note_start_of(run)
+  local key = P .. 'schedule:' .. name
+  call('HSET', key, 'started', run, 'starting', str(planned[1]))
+  if not planned[3] then return end
+  call('HDEL', key, 'starting')
+  call('ZADD', P .. 'schedules', str(planned[2]), name)
+end
+
 local function settle_claim()
   for i = 2, #claim do call('LREM', P .. 'taking:' .. claim[1], 1, claim[i]) end
 end
@@ -212,6 +239,7 @@ end
 local function admit(request)
   check_request(request)
   local run = call('HGET', P .. 'jobs', name) or nil
+  if planned and not is_time(run) then return {'0', 0, 0, {}} end
   local known = task and task[4] and known_run(run)
   if known then return {known, 0, 0, {}} end
   local job, before = job_for(run)
@@ -225,6 +253,7 @@ local function admit(request)
   count_revived(job, plan)
   local added = add_links(job, plan)
   if claim then settle_claim() end
+  if planned then note_start_of(job.run) end
   flush_jobs()
   return {job.run, added, #plan.revived, overfull}
 end

@@ -3,7 +3,7 @@
 --
 -- ARGV[2] msgpack: {deliveries allowed}
 -- Answer: {1 if there is more to do at once, else 0; blocks of the overflow of cancelled runs: see lease; a queue that
--- is over its cap, HOST:RUN, or ''}
+-- is over its cap, HOST:RUN, or ''; a job whose schedule has come, or ''; now}
 
 -- Two expiries may be another URL's fault; only those that follow are its own.
 local request = cmsgpack.unpack(ARGV[2])
@@ -170,11 +170,18 @@ end
 for _, work in ipairs({reap, chores, end_overdue, collect_garbage}) do
   if not pcall(work) then broken = broken + 1 end
 end
+
+-- One of the jobs whose schedule has come, not always the same: one that cannot be started must not hold others up.
+local function next_scheduled()
+  local number = call('ZCOUNT', P .. 'schedules', '-inf', str(now))
+  return number > 0 and call('ZRANGEBYSCORE', P .. 'schedules', '-inf', str(now), 'LIMIT', now % number, 1)[1]
+end
+
 flush_jobs()
 totals.flush()
-local readable, left, overfull_queue = pcall(function()
+local readable, left, overfull_queue, scheduled = pcall(function()
   return call('ZCOUNT', P .. 'workers', '-inf', str(passed)) + call('SCARD', P .. 'chores')
     + call('ZCOUNT', P .. 'finished', '-inf', str(now)) + call('LLEN', P .. 'garbage') + call('SCARD', P .. 'overfull'),
-    call('SRANDMEMBER', P .. 'overfull')
+    call('SRANDMEMBER', P .. 'overfull'), next_scheduled()
 end)
-return {readable and left > 0 and broken == 0 and 1 or 0, refills, readable and overfull_queue or ''}
+return {readable and left > 0 and broken == 0 and 1 or 0, refills, readable and overfull_queue or '', readable and scheduled or '', str(now)}

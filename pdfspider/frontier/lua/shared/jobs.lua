@@ -87,18 +87,18 @@ end
 -- A document of a run is noted for the masters that want to be told of each: once for every transport, until it was
 -- told, and in the log that is read by whoever watches the run. All of that is bounded, also where nobody reads it.
 local FOUND = {d = true, u = true, N = true}
-local UNTOLD_KEPT, NOTES_KEPT, LOG_KEPT, LOG_LASTS = 1000000, 100000, 100000, 3600000
+local KEPT = {untold = 1000000, notes = 100000, log = 100000, log_ms = 3600000}
 
 local function note_found(job, fp)
   if job.logged > 0 then
     local log = P .. 'log:' .. job.run
-    call('XADD', log, 'MAXLEN', '~', LOG_KEPT, '*', 'fp', fp)
-    call('PEXPIRE', log, LOG_LASTS)
+    call('XADD', log, 'MAXLEN', '~', KEPT.log, '*', 'fp', fp)
+    call('PEXPIRE', log, KEPT.log_ms)
   end
   for transport in string.gmatch(job.told, '%S+') do
     local untold, notes = P .. 'untold:' .. job.run .. ':' .. transport, P .. 'found:' .. transport
-    if call('SCARD', untold) < UNTOLD_KEPT and call('SADD', untold, fp) == 1 then
-      call('XADD', notes, 'MAXLEN', '~', NOTES_KEPT, '*', 'run', job.run, 'job', job.name, 'fp', fp)
+    if call('SCARD', untold) < KEPT.untold and call('SADD', untold, fp) == 1 then
+      call('XADD', notes, 'MAXLEN', '~', KEPT.notes, '*', 'run', job.run, 'job', job.name, 'fp', fp)
       call('PEXPIRE', notes, str(job.retention))
     end
   end

@@ -46,7 +46,13 @@
 --   networks                 HASH  number -> the networks that an operator allowed: one list for each setting that was used
 --   pages:RUN                HASH  host -> pages that the run has taken of it, while workers count them; expires
 --   blocked                  HASH  what operators have blocked: id -> host or pattern; version: changes with them
---   events                   STREAM one entry per finished run
+--   events                   STREAM one entry per finished run, and per stall of one where that is watched
+--   progress                 HASH  runs that are watched for stalls -> URLs that have ended, since when (ms), whether that was told
+--   progress:turn            STRING while it is there nobody else looks for stalls; expires
+--   schedules                ZSET  jobs by the time (ms) at which their next run is to begin
+--   schedule:JOB             HASH  how often, and with which options; started: the run that was begun last; starting: the
+--                                  time for which not all of its seeds are there yet; skipped: times at which it had not ended
+--   schedule:JOB:seeds       LIST  the seeds, in groups
 --   tasks:RUN:TRANSPORT      HASH  the masters' messages that wait for the run's end: key -> what the answer needs
 --   unanswered               SET   RUN:TRANSPORT of these
 --   owed:TRANSPORT           STREAM one entry per run that has ended and is to be answered; gone when that is done

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.frontier.conftest import binary, rig, server
+
+__all__ = ["binary", "rig", "server"]
