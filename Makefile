@@ -66,6 +66,13 @@ clients: $(VENV)/.requirements-test.txt debian ## run the masters of examples/ w
 typescript: $(VENV)/.requirements-test.txt ## run a master in TypeScript, generated from the OpenAPI document; needs node and npm
 	@$(PYTEST) -m slow tests/gateway/test_typescript.py $(value ARGS)
 
+.PHONY: manifests image
+manifests: $(VENV)/.requirements-test.txt ## check what is in deploy/ against schemas, back up a fleet and restore it; needs Go
+	@$(PYTEST) -m "slow or not slow" tests/deploy/test_deploy_files.py tests/deploy/test_deployment_page.py $(value ARGS)
+
+image: $(VENV)/.requirements-test.txt ## run the Dockerfile's steps in a clean chroot, and a worker in it; needs root and debootstrap
+	@$(VENV)/bin/python -m tests.deploy.image
+
 faults: $(VENV)/.requirements-test.txt debian ## injure crawls for an hour and audit what becomes of them [ARGS="--minutes 10"]
 	@$(VENV)/bin/python -m tests.faults $(value ARGS)
 
@@ -109,6 +116,8 @@ lock: $(VENV)/.requirements-tools.txt ## bring the requirements files in line wi
 	@$(RESOLVE) pyproject.toml --extra test --output-file requirements-test.txt
 	@$(RESOLVE) pyproject.toml --constraint requirements-test.txt --output-file requirements.txt
 	@$(RESOLVE) --constraint requirements-test.txt --group tools --output-file requirements-tools.txt
+	@$(RESOLVE) pyproject.toml --extra gateway --extra parquet --constraint requirements-test.txt \
+		--output-file deploy/requirements.txt
 
 audit-dependencies: $(VENV)/.requirements-tools.txt ## ask which of the locked versions have known vulnerabilities
 	@found=$$($(VENV)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
