@@ -115,12 +115,11 @@ class StartSpider(PdfSpider):
     async def start(self) -> AsyncIterator[Any]:
         yield {"started": self.site}
         yield Request(f"{self.site}/first", self.first, cb_kwargs={"number": 1}, priority=2)
-        if self.mode == "lambda":
+        if self.mode == "bad":
             yield Request(f"{self.site}/second", lambda response: None)
-        if self.mode == "raise":
             raise RuntimeError(self.site)
         if self.mode == "many":
-            for number in range(2_500):
+            for number in range(1_100):
                 yield Request(f"{self.site}/many?{number}", self.first, cb_kwargs={"number": number})
 
     def first(self, response: Any, number: int) -> Iterator[Any]:

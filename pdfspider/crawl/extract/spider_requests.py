@@ -36,7 +36,7 @@ WITHOUT_EFFECT = frozenset(
     )
 )
 """Scrapy's special keys of ``meta`` that nothing here looks at."""
-SCRAPYS = ("scrapy", "scrapy_redis")
+SCRAPYS = ("scrapy", "scrapy_redis", "scrapy_spider_metadata")
 """Packages whose methods of a spider are no callbacks."""
 _named: set[str] = set()
 
