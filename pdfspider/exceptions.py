@@ -12,8 +12,9 @@
     │   ├── JobNotFound
     │   └── LeaseLost           the lease has ended or is about to; its work must be dropped
     ├── RecordsError            the database refused a call
+    │   ├── RecordsUnavailable  the database cannot be used now
+    │   └── RecordRefused       the database refused one capture, for what is in it
     └── ClientError             pdfspider.client: a gateway cannot be reached, or has refused a request
-        └── RecordsUnavailable  the database cannot be used now
 
 The message of an error without arguments is its docstring.
 """
@@ -80,6 +81,17 @@ class LeaseLost(FrontierError):
 
 class RecordsError(PdfSpiderError):
     """The database refused a call."""
+
+
+class RecordRefused(RecordsError):
+    """The database refused one capture, for what is in it.
+
+    ``columns`` are the fields whose values it refused; none if that is unknown.
+    """
+
+    def __init__(self, message: str, columns: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.columns = columns
 
 
 class RecordsUnavailable(RecordsError):

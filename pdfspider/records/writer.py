@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import bindparam, select, tuple_
 from sqlalchemy.exc import DBAPIError
 
-from pdfspider.exceptions import RecordsError, RecordsUnavailable
+from pdfspider.exceptions import RecordRefused, RecordsError, RecordsUnavailable
 from pdfspider.items import Outcome
 from pdfspider.records.engine import is_passing, said
 from pdfspider.records.inserting import ManyRows
@@ -31,6 +31,9 @@ Result = Outcome | RecordsError
 
 DECIDED = frozenset({Outcome.DOCUMENT.value, Outcome.DUPLICATE.value})
 OWNING = DECIDED | {Outcome.UNCHANGED.value}
+OPTIONAL = tuple(column.name for column in captures.c if column.nullable)
+SHOWN, MOST_SAID = 100, 300
+"""Characters of a refused value, and of what the database says about it."""
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 2.0
 
@@ -92,10 +95,34 @@ class Writer:
             if is_passing(error):
                 raise RecordsUnavailable(f"The database cannot be used now: {said(error)}") from None
             if len(rows) == 1:
-                answers.append(RecordsError(f"The database refused a capture: {said(error)}"))
+                answers.append(self._refusal(rows[0], error))
                 return
             for row in rows:
                 self._answer(answers, [row], deadline)
+
+    def _refusal(self, row: Row, error: Exception) -> RecordRefused:
+        """Return the error for a row that the database refuses, which names the values at fault.
+
+        Raises RecordsUnavailable if the database itself is the cause.
+        """
+        given = [name for name in OPTIONAL if row[name] is not None]
+        bare = row | dict.fromkeys(given)
+        refused = [name for name in given if not self._takes(bare | {name: row[name]})] if self._takes(bare) else []
+        shown = ", ".join(f"{name}={row[name]!a:.{SHOWN}}" for name in refused) or "a capture"
+        reason = ascii(said(error))[1:-1][:MOST_SAID]
+        return RecordRefused(f"The database refused {shown}: {reason}", tuple(refused))
+
+    def _takes(self, row: Row) -> bool:
+        """Return whether the database takes a row, which is not kept."""
+        try:
+            with self._engine.connect() as connection, connection.begin() as transaction:
+                self._upsert(connection, [row])
+                transaction.rollback()
+        except Exception as error:
+            if is_passing(error):
+                raise RecordsUnavailable(f"The database cannot be used now: {said(error)}") from None
+            return False
+        return True
 
     def _write_patiently(self, rows: Sequence[Row], deadline: float) -> list[Outcome]:
         patiently(self._engine, lambda connection: self._write(connection, rows), deadline)

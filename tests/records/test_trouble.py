@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from pdfspider.exceptions import ConfigurationError, RecordsError
+from pdfspider.exceptions import ConfigurationError, RecordRefused, RecordsError
 from pdfspider.items import Outcome
 from pdfspider.records import Database
 from tests.support import free_port
@@ -19,6 +19,8 @@ from .conftest import capture
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+REFUSE = "CREATE TRIGGER refuse BEFORE INSERT ON captures WHEN {when} BEGIN SELECT RAISE(ABORT, 'no such thing'); END"
 
 
 @pytest.mark.parametrize(
@@ -122,6 +124,47 @@ async def test_a_row_beyond_a_limit_fails_alone(database: Database) -> None:
     answers = await asyncio.gather(*map(database.write, visits), return_exceptions=True)
     assert answers[0] is answers[2] is Outcome.PAGE
     assert isinstance(answers[1], RecordsError)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_value_that_the_encoding_does_not_have_is_named(database_url: str) -> None:
+    engine = create_engine(database_url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS latin"))
+        connection.execute(
+            text("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+        )
+    engine.dispose()
+    database = await Database.open(database_url.replace("/postgres", "/latin"))
+    odd = [capture(2, disposition_name="€.pdf", etag="ä"), capture(3, content_type="€", reason="\N{SNOWMAN}")]
+    visits: list[Any] = [capture(1), *odd, capture(4)]
+    answers = await asyncio.gather(*map(database.write, visits), return_exceptions=True)
+    assert answers[0] is answers[3] is Outcome.PAGE
+    assert [isinstance(answer, RecordRefused) and answer.columns for answer in answers[1:3]] == [
+        ("disposition_name",),
+        ("reason", "content_type"),
+    ]
+    assert str(answers[1]).startswith(r"The database refused disposition_name='\u20ac.pdf': ")
+    assert "can't encode" in str(answers[1])
+    assert str(answers[1]).isascii()
+    await database.close()
+
+
+async def test_a_value_that_is_refused_stops_no_other_and_leaves_nothing(tmp_path: Path) -> None:
+    database = await Database.open(f"sqlite:///{tmp_path}/pdfs.db")
+    with database._engine.begin() as connection:
+        connection.exec_driver_sql(REFUSE.format(when="NEW.etag = 'odd'"))
+    answers = await asyncio.gather(
+        *(database.write(capture(number, etag="odd" if number == 3 else "x")) for number in range(6)),
+        return_exceptions=True,
+    )
+    refused = answers.pop(3)
+    assert answers == [Outcome.PAGE] * 5
+    assert isinstance(refused, RecordRefused)
+    assert str(refused) == "The database refused etag='odd': no such thing"
+    await database.close()
+    with sqlite3.connect(tmp_path / "pdfs.db") as connection:
+        assert connection.execute("SELECT count(*) FROM captures").fetchone() == (5,)
 
 
 async def test_a_full_disk_is_survived(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from pdfspider.crawl.fetch.errors import FetchError, GiveBack
 from pdfspider.crawl.policy.retries import counts, may_pass, retry_delay
 from pdfspider.crawl.worker import Worker
 from pdfspider.documents.errors import StoreError
-from pdfspider.exceptions import LeaseLost, PdfSpiderError, RecordsError
+from pdfspider.exceptions import LeaseLost, PdfSpiderError, RecordRefused, RecordsError
 from pdfspider.frontier.leases import CommitRequest
 from pdfspider.items import Capture, Outcome
 
@@ -99,6 +99,8 @@ class Processor(ItemPipelineManager):
             raise
         except GiveBack as error:
             await self._release(capture.lease, error.delay)
+        except RecordRefused as error:
+            return await self._record_without(capture, error)
         except RecordsError as error:
             await self._wait_for_records(capture, error)
         except (StoreError, FetchError) as error:
@@ -169,11 +171,35 @@ class Processor(ItemPipelineManager):
             await self._worker.record(capture)
         except GiveBack as error:
             await self._release(capture.lease, error.delay)
+        except RecordRefused as error:
+            return await self._record_without(capture, error)
         except RecordsError as error:
             await self._wait_for_records(capture, error)
         else:
             return await self._commit(capture)
         return None
+
+    async def _record_without(self, capture: Capture, error: RecordRefused) -> Capture | None:
+        """Record a capture as a failure, without the values that the database refused.
+
+        If it refuses that too, the capture ends without a row: it would be refused after each further visit.
+        """
+        logger.error("Cannot record %s: %s", capture.url, error)
+        for column in error.columns:
+            setattr(capture, column, None)
+        capture.outcome, capture.reason, capture.links = Outcome.INTERNAL_ERROR, str(error), []
+        capture.sha256 = capture.staged = capture.document = None
+        try:
+            await self._worker.record(capture)
+        except RecordRefused as again:
+            logger.error("%s ends without a row: %s", capture.url, again)
+        except GiveBack as ending:
+            await self._release(capture.lease, ending.delay)
+            return None
+        except RecordsError as trouble:
+            await self._wait_for_records(capture, trouble)
+            return None
+        return await self._commit(capture)
 
     async def _wait_for_records(self, capture: Capture, error: RecordsError) -> None:
         """Wait until the database takes the capture, because an end without a record would be a loss."""
