@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack
 
-from pdfspider.exceptions import ConfigurationError, FormatError
+from pdfspider.exceptions import ConfigurationError, FormatError, PdfSpiderError
 from pdfspider.frontier.entries import Entry
 from pdfspider.frontier.reach import networks_number, reach_with
 from pdfspider.frontier.scripts import FORMAT, PREFIX
@@ -34,6 +34,10 @@ HEADER = 12
 """Bytes of a member before its payload, in the first format."""
 ALL, PUBLIC = 1, 0
 """Blocks of addresses, as in ``discovery/addresses.py``: the URL's own, and none that is private."""
+ADVICE = (
+    "it cannot be migrated: let the version that wrote it end its jobs, or begin with an empty one (another REDIS_URL"
+    " or DATA_DIR, or `redis-cli --scan --pattern '{pdfs}:*' | xargs redis-cli unlink`). Documents and database stay"
+)
 _USERINFO = re.compile(r"^(https?://)[^/?#]*@")
 
 
@@ -61,6 +65,8 @@ async def migrate(redis: Redis) -> str:
 async def _format_of(redis: Any) -> int | None:
     """Return the version of the keys; None where nothing was ever written."""
     run_id, version = await redis.hmget(META, "run_id", "format")
+    if version and not version.isdigit():
+        raise ConfigurationError(f"the frontier's keys have the format {version.decode(errors='replace')!r}; {ADVICE}")
     return int(version) if version else 1 if run_id else None
 
 
@@ -73,7 +79,7 @@ async def _refuse_while_used(redis: Any) -> None:
         names = ", ".join(name.decode() for name in alive[:3])
         raise ConfigurationError(f"workers may still be at work ({names}): stop all, or wait until their leases end")
     if [key async for key in _keys(redis, f"{PREFIX}overflow:*")]:
-        raise ConfigurationError("the frontier was written by a version between two releases, which is not known here")
+        raise ConfigurationError(f"the frontier was written by a version between two formats; {ADVICE}")
 
 
 async def _keys(redis: Any, pattern: str) -> AsyncIterator[str]:
@@ -94,6 +100,7 @@ class Migration:
         """Move everything; return how many keys there were."""
         await self._redis.hsetnx(META, "secret", secrets.token_hex(32))
         if not await self._redis.hexists(META, "migrating"):
+            await self._check()
             await self._set_aside()
             await self._redis.hset(META, "migrating", FORMAT)
         moved = 0
@@ -122,6 +129,15 @@ class Migration:
         await self._redis.delete(f"{PREFIX}totals")
         if sums:
             await self._redis.hset(f"{PREFIX}totals", mapping=sums)
+
+    async def _check(self) -> None:
+        """Raise ConfigurationError for a queue whose first member is not of the first format."""
+        async for key in _keys(self._redis, f"{PREFIX}q:*"):
+            for member in await self._redis.zrange(key, 0, 0):
+                try:
+                    _renewed(member, PUBLIC)
+                except (ValueError, TypeError, LookupError, AttributeError, PdfSpiderError):
+                    raise ConfigurationError(f"{key} is not of the first format; {ADVICE}") from None
 
     async def _set_aside(self) -> None:
         """Rename what changes, remove what nobody can use any more, and begin with a single bucket in each run."""

@@ -146,3 +146,39 @@ async def test_an_empty_frontier_needs_no_migration(rig: Rig) -> None:
     assert await migrate(rig.redis) == "frontier: there is none"
     await check_format(rig.redis)
     assert not await rig.redis.keys("*")
+
+
+@pytest.mark.parametrize(
+    ("key", "fields", "message"),
+    [
+        ("{pdfs}:meta", {"format": "two"}, "have the format 'two'"),
+        ("{pdfs}:overflow:1", {"x": "y"}, "by a version between two formats"),
+    ],
+)
+async def test_a_format_that_is_not_known_is_refused_with_what_to_do(
+    rig: Rig, key: str, fields: dict[str, str], message: str
+) -> None:
+    await load(rig.redis)
+    await rig.redis.hset(key, mapping=fields)
+    before = {key: await rig.redis.dump(key) for key in await rig.redis.keys("*")}
+    with pytest.raises(
+        ConfigurationError, match=f"{message}; it cannot be migrated: let .* or begin with an empty one"
+    ):
+        await migrate(rig.redis)
+    assert {key: await rig.redis.dump(key) for key in await rig.redis.keys("*")} == before
+    await rig.redis.flushall()
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x93\x01", b"\xff" * 40, b"\x81\xa1a\x01", b"\x93\xa1u\xa1x\xa1y", b"\xc0"])
+async def test_a_queue_of_an_unknown_format_is_refused_before_anything_changes(rig: Rig, payload: bytes) -> None:
+    await load(rig.redis)
+    await rig.redis.zadd("{pdfs}:q:00112233445566aa:7", {b"\0" * 12 + payload: 1})
+    before = {key: await rig.redis.dump(key) for key in await rig.redis.keys("*") if not key.endswith(b":meta")}
+    with pytest.raises(
+        ConfigurationError, match="q:00112233445566aa:7 is not of the first format; it cannot be migrated"
+    ):
+        await migrate(rig.redis)
+    after = {key: await rig.redis.dump(key) for key in await rig.redis.keys("*") if not key.endswith(b":meta")}
+    assert after == before
+    assert not await rig.redis.hexists("{pdfs}:meta", "migrating")
+    await rig.redis.flushall()
