@@ -32,6 +32,7 @@ from pdfspider.documents.names import file_name
 from pdfspider.documents.tail import TAIL_SIZE, is_whole, judge, linearized_length
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.entries import Entry
+from pdfspider.frontier.scripts import NAMES
 from pdfspider.gateway.base import Delivery, Receipt
 from pdfspider.gateway.inbound.messages import understand
 from pdfspider.gateway.transports.celery.messages import unwrap
@@ -39,6 +40,7 @@ from pdfspider.gateway.transports.rq.transport import read_job
 from pdfspider.items import Outcome
 from pdfspider.submission.messages import parse
 from pdfspider.submission.rejected import Rejected
+from tests.fuzz import scripts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -203,6 +205,8 @@ class Harness(NamedTuple):
     check: Callable[[bytes], None]
     words: tuple[bytes, ...]
     """What the function under test looks for."""
+    examples: int = 200
+    """Inputs in a short run."""
 
 
 def words(text: str, *more: bytes) -> tuple[bytes, ...]:
@@ -311,5 +315,10 @@ HARNESSES: dict[str, Harness] = {
             '{~}~"status":"ok"~"status":~"pages":~"links":~"thumbnail":"~"content":"text"~"title":~,~:~"~[~]~null~true~1~'
             "-1~99999999999~\\ud800~AAAA~=~%~ä~{}"
         ),
+    ),
+    "scripts": Harness(
+        scripts.check,
+        tuple(bytes([script, changes]) for script in range(len(NAMES)) for changes in range(4)),
+        examples=25,
     ),
 }

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILES = [path for name in HARNESSES for path in kept(name)]
-EXAMPLES = 200
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
@@ -31,7 +30,7 @@ def test_made_inputs(name: str) -> None:
     harness = HARNESSES[name]
     check = given(made(harness))(harness.check)
     settings(
-        max_examples=EXAMPLES,
+        max_examples=harness.examples,
         derandomize=True,
         deadline=None,
         database=None,
