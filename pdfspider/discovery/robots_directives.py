@@ -20,6 +20,8 @@ EVERYBODY = "robots"
 MOST = 20
 """Different directives of one response that are kept."""
 LONGEST = 100
+READ = 8_192
+"""Characters of a meta element that are read."""
 
 _VALUED = frozenset(("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"))
 """Directives that have a colon and a value."""
@@ -60,7 +62,7 @@ def of_headers(values: Iterable[str], names: Collection[str]) -> set[str]:
 
 def of_content(content: str) -> set[str]:
     """Return the directives in the ``content`` of a meta element for robots."""
-    return _bounded({each for part in _SEPARATOR(content.lower()) for each in _of(part)})
+    return _bounded({each for part in _SEPARATOR(content[:READ].lower()) for each in _of(part)})
 
 
 def _of(directive: str) -> Iterable[str]:

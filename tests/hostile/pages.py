@@ -81,6 +81,17 @@ PAGES = {
     "fragments": HostilePage(lambda: filled(numbered("<a href=/x#@>"))),
     "queries": HostilePage(lambda: filled(numbered("<a href='?a=@&url=http://h/x.pdf'>"))),
     "viewers": HostilePage(lambda: filled(numbered("<a href='/viewer.html?file=/viewer.html?file=/@.pdf'>"))),
+    "nofollow-links": HostilePage(lambda: filled(numbered("<a rel=nofollow href=/@>"))),
+    "robots-metas": HostilePage(lambda: filled(numbered("<meta name=robots content='no@,noindex'>"))),
+    "robots-meta": HostilePage(lambda: repeated("noab,", f"{DOCTYPE}<meta name=robots content='", "'>")),
+    "userinfo": HostilePage(lambda: filled(numbered(f"<a href='http://u@:{LONG[:4000]}@a.test/@'>"))),
+    "entity-bomb": HostilePage(
+        lambda: repeated(
+            "<loc>&b;</loc>",
+            f"<?xml version='1.0'?><!DOCTYPE u [<!ENTITY a '{LONG}'><!ENTITY b '{'&a;' * 900}'>]><urlset>",
+        ),
+        XML,
+    ),
     # the tree
     "nested": HostilePage(lambda: repeated("<div>")),
     "nested-formatting": HostilePage(lambda: repeated("<b><p>")),
