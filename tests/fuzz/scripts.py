@@ -26,7 +26,7 @@ MOST = 4
 """Changes of one call."""
 
 
-class Reader:
+class Numbers:
     """Numbers out of bytes; 0 behind their end."""
 
     def __init__(self, data: bytes) -> None:
@@ -46,17 +46,17 @@ class Reader:
 def check(data: bytes) -> None:
     """A call is done or changes nothing, and what is left is in order."""
     runner, scene = _surroundings()
-    runner.run(_check(scene, Reader(data)))
+    runner.run(_check(scene, Numbers(data)))
 
 
-async def _check(scene: Scene, reader: Reader) -> None:
+async def _check(scene: Scene, numbers: Numbers) -> None:
     await scene.set()
     before = await scene.state()
-    while reader.has_more:
-        name = NAMES[reader.below(len(NAMES))]
+    while numbers.has_more:
+        name = NAMES[numbers.below(len(NAMES))]
         arguments: Any = copy.deepcopy(scene.calls[name])
-        for _ in range(reader.below(MOST)):
-            arguments = changed(arguments, reader)
+        for _ in range(numbers.below(MOST)):
+            arguments = changed(arguments, numbers)
         if not isinstance(arguments, list):
             continue
         try:
@@ -69,18 +69,18 @@ async def _check(scene: Scene, reader: Reader) -> None:
     await audit(scene.redis)
 
 
-def changed(value: Any, reader: Reader) -> Any:
+def changed(value: Any, numbers: Numbers) -> Any:
     """The value with another one in some place of it."""
-    kind = reader.below(8)
+    kind = numbers.below(8)
     if isinstance(value, list) and value and kind:
-        place = reader.below(len(value)) if len(value) <= 256 else 0
+        place = numbers.below(len(value)) if len(value) <= 256 else 0
         if kind == 1:
             return [*value[:place], *value[place + 1 :]]
-        return [*value[:place], changed(value[place], reader), *value[place + 1 :]]
+        return [*value[:place], changed(value[place], numbers), *value[place + 1 :]]
     if isinstance(value, dict) and value and kind:
-        key = sorted(value)[reader.below(len(value))]
-        return {**value, key: changed(value[key], reader)}
-    return copy.deepcopy(ODD[reader.below(len(ODD))])
+        key = sorted(value)[numbers.below(len(value))]
+        return {**value, key: changed(value[key], numbers)}
+    return copy.deepcopy(ODD[numbers.below(len(ODD))])
 
 
 @cache

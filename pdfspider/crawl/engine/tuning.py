@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
 import pprint
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from scrapy.logformatter import LogFormatter
@@ -92,8 +94,25 @@ def collect_rarely() -> None:
     gc.set_threshold(50_000, 50, 100)
 
 
+LARGE_BLOCK = 1024 * 1024
+"""Bytes from which on a block of memory is returned to the system as soon as it is free."""
+M_MMAP_THRESHOLD, M_ARENA_MAX, ARENAS = -3, -8, 2
+
+
+def return_memory() -> None:
+    """Have the C library return large blocks, and keep few arenas for threads, where it is glibc.
+
+    By itself it takes blocks as large as a page for small ones after the first, and keeps them in each thread's arena.
+    """
+    with suppress(AttributeError, OSError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+        mallopt(M_ARENA_MAX, ARENAS)
+
+
 def settle_down(settings: BaseSettings) -> None:
     """Apply all of this; call it once everything is loaded."""
+    return_memory()
     # Scrapy filters in the handler: three records for each response would be made only to be thrown away.
     logging.root.setLevel(settings.get("LOG_LEVEL", "NOTSET"))
     collect_rarely()
