@@ -159,6 +159,7 @@ DEBIAN := redis-server:/usr/bin/redis-server \
 	debian-policy:/usr/share/doc/debian-policy/README.html \
 	faketime:/usr/bin/faketime \
 	chromium:/usr/bin/chromium \
+	curl:/usr/bin/curl \
 	nginx-light:/usr/sbin/nginx \
 	prometheus:/usr/bin/promtool \
 	maint-guide:/usr/share/doc/maint-guide/html/index.en.html \
