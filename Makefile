@@ -29,7 +29,7 @@ DURATION ?= 60
 # Of `make fuzz`.
 MINUTES ?= 5
 
-.PHONY: help crawl test conformance rolling refusals kafka clients typescript faults fuzz hostile bench peers docs throughput frontier-load frontier-cost dashboard-load recall revision \
+.PHONY: help crawl test conformance rolling refusals kafka cluster clients typescript faults fuzz hostile bench peers docs throughput frontier-load frontier-cost dashboard-load recall revision \
 	lock audit-dependencies clean debian
 
 help: ## list these targets
@@ -59,6 +59,9 @@ rolling: $(VENV)/.requirements-test.txt debian ## two gateways, each restarted i
 
 refusals: $(VENV)/.requirements-test.txt debian ## seven ways refused in turn, a minute each, beside an eighth under a steady stream [DURATION=10]
 	@DURATION=$(DURATION) $(PYTEST) -m slow tests/gateway/endurance/test_refused_transports.py $(value ARGS)
+
+cluster: $(VENV)/.requirements-test.txt debian ## a RabbitMQ of three nodes, each of which is killed once under messages
+	@$(PYTEST) -m slow tests/gateway/endurance/test_rabbitmq_cluster.py $(value ARGS)
 
 clients: $(VENV)/.requirements-test.txt debian ## run the masters of examples/ with old and new clients, each in an environment of its own
 	@$(PYTEST) -m slow --numprocesses 2 tests/gateway/test_clients.py $(value ARGS)

@@ -23,20 +23,24 @@ class NotInstalled(Exception):
 
 
 class RabbitMQ:
-    """Erlang's name service is started here too, so that it ends with the node."""
+    """Erlang's name service is started here too, so that it ends with the node.
 
-    def __init__(self, directory: Path) -> None:
+    A node ``beside`` another one uses its name service and its cookie, so that they may be a cluster.
+    """
+
+    def __init__(self, directory: Path, beside: RabbitMQ | None = None) -> None:
         epmd = shutil.which("epmd")
         if epmd is None or not SCRIPT.exists():
             raise NotInstalled("no RabbitMQ server: apt-get install rabbitmq-server")
-        self.port, names = free_port(), free_port()
+        names = beside.environment["ERL_EPMD_PORT"] if beside else str(free_port())
+        self.port = free_port()
         self.directory = directory
         (directory / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\n")
         (directory / "enabled_plugins").write_text("[].\n")
         self.environment = {
             **{name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ},
-            "HOME": str(directory),
-            "ERL_EPMD_PORT": str(names),
+            "HOME": beside.environment["HOME"] if beside else str(directory),
+            "ERL_EPMD_PORT": names,
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODENAME": f"pdfspider-{self.port}@localhost",
             "RABBITMQ_CONFIG_FILE": str(directory / "rabbitmq.conf"),
@@ -47,11 +51,13 @@ class RabbitMQ:
             "RABBITMQ_DIST_PORT": str(free_port()),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +S 1",
         }
-        self._names = subprocess.Popen(
-            [epmd, "-port", str(names), "-address", "127.0.0.1"], env=self.environment, stdin=subprocess.DEVNULL
-        )
+        self._names = None if beside else self._start_names(epmd)
         self._node: subprocess.Popen[bytes] | None = None
         self.start()
+
+    def _start_names(self, epmd: str) -> subprocess.Popen[bytes]:
+        command = [epmd, "-port", self.environment["ERL_EPMD_PORT"], "-address", "127.0.0.1"]
+        return subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL)
 
     @property
     def url(self) -> str:
@@ -87,8 +93,9 @@ class RabbitMQ:
 
     def stop(self) -> None:
         self.kill()
-        self._names.kill()
-        self._names.wait(30)
+        if self._names:
+            self._names.kill()
+            self._names.wait(30)
 
     def connect(self) -> pika.BlockingConnection:
         return pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", self.port))

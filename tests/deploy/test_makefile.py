@@ -101,6 +101,7 @@ def test_it_lists_its_targets(project: Path) -> None:
         "kafka",
         "rolling",
         "refusals",
+        "cluster",
         "clients",
         "typescript",
         "faults",

@@ -21,11 +21,17 @@ if TYPE_CHECKING:
 
 
 class RabbitMQ(rabbitmq.RabbitMQ):
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, beside: RabbitMQ | None = None) -> None:
         try:
-            super().__init__(directory)
+            super().__init__(directory, beside)
         except rabbitmq.NotInstalled as error:
             pytest.skip(str(error))
+
+    def join(self, other: RabbitMQ) -> None:
+        """Become a node of another one's cluster."""
+        self.control("stop_app")
+        self.control("join_cluster", other.environment["RABBITMQ_NODENAME"])
+        self.control("start_app")
 
     def set(self, name: str, value: str) -> None:
         """A setting of the server's, for channels that are opened from now on."""
@@ -56,10 +62,17 @@ class RabbitMQ(rabbitmq.RabbitMQ):
         finally:
             self.control("eval", f"rabbit_alarm:clear_alarm({alarm}).")
 
-    def control(self, *words: str) -> None:
-        """Run rabbitmqctl."""
-        command = [SCRIPT.with_name("rabbitmqctl"), *words]
-        subprocess.run(command, env=self.environment, check=True, capture_output=True, timeout=PATIENCE)
+    def evaluate(self, expression: str) -> str:
+        """The value of an Erlang expression, as text."""
+        return self.control("eval", f"{expression}.").strip()
+
+    def control(self, *words: str) -> str:
+        """Run rabbitmqctl, and give what it printed."""
+        command = [SCRIPT.with_name("rabbitmqctl"), "--quiet", *words]
+        done = subprocess.run(
+            command, env=self.environment, check=True, capture_output=True, text=True, timeout=PATIENCE
+        )
+        return done.stdout
 
     def read(self, queue: str) -> list[dict[str, Any]]:
         """Takes all that waits in a durable queue."""

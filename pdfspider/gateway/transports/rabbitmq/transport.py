@@ -6,7 +6,9 @@ import asyncio
 import logging
 from contextlib import suppress
 from functools import partial
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import aiormq
 from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed, PublishError
@@ -45,7 +47,8 @@ class AmqpTransport(Transport):
     the queue ``events``.
 
     The options ``declare_…`` say what happens if a queue is missing: the transport waits for it (``no``) or declares
-    it. An existing queue is used as it is.
+    it. An existing queue is used as it is. ``hosts`` are the other nodes of a cluster, one of which is connected to if
+    the last one cannot be used.
     """
 
     options = {  # noqa: RUF012 - declared by Transport
@@ -53,14 +56,16 @@ class AmqpTransport(Transport):
         "results": "pdf_results",
         "rejects": "pdf_rejects",
         "events": "",
+        "hosts": "",
         "declare_tasks": ("no", "durable", "transient", "quorum"),
-        "declare_results": ("durable", "transient", "no"),
-        "declare_rejects": ("durable", "transient", "no"),
-        "declare_events": ("durable", "transient", "no"),
+        "declare_results": ("durable", "transient", "quorum", "no"),
+        "declare_rejects": ("durable", "transient", "quorum", "no"),
+        "declare_events": ("durable", "transient", "quorum", "no"),
     }
 
     def __init__(self, url: str, service: GatewayService) -> None:
         super().__init__(url, service)
+        self._urls = cycle(_urls(self.address.url, self.address.options["hosts"]))
         self._connection: AbstractConnection | None = None
         self._out: AbstractChannel | None = None
         self._opening = asyncio.Lock()
@@ -177,7 +182,7 @@ class AmqpTransport(Transport):
 
     async def _session(self) -> None:
         async with asyncio.timeout(TIMEOUT):
-            self._connection = connection = await aiormq.connect(self.address.url)
+            self._connection = connection = await aiormq.connect(next(self._urls))
             for kind in ("results", "rejects", *(("events",) if self.tells else ())):
                 await self._find(connection, kind)
             self._out = await connection.channel(publisher_confirms=True, on_return_raises=True)
@@ -256,6 +261,14 @@ class AmqpTransport(Transport):
             "message": message,
             "offset": offset,
         }
+
+
+def _urls(url: str, hosts: str) -> list[str]:
+    """Return the URL, and the same with each of the other hosts of a cluster."""
+    parts = urlsplit(url)
+    user, at, _ = parts.netloc.rpartition("@")
+    others = filter(None, (host.strip() for host in hosts.split(",")))
+    return [url, *(parts._replace(netloc=f"{user}{at}{host}").geturl() for host in others)]
 
 
 async def _exists(connection: AbstractConnection, queue: str) -> bool:
