@@ -7,12 +7,15 @@ import secrets
 import signal
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
+from tests.certificates import make_certificates
 from tests.gateway.masters.kafka import KafkaBrokerMaster
+from tests.servers.kafka import KafkaProcess
 from tests.support import until
 
 if TYPE_CHECKING:
@@ -126,3 +129,73 @@ def test_what_is_too_large_for_a_topic_is_cut(master: KafkaBrokerMaster, gateway
     (rejected,) = until(master.rejects)
     assert len(rejected["message"]) == 200
     running.stop()
+
+
+def test_only_committed_transactions_are_read(
+    master: KafkaBrokerMaster, gateway: Start, site: Server, served: Fleet
+) -> None:
+    running = gateway(master.url)
+    producer = Producer({"bootstrap.servers": master.broker, "transactional.id": secrets.token_hex(4)})
+    producer.init_transactions(30)
+    urls = site.site.document_urls()
+    for number in range(20):
+        producer.begin_transaction()
+        for part in range(3):
+            message = {"url": urls[part], "task_id": f"{number}.{part}"}
+            producer.produce(master.topics["tasks"], json.dumps(message))
+        producer.flush(30)  # they are in the log, whether they are committed or not
+        producer.abort_transaction(30) if number % 2 else producer.commit_transaction(30)
+    expected = {f"{number}.{part}" for number in range(0, 20, 2) for part in range(3)}
+    until(lambda: {result["task_id"] for result in master.results()} >= expected)
+    master.submit(json.dumps({"url": urls[0], "task_id": "last"}))
+    until(lambda: "last" in {result["task_id"] for result in master.results()})
+    assert {result["task_id"] for result in master.results()} == expected | {"last"}
+    running.stop()
+    served.audit()
+
+
+def test_a_value_above_the_limit_is_set_aside_and_one_below_it_is_served(
+    master: KafkaBrokerMaster, gateway: Start, site: Server
+) -> None:
+    admin, limit = AdminClient({"bootstrap.servers": master.broker}), ConfigEntry("max.message.bytes", "8000000")
+    limit.incremental_operation = AlterConfigOpType.SET
+    resource = ConfigResource("topic", master.topics["tasks"], incremental_configs=[limit])
+    for done in admin.incremental_alter_configs([resource]).values():
+        done.result(30)
+    running = gateway(master.url, GATEWAY_MESSAGE_MAX_SIZE=3_000_000)
+    sender = Producer({"bootstrap.servers": master.broker, "message.max.bytes": 8_000_000})
+    url = site.site.document_url(1)
+    for size in (2_500_000, 5_000_000):
+        padding = " " * size
+        sender.produce(master.topics["tasks"], json.dumps({"url": url, "task_id": size}) + padding)
+    assert sender.flush(30) == 0
+    (result,) = until(master.results)
+    assert result["task_id"] == 2_500_000
+    (rejected,) = until(master.rejects)
+    assert "3,000,000" in rejected["reason"]
+    assert str(5_000_000) in rejected["message"]
+    running.stop()
+
+
+def test_tls_with_certificates_of_both_sides(tmp_path: Path, gateway: Start, site: Server) -> None:
+    made = make_certificates(tmp_path)
+    directory = tmp_path / "kafka"
+    directory.mkdir()
+    server = KafkaProcess(directory, made)
+    try:
+        files = {"ca": made.ca, "certificate": made.client, "key": made.client_key}
+        properties = {f"ssl.{name}.location": str(file) for name, file in files.items()}
+        address = f"127.0.0.1:{server.tls_port}"
+        running = gateway(f"kafkas://{address}?{urlencode(properties)}")
+        tls = {"bootstrap.servers": address, "security.protocol": "ssl", **properties}
+        producer = Producer(tls)
+        producer.produce("pdf_tasks", site.site.document_url(1))
+        assert producer.flush(60) == 0
+        consumer = Consumer({**tls, "group.id": "masters", "auto.offset.reset": "earliest"})
+        consumer.subscribe(["pdf_results"])
+        message = until(lambda: (found := consumer.poll(1)) and not found.error() and found)
+        assert json.loads(message.value())["counts"]["documents"] == 1
+        consumer.close()
+        running.stop()
+    finally:
+        server.kill()

@@ -9,13 +9,16 @@ import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from tests.support import free_port, until
+
+if TYPE_CHECKING:
+    from tests.certificates import Certificates
 
 VERSION = "4.2.0"
 """The broker needs Java 17."""
@@ -42,6 +45,13 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 broker.session.timeout.ms=1000
 broker.heartbeat.interval.ms=200
+"""
+TLS = """listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL
+ssl.keystore.type=PEM
+ssl.keystore.location={keystore}
+ssl.truststore.type=PEM
+ssl.truststore.location={ca}
+ssl.client.auth=required
 """
 JAVA = (
     "java",
@@ -109,17 +119,27 @@ class KafkaProcess:
     session = 2000
     """Milliseconds for which the group waits for one that was killed: it allows no less than 1000."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, certificates: Certificates | None = None) -> None:
         self.directory = directory
-        port = free_port()
+        port, self.tls_port = free_port(), free_port()
         self.address = f"127.0.0.1:{port}"
         self._java = (*JAVA, "-cp", f"{jars()}/*")
         self._config = directory / "server.properties"
-        self._config.write_text(CONFIG.format(port=port, controller=free_port(), directory=directory))
+        config = CONFIG.format(port=port, controller=free_port(), directory=directory)
+        self._config.write_text(self._with_tls(config, certificates) if certificates else config)
         cluster = "pdfspider-tests-000000"  # 16 bytes in base64
         run(*self._java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._config)
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
+
+    def _with_tls(self, config: str, certificates: Certificates) -> str:
+        """The configuration with one more listener, where clients need a certificate."""
+        keystore = self.directory / "keystore.pem"
+        keystore.write_bytes(certificates.server_key.read_bytes() + certificates.server.read_bytes())
+        more = f"SSL://127.0.0.1:{self.tls_port}"
+        return config.replace("listeners=PLAINTEXT", f"listeners={more},PLAINTEXT", 1) + TLS.format(
+            keystore=keystore, ca=certificates.ca
+        )
 
     def start(self) -> None:
         with (self.directory / "log").open("ab") as log:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pika
 import pytest
+from pika.exceptions import AMQPError
 
 from tests.gateway.conformance.suite import by_id, task
 from tests.gateway.rabbitmq import RabbitMQ
@@ -42,17 +44,25 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[RabbitMQ]]:
 
 
 def submit(node: RabbitMQ, *messages: str) -> None:
-    with node.connect() as connection:
-        channel = connection.channel()
-        channel.confirm_delivery()
-        for message in messages:
-            channel.basic_publish("", "pdf_tasks", message.encode(), pika.BasicProperties(delivery_mode=2))
+    """Hand in messages, from the first unconfirmed one again where the queue has lost its leader."""
+    left = list(messages)
+
+    def publish() -> bool:
+        with suppress(AMQPError), node.connect() as connection:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            while left:
+                channel.basic_publish("", "pdf_tasks", left[0].encode(), pika.BasicProperties(delivery_mode=2))
+                del left[0]
+        return not left
+
+    until(publish)
 
 
 def read(node: RabbitMQ, queue: str) -> list[dict[str, Any]]:
-    """Take all that waits in a queue which is there."""
+    """Take what waits in a queue, up to where it loses its leader."""
     found = []
-    with node.connect() as connection:
+    with suppress(AMQPError), node.connect() as connection:
         channel = connection.channel()
         while (got := channel.basic_get(queue))[0]:
             found.append(json.loads(got[2]))
