@@ -29,6 +29,14 @@ class Terms(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_null(cls, given: Any) -> Any:
+        """Leave out what is null, as clients send what they have not set."""
+        if isinstance(given, dict):
+            return {name: value for name, value in given.items() if value is not None}
+        return given
+
     depth: Annotated[int, Field(ge=0)] | None = None
     scope: Literal["host", "domain", "any"] = "host"
     priority: Annotated[int, Field(ge=-128, le=127)] = 0
@@ -77,6 +85,8 @@ def read(raw: bytes, model: type[Model]) -> Model:
     """
     try:
         text = without_mark(raw).decode("utf-8").strip()
+        if not text.startswith("{") and ("\n" in text or "\r" in text):
+            raise InvalidInput("more than one line: a message is one URL, or JSON")
         return model.model_validate_json(text) if text.startswith("{") else model.model_validate({"url": text})
     except UnicodeDecodeError as error:
         raise InvalidInput(f"not UTF-8: {error.reason} at byte {error.start}") from None

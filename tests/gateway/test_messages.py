@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +24,8 @@ from pdfspider.gateway.base import Delivery, Receipt
 from pdfspider.gateway.inbound.messages import understand
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pdfspider.frontier.jobs import Submission
 
 URL = "http://example.org/a.html"
@@ -52,6 +57,22 @@ def read(message: Any, identity: str = "", **settings: Any) -> Submission:
     known.update(settings)
     body = message if isinstance(message, bytes) else json.dumps(message).encode()
     return understand(Given(body=body, id=identity), "test", Config.from_settings(known))
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zlib.compress, partial(zlib.compress, level=1)])
+def test_a_message_may_be_compressed(compress: Callable[[bytes], bytes]) -> None:
+    body = compress(json.dumps({"url": URL, "task_id": 7}).encode())
+    assert [entry.url for entry in read(body).entries] == [URL]
+    for damaged in (body[:-1], body[:9], body[:2] + b"\0" * 30):
+        with pytest.raises(InvalidInput, match="not valid as gzip or zlib"):
+            read(damaged)
+    with pytest.raises(InvalidInput, match="more than 1,048,576 bytes"):
+        read(compress(b" " * 50_000_000))
+
+
+def test_what_is_null_is_not_said() -> None:
+    names = ("depth", "scope", "priority", "meta", "due", "urls", "job", "max_documents", "seal", "task_id")
+    assert read({"url": URL, **dict.fromkeys(names)}).options == read({"url": URL}).options
 
 
 @pytest.mark.parametrize("body", [URL.encode(), f" {URL}\n".encode(), json.dumps(URL).encode()])
@@ -134,7 +155,9 @@ def test_the_job_that_never_ends_owes_nothing() -> None:
     {
         "{not json": "JSON",
         "": "URL",
-        "[]": "URL",
+        "[]": "an array.*urls",
+        '["http://example.org/", "http://example.org/b"]': "an array.*urls",
+        "http://example.org/\nhttp://example.org/b": "more than one line",
         "ftp://example.org/": "ftp",
         "{}": "url",
         '{"url": "http://example.org/", "urls": []}': "urls",

@@ -9,6 +9,7 @@ from contextlib import aclosing, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pika
 import pytest
@@ -363,3 +364,60 @@ def has_queue(broker: RabbitMQ, name: str) -> bool:
         except ChannelClosedByBroker:
             return False
     return True
+
+
+@pytest.mark.parametrize("way", ["", "celery+"])
+async def test_users_passwords_and_virtual_hosts_have_any_characters(
+    service: GatewayService, broker: RabbitMQ, way: str
+) -> None:
+    """By IPv6, too."""
+    user, password, host, port = f"m@ster:{way}", "p@ss/w:rd#%?&=+ ä", f"/prod {way}/ü", free_port()
+    broker.control("add_vhost", host)
+    broker.control("add_user", user, password)
+    broker.control("set_permissions", "-p", host, user, ".*", ".*", ".*")
+    broker.evaluate(f'rabbit_networking:start_tcp_listener({{"::1", {port}}}, 2)')
+    named, address = f"{quote(user, safe='')}:{quote(password, safe='')}", f"[::1]:{port}/{quote(host, safe='')}"
+    async with serving(f"{way}amqp://{named}@{address}?declare_tasks=durable", service) as transport:
+        await eventually(lambda: in_thread(lambda: transport.health.state == "up"))
+        assert password not in transport.address.shown
+        credentials = pika.PlainCredentials(user, password)
+        given = pika.ConnectionParameters("::1", port, host, credentials)
+        rejects = transport.address.options["rejects"]
+        with pika.BlockingConnection(given) as connection:
+            channel = connection.channel()
+            channel.basic_publish("", transport.address.options["tasks"], b"not a URL")
+            await eventually(lambda: in_thread(lambda: channel.basic_get(rejects)[0]))
+
+
+ODD_PROPERTIES = [
+    *({name: b"caf\xe9"} for name in ("message_id", "correlation_id", "reply_to", "type", "app_id", "content_type")),
+    {"message_id": "x" * 255},
+    {"timestamp": 1 << 63},
+    {"timestamp": 1_790_000_000_000},
+    {"headers": {b"caf\xe9": 1}},
+    {"headers": {"bytes": b"caf\xe9", "none": None, "inside": {"list": [1, None, {"y": b"\xff"}]}, "large": 1 << 60}},
+    {"headers": {"at": datetime(9999, 12, 31, tzinfo=UTC)}},
+    {"priority": 255, "expiration": "3600000", "content_encoding": "gzip"},
+]
+
+
+async def test_no_properties_harm_another_message(service: GatewayService, broker: RabbitMQ) -> None:
+    url = f"{broker.url}?tasks=odd_tasks&rejects=odd_rejects&declare_tasks=durable"
+    async with serving(url, service) as transport:
+        await eventually(lambda: in_thread(lambda: transport.health.state == "up"))
+        with broker.connect() as connection:
+            channel = connection.channel()
+            for number, properties in enumerate(ODD_PROPERTIES):
+                body, given = f"not a URL {number}".encode(), pika.BasicProperties(**properties)
+                channel.basic_publish("", "odd_tasks", body, given)
+        found: list[dict[str, Any]] = []
+
+        def are_there() -> bool:
+            found.extend(broker.read("odd_rejects"))
+            return len({one["message"] for one in found}) == len(ODD_PROPERTIES)
+
+        await eventually(lambda: in_thread(are_there))
+        properties = {one["message"]: one["metadata"]["properties"] for one in found}
+        assert properties["not a URL 0"]["message_id"] == r"caf\xe9"
+        assert properties["not a URL 6"]["message_id"] == "x" * 255
+        assert transport.health.state == "up"

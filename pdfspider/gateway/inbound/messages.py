@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pdfspider.gateway.base import Delivery
 
 SHOWN = 3
+COMPRESSED = (b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
+"""How bodies begin that are compressed by gzip or zlib."""
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -63,7 +66,10 @@ def understand(delivery: Delivery, transport: str, config: Config, *, events: bo
         raise InvalidInput(delivery.invalid)
     if gateway.message_size and len(delivery.body) > gateway.message_size:
         raise InvalidInput(f"a message of {len(delivery.body):,} bytes: at most {gateway.message_size:,} are accepted")
-    message = read(_unquoted(delivery.body), Message)
+    body = _unquoted(inflated(delivery.body, gateway.message_size))
+    if body.startswith(b"["):
+        raise InvalidInput('an array: a message is one object, which may have several "urls"')
+    message = read(body, Message)
     if gateway.urls_per_message and len(message.all_urls()) > gateway.urls_per_message:
         raise InvalidInput(f"{len(message.all_urls()):,} URLs: at most {gateway.urls_per_message:,} are accepted")
     pack_meta(message.meta)
@@ -81,15 +87,34 @@ def understand(delivery: Delivery, transport: str, config: Config, *, events: bo
     return Submission(name, entries, given, message.seal and ends, task if ends else None, kept)
 
 
+def inflated(body: bytes, limit: int) -> bytes:
+    """Return a body that is compressed by gzip or zlib as it was before; no other message begins as these do.
+
+    Raises InvalidInput if it is damaged, or has more than ``limit`` bytes (0: no limit).
+    """
+    if not body.startswith(COMPRESSED):
+        return body
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    try:
+        text = inflater.decompress(body, limit and limit + 1)
+    except zlib.error as error:
+        raise InvalidInput(f"not valid as gzip or zlib: {error}") from None
+    if limit and len(text) > limit:
+        raise InvalidInput(f"a message of more than {limit:,} bytes when it is not compressed")
+    if not inflater.eof:
+        raise InvalidInput("not valid as gzip or zlib: it is incomplete")
+    return text
+
+
 def _unquoted(body: bytes) -> bytes:
-    """Return the text of a JSON string, because some clients quote the URL."""
+    """Return the text of a JSON string, because some clients quote the URL, without a mark at its beginning."""
     text = without_mark(body)
     if not text.startswith(b'"'):
-        return body
+        return text
     try:
         return str(json.loads(text)).encode()
     except (ValueError, RecursionError):
-        return body
+        return text
 
 
 def _entries(message: Message, depth: int, reach: int) -> list[Entry]:

@@ -137,6 +137,8 @@ def _json(schema: str, media: str = "application/json", **more: Any) -> Schema:
 
 def _schemas() -> Schema:
     message = Message.model_json_schema()
+    for name, schema in message["properties"].items():
+        message["properties"][name] = {"anyOf": [schema, {"type": "null"}]}
     urls = {"type": "array", "items": URL, "minItems": 1}
     message["oneOf"] = [_either(url=URL, urls={"type": "null"}), _either(urls=urls, url={"type": "null"})]
     counters = ("queued", "delayed", "leased", "done", "dead", "documents", "bytes")

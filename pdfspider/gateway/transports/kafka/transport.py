@@ -166,7 +166,8 @@ class KafkaTransport(Transport):
     def _read(self) -> dict[str, Any]:
         """Return the properties of librdkafka in the URL."""
         parts = urlsplit(self.address.url)
-        brokers = [f"{parts.hostname or '127.0.0.1'}:{parts.port or PORT}", self.address.options["brokers"]]
+        host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
+        brokers = [f"{host}:{parts.port or PORT}", self.address.options["brokers"]]
         secure = "ssl" if parts.scheme == "kafkas" else "plaintext"
         properties = {"bootstrap.servers": ",".join(filter(None, brokers)), "security.protocol": secure}
         if parts.username:

@@ -16,6 +16,7 @@ from pamqp.commands import Basic
 
 from pdfspider.gateway.base import TooLargeError, Transport, TransportError
 from pdfspider.gateway.outbound.bounds import set_aside
+from pdfspider.gateway.transports.rabbitmq.decoding import read_leniently
 from pdfspider.gateway.transports.rabbitmq.delivery import PERSISTENT, WAIT, AmqpDelivery
 from pdfspider.gateway.transports.rabbitmq.errors import failures
 from pdfspider.gateway.transports.rabbitmq.rejects import refusal
@@ -38,6 +39,7 @@ logger = logging.getLogger(__name__)
 TIMEOUT, CLOSING = 30.0, 5.0
 MOST_PREFETCHED = 65535
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # failures are logged here, once
+read_leniently()
 
 
 class AmqpTransport(Transport):
