@@ -11,8 +11,10 @@ from aiokafka import AIOKafkaConsumer
 from confluent_kafka import Consumer, TopicPartition
 
 from pdfspider.gateway.base import TooLargeError
+from pdfspider.gateway.registry import make_transports
 from pdfspider.gateway.transports.kafka.positions import Positions
 from pdfspider.gateway.transports.kafka.producer import ResultProducer
+from pdfspider.gateway.transports.kafka.transport import KafkaTransport
 from tests.gateway.masters.kafka import KafkaMaster
 from tests.support import PATIENCE, until
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.server import Server
+    from pdfspider.gateway.service import GatewayService
     from tests.gateway.conftest import Start
     from tests.support import Fleet
 
@@ -95,3 +98,9 @@ def test_what_is_no_property_is_refused(gateway: Start) -> None:
     refused = gateway("kafka://127.0.0.1:1?no.such.property=1")
     assert refused.process.wait(PATIENCE) == 1
     assert "cannot be Kafka" in refused.output
+
+
+async def test_a_host_may_be_an_ipv6_address(service: GatewayService) -> None:
+    (transport,) = make_transports(["kafka://[::1]:9?brokers=b:9092"], service)
+    assert isinstance(transport, KafkaTransport)
+    assert transport.properties["bootstrap.servers"] == "[::1]:9,b:9092"

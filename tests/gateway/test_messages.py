@@ -70,6 +70,11 @@ def test_a_message_may_be_compressed(compress: Callable[[bytes], bytes]) -> None
         read(compress(b" " * 50_000_000))
 
 
+def test_a_message_may_have_the_number_of_its_schema_in_front() -> None:
+    body = json.dumps({"url": URL, "task_id": 7}).encode()
+    assert read(b"\0\0\0\0\x2a" + body) == read(body)
+
+
 def test_what_is_null_is_not_said() -> None:
     names = ("depth", "scope", "priority", "meta", "due", "urls", "job", "max_documents", "seal", "task_id")
     assert read({"url": URL, **dict.fromkeys(names)}).options == read({"url": URL}).options

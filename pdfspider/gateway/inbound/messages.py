@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SHOWN = 3
 COMPRESSED = (b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
 """How bodies begin that are compressed by gzip or zlib."""
+FRAME = 5
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -66,7 +67,7 @@ def understand(delivery: Delivery, transport: str, config: Config, *, events: bo
         raise InvalidInput(delivery.invalid)
     if gateway.message_size and len(delivery.body) > gateway.message_size:
         raise InvalidInput(f"a message of {len(delivery.body):,} bytes: at most {gateway.message_size:,} are accepted")
-    body = _unquoted(inflated(delivery.body, gateway.message_size))
+    body = _unquoted(_unframed(inflated(delivery.body, gateway.message_size)))
     if body.startswith(b"["):
         raise InvalidInput('an array: a message is one object, which may have several "urls"')
     message = read(body, Message)
@@ -104,6 +105,11 @@ def inflated(body: bytes, limit: int) -> bytes:
     if not inflater.eof:
         raise InvalidInput("not valid as gzip or zlib: it is incomplete")
     return text
+
+
+def _unframed(body: bytes) -> bytes:
+    """Return a JSON object without what serializers of a schema registry put before it: a zero and a number."""
+    return body[FRAME:] if body.startswith(b"\0") and body[FRAME : FRAME + 1] == b"{" else body
 
 
 def _unquoted(body: bytes) -> bytes:

@@ -88,7 +88,7 @@ class KafkaTransport(Transport):
     def __init__(self, url: str, service: GatewayService) -> None:
         super().__init__(url, service)
         self.address.shown = self.address.shown.partition("?")[0]  # there may be passwords
-        self._properties = self._read()
+        self.properties = self._read()
         self._consumer: TaskConsumer | None = None
         self._producer: ResultProducer | None = None
 
@@ -96,8 +96,8 @@ class KafkaTransport(Transport):
         """Create the clients, which connect by themselves."""
         options, limit = self.address.options, self.service.config.gateway.unacknowledged
         try:
-            self._producer = ResultProducer(self._properties)
-            properties = {"group.id": options["group"], **self._properties}
+            self._producer = ResultProducer(self.properties)
+            properties = {"group.id": options["group"], **self.properties}
             self._consumer = TaskConsumer(options["tasks"], properties, limit, self.health)
         except (KafkaException, ValueError) as error:
             raise ConfigurationError(f"{self.address.shown} in GATEWAY_URLS cannot be Kafka: {error}") from error
@@ -128,7 +128,7 @@ class KafkaTransport(Transport):
         await set_aside(send, rejected)
 
     def rejects(self) -> AsyncGenerator[SetAside, None]:
-        return rejects_of(self._properties, self.address.options)
+        return rejects_of(self.properties, self.address.options)
 
     def settle(self, message: Any) -> None:
         """Note that a message is settled, so that its offset can be committed."""
