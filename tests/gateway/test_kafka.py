@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,9 @@ from aiokafka import AIOKafkaConsumer
 from confluent_kafka import Consumer, TopicPartition
 
 from pdfspider.gateway.base import TooLargeError
+from pdfspider.gateway.health import Health
 from pdfspider.gateway.registry import make_transports
+from pdfspider.gateway.transports.kafka.consumer import TaskConsumer
 from pdfspider.gateway.transports.kafka.positions import Positions
 from pdfspider.gateway.transports.kafka.producer import ResultProducer
 from pdfspider.gateway.transports.kafka.transport import KafkaTransport
@@ -104,3 +107,15 @@ async def test_a_host_may_be_an_ipv6_address(service: GatewayService) -> None:
     (transport,) = make_transports(["kafka://[::1]:9?brokers=b:9092"], service)
     assert isinstance(transport, KafkaTransport)
     assert transport.properties["bootstrap.servers"] == "[::1]:9,b:9092"
+
+
+async def test_a_group_that_cannot_be_left_stops_nobody(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pdfspider.gateway.transports.kafka.consumer.CLOSING", 0.05)
+    ended = threading.Event()
+    monkeypatch.setattr(TaskConsumer, "_leave", lambda _: ended.wait(PATIENCE))
+    properties = {"bootstrap.servers": "127.0.0.1:9", "group.id": "group"}
+    await TaskConsumer("tasks", properties, 10, Health("kafka")).close()
+    assert "could not be left" in caplog.text
+    ended.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,9 @@ CONSUMER = {
     "topic.metadata.refresh.interval.ms": "5000",  # a topic that is created later is found soon
     "queued.max.messages.kbytes": "16384",
 }
+CLOSING = 10.0
+"""Seconds for leaving the consumer group."""
+_logger = logging.getLogger(__name__)
 logger = logging.getLogger("librdkafka")
 logger.setLevel(logging.CRITICAL)  # failures are logged here, once
 
@@ -63,9 +67,25 @@ class TaskConsumer:
                 self._health.end()
 
     async def close(self) -> None:
-        """Leave the consumer group."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._leave)
-        self._thread.shutdown()
+        """Leave the consumer group, which librdkafka may wait for without end while the group changes.
+
+        After ``CLOSING`` seconds the group is left to notice by itself, as if this gateway was killed.
+        """
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._thread.shutdown, False)  # once the last turn has ended
+        has_left = asyncio.Event()
+
+        def leave() -> None:
+            self._leave()
+            with suppress(RuntimeError):  # nobody waits any more
+                loop.call_soon_threadsafe(has_left.set)
+
+        threading.Thread(target=leave, name="kafka-leaves", daemon=True).start()
+        try:
+            async with asyncio.timeout(CLOSING):
+                await has_left.wait()
+        except TimeoutError:
+            _logger.warning("The consumer group of Kafka could not be left within %.0f s", CLOSING)
 
     def _failed(self, error: Any) -> None:
         if error.name() != "_TRANSPORT":  # one of many connections, which is made again
