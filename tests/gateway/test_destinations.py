@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections import Counter, defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +21,7 @@ from pdfspider.frontier.undelivered import send_again, undelivered
 from pdfspider.gateway.base import Event, RefusedError, RejectedError, Result, TooLargeError, TransportError
 from pdfspider.gateway.health import Health
 from pdfspider.gateway.outbound import result_publisher as module
-from pdfspider.gateway.outbound.destinations import AT_ONCE
+from pdfspider.gateway.outbound.destinations import AT_ONCE, Destinations
 from pdfspider.gateway.outbound.event_publisher import EventPublisher
 from pdfspider.gateway.outbound.result_publisher import ResultPublisher
 from pdfspider.gateway.outbound.webhook import Webhook
@@ -372,3 +374,23 @@ async def posted(url: str) -> type[Exception] | None:
     finally:
         await webhook.close()
     return None
+
+
+async def test_destinations_that_fail_again_and_again_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Also where nobody holds them in between, so that each is made anew."""
+
+    async def fail() -> None:
+        raise TransportError("there is no connection")
+
+    async def work() -> None: ...
+
+    known = Destinations("Results", "amqp")
+    with caplog.at_level(logging.WARNING):
+        for _ in range(20):
+            for name in ("", "first", "second"):
+                with suppress(TransportError):
+                    await known[name].send(fail, permitted=True)
+            for name in ("", "first", "second"):
+                await known[name].send(work, permitted=True)
+    assert sum("cannot be published by amqp" in message for message in caplog.messages) == 1
+    assert sum("takes results again" in message for message in caplog.messages) == 1

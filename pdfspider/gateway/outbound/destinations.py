@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 from pdfspider.condition_logger import ConditionLogger
 from pdfspider.gateway.base import RefusedError, RejectedError, TooLargeError, TransportError
@@ -17,6 +17,31 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
 """Seconds between two attempts while a destination fails."""
 AT_ONCE = 32
 """Messages that are sent to one destination at a time."""
+LOGGED_EVERY = 60.0
+"""Seconds between two log messages that a transport's destinations fail."""
+
+
+class Trouble:
+    """Logs when the first destination of a transport has failed, and when all of them work again."""
+
+    def __init__(self, what: str, transport: str) -> None:
+        self._failing: WeakSet[Destination] = WeakSet()
+        self._condition = ConditionLogger(
+            f"{what} cannot be published by {transport}: they wait",
+            f"{transport} takes {what.lower()} again",
+            every=LOGGED_EVERY,
+        )
+
+    def begin(self, destination: Destination, error: TransportError) -> None:
+        """Note that a destination has failed."""
+        self._failing.add(destination)
+        self._condition.begin(f"{destination.name}: {error}" if destination.name else error)
+
+    def end(self, destination: Destination) -> None:
+        """Note that a destination works."""
+        self._failing.discard(destination)
+        if not self._failing:
+            self._condition.end()
 
 
 class Destination:
@@ -25,8 +50,8 @@ class Destination:
     Create it in the event loop.
     """
 
-    def __init__(self, trouble: ConditionLogger) -> None:
-        self._trouble = trouble
+    def __init__(self, name: str, trouble: Trouble) -> None:
+        self.name, self._trouble = name, trouble
         self._pause = self._retry_at = 0.0
         self._opened = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -69,10 +94,10 @@ class Destination:
     def _open(self) -> None:
         self._pause = 0.0
         self._opened.set()
-        self._trouble.end()
+        self._trouble.end(self)
 
     def _close(self, error: TransportError) -> None:
-        self._trouble.begin(error)
+        self._trouble.begin(self, error)
         if not self.is_closed:
             self._pause = FIRST_PAUSE
             self._retry_at = asyncio.get_running_loop().time() + FIRST_PAUSE
@@ -83,15 +108,11 @@ class Destinations:
     """The destinations of one transport that are in use; the empty name is that of the transport."""
 
     def __init__(self, what: str, transport: str) -> None:
-        self._what, self._transport = what, transport
+        self._trouble = Trouble(what, transport)
         self._known: WeakValueDictionary[str, Destination] = WeakValueDictionary()
 
     def __getitem__(self, name: str) -> Destination:
         found = self._known.get(name)
         if found is None:
-            where = f"{self._transport} ({name})" if name else self._transport
-            trouble = ConditionLogger(
-                f"{self._what} cannot be published by {where}: they wait", f"{where} takes {self._what.lower()} again"
-            )
-            found = self._known[name] = Destination(trouble)
+            found = self._known[name] = Destination(name, self._trouble)
         return found
