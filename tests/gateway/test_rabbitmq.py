@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from pika.exceptions import ChannelClosedByBroker
 
 from pdfspider.gateway.base import Result, TransportError
+from pdfspider.gateway.registry import make_transports
 from pdfspider.gateway.transports.rabbitmq import transport as rabbitmq_transport
 from tests.certificates import make_certificates
 from tests.faults.proxy import Proxy
@@ -421,3 +423,16 @@ async def test_no_properties_harm_another_message(service: GatewayService, broke
         assert properties["not a URL 0"]["message_id"] == r"caf\xe9"
         assert properties["not a URL 6"]["message_id"] == "x" * 255
         assert transport.health.state == "up"
+
+
+async def test_a_broker_that_ends_the_connection_in_the_handshake(service: GatewayService) -> None:
+    async def end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(8)
+        writer.close()
+
+    async with await asyncio.start_server(end, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        (transport,) = make_transports([f"amqp://127.0.0.1:{port}/"], service)
+        with pytest.raises(TransportError):
+            await transport.serve()
+        await transport.close()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FAILURES = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError)
-BARE = (Exception, RuntimeError)
+BARE = (Exception, RuntimeError, StopAsyncIteration)
 """Errors that aiormq raises after a connection was lost."""
 
 OPENED = "Connection.OpenOk"
