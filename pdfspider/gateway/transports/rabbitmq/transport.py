@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 TIMEOUT, CLOSING = 30.0, 5.0
 MOST_PREFETCHED = 65535
+TOO_LARGE = "larger than configured max size"
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # failures are logged here, once
 read_leniently()
 
@@ -162,7 +163,9 @@ class AmqpTransport(Transport):
         except ChannelPreconditionFailed as error:
             if f"message size {len(body)} " in str(error):
                 raise TooLargeError(str(error)) from error
-            raise
+            if TOO_LARGE not in str(error):
+                raise
+            await self._publish(queue, body, properties)  # another one was too large, which has closed the channel
 
     async def _outgoing(self) -> AbstractChannel:
         """Return the channel for publishing, a new one if the broker has closed the last one."""
