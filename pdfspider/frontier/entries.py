@@ -85,8 +85,8 @@ class Entry(NamedTuple):
             shared,
             self.found_on[shared:] if self.found_on else "",
         ]
-        if self.hops or self.cookies or self.sought:
-            values += ([list(hop) for hop in self.hops], self.cookies, self.sought)
+        if self.hops or self.cookies or self.sought or self.request:
+            values += ([list(hop) for hop in self.hops], self.cookies, self.sought, self.request)
         while len(values) > ALWAYS and not values[-1]:
             values.pop()
         payload: bytes = _packer.pack(values)

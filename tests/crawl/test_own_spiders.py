@@ -10,7 +10,9 @@ import pytest
 
 from pdfspider.crawl.extract.spider_requests import load
 from pdfspider.exceptions import RequestRefused
+from pdfspider.frontier.entries import Entry
 from pdfspider.spiders.pdfs import PdfSpider
+from pdfspider.submission.seeds import seed
 from tests.crawl.hostile import document, hostile, page, redirect, reply
 from tests.support import until
 
@@ -116,6 +118,12 @@ def test_another_worker_calls_the_callback(fleet: Fleet, tmp_path: Path) -> None
         assert (line["title"], line["page"], line["depth_"], line["attempt"]) == ("Ä", 1, 1, 2)
         assert fleet.row(server.url("/1.pdf"))["outcome"] == "document"
     fleet.audit()
+
+
+def test_an_entry_keeps_its_request() -> None:
+    entry = seed("http://a.test/").child(request='{"callback":"parse"}')
+    assert Entry.unpack(entry.pack()).request == entry.request
+    assert Entry.unpack(seed("http://a.test/").pack()).request == ""
 
 
 @pytest.mark.parametrize("name", ["listed", "_set_crawler", "settings", "no_such", "__init__"])
