@@ -108,7 +108,7 @@ async def _watch(client: Redis, found: Finding) -> None:
 async def _serve_small_jobs(url: str, found: Finding) -> None:
     client = connect(url)
     frontier = Frontier(client, worker="small")
-    while not await client.hexists("{pdfs}:jobs", LARGE):  # type: ignore[misc]
+    while not await client.hexists("{pdfs}:jobs", LARGE):
         await asyncio.sleep(0.05)
     started, left = time.monotonic(), {}
     for number in range(SMALL):

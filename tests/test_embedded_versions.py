@@ -41,17 +41,21 @@ def write_sample(client: redis.Redis) -> None:
         if number == len(SAMPLE) // 2:
             client.bgrewriteaof()
             until(lambda: not client.info("persistence")["aof_rewrite_in_progress"])
-        write: dict[str, Callable[[], object]] = {
-            "hash": lambda: client.hset(key, mapping=value),  # noqa: B023 - called at once
-            "zset": lambda: client.zadd(key, value),  # noqa: B023
-            "set": lambda: client.sadd(key, *value),  # noqa: B023
-            "list": lambda: client.rpush(key, *value),  # noqa: B023
-            "string": lambda: client.set(key, value),  # noqa: B023
-        }
-        write[kind]()
+        _write(client, key, kind, value)
     for entry in STREAM:
         client.xadd("stream", entry)
     client.eval(SCRIPT, 2, "script-hash", "script-zset", "m")
+
+
+def _write(client: redis.Redis, key: str, kind: str, value: Any) -> None:
+    write: dict[str, Callable[[], object]] = {
+        "hash": lambda: client.hset(key, mapping=value),
+        "zset": lambda: client.zadd(key, value),
+        "set": lambda: client.sadd(key, *value),
+        "list": lambda: client.rpush(key, *value),
+        "string": lambda: client.set(key, value),
+    }
+    write[kind]()
 
 
 def read_sample(url: str) -> None:

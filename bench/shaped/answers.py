@@ -167,7 +167,7 @@ def is_known(headers: str, request: str) -> bool:
     if asked:
         return f"ETag: {asked[1]}\r\n" in headers
     since = re.search(r"^If-Modified-Since: *(.+?)\r?$", request, re.MULTILINE | re.IGNORECASE)
-    return bool(since) and f"Last-Modified: {since[1]}\r\n" in headers  # type: ignore[index]
+    return bool(since) and f"Last-Modified: {since[1]}\r\n" in headers
 
 
 def cut(how: str, body: bytes, headers: str) -> Answer:

@@ -161,11 +161,11 @@ class AsyncJob:
 def _transport(url: str, token: str | None, timeout: float) -> Transport:
     scheme = urlsplit(url).scheme
     if scheme in ("http", "https"):
-        from pdfspider.client.http import HttpTransport  # noqa: PLC0415 - only what is used is loaded
+        from pdfspider.client.http import HttpTransport
 
         return HttpTransport(url, token, timeout)
     if scheme in ("redis", "rediss", "unix"):
-        from pdfspider.client.redis import RedisTransport  # noqa: PLC0415 - likewise
+        from pdfspider.client.redis import RedisTransport
 
         return RedisTransport(url, timeout)
     raise ClientError(f"{url!r} is not a gateway: expected http, https, redis, rediss or unix")

@@ -41,7 +41,7 @@ class Command(OnFrontier, ScrapyCommand):
     def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:
         if args:
             raise UsageError("expected no argument")
-        from pdfspider.frontier.audit import audit  # noqa: PLC0415 - every command loads this module
+        from pdfspider.frontier.audit import audit
 
         async def work(frontier: Frontier) -> None:
             report = await audit(frontier.redis)

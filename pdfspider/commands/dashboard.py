@@ -47,7 +47,7 @@ class Command(OnFrontier, ScrapyCommand):
         parser.add_argument("--until-eof", action="store_true", help="end when the standard input does")
 
     def loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop] | None:
-        import uvloop  # noqa: PLC0415 - every command loads this module
+        import uvloop
 
         return uvloop.new_event_loop
 
@@ -56,7 +56,7 @@ class Command(OnFrontier, ScrapyCommand):
             raise UsageError(f"unexpected: {args[0]}")
         configure_logging(self.settings)
 
-        from pdfspider.dashboard.serving import serve  # noqa: PLC0415 - every command loads this module
+        from pdfspider.dashboard.serving import serve
 
         copies = self._copies(config)
 
@@ -75,7 +75,7 @@ class Command(OnFrontier, ScrapyCommand):
     def _copies(self, config: Config) -> Copies | None:
         if not config.files_store.startswith("s3://"):
             return None
-        from pdfspider.crawl.inspection.downloads import S3Copies  # noqa: PLC0415 - Scrapy's pipelines take long to load
+        from pdfspider.crawl.inspection.downloads import S3Copies
 
         assert self.settings is not None
         return S3Copies(config.files_store, self.settings)

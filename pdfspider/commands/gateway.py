@@ -41,7 +41,7 @@ class Command(OnFrontier, ScrapyCommand):
         )
 
     def loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop] | None:
-        import uvloop  # noqa: PLC0415 - every command loads this module
+        import uvloop
 
         return uvloop.new_event_loop
 
@@ -50,7 +50,7 @@ class Command(OnFrontier, ScrapyCommand):
             raise UsageError(f"unexpected: {args[0]}")
         configure_logging(self.settings)
 
-        from pdfspider.gateway.gateway import serve  # noqa: PLC0415 - every command loads this module
+        from pdfspider.gateway.gateway import serve
 
         copies = self._copies(config)
 
@@ -62,7 +62,7 @@ class Command(OnFrontier, ScrapyCommand):
     def _copies(self, config: Config) -> Copies | None:
         if not config.files_store.startswith("s3://"):
             return None
-        from pdfspider.crawl.inspection.downloads import S3Copies  # noqa: PLC0415 - Scrapy's pipelines take long to load
+        from pdfspider.crawl.inspection.downloads import S3Copies
 
         assert self.settings is not None
         return S3Copies(config.files_store, self.settings)

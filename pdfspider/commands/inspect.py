@@ -71,7 +71,7 @@ class Command(Ours, ScrapyCommand):
         assert self.settings is not None
         if config.store_directory is not None:
             return InPlace(config.store_directory)
-        from pdfspider.crawl.inspection.downloads import S3Copies  # noqa: PLC0415 - every command loads this module
+        from pdfspider.crawl.inspection.downloads import S3Copies
 
         return S3Copies(config.files_store, self.settings)
 

@@ -82,8 +82,8 @@ async def _sources(
     config: Config, frontier: Frontier, name: str
 ) -> AsyncIterator[dict[str, AsyncGenerator[SetAside, None]]]:
     """Yield the places where transports and workers set messages aside, or only the one with that name."""
-    from pdfspider.gateway.registry import make_transports  # noqa: PLC0415 - every command loads this module
-    from pdfspider.gateway.service import InspectionOnlyService  # noqa: PLC0415
+    from pdfspider.gateway.registry import make_transports
+    from pdfspider.gateway.service import InspectionOnlyService
 
     made = make_transports(config.gateway.urls, InspectionOnlyService(config, frontier))
     try:
@@ -101,7 +101,7 @@ async def _sources(
 
 def frontier_rejects(frontier: Frontier) -> AsyncGenerator[SetAside, None]:
     """Yield the start URLs that workers have set aside."""
-    from pdfspider.gateway.rejects import of_list  # noqa: PLC0415 - every command loads this module
+    from pdfspider.gateway.rejects import of_list
 
     return of_list(
         frontier.redis,

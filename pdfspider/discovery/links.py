@@ -6,7 +6,7 @@ from operator import length_hint
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
-from pdfspider.discovery import elements, forms, scripts  # noqa: F401 - they register their rules
+from pdfspider.discovery import elements, forms, scripts
 from pdfspider.discovery.attributes import opened_by
 from pdfspider.discovery.bounds import Bounds, References
 from pdfspider.discovery.decoding import decode
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     Found = Iterator[tuple[str, Reference]]
 
 _SCRIPT = "javascript:"
+_RULE_MODULES = (elements, forms, scripts)
+"""They register their rules."""
 _UNBOUNDED = Bounds()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections import Counter
+from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from pdfspider.frontier.reach import networks_number, reach_with
 from pdfspider.frontier.scripts import FORMAT, PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from redis.asyncio import Redis
 
@@ -172,13 +173,11 @@ class Migration:
 
     async def _move_queue(self, name: str) -> None:
         """Move a queue, or the URLs that are to be leased alone."""
-        renewed: Callable[[bytes], bytes]
         if name == "solo":
             reaches = {run: await self._reach_of(run) for run in await self._runs()}
-            renewed = lambda packed: _renewed_solo(packed, reaches)  # noqa: E731
+            renewed = partial(_renewed_solo, reaches=reaches)
         else:
-            reach = await self._reach_of(name.rpartition(":")[2])
-            renewed = lambda member: _renewed(member, reach)  # noqa: E731
+            renewed = partial(_renewed, reach=await self._reach_of(name.rpartition(":")[2]))
         while members := await self._redis.zrange(OLD + name, 0, STEP - 1):
             await self._call("zset", name, PREFIX + name, [(member, renewed(member)) for member in members])
 

@@ -48,7 +48,8 @@ class PendingEvents:
 
     async def any_untold(self, run: int, count: int) -> list[bytes]:
         """Return some fingerprints of a run that masters were not told of yet, none if there are no more."""
-        return await self._redis.srandmember(self._untold(run), count)  # type: ignore[no-any-return]
+        members: list[bytes] = await self._redis.srandmember(self._untold(run), count)
+        return members
 
     async def told(self, run: int, fingerprints: Sequence[bytes]) -> None:
         """Record that masters were told of these documents."""

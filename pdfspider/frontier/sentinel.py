@@ -52,7 +52,7 @@ def connect_by_sentinel(url: str, **params: Any) -> Redis:
     Raises ValueError.
     """
     read = _read(url, params)
-    sentinel = Sentinel(read.sentinels, sentinel_kwargs=read.for_sentinels, **read.options)  # type: ignore[no-untyped-call]
+    sentinel = Sentinel(read.sentinels, sentinel_kwargs=read.for_sentinels, **read.options)
     client: Redis = sentinel.master_for(read.service, redis_class=FailoverRedis)
     return client
 

@@ -113,7 +113,7 @@ class Delivery(ABC):
     async def reject(self, reason: str) -> None:
         """Set an invalid message aside with the reason, where a person finds it."""
 
-    async def nack(self) -> None:  # noqa: B027
+    async def nack(self) -> None:
         """Have the message delivered again a little later, because the frontier failed.
 
         Nothing has to be done if the broker redelivers unacknowledged messages by itself.
@@ -142,6 +142,10 @@ class Event:
     job: str
     body: bytes
     """The JSON object that masters get; docs/gateway.md describes it."""
+
+
+Options = dict[str, str | tuple[str, ...]]
+"""The options in a transport's URL: each with its default, or with the values that it may have."""
 
 
 class Address:
@@ -196,7 +200,7 @@ class Transport(ABC):
     each with its default, or with all allowed values, the default first.
     """
 
-    options: ClassVar[dict[str, str | tuple[str, ...]]] = {}
+    options: ClassVar[Options] = {}
     listens: ClassVar[bool] = False
     """True if masters connect to it: it is up while ``serve`` runs. Others update ``health`` themselves."""
 
@@ -213,7 +217,7 @@ class Transport(ABC):
         """The name under which the frontier stores pending results; it is the same after a restart."""
         return self.address.name
 
-    async def listen(self) -> None:  # noqa: B027
+    async def listen(self) -> None:
         """Bind the ports that the transport listens on; called once, before ``serve``.
 
         Raises ConfigurationError.
@@ -279,5 +283,5 @@ class Transport(ABC):
         """
         raise ConfigurationError(f"{self.name} keeps no rejected messages: the sender gets the reason")
 
-    async def close(self) -> None:  # noqa: B027
+    async def close(self) -> None:
         """Close the transport; called once, after ``serve`` was cancelled and the last delivery settled."""

@@ -15,7 +15,7 @@ QUEUE = "pdfs"
 app = Celery("pdf_crawler", set_as_current=False)
 
 
-@app.task(bind=True, name="pdf_crawler.download_pdf", acks_late=True)  # type: ignore[untyped-decorator]
+@app.task(bind=True, name="pdf_crawler.download_pdf", acks_late=True)
 def download_pdf(self: Task, url: str, **fields: Any) -> None:
     """Replace this task with the same one in the queue ``pdfs``."""
     self.replace(self.signature([url], fields).set(queue=QUEUE, reply_to=self.request.reply_to))

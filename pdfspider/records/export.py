@@ -112,8 +112,8 @@ def _inert(row: Row[Any]) -> list[Any]:
 def _parquet(path: Path, query: Select[Any], found: Pages) -> int:
     """Write Parquet, in which ``hops`` and ``links`` are JSON text."""
     try:
-        import pyarrow  # noqa: PLC0415 - an optional and heavy package
-        from pyarrow import parquet  # noqa: PLC0415
+        import pyarrow
+        from pyarrow import parquet
     except ImportError:
         raise ConfigurationError("Parquet needs pyarrow: pip install 'pdfspider[parquet]'") from None
     schema = pyarrow.schema([(name, _arrow(column.type)) for name, column in query.selected_columns.items()])

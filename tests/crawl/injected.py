@@ -296,7 +296,7 @@ class Names:
         async def addresses_of(host: str) -> list[str]:
             return names[host] if host in names else await resolve(host)
 
-        Client.send = send_resolved  # type: ignore[method-assign]
+        Client.send = send_resolved
         ssrf_guard.addresses_of = addresses_of
         return cls()
 
@@ -311,7 +311,7 @@ def _note_connections(path: Path) -> None:
             log.write(f"{address.addr[0]}\n")
         return opened
 
-    client.open_socket = noting  # type: ignore[attr-defined]
+    client.open_socket = noting
 
 
 class PublicLoopback:

@@ -28,7 +28,7 @@ class CatalogueSpider(PdfSpider):
 
     name = "catalogue"
 
-    def parse(self, response: TextResponse) -> Iterator[Any]:  # type: ignore[override]
+    def parse(self, response: TextResponse) -> Iterator[Any]:
         yield from response.follow_all(css="a.chapter", callback=self.chapter, meta={"from": response.url})
         yield response.follow("/api?page=1", self.api, headers={"X-Asked": "yes"}, cookies={"who": "me"})
         yield response.follow("/missing", self.chapter, errback=self.missed, cb_kwargs={"name": "m"})
@@ -50,8 +50,8 @@ class CatalogueSpider(PdfSpider):
         return [response.follow(url, self.keep, cb_kwargs={"name": "api", "from_": None}) for url in answer["pdfs"]]
 
     def missed(self, failure: Failure) -> Iterator[Any]:
-        status = failure.value.response.status  # type: ignore[union-attr]
-        yield Request(failure.request.url + f"?status={status}", self.again)  # type: ignore[attr-defined]
+        status = failure.value.response.status
+        yield Request(failure.request.url + f"?status={status}", self.again)
 
     def again(self, response: Any) -> Iterator[Any]:
         """Asks once more until the answer says that it is enough."""

@@ -49,7 +49,7 @@ async def worker(disk: Path) -> AsyncIterator[Any]:
     staging = Staging(disk, "w")
     config = SimpleNamespace(retry_delay=5.0)
     worker = SimpleNamespace(staging=staging, config=config, in_flight=InFlight(), wake=asyncio.Event())
-    worker.storage = Storage(config, staging, worker.in_flight, worker.wake)  # type: ignore[arg-type]
+    worker.storage = Storage(config, staging, worker.in_flight, worker.wake)
     yield worker
     await worker.storage.close()
     await staging.close()

@@ -102,7 +102,7 @@ def test_numbers_of_blocks_stay_what_they_are() -> None:
 
 
 def _overlap(one: object, other: object) -> bool:
-    a, b = ip_network(one), ip_network(other)  # type: ignore[arg-type]
+    a, b = ip_network(one), ip_network(other)
     return a.version == b.version and a.overlaps(b)
 
 

@@ -29,7 +29,7 @@ async def starts(rig: Rig, workers: list[Worker], seconds: float, step: float = 
         for worker in workers:
             for lease in await worker.lease(4):
                 worker.start(lease)
-                found.append(lease.started_at - begun)  # type: ignore[operator]
+                found.append(lease.started_at - begun)
                 if lease.report:
                     await worker.frontier.started(lease)
         await rig.sleep(step)

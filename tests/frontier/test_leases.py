@@ -38,7 +38,7 @@ def losing_answers(frontier: Frontier, script: str) -> None:
         lost.add(call["args"][1])
         raise RedisConnectionError
 
-    scripts[script] = send_and_lose  # type: ignore[assignment]
+    scripts[script] = send_and_lose
 
 
 async def crash_with(rig: Rig, worker: Worker, *alive: Worker) -> None:

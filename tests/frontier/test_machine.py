@@ -200,7 +200,7 @@ class History(RuleBasedStateMachine):
     async def _settle(
         self, worker: Worker, lease: Lease, outcome: Outcome, links: list[str], delay: int | None
     ) -> None:
-        name, url = self.jobs[lease.run], lease.entry.url  # type: ignore[union-attr]
+        name, url = self.jobs[lease.run], lease.entry.url
         worker.held.remove(lease)
         holds = await self.rig.redis.hexists(f"{{pdfs}}:worker:{worker.frontier.worker}", lease.token)
         if delay is not None:
@@ -278,4 +278,4 @@ def test_random_histories_end_as_the_model_says(server: Server, monkeypatch: pyt
     )
     print(f"{len(steps):,} steps: {Counter(steps)}")
     assert len(steps) >= STEPS
-    assert all(machine.swapped[name] > 20 for name in ("spill", "refill"))  # type: ignore[attr-defined]
+    assert all(machine.swapped[name] > 20 for name in ("spill", "refill"))

@@ -55,7 +55,7 @@ async def statuses(redis: Any) -> dict[str, Any]:
 async def crawl(redis: Any, worker: str) -> list[bytes]:
     """Crawl to the end in the present format; return the fingerprints of what was fetched."""
     frontier, fetched = Frontier(redis, worker=worker, lease_seconds=1), []
-    while (await frontier.status_of_run(await frontier.run_of("half")))["state"] != "finished":  # type: ignore[index]
+    while (await frontier.status_of_run(await frontier.run_of("half")))["state"] != "finished":
         await frontier.sweep()
         for lease in (await frontier.lease(64, 0)).leases:
             if lease.kind is LeaseKind.ROBOTS:

@@ -231,7 +231,7 @@ class TestControl:
         await worker.release(two)
         await rig.sleep(4, worker)
         again = await worker.urls(1) + await worker.urls(1)
-        assert again == [one.entry.url, two.entry.url]  # type: ignore[union-attr]
+        assert again == [one.entry.url, two.entry.url]
 
 
 async def drain_verdicts(rig: Rig, worker: Worker) -> None:

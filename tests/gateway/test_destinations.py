@@ -152,8 +152,8 @@ class FakeResults:
 
 async def publish(owed: FakeOwed, transport: FakeTransport, seconds: float) -> None:
     """For so long, or until nothing is left."""
-    answers = ResultPublisher(None, transport, FakeResults())  # type: ignore[arg-type]
-    answers._owed = owed  # type: ignore[assignment]
+    answers = ResultPublisher(None, transport, FakeResults())
+    answers._owed = owed
     work = asyncio.create_task(answers.run())
     try:
         async with asyncio.timeout(seconds):
@@ -191,11 +191,11 @@ def test_of_a_destination_that_hangs_few_results_are_in_memory() -> None:
         async def hang(_: Result) -> None:
             await asyncio.Event().wait()
 
-        transport.publish = hang  # type: ignore[method-assign]
+        transport.publish = hang
         for _ in range(500):
             owed.add("webhook")
-        answers = ResultPublisher(None, transport, results)  # type: ignore[arg-type]
-        answers._owed = owed  # type: ignore[assignment]
+        answers = ResultPublisher(None, transport, results)
+        answers._owed = owed
         work = asyncio.create_task(answers.run())
         await asyncio.sleep(600)
         assert results.described == AT_ONCE
@@ -298,8 +298,8 @@ def test_events_that_are_refused_keep_none_of_other_jobs_waiting() -> None:
             return RejectedError("410") if number < 40 else None
 
         transport = FakeTransport(taken)
-        publisher = EventPublisher(None, transport, FakeResults())  # type: ignore[arg-type]
-        publisher._found = found = FakeFound()  # type: ignore[assignment]
+        publisher = EventPublisher(None, transport, FakeResults())
+        publisher._found = found = FakeFound()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("pdfspider.gateway.outbound.event_publisher.only_task", no_task)
             work = asyncio.create_task(publisher.run())

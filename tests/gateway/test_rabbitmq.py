@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import aclosing, closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -21,7 +22,7 @@ from pdfspider.gateway.registry import make_transports
 from pdfspider.gateway.transports.rabbitmq import transport as rabbitmq_transport
 from tests.certificates import make_certificates
 from tests.faults.proxy import Proxy
-from tests.gateway.serving import all_of, equals, eventually, in_thread, serving
+from tests.gateway.serving import all_of, eventually, in_thread, serving
 from tests.support import PATIENCE, free_port, until
 
 if TYPE_CHECKING:
@@ -178,6 +179,11 @@ async def test_what_is_set_aside_keeps_its_properties_and_its_master_is_told(
     assert (again.content_type, again.delivery_mode) == ("a/b", 2)
 
 
+async def _has_offset(service: GatewayService, offset: int) -> bool:
+    redis: Any = service.frontier.redis
+    return bool(await redis.zscore("{pdfs}:offsets", "amqp:pdf_stream") == offset)
+
+
 async def test_a_stream_is_taken_from_where_it_was_left(
     broker: RabbitMQ, make_service: Callable[[], GatewayService]
 ) -> None:
@@ -189,9 +195,8 @@ async def test_a_stream_is_taken_from_where_it_was_left(
             for body in (f"http://example.org/{part}/1", f"http://example.org/{part}/2", "no sense"):
                 channel.basic_publish("", "pdf_stream", body.encode())
             service = make_service()
-            redis: Any = service.frontier.redis
             async with serving(f"{broker.url}?tasks=pdf_stream", service):
-                await eventually(lambda: equals(redis.zscore("{pdfs}:offsets", "amqp:pdf_stream"), 3 * part))  # noqa: B023
+                await eventually(partial(_has_offset, service, 3 * part))
             assert service.health("amqp").received == 3
         assert len([job async for job in service.frontier.jobs()]) == 4
 

@@ -44,9 +44,9 @@ class Broken:
     ("failure", "tracebacks"),
     [
         (lambda: RuntimeError("closed"), 1),
-        (lambda: Exception(), 1),  # noqa: PLW0108 - one for each start
+        (Exception, 1),
         (lambda: ExceptionGroup("several", [KeyError("a")]), 1),
-        (lambda: asyncio.CancelledError(), 1),  # noqa: PLW0108
+        (asyncio.CancelledError, 1),
         (lambda: TransportError("away"), 0),
         (lambda: ConfigurationError("not usable now"), 0),
         (lambda: ConnectionResetError(104, "reset"), 0),

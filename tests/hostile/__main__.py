@@ -50,7 +50,7 @@ def report(fleet: Fleet, server: Hostile, names: list[str], answers: dict[str, A
     server.answers = Answers({f"/{name}": answers[f"/{name}"] for name in names} | NEIGHBOUR)
     missing = reply(b"", "text/plain", status="404 Not Found")
     server.answers["/robots.txt"] = lambda request: request.send(ROBOTS if is_hostile(request) else missing)
-    server.answers["/"] = lambda request: request.send(missing if is_hostile(request) else bytes(NEIGHBOUR["/"]))  # type: ignore[arg-type]
+    server.answers["/"] = lambda request: request.send(missing if is_hostile(request) else bytes(NEIGHBOUR["/"]))
 
     (worker,) = fleet.stand(1, **SETTINGS)
     before = used_memory(fleet)

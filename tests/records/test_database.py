@@ -121,7 +121,7 @@ async def test_text_that_databases_refuse(database: Database, rows: Rows) -> Non
 async def test_a_bad_row_fails_alone(database: Database, rows: Rows) -> None:
     visits = [capture(number, f"{number:064x}") for number in range(20)]
     visits[7].size = 2**70
-    visits[11].url = None  # type: ignore[assignment]
+    visits[11].url = None
     answers = await asyncio.gather(*map(database.write, visits), return_exceptions=True)
     assert [number for number, answer in enumerate(answers) if isinstance(answer, RecordsError)] == [7, 11]
     assert {answer for answer in answers if not isinstance(answer, RecordsError)} == {Outcome.DOCUMENT}

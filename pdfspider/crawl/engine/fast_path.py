@@ -94,7 +94,7 @@ class Visits:
         try:
             result: Response | Request = await fetch
         except Exception:
-            return Failure()  # type: ignore[no-untyped-call]
+            return Failure()
         finally:
             self._slot.nextcall.schedule()
         if isinstance(result, Response):
@@ -119,7 +119,7 @@ class Visits:
             else:
                 await self._process(result, request)
         except Exception:
-            self._scraper.handle_spider_error(Failure(), request, result)  # type: ignore[no-untyped-call]
+            self._scraper.handle_spider_error(Failure(), request, result)
         try:
             await self._scraper.complete(request)
         finally:

@@ -112,7 +112,7 @@ class CompleteScraper(Scraper):
             details: dict[str, Any] = {"exception": error}
         else:
             entry = self.logformatter.item_error(item, error, result, spider)
-            details = {"failure": Failure()}  # type: ignore[no-untyped-call]
+            details = {"failure": Failure()}
         if entry:
             shown = None if isinstance(error, DropItem) else error
             logging.getLogger("scrapy.core.scraper").log(*logformatter_adapter(entry), exc_info=shown)

@@ -65,7 +65,7 @@ class Callbacks:
             try:
                 self._statuses.process_spider_input(response)
             except HttpError:
-                return await self._on_failure(Failure(), request)  # type: ignore[no-untyped-call]
+                return await self._on_failure(Failure(), request)
         output = await collect(lambda: request.callback(response, **request.cb_kwargs))
         if output.failure is None and not any(map(_ends_visit, output.items)):
             output.items.extend(self._spider.default(response))
@@ -121,7 +121,7 @@ async def collect(call: Any) -> Output:
             for item in _iterable(await given if isawaitable(given) else given):
                 output.items.append(item)
     except Exception:
-        output.failure = Failure()  # type: ignore[no-untyped-call]
+        output.failure = Failure()
     return output
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from aiormq.exceptions import ChannelClosed, PublishError
 from celery.states import FAILURE, REVOKED, SUCCESS
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
-    from pdfspider.gateway.base import Receipt, Result
+    from pdfspider.gateway.base import Options, Receipt, Result
     from pdfspider.gateway.service import GatewayService
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class CeleryOverAmqp(AmqpTransport):
     Results go to ``backend``, to the master's own queue if that is ``rpc://``, or else to a queue.
     """
 
-    options = {  # noqa: RUF012 - declared by Transport
+    options: ClassVar[Options] = {
         **AmqpTransport.options,
         "tasks": "celery",
         "rejects": "celery_rejects",

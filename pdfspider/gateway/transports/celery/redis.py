@@ -6,7 +6,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from celery.states import FAILURE, REVOKED, SUCCESS
 
@@ -21,7 +21,7 @@ from pdfspider.tasks import end_with
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pdfspider.gateway.base import Receipt, Result
+    from pdfspider.gateway.base import Options, Receipt, Result
     from pdfspider.gateway.service import GatewayService
 
 
@@ -70,7 +70,7 @@ class CeleryOverRedis(RedisTransport):
     Results go to ``backend``, or else to a stream.
     """
 
-    options = {  # noqa: RUF012 - declared by Transport
+    options: ClassVar[Options] = {
         **RedisTransport.options,
         "tasks": "celery",
         "rejects": "celery:rejected",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -21,7 +21,7 @@ from pdfspider.gateway.transports.grpc.calls import Masters
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pdfspider.gateway.base import Result
+    from pdfspider.gateway.base import Options, Result
     from pdfspider.gateway.service import GatewayService
     from pdfspider.gateway_config import GatewayConfig
 
@@ -42,7 +42,7 @@ class GrpcTransport(Transport):
     """
 
     listens = True
-    options = {"cert": "", "key": "", "clients": ""}  # noqa: RUF012 - declared by Transport
+    options: ClassVar[Options] = {"cert": "", "key": "", "clients": ""}
 
     def __init__(self, url: str, service: GatewayService) -> None:
         super().__init__(url, service)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from aiohttp import web
 
@@ -18,7 +18,7 @@ from pdfspider.gateway.transports.http.problems import with_problems
 from pdfspider.gateway.transports.http.server import Limits, Listener
 
 if TYPE_CHECKING:
-    from pdfspider.gateway.base import Event, Result
+    from pdfspider.gateway.base import Event, Options, Result
     from pdfspider.gateway.service import GatewayService
 
 PORT = 8080
@@ -33,7 +33,7 @@ class HttpTransport(Transport):
     """
 
     listens = True
-    options = {"cert": "", "key": "", "clients": "", "events": ("no", "webhook")}  # noqa: RUF012 - declared by Transport
+    options: ClassVar[Options] = {"cert": "", "key": "", "clients": "", "events": ("no", "webhook")}
 
     def __init__(self, url: str, service: GatewayService) -> None:
         super().__init__(url, service)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from confluent_kafka import KafkaException
@@ -21,7 +21,7 @@ from pdfspider.tasks import end_with
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from pdfspider.gateway.base import Event, Receipt, Result
+    from pdfspider.gateway.base import Event, Options, Receipt, Result
     from pdfspider.gateway.rejects import SetAside
     from pdfspider.gateway.service import GatewayService
     from pdfspider.submission.rejected import Rejected
@@ -76,7 +76,7 @@ class KafkaTransport(Transport):
     is TLS; a user and a password are SASL's.
     """
 
-    options = {  # noqa: RUF012 - declared by Transport
+    options: ClassVar[Options] = {
         "tasks": "pdf_tasks",
         "results": "pdf_results",
         "rejects": "pdf_rejects",

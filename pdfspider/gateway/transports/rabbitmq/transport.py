@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
-    from pdfspider.gateway.base import Event, Result
+    from pdfspider.gateway.base import Event, Options, Result
     from pdfspider.gateway.rejects import SetAside
     from pdfspider.gateway.service import GatewayService
 
@@ -54,7 +54,7 @@ class AmqpTransport(Transport):
     the last one cannot be used.
     """
 
-    options = {  # noqa: RUF012 - declared by Transport
+    options: ClassVar[Options] = {
         "tasks": "pdf_tasks",
         "results": "pdf_results",
         "rejects": "pdf_rejects",

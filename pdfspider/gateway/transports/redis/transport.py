@@ -7,7 +7,7 @@ import secrets
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from redis.exceptions import RedisError, ResponseError
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from pdfspider.gateway.base import Event, Receipt, Result
+    from pdfspider.gateway.base import Event, Options, Receipt, Result
     from pdfspider.gateway.rejects import SetAside
     from pdfspider.gateway.service import GatewayService
     from pdfspider.submission.rejected import Rejected
@@ -74,7 +74,7 @@ class RedisTransport(Transport):
     the form of scrapy-redis.
     """
 
-    options = {  # noqa: RUF012 - declared by Transport
+    options: ClassVar[Options] = {
         "tasks": "pdf_tasks",
         "results": "pdfs:results",
         "rejects": "pdf_tasks:rejected",

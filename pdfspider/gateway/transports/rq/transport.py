@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from redis.exceptions import RedisError, ResponseError
 from rq import Queue
@@ -38,7 +38,7 @@ from pdfspider.tasks import end_with
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from pdfspider.gateway.base import Receipt, Result
+    from pdfspider.gateway.base import Options, Receipt, Result
     from pdfspider.gateway.service import GatewayService
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class RqDelivery(RedisDelivery):
 class RqTransport(RedisTransport):
     """Takes jobs from the queue ``tasks``; invalid ones go to RQ's registry of failed jobs."""
 
-    options = {"tasks": "pdfs"}  # noqa: RUF012 - declared by Transport
+    options: ClassVar[Options] = {"tasks": "pdfs"}
 
     def __init__(self, url: str, service: GatewayService) -> None:
         super().__init__(url, service)
@@ -183,7 +183,8 @@ class RqTransport(RedisTransport):
     async def _fields(self, job: str) -> dict[bytes, bytes]:
         """Return the fields of a job, none if it is gone or its key has another type."""
         try:
-            return await self._redis.hgetall(Job.key_for(job))  # type: ignore[no-any-return]
+            fields: dict[bytes, bytes] = await self._redis.hgetall(Job.key_for(job))
+            return fields
         except ResponseError as error:
             if not str(error).startswith("WRONGTYPE"):
                 raise

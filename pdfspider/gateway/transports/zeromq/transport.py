@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import zmq
 import zmq.auth
@@ -20,7 +20,7 @@ from pdfspider.tasks import end_with
 from pdfspider.web.loopback import is_loopback
 
 if TYPE_CHECKING:
-    from pdfspider.gateway.base import Event, Receipt, Result
+    from pdfspider.gateway.base import Event, Options, Receipt, Result
     from pdfspider.gateway.service import GatewayService
 
 PORT = 5570
@@ -54,7 +54,7 @@ class ZeroMqTransport(Transport):
     """
 
     listens = True
-    options = {  # noqa: RUF012 - declared by Transport
+    options: ClassVar[Options] = {
         "push": "",
         "results": "",
         "rejects": "pdf_tasks:rejected",
