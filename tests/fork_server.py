@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import pkgutil
+import re
 import runpy
 import select
 import selectors
@@ -48,8 +49,8 @@ PACKAGES = [
 MODULES = ["scrapy.cmdline", "sqlalchemy.dialects.sqlite.pysqlite", "tests.crawl.injected", "uvloop"]
 LEFT_OUT = (".__main__.", ".transports.", ".migrations.", ".testing.", ".client.", ".process.", ".statsmailer.")
 """What few processes need, or what may not be imported before a fork."""
-READ_AT_START = ("PYTHON", "LD_", "DYLD_", "FAKETIME")
-"""Variables that only a started interpreter heeds."""
+READ_AT_START = re.compile(r"PYTHON|LD_|DYLD_|FAKETIME|TZ|LANG|LC_|.*_proxy$", re.IGNORECASE).match
+"""Tells which variables are read as Python starts, or as modules are loaded."""
 ENVIRONMENT = dict(os.environ)
 """What the server starts with, whatever a test changes."""
 
@@ -145,7 +146,7 @@ def run(
 
 
 def _reads_at_start(environment: dict[str, str]) -> bool:
-    names = [name for name in {*environment, *ENVIRONMENT} if name.startswith(READ_AT_START)]
+    names = [name for name in {*environment, *ENVIRONMENT} if READ_AT_START(name)]
     return any(environment.get(name) != ENVIRONMENT.get(name) for name in names)
 
 
