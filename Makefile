@@ -26,6 +26,9 @@ MANY ?= 1000
 # Seconds for which each way is refused in `make refusals`.
 DURATION ?= 60
 
+# Without processes that have to be installed.
+UNIT_TESTS = tests/discovery tests/documents tests/frontier tests/test_config.py tests/test_masking.py tests/test_testing.py
+
 # Of `make fuzz`.
 MINUTES ?= 5
 
@@ -121,6 +124,14 @@ lock: $(VENV)/.requirements-tools.txt ## bring the requirements files in line wi
 	@$(RESOLVE) --constraint requirements-test.txt --group tools --output-file requirements-tools.txt
 	@$(RESOLVE) pyproject.toml --extra gateway --extra parquet --constraint requirements-test.txt \
 		--output-file deploy/requirements.txt
+
+.PHONY: lowest
+lowest: $(VENV)/.requirements-tools.txt ## test with the lowest versions that pyproject.toml allows [PYTHON=python3.12] [ARGS="tests/records"]
+	@mkdir -p build
+	@$(VENV)/bin/uv pip compile --quiet --resolution lowest-direct --python $(PYTHON) --extra test --output-file build/lowest.txt pyproject.toml
+	@$(VENV)/bin/uv venv --quiet --clear --python $(PYTHON) build/lowest
+	@$(VENV)/bin/uv pip install --quiet --python build/lowest/bin/python --requirement build/lowest.txt
+	@build/lowest/bin/pytest -p no:cacheprovider --numprocesses $(PROCESSES) --dist loadfile $(or $(ARGS),$(UNIT_TESTS))
 
 audit-dependencies: $(VENV)/.requirements-tools.txt ## ask which of the locked versions have known vulnerabilities
 	@found=$$($(VENV)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
