@@ -12,13 +12,13 @@ from scrapy.settings import SETTINGS_PRIORITIES
 from scrapy.spidermiddlewares.httperror import HttpError
 from scrapy_redis.spiders import RedisSpider
 from scrapy_spider_metadata import Args
-from scrapy_spider_metadata._utils import get_generic_param
 
 from pdfspider import settings as project_settings
 from pdfspider.config import SPIDER
 from pdfspider.crawl.engine import item_adapter, stock_parts
 from pdfspider.crawl.engine.standalone import with_visit
 from pdfspider.crawl.extract.stock_items import stock_output
+from pdfspider.crawl.scrapy_internals import parameters_of
 from pdfspider.crawl.worker import Worker
 from pdfspider.submission.params import Params
 from pdfspider.submission.seeds import read_urls
@@ -68,7 +68,7 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
     @classmethod
     def arguments(cls) -> list[str]:
         """Return the names of the arguments that the spider takes (``-a NAME=VALUE``)."""
-        model: Any = get_generic_param(cls, Args)
+        model = parameters_of(cls, Args)
         own = [name for name in signature(cls.__init__).parameters if name not in ANY_ARGUMENTS]
         attributes = [name for name in vars(cls) if not name.startswith("_") and not callable(getattr(cls, name))]
         return list(dict.fromkeys([*model.model_fields, *own, *(attributes if cls is not PdfSpider else [])]))

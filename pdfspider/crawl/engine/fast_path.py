@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from pdfspider.crawl.engine.scraper import CompleteScraper
 from pdfspider.crawl.extract.large_pages import is_large_page
 from pdfspider.crawl.fetch.downloader_stats import is_heard
+from pdfspider.crawl.scrapy_internals import close_if_idle, slot_of, start_requests_with
 from pdfspider.crawl.worker import Worker
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def install(crawler: Crawler) -> None:
     if not scraper.spidermw.middlewares:
         visits = Visits(crawler, engine, scraper)
         visits.count(crawler.get_extension(CoreStats))
-        engine._start_scheduled_request = visits.start  # type: ignore[method-assign]  # noqa: SLF001
+        start_requests_with(engine, visits.start)
 
 
 class Visits:
@@ -75,7 +76,7 @@ class Visits:
 
     @property
     def _slot(self) -> Any:
-        return self._engine._slot  # noqa: SLF001
+        return slot_of(self._engine)
 
     async def _visit(self, request: Request, fetch: Any) -> None:
         try:
@@ -124,7 +125,7 @@ class Visits:
             await self._scraper.complete(request)
         finally:
             slot.finish_response(result, request)
-            self._scraper._check_if_closing()  # noqa: SLF001
+            close_if_idle(self._scraper)
 
     async def _process(self, result: Response | Failure, request: Request) -> None:
         output = await self._scraper.callbacks.call(result, request)

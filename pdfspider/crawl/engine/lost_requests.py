@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
 
+from pdfspider.crawl.scrapy_internals import slot_of
 from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.leases import LeaseKind
 
@@ -42,7 +43,7 @@ class LostRequests:
             await self._end(lease)
 
     def _missing(self, others: Iterable[Lease]) -> set[Lease]:
-        slot: Any = self._crawler.engine and self._crawler.engine._slot  # noqa: SLF001
+        slot = slot_of(self._crawler.engine)
         if slot is None:
             return set()
         known = {request.meta.get("lease") for request in (*self._ready, *slot.inprogress)}

@@ -17,6 +17,7 @@ from pdfspider.crawl.engine.components import complete_pipelines
 from pdfspider.crawl.extract.captures import Released
 from pdfspider.crawl.fetch.errors import FetchError, GiveBack
 from pdfspider.crawl.policy.retries import counts, may_pass, retry_delay
+from pdfspider.crawl.scrapy_internals import methods_with_spider, spider_of
 from pdfspider.crawl.worker import Worker
 from pdfspider.documents.errors import StoreError
 from pdfspider.exceptions import LeaseLost, PdfSpiderError, RecordRefused, RecordsError
@@ -51,7 +52,7 @@ class Processor(ItemPipelineManager):
         self._worker = Worker.of(crawler)
         self._stats = crawler.stats
         methods = self.methods["process_item"]
-        self._only_coroutines = all(map(iscoroutinefunction, methods)) and not self._mw_methods_requiring_spider
+        self._only_coroutines = all(map(iscoroutinefunction, methods)) and not methods_with_spider(self)
 
     @classmethod
     def _get_mwlist_from_settings(cls, settings: Settings) -> list[Any]:
@@ -122,8 +123,8 @@ class Processor(ItemPipelineManager):
             assert method is not None
             if self._only_coroutines:
                 item = await method(item)
-            elif method in self._mw_methods_requiring_spider:
-                item = await ensure_awaitable(method(item, self._spider))
+            elif method in methods_with_spider(self):
+                item = await ensure_awaitable(method(item, spider_of(self)))
             else:
                 item = await ensure_awaitable(method(item))
             if item is not capture:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from scrapy.pipelines.files import S3FilesStore
 
+from pdfspider.crawl.scrapy_internals import configure_stores
 from pdfspider.crawl.store.pipelines import PdfFilesPipeline
 from pdfspider.documents.store import document_path
 from pdfspider.exceptions import ConfigurationError
@@ -33,7 +34,7 @@ class S3Copies:
         """
         if not uri.startswith("s3://"):
             raise ConfigurationError(f"documents cannot be read back from {uri}: only from a directory or s3://")
-        PdfFilesPipeline._update_stores(settings)  # noqa: SLF001 - it hands the keys to the store
+        configure_stores(PdfFilesPipeline, settings)
         self._store = S3FilesStore(uri)
 
     @asynccontextmanager

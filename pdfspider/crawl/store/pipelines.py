@@ -13,6 +13,7 @@ from scrapy.pipelines.files import FilesPipeline, FSFilesStore
 from scrapy.utils.defer import ensure_awaitable
 
 from pdfspider.batching import Batcher
+from pdfspider.crawl.scrapy_internals import configure_stores
 from pdfspider.crawl.store.naming import Naming
 from pdfspider.crawl.store.uploads import check_bucket, store_error, verify_upload
 from pdfspider.crawl.worker import Worker
@@ -101,7 +102,7 @@ class PdfFilesPipeline(FilesPipeline):
 
         Raises ConfigurationError for an invalid FILES_STORE.
         """
-        cls._update_stores(crawler.settings)
+        configure_stores(cls, crawler.settings)
         config = Worker.of(crawler).config
         store = config.shown_store
         try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy.pipelines.files import S3FilesStore
 from scrapy.utils.defer import ensure_awaitable
 
+from pdfspider.crawl.scrapy_internals import head_of
 from pdfspider.documents.errors import StoreAway, StoreError
 
 if TYPE_CHECKING:
@@ -81,8 +82,7 @@ async def verify_upload(store: Any, document: Finished, path: str, info: Any) ->
     Other stores are asked for their checksum.
     """
     if isinstance(store, S3FilesStore):
-        head = await ensure_awaitable(store._get_boto_key(path))  # noqa: SLF001 - stat_file tells no size
-        found: Any = head["ContentLength"]
+        found: Any = (await head_of(store, path))["ContentLength"]
         expected: Any = document.size
     else:
         stat = await ensure_awaitable(store.stat_file(path, info))

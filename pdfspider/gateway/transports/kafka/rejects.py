@@ -93,7 +93,7 @@ class _Reading:
             if error is None:
                 self._positions.take(message.partition(), message.offset())
                 return message
-            if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own codes have this name
+            if error.code() != KafkaError._PARTITION_EOF:
                 raise KafkaException(error)
             self._open.discard(message.partition())
         return None
