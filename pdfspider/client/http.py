@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import ClientConnectionError, ClientPayloadError, ClientResponse, ClientSession, ClientTimeout
 
 from pdfspider.exceptions import ClientError
+from pdfspider.retrying import pauses, retry, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -132,15 +133,10 @@ class HttpTransport:
 
         Raises ClientError after the time limit.
         """
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._timeout
-        while True:
-            try:
-                return await call()
-            except AWAY as error:
-                if loop.time() + PAUSE > end:
-                    raise ClientError(f"{self._url} cannot be reached: {error}") from error
-            await asyncio.sleep(PAUSE)
+        try:
+            return await retry(call, pauses(PAUSE, PAUSE), on=AWAY, goes_on=until(self._timeout))
+        except AWAY as error:
+            raise ClientError(f"{self._url} cannot be reached: {error}") from error
 
 
 async def _reason(response: ClientResponse) -> str:

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from pdfspider.exceptions import ClientError
+from pdfspider.retrying import pauses, retry, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -123,12 +124,8 @@ class RedisTransport:
 
         Raises ClientError after the time limit.
         """
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._timeout
-        while True:
-            try:
-                return await call()
-            except (RedisError, OSError) as error:
-                if loop.time() + PAUSE > end:
-                    raise ClientError(f"Redis cannot be used: {error}") from error
-            await asyncio.sleep(PAUSE)
+        away = RedisError, OSError
+        try:
+            return await retry(call, pauses(PAUSE, PAUSE), on=away, goes_on=until(self._timeout))
+        except away as error:
+            raise ClientError(f"Redis cannot be used: {error}") from error

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pdfspider.documents.errors import StagingBusy, StagingError
 from pdfspider.documents.head import HEAD_SIZE
-from pdfspider.documents.store import make_directory, open_new
+from pdfspider.documents.store import make_directory, open_new, write_all
 from pdfspider.documents.tail import TAIL_SIZE, has_end, is_whole
 from pdfspider.exceptions import ConfigurationError
 
@@ -315,9 +315,7 @@ class StagedFile:
 def _append_to(path: Path, data: bytes, *, first: bool) -> None:
     descriptor = open_new(path) if first else os.open(path, os.O_WRONLY | os.O_APPEND)
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+        write_all(descriptor, data)
     finally:
         os.close(descriptor)
 

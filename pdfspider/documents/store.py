@@ -158,11 +158,16 @@ def open_new(path: str | Path, flags: int = 0) -> int:
 def _write(path: str, content: bytes) -> None:
     descriptor = open_new(path, os.O_DSYNC)  # a system call less than fsync, and each one passes the GIL on and back
     try:
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+        write_all(descriptor, content)
     finally:
         os.close(descriptor)
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write all bytes to a file, also if the system takes them in parts."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def sync(path: str | Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from redis.exceptions import RedisError
 
 from pdfspider.exceptions import PdfSpiderError
+from pdfspider.retrying import pauses
 from pdfspider.tasks import end
 
 if TYPE_CHECKING:
@@ -38,14 +39,13 @@ class Supervisor:
 
     async def run(self) -> None:
         """Run the work until cancelled."""
-        pause = FIRST_PAUSE
+        waits = pauses(FIRST_PAUSE, LONGEST_PAUSE)
         while True:
             error = await self._failure()
             if self._health.state == "up":
-                pause = FIRST_PAUSE
+                waits = pauses(FIRST_PAUSE, LONGEST_PAUSE)
             self._tell(error)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            await asyncio.sleep(next(waits))
 
     async def _failure(self) -> BaseException:
         """Return the error that ended the work.

@@ -18,6 +18,7 @@ from pdfspider.records.engine import is_passing, said
 from pdfspider.records.inserting import ManyRows
 from pdfspider.records.rows import OUTCOMES, capture_key, document_row, owner_key, owner_row
 from pdfspider.records.schema import captures, documents, owners
+from pdfspider.retrying import pauses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,8 +41,7 @@ LONGEST_PAUSE = 2.0
 
 def patiently(engine: Engine, work: Callable[[Connection], Answer], deadline: float) -> Answer:
     """Do the work in a transaction, and repeat it until the deadline while the database is locked or gone."""
-    pause = FIRST_PAUSE
-    while True:
+    for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
         try:
             with engine.begin() as connection:
                 return work(connection)
@@ -49,7 +49,7 @@ def patiently(engine: Engine, work: Callable[[Connection], Answer], deadline: fl
             if not is_passing(error) or time.monotonic() + pause > deadline:
                 raise
         time.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE)
+    raise AssertionError("pauses have no end")
 
 
 class Writer:

@@ -12,6 +12,7 @@ from bench.content import huge_sha256
 from bench.log import parse_log
 from bench.server import Server, listen, serve
 from bench.site import Site
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,7 @@ def server() -> Iterator[Server]:
 
 def get(server: Server, target: str, address: str = "127.0.0.1", method: str = "GET") -> tuple[int, str, bytes]:
     """Status, all headers as text, body."""
-    connection = http.client.HTTPConnection(address, server.port, timeout=20)
+    connection = http.client.HTTPConnection(address, server.port, timeout=PATIENCE)
     try:
         connection.request(method, target)
         response = connection.getresponse()

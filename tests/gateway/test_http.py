@@ -240,7 +240,7 @@ def test_what_the_openapi_document_promises(gateway: Start, redis_url: str, tmp_
     with redis.Redis.from_url(redis_url) as frontier:
         frontier.config_set("appendonly", "no")  # else each answer waits for the disk
     client = Client(gateway, REDIS_URL=redis_url, DATA_DIR=tmp_path / "data")
-    options = ["--generation-deterministic", "--max-examples=5", "--request-timeout=20", "--warnings=off"]
+    options = ["--generation-deterministic", "--max-examples=5", f"--request-timeout={PATIENCE}", "--warnings=off"]
     left_out = ["--exclude-path=/jobs/{job}/events", "--exclude-checks=positive_data_acceptance"]
     """Streams last as long as their jobs, here for ever; and no schema says what makes a URL."""
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{client.url}/openapi.json", *options, *left_out]

@@ -73,8 +73,8 @@ def test_offsets_and_keys(gateway: Start, site: Server, served: Fleet, tmp_path:
     running.process.terminate()  # its log has the traceback of what could not be taken in
     assert running.process.wait(PATIENCE) == 0
     of_group, topic = Consumer({"bootstrap.servers": master.broker, "group.id": master.group}), master.topics["tasks"]
-    partitions = of_group.list_topics(topic, timeout=10).topics[topic].partitions
-    committed = of_group.committed([TopicPartition(topic, partition) for partition in partitions], timeout=10)
+    partitions = of_group.list_topics(topic, timeout=PATIENCE).topics[topic].partitions
+    committed = of_group.committed([TopicPartition(topic, partition) for partition in partitions], timeout=PATIENCE)
     assert sum(max(partition.offset, 0) for partition in committed) == 6
     of_group.close()
     master.close()

@@ -46,8 +46,8 @@ def url(master: KafkaBrokerMaster) -> str:
 def committed(master: KafkaBrokerMaster) -> int:
     """Up to where the gateways' group has settled its messages."""
     of_group, topic = Consumer({"bootstrap.servers": master.broker, "group.id": master.group}), master.topics["tasks"]
-    partitions = of_group.list_topics(topic, timeout=10).topics[topic].partitions
-    found = of_group.committed([TopicPartition(topic, partition) for partition in partitions], timeout=10)
+    partitions = of_group.list_topics(topic, timeout=PATIENCE).topics[topic].partitions
+    found = of_group.committed([TopicPartition(topic, partition) for partition in partitions], timeout=PATIENCE)
     of_group.close()
     return sum(max(partition.offset, 0) for partition in found)
 

@@ -16,6 +16,7 @@ from pdfspider.exceptions import InvalidInput
 from pdfspider.submission.rejected import Rejected
 from tests.gateway.masters.kafka import KafkaMaster
 from tests.gateway.serving import all_of, equals, eventually, in_thread, serving
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +85,7 @@ async def test_kafka_keeps_keys_headers_and_what_is_null(service: GatewayService
         partitions = [TopicPartition(topic, number) for number in group.list_topics(topic).topics[topic].partitions]
         await eventually(
             lambda: in_thread(
-                lambda: sum(max(place.offset, 0) for place in group.committed(partitions, timeout=10)) == 3
+                lambda: sum(max(place.offset, 0) for place in group.committed(partitions, timeout=PATIENCE)) == 3
             )
         )
         group.close()

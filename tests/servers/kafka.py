@@ -15,7 +15,7 @@ import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from tests.support import free_port, until
+from tests.support import PATIENCE, free_port, until
 
 if TYPE_CHECKING:
     from tests.certificates import Certificates
@@ -157,7 +157,7 @@ class KafkaProcess:
         """As kill -9."""
         if self._process:
             self._process.kill()
-            self._process.wait(30)
+            self._process.wait(PATIENCE)
             self._process = None
 
     def restart(self) -> None:

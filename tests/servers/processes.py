@@ -53,7 +53,7 @@ class RedisProcess:
         return self._process.pid
 
     def client(self) -> redis.Redis:
-        options = {"host": "127.0.0.1", "port": self.port, "socket_timeout": 5, "retry": None}
+        options = {"host": "127.0.0.1", "port": self.port, "socket_timeout": PATIENCE, "retry": None}
         return redis.Redis(**{**options, **self.client_options})
 
     def start(self) -> None:

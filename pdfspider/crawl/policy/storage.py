@@ -14,6 +14,7 @@ from pdfspider.crawl.fetch.errors import FetchError, GiveBack
 from pdfspider.documents.disk import NO_ROOM, Room, capacity, probe
 from pdfspider.documents.errors import StoreAway, StoreError
 from pdfspider.items import Outcome
+from pdfspider.retrying import pauses
 from pdfspider.tasks import end
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Storage:
         self._outage = ConditionLogger(
             "The document store takes no documents: waiting for it", "The document store takes documents again"
         )
-        self._pause = FIRST_PAUSE
+        self._pauses = pauses(FIRST_PAUSE, LONGEST_PAUSE)
         self._watching: asyncio.Task[None] | None = None
         self._uploading: Lease | None = None
         self.on_trial = False
@@ -105,9 +106,10 @@ class Storage:
 
     async def _watch(self) -> None:
         """Probe the disk until it takes something."""
-        while await asyncio.to_thread(probe, self._staging.directory) is Room.NONE:
-            await asyncio.sleep(self._pause)
-            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        for pause in self._pauses:
+            if await asyncio.to_thread(probe, self._staging.directory) is not Room.NONE:
+                break
+            await asyncio.sleep(pause)
         self._watching = None
         if self._uploading is None:
             self.note_success()
@@ -134,8 +136,7 @@ class Storage:
         self._uploading, self.on_trial = lease, False
         try:
             for _ in range(TRIES):
-                await asyncio.sleep(self._pause)
-                self._pause = min(2 * self._pause, LONGEST_PAUSE)
+                await asyncio.sleep(next(self._pauses))
                 try:
                     return await put()
                 except StoreAway as again:
@@ -165,5 +166,5 @@ class Storage:
         self._successes += 1
         if self._outage.lasts:
             self._outage.end()
-            self._pause, self.on_trial = FIRST_PAUSE, False
+            self._pauses, self.on_trial = pauses(FIRST_PAUSE, LONGEST_PAUSE), False
             self._wake.set()

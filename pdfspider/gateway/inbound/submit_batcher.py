@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from pdfspider.frontier.connection import may_pass
 from pdfspider.frontier.frontier import LINKS_PER_CALL
+from pdfspider.retrying import pauses, retry
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -128,11 +129,11 @@ async def until_redis_can(call: Callable[[], Awaitable[T]]) -> T:
 
     Raises errors that will not pass.
     """
-    while True:
-        try:
-            return await call()
-        except RedisError as error:
-            if not may_pass(error):
-                raise
-            logger.warning("Redis cannot be used: %s", error)
-            await asyncio.sleep(WAIT)
+    return await retry(call, pauses(WAIT, WAIT), on=RedisError, goes_on=_is_waited_for)
+
+
+def _is_waited_for(error: RedisError, _: float) -> bool:
+    passes = may_pass(error)
+    if passes:
+        logger.warning("Redis cannot be used: %s", error)
+    return passes

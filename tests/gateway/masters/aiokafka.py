@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from tests.gateway.masters.kafka import KafkaBrokerMaster
 from tests.servers.kafka import broker
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -22,7 +23,7 @@ class AioKafkaMaster(KafkaBrokerMaster):
     def close(self) -> None:
         self._do(self._disconnect())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(30)
+        self._thread.join(PATIENCE)
         self._loop.close()
         self.server.kill()
 

@@ -9,7 +9,7 @@ from google.protobuf import json_format
 from pdfspider.gateway.transports.grpc.masters_pb2 import Message, Question
 from pdfspider.gateway.transports.grpc.masters_pb2_grpc import MastersStub
 from tests.gateway.masters.base import AskingMaster
-from tests.support import free_port
+from tests.support import PATIENCE, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ class GrpcMaster(AskingMaster):
     def results(self) -> list[dict[str, Any]]:
         for identity in self._open[:ASKED]:
             try:
-                result = self.stub.GetResult(Question(result_id=identity), metadata=CREDENTIALS, timeout=10)
+                result = self.stub.GetResult(Question(result_id=identity), metadata=CREDENTIALS, timeout=PATIENCE)
             except grpc.RpcError as error:
                 if error.code() == grpc.StatusCode.NOT_FOUND:
                     continue

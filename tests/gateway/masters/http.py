@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from tests.gateway.masters.base import AskingMaster
-from tests.support import free_port
+from tests.support import PATIENCE, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,7 @@ class HttpMaster(AskingMaster):
     def ask(self, path: str, body: bytes | None = None, **headers: str) -> Any:
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}", **headers}
         request = urllib.request.Request(f"http://127.0.0.1:{random.choice(self._ports)}{path}", body, headers)
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
             return json.load(response)
 
     @staticmethod

@@ -8,7 +8,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
 from tests.gateway.masters.base import Master
 from tests.servers.kafka import broker
-from tests.support import until
+from tests.support import PATIENCE, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +67,7 @@ class KafkaMaster(Master):
 
     def _connect(self) -> None:
         self._producer = Producer(self._servers())
-        ((_, node),) = self._producer.list_topics(timeout=10).brokers.items()
+        ((_, node),) = self._producer.list_topics(timeout=PATIENCE).brokers.items()
         self.broker = f"{node.host}:{node.port}"
         servers = {"bootstrap.servers": self.broker, "log_level": 2}
         self._consumer = Consumer({**servers, "group.id": f"{self.group}_masters", "enable.auto.commit": False})
@@ -77,7 +77,7 @@ class KafkaMaster(Master):
 
     def _partitions(self, topic: str) -> list[TopicPartition]:
         """All from their beginning; the topic is made by asking for it."""
-        found = until(lambda: self._producer.list_topics(topic, timeout=10).topics[topic].partitions)
+        found = until(lambda: self._producer.list_topics(topic, timeout=PATIENCE).topics[topic].partitions)
         return [TopicPartition(topic, number, OFFSET_BEGINNING) for number in found]
 
     def _servers(self) -> dict[str, Any]:
