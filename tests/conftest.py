@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench.processes import redis_server
+from tests.leftovers import Run
 from tests.support import Fleet, free_port
 
 if TYPE_CHECKING:
@@ -20,6 +21,29 @@ if TYPE_CHECKING:
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As in the background of a shell: processes of tests would ignore interrupts too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+RUN = pytest.StashKey[Run]()
+LEFT = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.stash[RUN] = Run.begin()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that leaves something behind."""
+    if run := session.config.stash.get(RUN, None):
+        session.config.stash[LEFT] = left = run.end()
+        if left and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for found in config.stash.get(LEFT, []):
+        terminalreporter.write_line(f"LEFT BEHIND: {found}", red=True)
 
 
 @pytest.hookimpl(wrapper=True)

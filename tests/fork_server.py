@@ -161,7 +161,7 @@ class _Server:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, env=ENVIRONMENT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
             )
-        atexit.register(self._end)
+        atexit.register(self.end)
 
     def fork(
         self, words: list[str], streams: list[int], environment: dict[str, str], cwd: Path, *, controlled: bool = False
@@ -177,7 +177,7 @@ class _Server:
             os.close(writing)
         return Forked(reading)
 
-    def _end(self) -> None:
+    def end(self) -> None:
         self._socket.close()
         self._process.wait()
 
@@ -185,6 +185,12 @@ class _Server:
 @functools.cache
 def _server() -> _Server:
     return _Server()
+
+
+def stop() -> None:
+    """End the server, if there is one."""
+    if _server.cache_info().currsize:
+        _server().end()
 
 
 def _serve(requests: socket.socket) -> dict[str, Any] | None:
@@ -251,6 +257,7 @@ def _become(words: list[str], environment: dict[str, str], cwd: str, streams: li
     sys.stderr = sys.__stderr__ = os.fdopen(2, "w", closefd=False, errors="backslashreplace", buffering=1)
     os.environ.clear()
     os.environ.update(environment)
+    tempfile.tempdir = None
     os.chdir(cwd)
     sys.path[0] = cwd
     sys.argv = list(words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
 import os
@@ -59,6 +60,29 @@ class StoppedAtOnce:
 
     def __init__(self) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+class TaskCount:
+    """An extension: writes the number of asyncio's tasks into the file TASK_COUNT, again and again."""
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> TaskCount:
+        count = cls()
+        count.path = Path(crawler.settings["TASK_COUNT"])
+        crawler.signals.connect(count.begin, signals.engine_started)
+        crawler.signals.connect(count.end, signals.engine_stopped)
+        return count
+
+    def begin(self) -> None:
+        self.task = asyncio.create_task(self.count())
+
+    def end(self) -> None:
+        self.task.cancel()
+
+    async def count(self) -> None:
+        while True:
+            self.path.write_text(str(len(asyncio.all_tasks())))
+            await asyncio.sleep(0.05)
 
 
 class ItemLog:
