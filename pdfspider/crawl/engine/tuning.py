@@ -1,4 +1,4 @@
-"""Make a worker process faster without changing its behaviour; docs/why.md has the measurements."""
+"""Make a worker process faster without changing its behaviour; docs/why/speed.md has the measurements."""
 
 from __future__ import annotations
 
