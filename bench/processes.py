@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 
 LOG_LINES = 40
 PROJECT = Path(__file__).parent.parent
-REDIS_TRIES = 100
+FIRST_PORT, PORTS, PORT_RANGES = 12_000, 1_000, 18
+REDIS_TRIES = 6_000
 
 
 class CrawlFailed(Exception):
@@ -90,9 +93,26 @@ def redis_server(directory: Path, port: int = 0) -> Iterator[str]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of loopback on which nobody listens, and which this process has not returned lately.
+
+    It is none of those that the system gives to connections, so nothing else takes it before it is used. Processes of
+    pytest-xdist take theirs from different ranges.
+    """
+    for port in _PORTS:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("ports have no end")
+
+
+def _ports() -> Iterator[int]:
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PORT_RANGES
+    first = FIRST_PORT + number * PORTS
+    begin = secrets.randbelow(PORTS)  # others on this machine may run the same
+    return (first + (begin + n) % PORTS for n in count())
+
+
+_PORTS = _ports()
 
 
 def redis_binary() -> str:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.processes import redis_server
+from bench.processes import free_port, redis_server
 from tests.leftovers import Run
-from tests.support import Fleet, free_port
+from tests.support import Fleet
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import time
@@ -262,12 +261,6 @@ def until(condition: Callable[[], Any], timeout: float = PATIENCE) -> Any:
         assert time.monotonic() < deadline, "it did not come to pass"
         time.sleep(0.01)
     return result
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def gaps(times: Iterable[float]) -> Iterator[float]:

@@ -15,7 +15,8 @@ import lxml.html
 import pytest
 from w3lib.url import canonicalize_url
 
-from tests.support import Fleet, free_port, until
+from bench.processes import free_port
+from tests.support import Fleet, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

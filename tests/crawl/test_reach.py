@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from scrapy.settings import Settings
 
+from bench.processes import free_port
 from pdfspider import settings as defaults
 from pdfspider.config import Config
 from pdfspider.frontier.connection import connect
@@ -17,7 +18,7 @@ from pdfspider.gateway.base import Delivery, Receipt
 from pdfspider.gateway.inbound.messages import understand
 from tests import fork_server
 from tests.crawl.hostile import Hostile, hostile, page, redirect, reply
-from tests.support import INJECTED, SETTINGS, free_port, until
+from tests.support import INJECTED, SETTINGS, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

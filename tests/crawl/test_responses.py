@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.processes import redis_server
+from bench.processes import free_port, redis_server
 from bench.server import serve
 from bench.site import Site
 from tests.crawl.hostile import HTML, PDF, Hostile, Request, document, hostile, page, redirect, reply, unmeasured
-from tests.support import Fleet, free_port, gaps
+from tests.support import Fleet, gaps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

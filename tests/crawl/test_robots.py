@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.processes import free_port
 from bench.server import serve
 from bench.site import Site
 from pdfspider.crawl.policy.robots_rules import crawl_delay
 from tests.crawl.hostile import Request, hostile, page, redirect, reply
-from tests.support import free_port
 
 if TYPE_CHECKING:
     from tests.crawl.hostile import Answer

@@ -9,11 +9,12 @@ import boto3
 import pytest
 from sqlalchemy import create_engine, text
 
+from bench.processes import free_port
 from bench.server import Server, serve
 from bench.site import Site
 from tests.crawl.hostile import hostile, page
 from tests.servers.moto import empty_s3
-from tests.support import Fleet, Worker, free_port, until
+from tests.support import Fleet, Worker, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import ClientSession, web
 from scrapy.settings import Settings
 
+from bench.processes import free_port
 from pdfspider import settings as defaults
 from pdfspider.config import Config
 from pdfspider.dashboard.access import Access
@@ -23,7 +24,6 @@ from pdfspider.items import Capture, Outcome
 from pdfspider.monitoring.reading import Monitor
 from pdfspider.records import Database
 from pdfspider.records.listings import Listings
-from tests.support import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

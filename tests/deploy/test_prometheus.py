@@ -20,6 +20,7 @@ from urllib.request import urlopen
 import pytest
 from scrapy.settings import Settings
 
+from bench.processes import free_port
 from bench.server import serve
 from bench.site import Site
 from pdfspider import settings as defaults
@@ -29,7 +30,7 @@ from pdfspider.frontier.frontier import Frontier
 from pdfspider.items import Outcome
 from pdfspider.metrics.fleet import fleet_metrics
 from pdfspider.metrics.server import MetricsServer, Probes
-from tests.support import ROOT, free_port, query, until
+from tests.support import ROOT, query, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -18,6 +17,7 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
+from bench.processes import free_port
 from bench.server import serve
 from bench.site import Site
 from tests.deploy.project import ROOT, copy_project, package_files, packed_files
@@ -59,12 +59,6 @@ class Scrapyd:
     def _call(self, path: str, body: bytes | None = None) -> dict[str, Any]:
         with build_opener(ProxyHandler({})).open(f"{self.url}{path}", body, timeout=PATIENCE) as response:
             return dict(json.load(response))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def clean_environment() -> dict[str, str]:

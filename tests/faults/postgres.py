@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.rows import dict_row
 
+from bench.processes import free_port
 from tests.faults.limits import Unavailable
-from tests.support import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

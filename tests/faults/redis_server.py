@@ -15,7 +15,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.support import free_port, until
+from bench.processes import free_port
+from tests.support import until
 
 SAMPLE_SECONDS = 0.02
 P = "{pdfs}:"

@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.support import PATIENCE, ROOT, free_port, until
+from bench.processes import free_port
+from tests.support import PATIENCE, ROOT, until
 
 if TYPE_CHECKING:
     from pathlib import Path

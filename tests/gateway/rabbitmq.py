@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench import rabbitmq
+from bench.processes import free_port
 from bench.rabbitmq import SCRIPT
-from tests.support import PATIENCE, free_port
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import ClientSession
 
+from bench.processes import free_port
 from pdfspider.client import AsyncClient, Client, ClientError, Job
-from tests.support import PATIENCE, free_port
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
+from bench.processes import free_port
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.frontier.pending_events import Note
@@ -28,7 +29,6 @@ from pdfspider.gateway.outbound.webhook import Webhook
 from pdfspider.tasks import end
 from tests.gateway.test_pending_results import OWN, submit, take
 from tests.gateway.test_pending_results import end as end_job
-from tests.support import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine

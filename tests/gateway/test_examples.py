@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.processes import free_port
 from tests.gateway.example_masters import EXAMPLES, WAYS, run_example
-from tests.support import ROOT, free_port
+from tests.support import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

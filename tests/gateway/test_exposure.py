@@ -9,6 +9,7 @@ import grpc
 import pytest
 from aiohttp import ClientConnectionError, ClientSession
 
+from bench.processes import free_port
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.gateway.registry import make_transports
 from pdfspider.gateway.transports.grpc.masters_pb2 import Question
@@ -16,7 +17,6 @@ from pdfspider.gateway.transports.grpc.masters_pb2_grpc import MastersStub
 from pdfspider.gateway.transports.http.transport import HttpTransport
 from tests.certificates import make_certificates
 from tests.gateway.inprocess import listening, service_on
-from tests.support import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,12 +15,13 @@ from google.protobuf import descriptor_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
+from bench.processes import free_port
 from pdfspider.gateway.transports.grpc import masters_pb2
 from pdfspider.gateway.transports.grpc.masters_pb2 import Message, Question
 from pdfspider.gateway.transports.grpc.masters_pb2_grpc import MastersStub
 from pdfspider.gateway.transports.grpc.transport import GrpcTransport
 from tests.gateway.inprocess import listening, service_on
-from tests.support import PATIENCE, ROOT, free_port
+from tests.support import PATIENCE, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
-from tests.support import PATIENCE, free_port, until
+from bench.processes import free_port
+from tests.support import PATIENCE, until
 
 if TYPE_CHECKING:
     from pathlib import Path

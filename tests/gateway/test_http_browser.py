@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import ClientSession, web
 
+from bench.processes import free_port
 from pdfspider.gateway.transports.http.guard import Guard
 from pdfspider.gateway.transports.http.openapi import describe
 from pdfspider.gateway.transports.http.transport import HttpTransport
 from tests.gateway.inprocess import listening, service_on
-from tests.support import PATIENCE, free_port
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import ClientSession
 
+from bench.processes import free_port
 from pdfspider.client import AsyncClient, ClientError
 from pdfspider.client.models import Document
 from pdfspider.documents.store import document_path
 from pdfspider.gateway.transports.http.transport import HttpTransport
 from pdfspider.tasks import end
 from tests.gateway.inprocess import listening, service_on
-from tests.support import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import ClientSession, ClientTimeout
 
+from bench.processes import free_port
 from pdfspider.gateway.queries.watching import Position
 from pdfspider.gateway.transports.http.transport import HttpTransport
 from tests.gateway.inprocess import listening, service_on
 from tests.gateway.test_http import parsed
-from tests.support import PATIENCE, free_port
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path

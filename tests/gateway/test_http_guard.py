@@ -14,11 +14,12 @@ from aiohttp import ClientSession, web
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from bench.processes import free_port
 from pdfspider.gateway.transports.http.openapi import describe
 from pdfspider.gateway.transports.http.server import Connection
 from pdfspider.gateway.transports.http.transport import HttpTransport
 from tests.gateway.inprocess import listening, service_on
-from tests.support import PATIENCE, free_port
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

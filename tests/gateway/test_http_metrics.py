@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from aiohttp import ClientSession
 
+from bench.processes import free_port
 from pdfspider.frontier.fleet import read_fleet
 from pdfspider.gateway.gateway import _add_messages
 from pdfspider.gateway.transports.http.transport import HttpTransport
 from tests.gateway.inprocess import listening, service_on
-from tests.support import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,6 +18,7 @@ import zmq.auth
 from aiohttp import ClientSession, ClientTimeout
 from yarl import URL
 
+from bench.processes import free_port
 from pdfspider.client import AsyncClient
 from pdfspider.gateway.base import Result
 from pdfspider.gateway.transports.grpc.masters_pb2 import Message, Question
@@ -27,7 +28,7 @@ from pdfspider.gateway.transports.http.transport import HttpTransport
 from pdfspider.gateway.transports.zeromq.transport import ZeroMqTransport
 from pdfspider.tasks import end
 from tests.gateway.inprocess import listening, service_on
-from tests.support import PATIENCE, free_port
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -17,13 +17,14 @@ import pika
 import pytest
 from pika.exceptions import ChannelClosedByBroker
 
+from bench.processes import free_port
 from pdfspider.gateway.base import Result, TransportError
 from pdfspider.gateway.registry import make_transports
 from pdfspider.gateway.transports.rabbitmq import transport as rabbitmq_transport
 from tests.certificates import make_certificates
 from tests.faults.proxy import Proxy
 from tests.gateway.serving import all_of, eventually, in_thread, serving
-from tests.support import PATIENCE, free_port, until
+from tests.support import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,8 +9,9 @@ from urllib.request import urlopen
 
 import pytest
 
+from bench.processes import free_port
 from tests.gateway.example_masters import EXAMPLES
-from tests.support import PATIENCE, free_port
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,8 @@ import pytest
 import zmq
 import zmq.auth
 
-from tests.support import PATIENCE, Fleet, free_port, until
+from bench.processes import free_port
+from tests.support import PATIENCE, Fleet, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

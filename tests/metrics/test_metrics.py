@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 import pdfspider
+from bench.processes import free_port
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.fleet import Fleet
 from pdfspider.frontier.leases import Lease, LeaseKind
@@ -22,7 +23,6 @@ from pdfspider.metrics.exposition import add_process, expose
 from pdfspider.metrics.fleet import FleetCollector
 from pdfspider.metrics.server import MetricsServer, Probes
 from pdfspider.metrics.worker import Numbers, WorkerMetrics
-from tests.support import free_port
 
 if TYPE_CHECKING:
     from pdfspider.metrics.exposition import Exposition

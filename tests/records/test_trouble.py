@@ -13,7 +13,6 @@ from sqlalchemy import create_engine, text
 from pdfspider.exceptions import ConfigurationError, RecordRefused, RecordsError
 from pdfspider.items import Outcome
 from pdfspider.records import Database
-from tests.support import free_port
 
 from .conftest import capture
 

@@ -15,7 +15,8 @@ import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from tests.support import PATIENCE, free_port, until
+from bench.processes import free_port
+from tests.support import PATIENCE, until
 
 if TYPE_CHECKING:
     from tests.certificates import Certificates

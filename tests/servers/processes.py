@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
-from tests.support import PATIENCE, free_port
+from bench.processes import free_port
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,13 +11,13 @@ import pytest
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from bench.processes import free_port
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.gateway.base import TransportError
 from pdfspider.gateway.registry import make_transports
 from tests.gateway.inprocess import service_on
 from tests.gateway.serving import eventually, in_thread, serving
 from tests.servers.test_sentinel import guarded, url_of
-from tests.support import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path

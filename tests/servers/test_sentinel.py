@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.processes import free_port
 from bench.server import serve
 from bench.site import Site
 from pdfspider.frontier.connection import connect
 from pdfspider.masking import masked_url
-from tests.support import free_port, until
+from tests.support import until
 
 if TYPE_CHECKING:
     from tests.servers.conftest import Fleets, Servers

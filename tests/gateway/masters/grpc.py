@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.protobuf import json_format
 
+from bench.processes import free_port
 from pdfspider.gateway.transports.grpc.masters_pb2 import Message, Question
 from pdfspider.gateway.transports.grpc.masters_pb2_grpc import MastersStub
 from tests.gateway.masters.base import AskingMaster
-from tests.support import PATIENCE, free_port
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

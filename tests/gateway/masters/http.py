@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+from bench.processes import free_port
 from tests.gateway.masters.base import AskingMaster
-from tests.support import PATIENCE, free_port
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

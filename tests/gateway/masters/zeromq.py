@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import zmq
 
+from bench.processes import free_port
 from tests.gateway.masters.base import AskingMaster
-from tests.support import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
