@@ -12,7 +12,7 @@ import pytest
 
 from bench.processes import free_port, redis_server
 from tests.leftovers import Run
-from tests.support import Fleet
+from tests.support import PATIENCE, Fleet
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -118,10 +118,12 @@ def postgresql() -> Iterator[str]:
         # A language's order of letters, not the bytes': tokens must not be compared by it.
         locale = ["-E", "UTF8", "--locale-provider=icu", "--icu-locale=en"]
         as_postgres(programs / "initdb", "-D", data, "-U", "spider", "-A", "trust", "--no-sync", *locale)
-        as_postgres(programs / "pg_ctl", "-D", data, "-w", "-l", home / "log", "-o", options, "start")
+        as_postgres(
+            programs / "pg_ctl", "-D", data, "-w", "-t", str(PATIENCE), "-l", home / "log", "-o", options, "start"
+        )
         try:
             yield f"postgresql://spider@127.0.0.1:{port}/postgres"
         finally:
-            as_postgres(programs / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+            as_postgres(programs / "pg_ctl", "-D", data, "-t", str(PATIENCE), "-m", "immediate", "stop")
     finally:
         shutil.rmtree(home)

@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 
 from bench.processes import free_port
 from tests.faults.limits import Unavailable
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,11 +40,11 @@ class Postgres:
 
     def start(self) -> None:
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._home}"
-        self._run("pg_ctl", "-w", "-l", str(self._home / "log"), "-o", options, "start")
+        self._run("pg_ctl", "-w", "-t", str(PATIENCE), "-l", str(self._home / "log"), "-o", options, "start")
 
     def crash(self) -> None:
         """Ends at once, without having finished anything."""
-        self._run("pg_ctl", "-m", "immediate", "stop")
+        self._run("pg_ctl", "-t", str(PATIENCE), "-m", "immediate", "stop")
 
     def close(self) -> None:
         if (self._data / "postmaster.pid").exists():
