@@ -119,6 +119,7 @@ def test_it_lists_its_targets(project: Path) -> None:
         "revision",
         "docs",
         "lock",
+        "lowest",
         "audit-dependencies",
         "clean",
     )
