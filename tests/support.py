@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 import redis
 
+from bench import processes
 from pdfspider.frontier.audit import audit
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
@@ -261,6 +262,11 @@ def until(condition: Callable[[], Any], timeout: float = PATIENCE) -> Any:
         assert time.monotonic() < deadline, "it did not come to pass"
         time.sleep(0.01)
     return result
+
+
+def free_port() -> int:
+    """Return a port of loopback on which nobody listens."""
+    return processes.free_port()
 
 
 def gaps(times: Iterable[float]) -> Iterator[float]:
