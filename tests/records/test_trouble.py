@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import create_engine, text
 
+from bench.processes import free_port
 from pdfspider.exceptions import ConfigurationError, RecordRefused, RecordsError
 from pdfspider.items import Outcome
 from pdfspider.records import Database
