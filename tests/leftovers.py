@@ -16,7 +16,7 @@ import psutil
 from tests import fork_server
 
 ROOT = Path(__file__).parents[1]
-MARK = "PDFSPIDER_TEST_RUN"
+MARK = "TEST_RUN_OF_PDFSPIDER"
 """A variable of the environment, which every process of a run inherits."""
 PATIENCE = 60
 
