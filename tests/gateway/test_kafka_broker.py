@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from tests.certificates import make_certificates
 from tests.gateway.masters.kafka import KafkaBrokerMaster
 from tests.servers.kafka import KafkaProcess
-from tests.support import until
+from tests.support import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
