@@ -104,7 +104,9 @@ def check_notes(noted: dict[str, Any]) -> None:
         "item_scraped": 7,
     }
     assert {name: signals.get(name) for name in sent} == sent
+    assert signals["headers_received"] == 9
     assert signals["scheduler_empty"]
+    assert signals["bytes_received"] >= 7
 
 
 def test_who_listens_may_feed_and_end_the_spider(fleet: Fleet) -> None:

@@ -15,6 +15,7 @@ from pdfspider.crawl.fetch.bodies.response_reader import ResponseReader
 from pdfspider.crawl.fetch.client.client import Client, ClientRequest
 from pdfspider.crawl.fetch.client.options import client_options, proxy_options
 from pdfspider.crawl.fetch.cookies import Cookies, NoCookies
+from pdfspider.crawl.fetch.download_signals import DownloadSignals
 from pdfspider.crawl.fetch.errors import FetchError, RedirectsToItself, StartAgain
 from pdfspider.crawl.fetch.redirects import REDIRECTS, RedirectChain
 from pdfspider.crawl.fetch.request_headers import RequestHeaders
@@ -50,7 +51,7 @@ class StagingDownloadHandler(BaseDownloadHandler):
         super().__init__(crawler)
         self._worker = worker = Worker.of(crawler)
         config = self._config = worker.config
-        self._reader, self._starts = ResponseReader(worker), worker.starts
+        self._reader, self._starts = ResponseReader(worker, DownloadSignals(crawler)), worker.starts
         self._sessions = Sessions(enabled=config.cookies)
         self._headers = RequestHeaders(crawler.settings, worker.credentials)
         self._client = Client(self._headers.default, client_options(crawler.settings, config.connect_timeout))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from pdfspider.crawl.fetch.bodies.body_stream import Chunks
     from pdfspider.crawl.fetch.client.transfer import Transfer
+    from pdfspider.crawl.fetch.download_signals import DownloadSignals
     from pdfspider.crawl.worker import Worker
     from pdfspider.documents.staging import Finished, StagedFile
     from pdfspider.exceptions import PdfSpiderError
@@ -53,8 +54,8 @@ class Opening(NamedTuple):
 class ResponseReader:
     """Reads responses for one worker."""
 
-    def __init__(self, worker: Worker) -> None:
-        self._worker, self._config = worker, worker.config
+    def __init__(self, worker: Worker, told: DownloadSignals) -> None:
+        self._worker, self._config, self._told = worker, worker.config, told
 
     async def read(
         self,
@@ -88,7 +89,7 @@ class ResponseReader:
     async def _open(self, response: Transfer, url: str, request: Request) -> Opening:
         """Read the first KiB, decoded."""
         bound, declared = self._config.max_inflation, response.headers.get("Content-Type")
-        chunks: Chunks = self._arriving(response)
+        chunks = self._arriving(response, request)
         encoding = response.headers.get("Content-Encoding")
         if encoding:
             chunks = await decoded(chunks, encoding, max_inflation=bound)
@@ -158,7 +159,7 @@ class ResponseReader:
         Raises as ``read`` does.
         """
         if response.status == 206 and partial.is_continued_by(response.headers):
-            return await self._receive(partial, self._arriving(response))
+            return await self._receive(partial, self._arriving(response, partial.request))
         if response.status == 416 and partial.is_ended_by(response.headers):
             return await self._finish(partial, measured=True)
         begun = partial.file.size
@@ -168,9 +169,11 @@ class ResponseReader:
         in_parts = not begun or strong_validator(response.headers) != strong_validator(partial.received)
         return await self.read(response, partial.url, partial.request, in_parts=in_parts, ended=partial.ended)
 
-    def _arriving(self, response: Transfer) -> BodyStream:
+    def _arriving(self, response: Transfer, request: Request) -> Chunks:
         config = self._config
-        return BodyStream(response, idle_timeout=config.idle_timeout, minimum_rate=config.minimum_rate)
+        self._told.headers(request, response.headers)
+        body = BodyStream(response, idle_timeout=config.idle_timeout, minimum_rate=config.minimum_rate)
+        return self._told.chunks(request, body)
 
     async def _receive(self, partial: PartialDownload, chunks: Chunks) -> StagedResponse:
         file, worker, limit = partial.file, self._worker, self._config.document_limit
