@@ -66,14 +66,20 @@ class Forked:
     def __del__(self) -> None:
         os.close(self._status)
 
+    def _has_ended(self, timeout: float | None) -> bool:
+        """Look with poll, which takes descriptors of any number."""
+        poll = select.poll()
+        poll.register(self._status, select.POLLIN)
+        return bool(poll.poll(None if timeout is None else timeout * 1000))
+
     def poll(self) -> int | None:
-        if self.returncode is None and select.select([self._status], [], [], 0)[0]:
+        if self.returncode is None and self._has_ended(0):
             self._read()
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
         if self.returncode is None:
-            if not select.select([self._status], [], [], timeout)[0]:
+            if not self._has_ended(timeout):
                 raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
             self._read()
         assert self.returncode is not None
