@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 50_000
 """Rows of one answer that are read."""
-_ROWS = re.compile(r"\s*\[\s*\[\s*\"[\w-]+\"[^\]]*\"original\"").match
+_ROWS = re.compile(r"\s*\[\s*\[\s*\"(?:[^\]\[]*\")?original\"").match
 _OBJECT = re.compile(r"\s*(?:\S+ \d{14} )?\{[^\n]*\"(?:url|original)\":\s*\"").match
 _LINE = re.compile(r"(?: CDX [^\n]*\n)?\S+ \d{14} (?:https?://|warc/|dns:|ftp:)\S+ \S+ \S+ ", re.IGNORECASE).match
 _ROW = re.compile(r"\[(?:[^\[\]\"]++|\"(?:[^\"\\]++|\\.)*+\")*+\]", re.DOTALL).finditer

@@ -44,7 +44,7 @@ def imported_modules() -> Iterator[str]:
 def test_everything_imported_is_declared() -> None:
     tops = {name.partition(".")[0] for name in imported_modules()} - sys.stdlib_module_names - {"pdfspider"}
     owners = packages_distributions()
-    needed = {owners[top][0].lower() for top in tops}
+    needed = {owners[top][0].lower().replace("_", "-") for top in tops}
     optional = [line for name, extra in EXTRAS.items() if name != "test" for line in extra]
     assert needed <= named([*PROJECT["dependencies"], *optional]).keys()
 

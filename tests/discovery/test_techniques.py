@@ -130,6 +130,8 @@ EXAMPLES: list[tuple[str, str, str, bool]] = [
     ("feed", ATOM.format("<link href='/b'/>"), "b", False),
     ("oai-pmh", OAI.format("<dc:identifier>http://example.com/b.pdf</dc:identifier>"), "b.pdf", True),
     ("oai-next", OAI.format("<resumptionToken>x/1</resumptionToken>"), NEXT, False),
+    ("cdx", '{"url": "http://example.com/b", "mime": "application/pdf", "status": "200"}', "b", True),
+    ("cdx-next", '[["original", "mimetype", "statuscode"], [], ["k 1"]]', "dir/page.html?resumeKey=k+1", False),
     (
         "form",
         "<form action=get><input type=submit value=Go><input type=hidden name=id value='4 1'></form>",
@@ -476,7 +478,7 @@ def test_some_lists_count_only_as_seeds(body: str) -> None:
 def test_an_unknown_technique_is_refused_by_name() -> None:
     with pytest.raises(
         ConfigurationError,
-        match="PDF_TECHNIQUES_OFF: 'seed' is no technique; there are a, bucket, bucket-next, citation",
+        match="PDF_TECHNIQUES_OFF: 'seed' is no technique; there are a, bucket, bucket-next, cdx, cdx-next",
     ):
         Discovery(["a", "seed"])
 

@@ -59,6 +59,8 @@ LOCAL_SIZE = 32 * 1024 * 1024
 """Bytes of memory that the rules take which a worker remembers, about."""
 LARGE = 16 * 1024
 """Bytes of rules from which on they are parsed and looked up beside the event loop."""
+AT_ONCE = 4
+"""Robots.txt that are loaded at once, or looked up if they are large: such a one takes megabytes."""
 LARGE_TTL = 3600.0
 """Seconds for which a robots.txt is kept whose rules take more than ``LARGE`` in the frontier."""
 PATIENCE, ASK_AGAIN = 60.0, 0.25
@@ -106,12 +108,17 @@ class Robots:
         self._rules: OrderedDict[str, Rules] = OrderedDict()
         self._size = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="robots")
+        self._few = asyncio.Semaphore(AT_ONCE)
 
     async def verdict(self, url: str, reach: int) -> tuple[Outcome, str] | None:
         """Return class and reason of a URL of this reach that may not be fetched, None for one that may."""
-        rules = await self._rules_of(origin_of(url), reach)
-        if rules.text > LARGE:
-            return await self._run(rules.verdict, url, self._agent)
+        origin = origin_of(url)
+        rules = self._fresh(origin)
+        if rules is None or rules.text > LARGE:
+            async with self._few:
+                rules = self._fresh(origin) or self._remember(origin, await self._load(origin, reach))
+                if rules.text > LARGE:
+                    return await self._run(rules.verdict, url, self._agent)
         return rules.verdict(url, self._agent)
 
     def sitemaps(self, url: str) -> list[str]:
@@ -124,20 +131,19 @@ class Robots:
         rules = self._rules.get(origin_of(url))
         return rules.reservations if rules else ()
 
-    async def _rules_of(self, origin: str, reach: int) -> Rules:
+    def _fresh(self, origin: str) -> Rules | None:
+        """Return the rules of an origin if this worker remembers them, and they are not too old."""
         rules = self._rules.get(origin)
-        if rules is None or rules.expires < time.monotonic():
-            rules = await self._load(origin, reach)
-            self._remember(origin, rules)
-        return rules
+        return rules if rules and rules.expires >= time.monotonic() else None
 
-    def _remember(self, origin: str, rules: Rules) -> None:
+    def _remember(self, origin: str, rules: Rules) -> Rules:
         if known := self._rules.pop(origin, None):
             self._size -= known.size
         self._rules[origin] = rules
         self._size += rules.size
         while self._size > LOCAL_SIZE and len(self._rules) > 1:
             self._size -= self._rules.popitem(last=False)[1].size
+        return rules
 
     async def _read(self, body: bytes) -> tuple[bytes, float]:
         """Return what the frontier keeps of a robots.txt, and its crawl delay."""
