@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CLOSING_SECONDS = 0.5
 """How long a close waits; threads that still resolve names end by themselves."""
+IDLE_SECONDS = 10.0
 READ, WRITE = pycurl.POLL_IN, pycurl.POLL_OUT
 
 
@@ -24,21 +25,32 @@ class Multi:
     """Drives transfers: libcurl says which sockets to watch and when it wants to be called.
 
     Up to ``connections`` are kept for further transfers; the one that was unused for the longest time is closed first.
+    All are closed when nothing was transferred for ``IDLE_SECONDS``, because libcurl does not notice that a server has
+    closed a connection before it would use it again.
     """
 
     def __init__(self, connections: int) -> None:
-        self._multi = pycurl.CurlMulti()
-        self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
-        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+        self._connections = connections
+        self._multi = self._new()
         self._ends: dict[Any, Callable[[int, str], None]] = {}
         self._watched: dict[int, int] = {}
         self._timer: asyncio.Handle | None = None
+        self._resting: asyncio.Handle | None = None
         self._is_closed = False
+
+    def _new(self) -> Any:
+        multi = pycurl.CurlMulti()
+        multi.setopt(pycurl.M_MAXCONNECTS, self._connections)
+        multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+        return multi
 
     def add(self, curl: Any, end: Callable[[int, str], None]) -> None:
         """Begin a transfer; ``end`` is called with its code, 0 if it was whole, and libcurl's message."""
         self._loop = asyncio.get_running_loop()
+        if self._resting:
+            self._resting.cancel()
+            self._resting = None
         self._ends[curl] = end
         self._multi.add_handle(curl)
 
@@ -46,20 +58,41 @@ class Multi:
         """End a transfer where it has not ended; its ``end`` is not called."""
         if self._ends.pop(curl, None):
             self._multi.remove_handle(curl)
+            self._rest_if_idle()
 
     async def close(self) -> None:
-        """End all transfers, and close all connections."""
+        """End all transfers, and close all connections; may be called again."""
+        if self._is_closed:
+            return
         for curl, end in list(self._ends.items()):
             self.remove(curl)
             end(pycurl.E_ABORTED_BY_CALLBACK, "the connections were closed")
         self._is_closed = True
+        if self._resting:
+            self._resting.cancel()
+        await asyncio.to_thread(self._let_go().join, CLOSING_SECONDS)
+
+    def _let_go(self) -> Thread:
+        """Return a thread that closes all connections, of which nothing is heard any more."""
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, _ignore)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, _ignore)
         for socket in list(self._watched):
             self._rewatch(socket, 0)
         if self._timer:
             self._timer.cancel()
+            self._timer = None
         closing = Thread(target=self._multi.close, name="closes connections", daemon=True)
         closing.start()
-        await asyncio.to_thread(closing.join, CLOSING_SECONDS)
+        return closing
+
+    def _rest_if_idle(self) -> None:
+        if not (self._ends or self._resting or self._is_closed):
+            self._resting = self._loop.call_later(IDLE_SECONDS, self._renew)
+
+    def _renew(self) -> None:
+        self._resting = None
+        self._let_go()
+        self._multi = self._new()
 
     def _watch(self, what: int, socket: int, _multi: object, _data: object) -> None:
         if not self._is_closed:
@@ -105,3 +138,8 @@ class Multi:
                 end = self._ends.pop(curl)
                 self._multi.remove_handle(curl)
                 end(code, message)
+        self._rest_if_idle()
+
+
+def _ignore(*_: object) -> None:
+    """Do nothing."""
