@@ -163,13 +163,13 @@ async def test_a_worker_that_dies_between_two_parts_of_the_seeds_leaves_the_rest
     assert (await rig.status("j"))["state"] == "finished"
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 async def test_each_run_starts_once_while_workers_are_killed_at_random(rig: Rig, seed: int) -> None:
     """Calls are lost on their way, answers on their way back, and workers die in between."""
     chance = random.Random(seed)
     await put(rig, 7, pages(700))
     expected = 0
-    for _ in range(25):
+    for _ in range(15):
         await rig.sleep(1)
         if (now(rig) - 1_800_000_000_000) // 7000 > expected:
             expected += 1

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BEGIN = 1_800_000_000
 EVERY = 4000
 """Milliseconds, less than what the frontier takes for a jump of the clock: a process may have read it just before."""
-PERIODS, SEEDS = 5, 1200
+PERIODS, SEEDS = 3, 1200
 
 
 class Helpers:
