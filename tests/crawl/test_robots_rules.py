@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from itertools import product
 
@@ -96,3 +97,17 @@ def test_no_rules_take_long(pattern: str) -> None:
 def test_sitemaps_are_bounded() -> None:
     text = "".join(f"Sitemap: http://h/{n}.xml\n" for n in range(9_000))
     assert len(list(parsed(reduced(text.encode(), AGENT)).sitemaps)) == SITEMAPS
+
+
+def test_parsed_rules_leave_no_garbage() -> None:
+    text = b"User-agent: *\nDisallow: /a*b$\nAllow: /c\nCrawl-delay: 2\nSitemap: http://a.b/\n"
+    gc.collect()
+    gc.disable()
+    try:
+        rules = parsed(text)
+        assert not rules.can_fetch("http://a.b/axb", "pdfspider")
+        assert (rules.crawl_delay("pdfspider"), list(rules.sitemaps)) == (2, ["http://a.b/"])
+        del rules
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

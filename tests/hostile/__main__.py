@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.processes import redis_server
+from pdfspider.documents.store import STORE_ID
 from tests.crawl.hostile import Hostile, Request, Seen, hostile, reply
 from tests.hostile.answers import ANSWERS, INNOCENT, NEIGHBOUR, ROBOTS, Answers
 from tests.hostile.robots_hosts import robots_hosts
@@ -103,6 +104,7 @@ def left_on_disk(fleet: Fleet) -> int:
     """Bytes in the store that belong to no document of the innocent job."""
     mine = {row["sha256"] for row in fleet.rows("job='innocent' AND sha256 IS NOT NULL")}
     files = [path for path in (fleet.data / "files").rglob("*") if path.is_file() and path.stem not in mine]
+    files = [path for path in files if path.name != STORE_ID]
     return sum(path.stat().st_size for path in files)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BODY_LIMIT = 512 * 1024
 """Bytes of a robots.txt that are read; RFC 9309, 2.5, asks for 500 KiB at least."""
-WILDCARDS = 5_000
+WILDCARDS = 2_500
 """Rules with wildcards that are kept as they are: each of them is compared with each URL."""
 SITEMAPS, SITEMAPS_SIZE = 1_000, 128 * 1024
 """Sitemaps that are kept, and their characters."""
@@ -65,8 +65,15 @@ def unpacked(body: bytes) -> bytes:
 
 
 def parsed(text: bytes) -> Protego:
-    """Return the parsed rules."""
-    return Protego.parse(text.decode("utf-8-sig", errors="ignore"))
+    """Return the parsed rules.
+
+    Each group refers to the whole while it is parsed. That is undone, because such a cycle, and the megabytes in it,
+    would stay until Python looks for garbage, which a worker has it do rarely.
+    """
+    rules = Protego.parse(text.decode("utf-8-sig", errors="ignore"))
+    for group in vars(rules).get("_user_agents", {}).values():
+        vars(group).pop("_parser_instance", None)
+    return rules
 
 
 def reservations(text: bytes) -> tuple[str, ...]:
