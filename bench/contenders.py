@@ -54,11 +54,24 @@ CRAWLEE = str(PEERS / "crawlee" / "bin" / "python")
 LIBCURL = str(PEERS / "libcurl" / "bin" / "python")
 COLLY = str(PEERS / "colly")
 
+STOCK_PARTS = (
+    "SCHEDULER=scrapy_redis.scheduler.Scheduler",
+    "DUPEFILTER_CLASS=scrapy_redis.dupefilter.RFPDupeFilter",
+    "MAX_IDLE_TIME_BEFORE_CLOSE=1",
+    "DATA_DIR={data}",
+)
+"""The same spider with the scheduler of scrapy-redis and Scrapy's FilesPipeline."""
+
 STANDARD = (
-    Contender("stock", (*SCRAPY, "stock", *OPTIONS, *FILES), STOCK, start_key="stock:start_urls"),
+    Contender(
+        "stock",
+        (*SCRAPY, "pdfs", "-a", "scope=any", *OPTIONS, *(word for part in STOCK_PARTS for word in ("-s", part))),
+        start_key="pdfs:start_urls",
+    ),
     Contender("pdfspider", (*PDFSPIDER, *PLAIN)),
 )
 FURTHER = (
+    Contender("scrapy-redis", (*SCRAPY, "stock", *OPTIONS, *FILES), STOCK, start_key="stock:start_urls"),
     Contender("scrapy", (*SCRAPY, "plain", "-a", "url={url}", *OPTIONS, *FILES), STOCK),
     Contender("crawlee", (CRAWLEE, "-m", "bench.peers.by_crawlee", "{url}", "{data}/files"), needs=CRAWLEE),
     Contender("colly", (COLLY, "{url}", "{data}/files"), needs=COLLY),
