@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import pty
@@ -15,7 +16,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
+from scrapy.utils.test import get_crawler
 
+from pdfspider.crawl.progress.progress import Progress
+from pdfspider.crawl.worker import Worker
+from pdfspider.spiders.pdfs import PdfSpider
 from tests import fork_server
 from tests.commands.conftest import GENTLE, environment
 from tests.support import PATIENCE
@@ -146,3 +151,27 @@ def test_a_log_file_leaves_the_terminal_to_the_panel(terminal: Open, site: Serve
     assert any(line.startswith("Finished after") for line in shown.lines)
     assert not any(" INFO " in line for line in shown.lines)
     assert "works on job" in (tmp_path / "log").read_text()
+
+
+async def test_nothing_is_asked_after_the_last_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis may be closed then: it would be taken for one that is away."""
+    crawler = get_crawler(PdfSpider, {"EXTENSIONS_BASE": {}})
+    worker = Worker.of(crawler)
+    monkeypatch.setattr(worker, "frontier", None, raising=False)
+    progress, looks = Progress(crawler), []
+
+    async def look() -> None:
+        looks.append(len(looks))
+
+    monkeypatch.setattr(progress, "_look", look)
+    monkeypatch.setattr(progress, "_introduce", look)
+    monkeypatch.setattr("pdfspider.crawl.progress.progress.TICK", 0.001)
+    progress.start()
+    async with asyncio.timeout(PATIENCE):
+        while len(looks) < 5:
+            await asyncio.sleep(0.001)
+    for close in worker.before_close:
+        await close()
+    known = len(looks)
+    await asyncio.sleep(0.1)
+    assert len(looks) == known

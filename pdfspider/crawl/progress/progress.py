@@ -158,6 +158,9 @@ class Progress:
             self._paces.by_politeness = max((host.seconds_left for host in facts.hosts), default=0.0)
 
     async def _look_a_last_time(self) -> None:
+        """Look once more, and not again: the frontier's connection is about to be closed."""
+        assert self._task
+        self._task.cancel()
         try:
             await asyncio.wait_for(self._look(), PATIENCE)
         except Exception:
