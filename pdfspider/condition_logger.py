@@ -26,7 +26,7 @@ class ConditionLogger:
 
     @property
     def text(self) -> str:
-        """What there is to say while the condition lasts, "" otherwise."""
+        """The text that describes the condition while it lasts, "" otherwise."""
         return f"{self._begins}{f' ({self.reason})' if self.reason else ''}" if self.lasts else ""
 
     @property

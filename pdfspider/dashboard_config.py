@@ -11,7 +11,7 @@ from pdfspider.web.loopback import is_loopback
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DashboardConfig:
-    """Where the dashboard listens, and what has to be shown there."""
+    """The address of the dashboard, and the token that its users show."""
 
     host: str = "127.0.0.1"
     port: int = 6090

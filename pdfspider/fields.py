@@ -1,4 +1,4 @@
-"""How the fields of a dataclass are read from the settings: each says so where it is declared."""
+"""Fields of a dataclass that say, where they are declared, how they are read from the settings."""
 
 from __future__ import annotations
 

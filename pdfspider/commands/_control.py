@@ -1,4 +1,4 @@
-"""What the commands that change the state of one job share."""
+"""Shared parts of the commands that change the state of one job."""
 
 from __future__ import annotations
 

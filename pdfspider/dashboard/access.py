@@ -1,4 +1,4 @@
-"""Who may use the dashboard: without a token everybody on this machine, with one whoever has shown it."""
+"""Access to the dashboard: without a token for everybody on this machine, with one for whoever has shown it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Access:
 
     @property
     def has_token(self) -> bool:
-        """Whether there is a token to be shown."""
+        """True if users have to show a token."""
         return bool(self._token)
 
     def check(self, request: web.Request) -> None:

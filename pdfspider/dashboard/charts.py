@@ -16,7 +16,7 @@ LINES = 4
 
 
 class Chart(NamedTuple):
-    """What the template draws: points of SVG shapes, and labels with their places."""
+    """A chart as the template draws it: points of SVG shapes, and labels with their places."""
 
     done: str
     """An area: the URLs that have ended."""

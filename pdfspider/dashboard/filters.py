@@ -1,4 +1,4 @@
-"""What templates use to say numbers, times and URLs."""
+"""Filters with which templates write numbers, times and URLs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What actions read and answer."""
+"""Reading of forms, and the answers of actions."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ NAVIGATION = (
 
 @dataclass(slots=True)
 class Page:
-    """What a view shows: a template with its values; ``section`` is the path of its entry in the navigation."""
+    """The result of a view: a template with its values; ``section`` is the path of its entry in the navigation."""
 
     template: str
     title: str

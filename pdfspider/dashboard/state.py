@@ -1,4 +1,4 @@
-"""What the pages and actions of a dashboard share."""
+"""The objects that the pages and actions of a dashboard share."""
 
 from __future__ import annotations
 

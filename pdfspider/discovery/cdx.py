@@ -1,4 +1,4 @@
-"""What web archives list of a site: the answers of CDX APIs.
+"""Read the answers of CDX APIs, by which web archives list what they have of a site.
 
 Four forms are read: rows of JSON with their names in the first one (the Wayback Machine), a JSON object on each line
 (pywb, Common Crawl), CDXJ, and lines of CDX with eleven fields or seven. See

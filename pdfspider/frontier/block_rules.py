@@ -1,4 +1,4 @@
-"""What operators have blocked while jobs run: hosts and URL patterns, of one job or of all.
+"""Hosts and URL patterns that operators block while jobs run, for one job or for all.
 
 A pattern is a whole URL in which ``*`` stands for any text. Workers read the rules again whenever they have changed,
 and end the URLs to which one applies without fetching them.

@@ -1,4 +1,4 @@
-"""Where the dashboards of a fleet are, so that workers can say it."""
+"""The addresses of a fleet's dashboards, which workers name in their first line."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ FULL = 0.9
 
 
 class Ready(NamedTuple):
-    """What there is to do for workers."""
+    """The work that waits for workers."""
 
     hosts: int
     """Hosts with work that may be asked now."""

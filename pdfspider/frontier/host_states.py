@@ -64,7 +64,7 @@ class HostState:
 
     @property
     def trouble(self) -> str:
-        """What is wrong with the host: "down", "failing", "resting" or nothing."""
+        """The trouble that the host has: "down", "failing", "resting" or nothing."""
         if self.given_up:
             return "down"
         return "failing" if self.openings else "resting" if self.resting > 0 else ""

@@ -38,7 +38,7 @@ class Planned(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """When a job is crawled again; times in milliseconds of the frontier's clock."""
+    """The schedule by which a job is crawled again; times in milliseconds of the frontier's clock."""
 
     job: str
     options: JobOptions

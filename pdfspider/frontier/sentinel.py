@@ -32,7 +32,7 @@ def is_sentinel(url: str) -> bool:
 
 
 class SentinelUrl(NamedTuple):
-    """What a URL with Sentinels says.
+    """The parts of a URL with Sentinels.
 
     It has the form ``redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/service[/database][?options]``. The
     options are those of any Redis URL, and ``sentinel_username`` and ``sentinel_password``.

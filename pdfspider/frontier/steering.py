@@ -1,4 +1,4 @@
-"""What operators change while jobs run: options of a job, blocked hosts and patterns, hosts in trouble."""
+"""Changes that operators make while jobs run: options of a job, blocked hosts and patterns, hosts in trouble."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HEADER = 13
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a rule would block of what waits now."""
+    """The waiting URLs that a rule would block now."""
 
     matched: int
     """URLs that match."""

@@ -1,4 +1,4 @@
-"""What workers report of themselves every few seconds, and the history of the jobs that have not ended."""
+"""Reports that workers write every few seconds, and the history of the jobs that have not ended."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LEASES = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerReport:
-    """What one worker says of itself."""
+    """The report of one worker."""
 
     host: str
     pid: int

@@ -27,7 +27,7 @@ LAG_BUCKETS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
 
 class Numbers(NamedTuple):
-    """What a worker counts now."""
+    """The numbers of a worker at one moment."""
 
     stats: Mapping[str, Any]
     """Scrapy's stats."""
@@ -90,7 +90,7 @@ class WorkerMetrics:
 
 
 class _Counts(Collector):
-    """What is counted elsewhere."""
+    """Numbers that are counted elsewhere."""
 
     def __init__(self, read: Callable[[], Numbers], directory: Path) -> None:
         self._read, self._directory = read, directory

@@ -1,1 +1,1 @@
-"""What people are told of a job: why it is not finished, how fast it is, and when it will end."""
+"""Statements about a job: the reason why it is not finished, its speed, and its end."""

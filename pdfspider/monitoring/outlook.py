@@ -1,4 +1,4 @@
-"""How fast a job is, and when it will end."""
+"""The speed of a job, and the time when it will end."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ SOON = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetFacts:
-    """What is known of the whole fleet."""
+    """Facts about the whole fleet."""
 
     workers: Sequence[WorkerState]
     memory: float
@@ -41,7 +41,7 @@ class FleetFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known of one job."""
+    """Facts about one job."""
 
     job: Mapping[str, Any]
     fleet: FleetFacts

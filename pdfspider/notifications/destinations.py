@@ -1,4 +1,4 @@
-"""Where notifications go: a webhook or a mailbox."""
+"""The destinations of notifications: webhooks and mailboxes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Refused(PdfSpiderError):
 
 
 class Destination(Protocol):
-    """Where notifications go."""
+    """A destination of notifications."""
 
     shown: str
     """The destination as the log shows it, without what may be secret."""

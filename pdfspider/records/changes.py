@@ -1,4 +1,4 @@
-"""What has changed in a job between two of its runs; everything here blocks.
+"""The changes in a job between two of its runs; everything here blocks.
 
 The state of a URL at a time is its newest capture until then that says something of it: a document, or that there is
 none any more. Failures say nothing, and neither do runs that did not visit it.

@@ -80,7 +80,7 @@ class Part(NamedTuple):
 
 
 class Search(NamedTuple):
-    """What is wanted of documents; empty: all."""
+    """The conditions of a search for documents; empty: all of them."""
 
     text: str = ""
     """A part of the title, of the file's name or of a URL, whatever the case."""

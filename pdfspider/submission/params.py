@@ -64,7 +64,7 @@ class Params(BaseModel):
 
     @property
     def names_urls(self) -> bool:
-        """Whether they name URLs to begin with."""
+        """True if the arguments name URLs to begin with."""
         return bool(self.urls or self.urls_file or self.cdx)
 
 

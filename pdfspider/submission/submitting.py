@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Handed(NamedTuple):
-    """What became of URLs that were handed in."""
+    """The result of a submission."""
 
     job: str
     taken: int

@@ -1,1 +1,1 @@
-"""What the HTTP gateway and the dashboard share: which requests are refused, and how documents are served."""
+"""Shared parts of the HTTP gateway and the dashboard: the refusal of requests, and the serving of documents."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Output:
-    """What a callback yielded, and the failure that ended it."""
+    """The output of a callback, and the failure that ended it."""
 
     items: list[Any] = field(default_factory=list)
     failure: Failure | None = None

@@ -1,4 +1,4 @@
-"""What the spider yields on Scrapy's own parts: links to pages as requests, documents as items with ``file_urls``."""
+"""The spider's output on Scrapy's own parts: links to pages as requests, documents as items with ``file_urls``."""
 
 from __future__ import annotations
 

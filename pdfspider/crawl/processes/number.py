@@ -1,4 +1,4 @@
-"""How many worker processes a command runs."""
+"""The number of worker processes that a command runs."""
 
 from __future__ import annotations
 

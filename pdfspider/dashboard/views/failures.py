@@ -1,4 +1,4 @@
-"""What failed and what was left out: the captures of a job by class."""
+"""Failures and URLs that were left out: the captures of a job by class."""
 
 from __future__ import annotations
 

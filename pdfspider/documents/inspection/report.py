@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Status(StrEnum):
-    """How an inspection ended."""
+    """The end of an inspection."""
 
     OK = "ok"
     ENCRYPTED = "encrypted"

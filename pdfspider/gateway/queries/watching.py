@@ -22,7 +22,7 @@ POSITION = re.compile(r"([0-9]{1,15}):(?:(end)|([0-9]{1,20}-[0-9]{1,20})(?::([0-
 
 
 class Position(NamedTuple):
-    """How far a client has followed a job.
+    """The point up to which a client has followed a job.
 
     Its text is ``RUN:``, ``RUN:LOG``, ``RUN:LOG:FINGERPRINT`` or ``RUN:end``.
     """

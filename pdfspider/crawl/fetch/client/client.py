@@ -48,7 +48,7 @@ _BREAKS = re.compile(r"[\r\n\0]").search
 
 @dataclass(slots=True)
 class ClientRequest:
-    """What is sent: ``headers`` are added to the client's, ``options`` are further ones of libcurl."""
+    """A request to be sent: ``headers`` are added to the client's, ``options`` are further ones of libcurl."""
 
     url: str
     headers: Mapping[str, str] | None = None
