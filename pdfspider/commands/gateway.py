@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
-from scrapy.exceptions import UsageError
-from scrapy.utils.log import configure_logging
 
-from pdfspider.commands._base import OnFrontier
+from pdfspider.commands._serving import Serving
 
 if TYPE_CHECKING:
     import argparse
-    import asyncio
-    from collections.abc import Callable
 
     from pdfspider.commands._base import Work
     from pdfspider.config import Config
@@ -21,14 +17,8 @@ if TYPE_CHECKING:
     from pdfspider.frontier.frontier import Frontier
 
 
-class Command(OnFrontier, ScrapyCommand):
+class Command(Serving, ScrapyCommand):
     """The command ``gateway``."""
-
-    creates = True
-    default_settings: ClassVar[dict[str, Any]] = {}
-
-    def syntax(self) -> str:
-        return "[options]"
 
     def short_desc(self) -> str:
         return "Serve masters on the transports of GATEWAY_URLS"
@@ -40,29 +30,10 @@ class Command(OnFrontier, ScrapyCommand):
             "taken, then ends."
         )
 
-    def loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop] | None:
-        import uvloop
-
-        return uvloop.new_event_loop
-
-    def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:
-        if args:
-            raise UsageError(f"unexpected: {args[0]}")
-        configure_logging(self.settings)
-
+    def service(self, config: Config, copies: Copies | None, opts: argparse.Namespace) -> Work:
         from pdfspider.gateway.gateway import serve
-
-        copies = self._copies(config)
 
         async def work(frontier: Frontier) -> None:
             await serve(config, frontier, copies)
 
         return work
-
-    def _copies(self, config: Config) -> Copies | None:
-        if not config.files_store.startswith("s3://"):
-            return None
-        from pdfspider.crawl.inspection.downloads import S3Copies
-
-        assert self.settings is not None
-        return S3Copies(config.files_store, self.settings)

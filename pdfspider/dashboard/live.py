@@ -6,13 +6,14 @@ import asyncio
 import json
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from redis.exceptions import RedisError
 
 from pdfspider.dashboard.pages import render_live
 from pdfspider.exceptions import PdfSpiderError
+from pdfspider.web.open_streams import COMMENT, OpenStreams
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     View = Callable[[web.Request], Awaitable[Page]]
 
-HEADERS = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
-"""Headers of a stream; the second one makes nginx pass each event on at once."""
 TICK = 1.0
 SHARE = 50
 """A look is followed by a rest of at least so many times its duration."""
@@ -42,29 +41,21 @@ class LivePages:
     """The open streams of all pages."""
 
     def __init__(self) -> None:
-        self._open: set[asyncio.Task[Any]] = set()
+        self._streams = OpenStreams()
 
     async def serve(self, request: web.Request, view: View) -> web.StreamResponse:
         """Send the live part of a page now and whenever it has changed, until the client goes."""
-        if len(self._open) >= MOST:
+        if len(self._streams) >= MOST:
             raise web.HTTPServiceUnavailable(reason=f"{MOST} pages are followed already")
         await view(request)  # raises at once if there is no such page
-        response = web.StreamResponse(headers=HEADERS)
-        await response.prepare(request)
-        task = asyncio.current_task()
-        assert task is not None
-        self._open.add(task)
-        try:
+        async with self._streams.open(request) as response:
             with suppress(ConnectionError):
                 await _follow(request, response, view)
-        finally:
-            self._open.discard(task)
         return response
 
     def close(self) -> None:
         """End all streams."""
-        for task in self._open:
-            task.cancel()
+        self._streams.close()
 
 
 async def _follow(request: web.Request, response: web.StreamResponse, view: View) -> None:
@@ -79,5 +70,5 @@ async def _follow(request: web.Request, response: web.StreamResponse, view: View
                 await response.write(f"event: page\ndata: {json.dumps(html)}\n\n".encode())
         if time.monotonic() - sent_at > SILENCE:
             sent_at = time.monotonic()
-            await response.write(b": nothing new\n\n")
+            await response.write(COMMENT)
         await asyncio.sleep(min(max(TICK, SHARE * (time.monotonic() - began)), LONGEST_REST))

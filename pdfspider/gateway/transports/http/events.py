@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
@@ -12,15 +11,12 @@ from redis.exceptions import RedisError
 
 from pdfspider.exceptions import InvalidInput, JobNotFound, RecordsError
 from pdfspider.gateway.queries.watching import Position, watch, with_pauses
+from pdfspider.web.open_streams import COMMENT, OpenStreams
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from pdfspider.gateway.service import GatewayService
-
-HEADERS = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
-"""Headers of a stream; the second one makes nginx pass each event on at once."""
-COMMENT = b": nothing new\n\n"
 
 
 class EventStreams:
@@ -28,7 +24,7 @@ class EventStreams:
 
     def __init__(self, service: GatewayService, result: Callable[[str], Awaitable[dict[str, Any]]]) -> None:
         self._service, self._result = service, result
-        self._open: set[asyncio.Task[Any]] = set()
+        self._streams = OpenStreams()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Send ``status`` at each change, ``document`` for each document if asked for, and ``result`` last.
@@ -42,23 +38,15 @@ class EventStreams:
         after = Position.parse(request.headers.get("Last-Event-ID", ""))
         if after and after.ended and after.run == run:
             return web.Response(status=204)
-        response = web.StreamResponse(headers=HEADERS)
-        await response.prepare(request)
-        task = asyncio.current_task()
-        assert task is not None
-        self._open.add(task)
-        try:
+        async with self._streams.open(request) as response:
             # The client or the job is gone, or the client connects again and continues from there.
             with suppress(ConnectionError, JobNotFound, RedisError, RecordsError):
                 await self._write(response, job, after, documents=documents == "true")
-        finally:
-            self._open.discard(task)
         return response
 
     def close(self) -> None:
         """End all streams."""
-        for task in self._open:
-            task.cancel()
+        self._streams.close()
 
     async def _write(self, response: web.StreamResponse, job: str, after: Position | None, *, documents: bool) -> None:
         events = watch(self._service, job, documents=documents, after=after)
