@@ -15,6 +15,7 @@ from pdfspider.crawl.engine.requests import RequestMaker
 from pdfspider.crawl.engine.scheduled_runs import ScheduledRuns
 from pdfspider.crawl.engine.spider_signals import SpiderSignals
 from pdfspider.crawl.engine.start_urls import StartUrls
+from pdfspider.crawl.scrapy_internals import slot_of
 from pdfspider.frontier.leases import LeaseKind
 from pdfspider.tasks import end
 
@@ -176,7 +177,7 @@ class LeaseLoop:
         if requests and self._crawler.crawling and self._crawler.engine:
             self._signals.announce(requests)
             self._ready.extend(requests)
-            self._crawler.engine._slot.nextcall.schedule()  # type: ignore[union-attr]  # noqa: SLF001
+            slot_of(self._crawler.engine).nextcall.schedule()
 
     async def _serve_robots(self, lease: Lease) -> None:
         try:

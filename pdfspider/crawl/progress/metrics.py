@@ -32,8 +32,8 @@ class Metrics:
     """An extension that measures this worker and serves the figures; without ``METRICS_URL`` it costs nothing."""
 
     def __init__(self, crawler: Crawler) -> None:
-        from pdfspider.metrics.server import MetricsServer, Probes  # noqa: PLC0415 - only who asks for it loads it
-        from pdfspider.metrics.worker import WorkerMetrics  # noqa: PLC0415
+        from pdfspider.metrics.server import MetricsServer, Probes
+        from pdfspider.metrics.worker import WorkerMetrics
 
         self._crawler, self._worker = crawler, Worker.of(crawler)
         config = self._worker.config
@@ -90,7 +90,7 @@ class Metrics:
         return self._metrics.expose(accept)
 
     def _read(self) -> Numbers:
-        from pdfspider.metrics.worker import Numbers  # noqa: PLC0415
+        from pdfspider.metrics.worker import Numbers
 
         worker = self._worker
         takes = hasattr(worker, "storage") and not worker.storage.is_away

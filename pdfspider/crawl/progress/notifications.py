@@ -40,7 +40,7 @@ class Notifications:
 
     async def open(self) -> None:
         """Begin to send."""
-        from pdfspider.notifications.notifier import Notifier  # noqa: PLC0415 - only who asks for it loads it
+        from pdfspider.notifications.notifier import Notifier
 
         if not hasattr(self._worker, "frontier"):  # another scheduler is at work, or the worker was refused
             return

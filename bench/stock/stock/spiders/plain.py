@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from scrapy import Request, Spider
 
@@ -18,13 +18,14 @@ class PlainSpider(Spider):
     """Begins at the argument ``url``."""
 
     name = "plain"
-    custom_settings = {  # noqa: RUF012 - as Scrapy declares it
+    url: str
+    custom_settings: ClassVar[dict[str, Any]] = {
         "SCHEDULER": "scrapy.core.scheduler.Scheduler",
         "DUPEFILTER_CLASS": "scrapy.dupefilters.RFPDupeFilter",
     }
 
     async def start(self) -> AsyncIterator[Request]:
-        yield Request(self.url)  # type: ignore[attr-defined]
+        yield Request(self.url)
 
     def parse(self, response: HtmlResponse) -> Iterator[Request | dict[str, Any]]:
         yield from parse(response)

@@ -56,7 +56,7 @@ class Masters(masters_pb2_grpc.MastersServicer):
         self._service, self._transport, self._replay = service, transport, replay
         self.takes = True
 
-    async def Submit(self, message: masters_pb2.Message, context: Any) -> masters_pb2.Receipt:  # noqa: N802
+    async def Submit(self, message: masters_pb2.Message, context: Any) -> masters_pb2.Receipt:
         """Submit a message, and answer when it is in the frontier."""
         answers: asyncio.Queue[Said] = asyncio.Queue()
         delivery = GrpcDelivery(body=as_proto.body(message), answer=answers.put_nowait)
@@ -75,7 +75,7 @@ class Masters(masters_pb2_grpc.MastersServicer):
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, answer)
         raise AssertionError  # for abort does
 
-    async def SubmitMany(self, messages: Any, context: Any) -> AsyncIterator[masters_pb2.Answer]:  # noqa: N802
+    async def SubmitMany(self, messages: Any, context: Any) -> AsyncIterator[masters_pb2.Answer]:
         """Submit a stream of messages, and answer each one."""
         answers: asyncio.Queue[masters_pb2.Answer | None] = asyncio.Queue()
         room = asyncio.Semaphore(self._service.config.gateway.unacknowledged)
@@ -87,7 +87,7 @@ class Masters(masters_pb2_grpc.MastersServicer):
         finally:
             await end([reading])
 
-    async def Watch(self, question: masters_pb2.Question, context: Any) -> AsyncIterator[masters_pb2.Event]:  # noqa: N802
+    async def Watch(self, question: masters_pb2.Question, context: Any) -> AsyncIterator[masters_pb2.Event]:
         """Send the status of a job, and its documents if asked for, until its end."""
         async with _errors(context):
             run = run_of(question.result_id) if question.result_id else 0
@@ -97,13 +97,13 @@ class Masters(masters_pb2_grpc.MastersServicer):
             result = await (self._published(question.result_id) if run else self._service.result(job))
             yield masters_pb2.Event(result=as_proto.result(result))
 
-    async def Status(self, question: masters_pb2.Question, context: Any) -> masters_pb2.JobStatus:  # noqa: N802
+    async def Status(self, question: masters_pb2.Question, context: Any) -> masters_pb2.JobStatus:
         """Answer with the status of a job."""
         async with _errors(context):
             job = await self._job(question)
             return as_proto.status(job, await self._service.status(job))
 
-    async def GetResult(self, question: masters_pb2.Question, context: Any) -> masters_pb2.Result:  # noqa: N802
+    async def GetResult(self, question: masters_pb2.Question, context: Any) -> masters_pb2.Result:
         """Answer with the result of a job, or with a published result by its id."""
         async with _errors(context):
             if not question.result_id:
@@ -113,7 +113,7 @@ class Masters(masters_pb2_grpc.MastersServicer):
                 raise JobNotFound(f"there is no result {question.result_id}: it does not exist yet, or not any more")
             return as_proto.result(found)
 
-    async def Cancel(self, question: masters_pb2.Question, context: Any) -> masters_pb2.JobStatus:  # noqa: N802
+    async def Cancel(self, question: masters_pb2.Question, context: Any) -> masters_pb2.JobStatus:
         """Cancel a job, and answer with its status."""
         async with _errors(context):
             job = await self._job(question)
