@@ -19,6 +19,7 @@ from pdfspider.crawl.engine import item_adapter, stock_parts
 from pdfspider.crawl.engine.standalone import with_visit
 from pdfspider.crawl.extract.stock_items import stock_output
 from pdfspider.crawl.scrapy_internals import parameters_of
+from pdfspider.crawl.visit import lease_of
 from pdfspider.crawl.worker import Worker
 from pdfspider.submission.params import Params
 from pdfspider.submission.seeds import read_urls
@@ -103,7 +104,7 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
         if self._is_stock:
             yield from stock_output(worker.config, self.args, response)
             return
-        if response.request is None or "lease" not in response.request.meta:
+        if lease_of(response.request) is None:
             with_visit(worker, response)
         yield worker.captures.of_response(response)
 

@@ -84,11 +84,18 @@ class HangingSpider(PdfSpider):
     name = "hanging"
 
     def parse(self, response: Any, **kwargs: Any) -> Iterator[Any]:
-        yield response.follow("/list", self.listed, meta={"page": 1}, cb_kwargs={"title": "Ä"}, priority=3)
+        yield response.follow(
+            "/list", self.listed, meta={"page": 1, "job": "its own"}, cb_kwargs={"title": "Ä"}, priority=3
+        )
 
     def listed(self, response: Any, title: str) -> Iterator[Any]:
         for capture in PdfSpider.parse(self, response):
-            capture.extra |= {"title": title, "page": response.meta["page"], "depth_": response.meta["depth"]}
+            capture.extra |= {
+                "title": title,
+                "page": response.meta["page"],
+                "job_": response.meta["job"],
+                "depth_": response.meta["depth"],
+            }
             yield capture
 
 

@@ -13,6 +13,7 @@ from pdfspider import settings as defaults
 from pdfspider.config import Config
 from pdfspider.crawl.extract.link_extraction import LinkExtractor
 from pdfspider.crawl.fetch.responses import StagedResponse
+from pdfspider.crawl.visit import Visit
 from pdfspider.documents.head import Kind
 from pdfspider.frontier.jobs import Job
 from pdfspider.frontier.leases import Lease, LeaseKind
@@ -59,7 +60,7 @@ def answer(
 ) -> StagedResponse:
     assert lease.entry is not None
     job = Job(name="j", run=1, robots=False, anchors=anchors)
-    request = Request(lease.entry.url, meta={"lease": lease, "job": job})
+    request = Request(lease.entry.url, meta=Visit(lease, job).into({}))
     received = CIMultiDictProxy(CIMultiDict({"Content-Type": "text/html", **(headers or {})}))
     kind = Kind.HTML if body else Kind.EMPTY
     return StagedResponse(lease.entry.url, status=status, request=request, received=received, kind=kind, body=body)

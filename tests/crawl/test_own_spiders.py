@@ -116,6 +116,7 @@ def test_another_worker_calls_the_callback(fleet: Fleet, tmp_path: Path) -> None
         fleet.start(server.url(), spider="hanging", **settings, **feed(tmp_path / "items.jl")).finish()
         (line,) = [line for line in lines(tmp_path / "items.jl") if line["url"].endswith("/list")]
         assert (line["title"], line["page"], line["depth_"], line["attempt"]) == ("Ä", 1, 1, 2)
+        assert line["job_"] == "its own"
         assert fleet.row(server.url("/1.pdf"))["outcome"] == "document"
     fleet.audit()
 

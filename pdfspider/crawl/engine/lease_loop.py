@@ -16,6 +16,7 @@ from pdfspider.crawl.engine.scheduled_runs import ScheduledRuns
 from pdfspider.crawl.engine.spider_signals import SpiderSignals
 from pdfspider.crawl.engine.start_urls import StartUrls
 from pdfspider.crawl.scrapy_internals import slot_of
+from pdfspider.crawl.visit import visit_of
 from pdfspider.frontier.leases import LeaseKind
 from pdfspider.tasks import end
 
@@ -173,7 +174,7 @@ class LeaseLoop:
         return None
 
     def _hand_over(self, requests: list[Request]) -> None:
-        requests = [request for request in requests if request.meta["lease"] in self._worker.held]
+        requests = [request for request in requests if visit_of(request).lease in self._worker.held]
         if requests and self._crawler.crawling and self._crawler.engine:
             self._signals.announce(requests)
             self._ready.extend(requests)

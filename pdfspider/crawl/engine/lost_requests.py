@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import RedisError
 
 from pdfspider.crawl.scrapy_internals import slot_of
+from pdfspider.crawl.visit import Visit, lease_of
 from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.leases import LeaseKind
 
@@ -46,7 +47,7 @@ class LostRequests:
         slot = slot_of(self._crawler.engine)
         if slot is None:
             return set()
-        known = {request.meta.get("lease") for request in (*self._ready, *slot.inprogress)}
+        known = {lease_of(request) for request in (*self._ready, *slot.inprogress)}
         missing = self._worker.held - known - self._worker.releasing - set(others)
         now = time.monotonic()
         return {lease for lease in missing if lease.kind is not LeaseKind.ROBOTS and lease.starts_at < now}
@@ -57,6 +58,6 @@ class LostRequests:
         except (JobNotFound, RedisError):
             await self._worker.release(lease)
             return
-        capture = self._worker.captures.of_missing({"lease": lease, "job": job}, REASON)
+        capture = self._worker.captures.of_missing(Visit(lease, job), REASON)
         engine: Any = self._crawler.engine
         await engine.scraper.start_itemproc_async(capture, response=None)

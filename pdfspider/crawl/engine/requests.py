@@ -9,6 +9,7 @@ from scrapy import Request
 from pdfspider.crawl.extract.spider_requests import load
 from pdfspider.crawl.fetch.errors import GiveBack
 from pdfspider.crawl.policy.conditional_requests import condition
+from pdfspider.crawl.visit import Visit
 from pdfspider.exceptions import JobNotFound, RequestRefused
 from pdfspider.frontier.leases import LeaseKind
 from pdfspider.items import OUTCOMES_BY_CODE, Outcome
@@ -60,25 +61,21 @@ class RequestMaker:
         except (JobNotFound, GiveBack):
             return None
         spider: Any = self._crawler.spider
-        meta: dict[str, Any] = {"lease": lease, "job": job, "verbatim_url": True, "depth": lease.entry.depth}
         own: dict[str, Any] = {}
         if lease.entry.request:
             try:
                 own = load(spider, lease.entry.request)
             except (RequestRefused, ValueError) as error:
                 verdict = verdict or (Outcome.INTERNAL_ERROR, str(error))
-        headers = own.get("headers")
-        if verdict:
-            meta["verdict"] = verdict
-        elif earlier := self._earlier.get(lease):
-            meta["earlier"] = earlier
-            headers = {**(headers or {}), **(condition(earlier, lease.entry.url) or {})}
+        headers, earlier = own.get("headers"), None if verdict else self._earlier.get(lease)
+        if earlier:
+            headers = {**(headers or {}), **condition(earlier, lease.entry.url)}
         return Request(
             lease.entry.url,
             own.get("callback") or spider.parse,
             headers=headers,
             errback=own.get("errback") or spider.failed,
-            meta={**own["meta"], **meta} if "meta" in own else meta,
+            meta=Visit(lease, job, verdict, earlier).into(own.get("meta", {}), depth=lease.entry.depth),
             cb_kwargs=own.get("cb_kwargs"),
             dont_filter=True,
         )

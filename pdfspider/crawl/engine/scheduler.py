@@ -19,6 +19,7 @@ from pdfspider.crawl.engine.lease_loop import LeaseLoop
 from pdfspider.crawl.engine.start_requests import FLAG, StartRequests
 from pdfspider.crawl.engine.tuning import settle_down
 from pdfspider.crawl.fetch.foreign_requests import NoLease
+from pdfspider.crawl.visit import lease_of, visit_of
 from pdfspider.crawl.worker import Worker
 from pdfspider.exceptions import PdfSpiderError
 
@@ -92,7 +93,7 @@ class Scheduler(BaseScheduler):
 
     def enqueue_request(self, request: Request) -> bool:
         """Take a further request of a lease, or one of ``start()``, and refuse any other request."""
-        lease = request.meta.get("lease")
+        lease = lease_of(request)
         if lease is None:
             if FLAG in request.meta or self._start.is_taking:
                 return self._start.take(request)
@@ -107,7 +108,7 @@ class Scheduler(BaseScheduler):
         """Return the next request whose lease is still held."""
         while self._ready and not self._worker.storage.is_closed:
             request = self._ready.popleft()
-            lease = request.meta["lease"]
+            lease = visit_of(request).lease
             if lease in self._worker.held:
                 lease.begun = True
                 return request

@@ -20,6 +20,7 @@ from pdfspider.crawl.extract.callbacks import Callbacks, Output, collect
 from pdfspider.crawl.extract.large_pages import is_large_page
 from pdfspider.crawl.fetch.downloader_stats import is_heard
 from pdfspider.crawl.fetch.responses import StagedResponse
+from pdfspider.crawl.visit import visit_of
 from pdfspider.crawl.worker import Worker
 
 if TYPE_CHECKING:
@@ -151,6 +152,6 @@ class CompleteScraper(Scraper):
             await self.start_itemproc_async(capture, response=None)
 
     def _missing(self, request: Request) -> Capture | None:
-        lease = request.meta["lease"]
-        is_open = lease.begun and lease in self._worker.held
-        return self._worker.captures.of_missing(request.meta) if is_open else None
+        visit = visit_of(request)
+        is_open = visit.lease.begun and visit.lease in self._worker.held
+        return self._worker.captures.of_missing(visit) if is_open else None

@@ -10,6 +10,7 @@ from scrapy.exceptions import CloseSpider, DontCloseSpider, IgnoreRequest
 from twisted.python.failure import Failure
 
 from pdfspider.crawl.fetch.downloader_stats import is_heard
+from pdfspider.crawl.visit import visit_of
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ class SpiderSignals:
         for request in requests:
             answers = send(signals.request_scheduled, request=request, spider=spider, dont_log=IgnoreRequest)
             if any(isinstance(answer, Failure) and isinstance(answer.value, IgnoreRequest) for _, answer in answers):
-                request.meta.setdefault("verdict", (Outcome.OTHER, "who listens to request_scheduled ignored it"))
+                visit = visit_of(request)
+                visit.verdict = visit.verdict or (Outcome.OTHER, "who listens to request_scheduled ignored it")
 
     def _send(self) -> list[BaseException]:
         send = self._crawler.signals.send_catch_log

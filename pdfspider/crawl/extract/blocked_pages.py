@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pdfspider.crawl.fetch.bodies.ranges import part_of
+from pdfspider.crawl.visit import visit_of
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.documents.head import Kind
 from pdfspider.documents.login_pages import asks_for_captcha, challenge, declared_challenge, is_login
@@ -49,7 +50,7 @@ def _wall(extractor: LinkExtractor, response: StagedResponse, entry: Entry) -> t
         found = Outcome.CHALLENGE, "a captcha instead of a document"
     else:
         return None
-    links = extractor.extract(response.request.meta["lease"], response).links.links
+    links = extractor.extract(visit_of(response.request).lease, response).links.links
     return None if any(link.document for link in links) else found
 
 

@@ -16,6 +16,7 @@ from pdfspider.crawl.policy.budgets import bound_links
 from pdfspider.crawl.policy.conditional_requests import compare
 from pdfspider.crawl.policy.retries import host_signal, retry_after
 from pdfspider.crawl.policy.robots_directives import described, forbids_storing, header_directives, reservations
+from pdfspider.crawl.visit import visit_of
 from pdfspider.documents.head import Kind
 from pdfspider.documents.names import file_name
 from pdfspider.items import Capture, Outcome
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pdfspider.crawl.extract.link_extraction import LinkExtractor
     from pdfspider.crawl.fetch.responses import StagedResponse
     from pdfspider.crawl.policy.budgets import Budgets
+    from pdfspider.crawl.visit import Visit
     from pdfspider.documents.staging import Staging
     from pdfspider.frontier.leases import Lease
 
@@ -73,7 +75,7 @@ class CaptureMaker:
         Never raises: if the capture cannot be made, the URL gets one with the reason.
         """
         request: Any = response.request
-        capture = self._begin(request.meta)
+        capture = self._begin(visit_of(request))
         try:
             staged = staged_response(self._config, self._staging, response)
             self._describe(capture, staged)
@@ -94,25 +96,27 @@ class CaptureMaker:
 
     def of_failure(self, failure: Failure) -> Capture | Released:
         """Return the capture of a fetch that raised."""
-        meta, error = failure.request.meta, error_of(failure)  # type: ignore[attr-defined]
+        request: Any = vars(failure)["request"]
+        visit, error = visit_of(request), error_of(failure)
         if is_give_back(error):
-            return Released(meta["lease"], error.delay if isinstance(error, GiveBack) else 0.0)
-        capture = self._begin(meta)
+            return Released(visit.lease, error.delay if isinstance(error, GiveBack) else 0.0)
+        capture = self._begin(visit)
         capture.outcome, capture.reason = outcome_of(error)
         capture.lease.host_signal = host_signal(capture.outcome, None)
         if capture.outcome is Outcome.INTERNAL_ERROR:
             logger.error("Cannot fetch %s", capture.url, exc_info=error)
         return capture
 
-    def of_missing(self, meta: dict[str, Any], reason: str = "the spider gave no capture: the log says why") -> Capture:
+    def of_missing(self, visit: Visit, reason: str = "the spider gave no capture: the log says why") -> Capture:
         """Return the capture of a visit for which the spider, or a spider middleware, gave none."""
-        capture = self._begin(meta)
+        capture = self._begin(visit)
         capture.reason = reason
         return capture
 
-    def _begin(self, meta: dict[str, Any]) -> Capture:
-        lease, job = meta["lease"], meta["job"]
+    def _begin(self, visit: Visit) -> Capture:
+        lease, job = visit.lease, visit.job
         entry, now = lease.entry, time.time()
+        assert entry is not None
         started = None if lease.started_at is None else now - (time.monotonic() - lease.started_at)
         capture = Capture(
             job=job.name,
@@ -171,7 +175,7 @@ class CaptureMaker:
                 capture.links = self._links.refreshed(lease, response)
             elif response.kind is Kind.HTML:
                 self._take_page(capture, response)
-        if earlier := response.request.meta.get("earlier"):
+        if earlier := visit_of(response.request).earlier:
             compare(capture, earlier)
         if capture.sha256:
             self._budgets.credit(capture)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from pdfspider.crawl.fetch.responses import StagedResponse
+from pdfspider.crawl.visit import visit_of
 from pdfspider.documents.head import Kind
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Pages:
         response.request = response.request or request
         with suppress(Exception):
             await self.run(response.load)
-            await self.run(extractor.extract, request.meta["lease"], response)
+            await self.run(extractor.extract, visit_of(request).lease, response)
 
     def close(self) -> None:
         """End the thread."""

@@ -10,6 +10,7 @@ from w3lib.encoding import http_content_type_encoding
 from pdfspider.crawl.extract.fallback_links import behind, may_stand_in
 from pdfspider.crawl.fetch.redirects import redirect_target
 from pdfspider.crawl.policy.robots_directives import forbids_links, obeyed
+from pdfspider.crawl.visit import visit_of
 from pdfspider.discovery.elements import refresh_target
 from pdfspider.discovery.lists import ANYWHERE, LISTED, SAME_DEPTH
 from pdfspider.discovery.normal import MAX_LENGTH
@@ -102,7 +103,7 @@ class LinkExtractor:
             # Its callback has to be called, whether links have led there or not.
             known = fingerprint(f"{target}#{entry.fingerprint.hex()}")
         document = entry.document or says_pdf(target)
-        anchors = response.request.meta["job"].anchors
+        anchors = visit_of(response.request).job.anchors
         inside = scope_around(entry.scope, anchors, entry.host or host_of(entry.url)).contains(target)
         handed_in = entry.technique == "seed" or entry.technique in ANYWHERE or bool(entry.request)
         if not (inside or document or handed_in or self._admits_redirect(capture.run)):
@@ -139,7 +140,7 @@ class LinkExtractor:
 
     def _to_follow(self, lease: Lease, response: StagedResponse, links: list[Link]) -> list[Entry]:
         """Return the entries of a page's links that the frontier may not know yet."""
-        entry, job = lease.entry, response.request.meta["job"]
+        entry, job = lease.entry, visit_of(response.request).job
         assert entry is not None
         if not is_followed(entry):
             stands_in = may_stand_in(entry, self._config.max_redirects)
@@ -157,7 +158,7 @@ class LinkExtractor:
             content_type=kind,
             technique=entry.technique,
             headers=response.received.getall("Link", ()),
-            keeps_nofollow=REL_NOFOLLOW not in obeyed(config, response.request.meta["job"]),
+            keeps_nofollow=REL_NOFOLLOW not in obeyed(config, visit_of(response.request).job),
         )
         if "Refresh" in response.received:
             found.links.extend(self._refresh_links(response))

@@ -10,6 +10,7 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any, cast
 
+from pdfspider.crawl.visit import KEY
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.discovery.urls import fingerprint, host_of, normalise
 from pdfspider.exceptions import InvalidInput, RequestRefused
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 LARGEST = 16 * 1024
 """Bytes of one request apart from its URL."""
 TECHNIQUE = "request"
-OF_THE_VISIT = frozenset(("lease", "job", "earlier", "whole", "verbatim_url", "verdict", "depth", "download_latency"))
+OF_THE_VISIT = frozenset((KEY, "verbatim_url", "depth", "download_latency"))
 """Keys of ``meta`` that belong to one visit, and that ``meta=response.meta`` would hand on."""
 WITHOUT_EFFECT = frozenset(
     (

@@ -16,6 +16,7 @@ from pdfspider.crawl.fetch.downloader_stats import DownloaderStats
 from pdfspider.crawl.fetch.errors import FetchError
 from pdfspider.crawl.fetch.foreign_requests import NoLease, own_response, take_over
 from pdfspider.crawl.fetch.handler import StagingDownloadHandler
+from pdfspider.crawl.visit import lease_of, visit_of
 from pdfspider.crawl.worker import Worker
 from pdfspider.exceptions import ConfigurationError
 
@@ -99,14 +100,14 @@ class Downloader:
 
         Until it is counted, the engine would start further requests. Raises NoLease.
         """
-        if "lease" not in request.meta:
+        if lease_of(request) is None:
             raise NoLease
         self.active.add(request)
         return self._fetch(request)
 
     async def _fetch(self, request: Request) -> Response | Request:
         try:
-            if verdict := request.meta.get("verdict"):  # no request to any middleware
+            if verdict := visit_of(request).verdict:  # no request to any middleware
                 raise FetchError(*verdict)
             result = await self.middleware.download_async(self.handlers.download_request_async, request)
             return take_over(result, request) if isinstance(result, Request) else own_response(result, request)

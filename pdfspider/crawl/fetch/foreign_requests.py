@@ -13,6 +13,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from pdfspider.crawl.fetch.errors import FetchError
 from pdfspider.crawl.fetch.responses import StagedResponse, is_asked_for
+from pdfspider.crawl.visit import visit_of
 from pdfspider.discovery.lists import is_list
 from pdfspider.discovery.urls import origin_of
 from pdfspider.documents.head import HEAD_SIZE, Kind, sniff
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from pdfspider.config import Config
     from pdfspider.documents.staging import Staging
 
-CARRIED = ("job", "whole", "earlier")
-"""What a request has in its meta beside its lease."""
 TEMPORARY_REDIRECT = 307
 
 
@@ -46,8 +45,7 @@ def take_over(new: Request, old: Request) -> Request | Response:
         raise FetchError(Outcome.INTERNAL_ERROR, f"a middleware asks for {new.url}, which is not HTTP")
     if origin_of(new.url) != origin_of(old.url):
         return _redirect(new, old)
-    carried = {name: old.meta[name] for name in CARRIED if name in old.meta}
-    new.meta.update(carried, lease=old.meta["lease"], verbatim_url=True)
+    visit_of(old).into(new.meta)
     new.callback, new.errback = new.callback or old.callback, new.errback or old.errback
     new.dont_filter = True
     return new
@@ -77,16 +75,16 @@ def staged_response(config: Config, staging: Staging, response: Response) -> Sta
     if isinstance(response, StagedResponse):
         return response
     request: Any = response.request
-    received = _received(response)
-    body, declared, entry = response.body, received.get("Content-Type"), request.meta["lease"].entry
+    visit, received = visit_of(request), _received(response)
+    body, declared, entry = response.body, received.get("Content-Type"), visit.lease.entry
     kind = sniff(body[:HEAD_SIZE], declared)
     if kind is Kind.OTHER and entry and is_list(body[:HEAD_SIZE], declared, entry.technique):
         kind = Kind.HTML
     fields: dict[str, Any] = {"status": response.status, "request": request, "received": received, "kind": kind}
-    if kind is Kind.PDF and response.status < 300 and "whole" not in request.meta:
+    if kind is Kind.PDF and response.status < 300 and not visit.body_limit:
         return _with_document(config, staging, StagedResponse(response.url, **fields), body)
     is_read = kind is Kind.HTML or is_asked_for(request)
-    limit = request.meta.get("whole") or (config.page_limit if is_read else HEAD_SIZE)
+    limit = visit.body_limit or (config.page_limit if is_read else HEAD_SIZE)
     return StagedResponse(response.url, body=body[:limit], **fields)
 
 

@@ -23,6 +23,7 @@ from pdfspider.crawl.fetch.request_start import RequestStart, Timeouts
 from pdfspider.crawl.fetch.responses import StagedResponse
 from pdfspider.crawl.fetch.sessions import REFUSED, Sessions, is_refused
 from pdfspider.crawl.fetch.ssrf_guard import look_behind_proxy
+from pdfspider.crawl.visit import visit_of
 from pdfspider.crawl.worker import Worker
 from pdfspider.discovery.urls import host_of, origin_of
 from pdfspider.frontier.reach import networks_of
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
     from pdfspider.crawl.fetch.client.transfer import Transfer
-    from pdfspider.frontier.jobs import Job
     from pdfspider.frontier.leases import Lease
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ MAYBE_REFUSED = REDIRECTS.union(REFUSED)
 
 
 class StagingDownloadHandler(BaseDownloadHandler):
-    """Fetches for a lease: ``request.meta["lease"]``."""
+    """Fetches the requests of visits, under their leases."""
 
     lazy = True
 
@@ -62,7 +62,7 @@ class StagingDownloadHandler(BaseDownloadHandler):
 
     async def download_request(self, request: Request) -> StagedResponse:
         """Fetch a request when it may start, and return the response."""
-        lease: Lease = request.meta["lease"]
+        lease = visit_of(request).lease
         with self._worker.in_flight.track(lease):
             await self._starts.begin(request, lease)
             return await self._follow(request, lease)
@@ -92,10 +92,10 @@ class StagingDownloadHandler(BaseDownloadHandler):
             else ""
         )
         response = await self._fetch(request, request.url, lease, header)
-        if response.status not in REDIRECTS or not (self._config.redirects or "whole" in request.meta):
+        if response.status not in REDIRECTS or not (self._config.redirects or visit_of(request).body_limit):
             return response
         cookies = Cookies(carried) if self._config.cookies else NoCookies()
-        within = host_of if "whole" in request.meta else origin_of
+        within = host_of if visit_of(request).body_limit else origin_of
         chain = RedirectChain(request.url, self._config.max_redirects - before, cookies, within)
         while chain.follow(response):
             await self._check_robots(request, chain.url, lease)
@@ -106,8 +106,7 @@ class StagingDownloadHandler(BaseDownloadHandler):
         return response
 
     async def _check_robots(self, request: Request, url: str, lease: Lease) -> None:
-        job: Job = request.meta["job"]
-        if job.robots and (verdict := await self._worker.robots.verdict(url, lease.reach)):
+        if visit_of(request).job.robots and (verdict := await self._worker.robots.verdict(url, lease.reach)):
             raise FetchError(*verdict)
 
     async def _renew(self, request: Request, lease: Lease, sent: str) -> StagedResponse | None:

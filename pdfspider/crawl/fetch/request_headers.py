@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pdfspider.crawl.fetch.referer import Referers
+from pdfspider.crawl.visit import visit_of
 from pdfspider.discovery.urls import origin_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class RequestHeaders:
 
         Headers that were added for the URL of the request are sent to no other origin.
         """
-        entry = request.meta["lease"].entry
+        entry = visit_of(request).lease.entry
         credentials = self._credentials.header(url) if entry and self._credentials else None
         referer = self._referers.header(entry.found_on, url) if entry else None
         if not request.headers and not cookies and not credentials:

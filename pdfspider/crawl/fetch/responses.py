@@ -8,6 +8,7 @@ from scrapy.http import Headers, HtmlResponse, Response, TextResponse
 from scrapy.responsetypes import responsetypes
 
 from pdfspider.crawl.fetch.errors import FetchError
+from pdfspider.crawl.visit import lease_of
 from pdfspider.documents.head import Kind
 from pdfspider.items import Outcome
 
@@ -141,7 +142,7 @@ class StagedPage(StagedResponse, HtmlResponse):
 
 def is_asked_for(request: Request | None) -> bool:
     """Return whether a subclass of the spider asked for it by a request of its own."""
-    lease = request and request.meta.get("lease")
+    lease = lease_of(request)
     return bool(lease and lease.entry and lease.entry.request)
 
 

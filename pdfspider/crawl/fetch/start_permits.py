@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pdfspider.crawl.fetch.errors import FetchError, GiveBack
 from pdfspider.crawl.fetch.ssrf_guard import look_behind_proxy
+from pdfspider.crawl.visit import visit_of
 from pdfspider.discovery.urls import host_of
 from pdfspider.exceptions import LeaseLost
 from pdfspider.frontier.leases import LATEST_START
@@ -53,7 +54,7 @@ class StartPermits:
         if lease.requests > MOST_REQUESTS:
             raise FetchError(Outcome.INTERNAL_ERROR, f"a middleware made more than {MOST_REQUESTS} requests for it")
         first = lease.requests == 1
-        if lease.entry is not None and request.url != lease.entry.url and request.meta["job"].robots:
+        if lease.entry is not None and request.url != lease.entry.url and visit_of(request).job.robots:
             await self._check_robots(request.url, lease)
         await (self._await(lease.starts_at) if first else self.permit(lease))
 
@@ -72,7 +73,7 @@ class StartPermits:
 
     async def run(self, download: Callable[[Request], Awaitable[Any]], request: Request) -> Response:
         """Download a request with a handler that knows nothing of leases, and record its start."""
-        lease: Lease = request.meta["lease"]
+        lease = visit_of(request).lease
         with self._in_flight.track(lease):
             await self._check_address(request.url, lease)
             await self.begin(request, lease)

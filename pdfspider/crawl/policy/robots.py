@@ -29,6 +29,7 @@ from pdfspider.crawl.policy.robots_rules import (
     reservations,
     unpacked,
 )
+from pdfspider.crawl.visit import Visit
 from pdfspider.discovery.urls import host_of, origin_of
 from pdfspider.documents.head import Kind
 from pdfspider.exceptions import HostTaken, LeaseLost
@@ -238,7 +239,7 @@ class Robots:
 
     async def _ask(self, crawler: Crawler, lease: Lease, url: str) -> StagedResponse:
         job = Job(name="", run=0, robots=False, anchors="")
-        meta = {"lease": lease, "job": job, "whole": BODY_LIMIT}
+        meta = Visit(lease, job, body_limit=BODY_LIMIT).into({})
         count: Any = crawler.stats.inc_value
         count("robotstxt/request_count")
         response = await _answer(crawler, Request(url, meta=meta, dont_filter=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pdfspider.crawl.visit import visit_of
 from pdfspider.discovery.robots_directives import NOFOLLOW, NOINDEX, of_headers
 
 if TYPE_CHECKING:
@@ -37,14 +38,14 @@ def obeyed(config: Config, job: Job) -> Set[str]:
 
 def forbids_links(config: Config, response: StagedResponse, of_page: Set[str]) -> bool:
     """Return whether the links of a page with these directives are not followed."""
-    if NOFOLLOW not in obeyed(config, response.request.meta["job"]):
+    if NOFOLLOW not in obeyed(config, visit_of(response.request).job):
         return False
     return NOFOLLOW in of_page or NOFOLLOW in header_directives(config, response.received)
 
 
 def forbids_storing(config: Config, response: StagedResponse) -> bool:
     """Return whether a document is not stored."""
-    if NOINDEX not in obeyed(config, response.request.meta["job"]):
+    if NOINDEX not in obeyed(config, visit_of(response.request).job):
         return False
     return NOINDEX in header_directives(config, response.received)
 

@@ -10,6 +10,7 @@ from scrapy.exceptions import CloseSpider, NotConfigured
 
 from pdfspider.crawl.inspection.extension import InspectionExtension
 from pdfspider.crawl.progress.loop_lag import LoopLag
+from pdfspider.crawl.visit import lease_of
 from pdfspider.crawl.worker import Worker
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.items import Capture
@@ -74,7 +75,7 @@ class Metrics:
 
     def note_response(self, request: Request) -> None:
         """Note the phases of a fetch."""
-        lease = request.meta.get("lease")
+        lease = lease_of(request)
         if lease is None or (at := self._metrics.note_response(lease)) is None:
             return
         if len(self._responses) >= KEPT:

@@ -12,6 +12,7 @@ from pdfspider.crawl.fetch.bodies.partial_download import DownloadInterrupted, P
 from pdfspider.crawl.fetch.bodies.ranges import part_of, strong_validator
 from pdfspider.crawl.fetch.errors import BodyBroken, BodyStalled, FetchError, GiveBack
 from pdfspider.crawl.fetch.responses import StagedResponse, is_asked_for
+from pdfspider.crawl.visit import visit_of
 from pdfspider.discovery.lists import is_list
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.documents.errors import StagingBusy, StagingError
@@ -72,18 +73,18 @@ class ResponseReader:
         the server is known to send everything or nothing, and DownloadInterrupted is not raised.
         """
         opening = await self._open(response, url, request)
-        whole = request.meta.get("whole")
-        if opening.kind is Kind.PDF and _is_success(response) and not whole:
+        visit = visit_of(request)
+        if opening.kind is Kind.PDF and _is_success(response) and not visit.body_limit:
             total = None if opening.encoded else _total(response)
             if self._worker.storage.is_closed:
                 raise GiveBack("the document store takes no documents")
-            file, received = self._worker.staging.new(request.meta["lease"]), response.headers
+            file, received = self._worker.staging.new(visit.lease), response.headers
             about = url, response.status, received, request, file
             is_measured = response.is_measured
             partial = PartialDownload(*about, total, opening.encoded, is_measured, in_parts, ended)
             return await self._read_document(partial, Begun(opening.body, opening.chunks))
         is_read = opening.kind is Kind.HTML or is_asked_for(request)
-        limit = whole or (self._config.page_limit if is_read else HEAD_SIZE)
+        limit = visit.body_limit or (self._config.page_limit if is_read else HEAD_SIZE)
         return await self._read_page(response, url, request, opening, limit)
 
     async def _open(self, response: Transfer, url: str, request: Request) -> Opening:
@@ -100,7 +101,7 @@ class ResponseReader:
             body, broken = await read_at_least(inside, HEAD_SIZE, b"")
             kind = Kind.PDF if sniff(body[:HEAD_SIZE]) is Kind.PDF else Kind.OTHER
             return Opening(inside, body, broken, kind, encoded=True)
-        entry = request.meta["lease"].entry
+        entry = visit_of(request).lease.entry
         if kind is Kind.OTHER and entry and is_list(body[:HEAD_SIZE], declared, entry.technique):
             kind = Kind.HTML
         return Opening(chunks, body, broken, kind, isinstance(chunks, Decoded))
@@ -134,7 +135,7 @@ class ResponseReader:
     async def _read_to_file(
         self, request: Request, chunks: Chunks, limit: int, begun: bytes
     ) -> tuple[Finished, Exception | None]:
-        lease = request.meta["lease"]
+        lease = visit_of(request).lease
         file = self._worker.staging.new(lease)
         try:
             return await read_to_file(chunks, file, limit, begun)
@@ -163,7 +164,7 @@ class ResponseReader:
         if response.status == 416 and partial.is_ended_by(response.headers):
             return await self._finish(partial, measured=True)
         begun = partial.file.size
-        partial.begin_anew(self._worker.staging.new(partial.request.meta["lease"]))
+        partial.begin_anew(self._worker.staging.new(visit_of(partial.request).lease))
         if response.status in (206, 416):
             raise DownloadInterrupted(partial, "the document has changed")
         in_parts = not begun or strong_validator(response.headers) != strong_validator(partial.received)
@@ -195,7 +196,7 @@ class ResponseReader:
         except StagingBusy as error:
             raise GiveBack(str(error), delay=self._config.retry_delay) from error
         except StagingError as error:
-            size, lease = max(file.size, partial.total or 0), partial.request.meta["lease"]
+            size, lease = max(file.size, partial.total or 0), visit_of(partial.request).lease
             raise await self._judge(error, file, size, lease) from error
         except BaseException:
             file.abandon()
