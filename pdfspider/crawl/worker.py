@@ -25,6 +25,7 @@ from pdfspider.config import Config
 from pdfspider.crawl.extract.captures import CaptureMaker
 from pdfspider.crawl.extract.large_pages import Pages
 from pdfspider.crawl.extract.link_extraction import LinkExtractor
+from pdfspider.crawl.fetch.bodies.body_stream import ByteCount
 from pdfspider.crawl.fetch.credentials import Credentials
 from pdfspider.crawl.fetch.in_flight import InFlight
 from pdfspider.crawl.fetch.start_permits import StartPermits
@@ -90,8 +91,7 @@ class Worker:
         """The run after whose end this worker closes."""
         self.job: str | None = None
         """The name of that run's job."""
-        self.received = 0
-        """Bytes of documents that have come so far, those of unfinished ones too."""
+        self.received = ByteCount()
         self.before_end: list[Callable[[], Awaitable[None]]] = []
         """What a worker whose job has ended still brings to its end, in a bounded time."""
         self.before_close: list[Callable[[], Awaitable[None]]] = []

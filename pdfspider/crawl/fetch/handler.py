@@ -49,9 +49,18 @@ class StagingDownloadHandler(BaseDownloadHandler):
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
-        self._worker = worker = Worker.of(crawler)
+        worker = Worker.of(crawler)
         config = self._config = worker.config
-        self._reader, self._starts = ResponseReader(worker, DownloadSignals(crawler)), worker.starts
+        self._starts, self._in_flight, self._frontier = worker.starts, worker.in_flight, worker.frontier
+        self._robots_verdict = worker.robots.verdict
+        self._reader = ResponseReader(
+            config,
+            staging=worker.staging,
+            storage=worker.storage,
+            opener=worker.opener,
+            signals=DownloadSignals(crawler),
+            received=worker.received,
+        )
         self._sessions = Sessions(enabled=config.cookies)
         self._headers = RequestHeaders(crawler.settings, worker.credentials)
         self._client = Client(self._headers.default, client_options(crawler.settings, config.connect_timeout))
@@ -63,7 +72,7 @@ class StagingDownloadHandler(BaseDownloadHandler):
     async def download_request(self, request: Request) -> StagedResponse:
         """Fetch a request when it may start, and return the response."""
         lease = visit_of(request).lease
-        with self._worker.in_flight.track(lease):
+        with self._in_flight.track(lease):
             await self._starts.begin(request, lease)
             return await self._follow(request, lease)
 
@@ -106,7 +115,7 @@ class StagingDownloadHandler(BaseDownloadHandler):
         return response
 
     async def _check_robots(self, request: Request, url: str, lease: Lease) -> None:
-        if visit_of(request).job.robots and (verdict := await self._worker.robots.verdict(url, lease.reach)):
+        if visit_of(request).job.robots and (verdict := await self._robots_verdict(url, lease.reach)):
             raise FetchError(*verdict)
 
     async def _renew(self, request: Request, lease: Lease, sent: str) -> StagedResponse | None:
@@ -202,7 +211,7 @@ class StagingDownloadHandler(BaseDownloadHandler):
     async def _start(self, request: Request, url: str, lease: Lease) -> RequestStart:
         """Return the start of one request of a lease. Raises FetchError for an address that it may not reach."""
         config, listed = self._config, networks_of(lease.reach)
-        networks: str | None = await self._worker.frontier.networks(listed) if listed else ""
+        networks: str | None = await self._frontier.networks(listed) if listed else ""
         if "proxy" in request.meta:
             await look_behind_proxy(host_of(url), lease, networks or "", resolve=config.resolve_for_proxy)
             networks = None

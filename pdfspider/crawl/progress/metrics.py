@@ -97,7 +97,7 @@ class Metrics:
         takes = hasattr(worker, "storage") and not worker.storage.is_away
         inspection = self._crawler.get_extension(InspectionExtension)
         backlog = inspection.backlog if inspection else 0
-        return Numbers(self._crawler.stats.get_stats(), len(worker.held), worker.received, backlog, takes)
+        return Numbers(self._crawler.stats.get_stats(), len(worker.held), worker.received.total, backlog, takes)
 
     async def _faults(self) -> list[str]:
         worker = self._worker

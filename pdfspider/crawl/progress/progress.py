@@ -141,7 +141,7 @@ class Progress:
             stats = self._crawler.stats.get_stats()
             own_ended = sum(own_classes(stats).values())
             self._stats = job_stats
-            self._paces.add(time.monotonic(), job_stats, own_ended, self._worker.received)
+            self._paces.add(time.monotonic(), job_stats, own_ended, self._worker.received.total)
             await self._ask_why()
 
     async def _ask_why(self) -> None:

@@ -67,7 +67,7 @@ class Report:
     def _read(self) -> WorkerReport:
         ended, now = sum(own_classes(self._crawler.stats.get_stats()).values()), time.monotonic()
         self._ended.add(now, ended)
-        self._received.add(now, self._worker.received)
+        self._received.add(now, self._worker.received.total)
         return WorkerReport(
             host=socket.gethostname(),
             pid=os.getpid(),

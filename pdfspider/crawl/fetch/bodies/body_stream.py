@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from pdfspider.documents.staging import Finished, StagedFile
 
 
+class ByteCount:
+    """The bytes of documents that have come so far, those of unfinished ones too."""
+
+    __slots__ = ("total",)
+
+    def __init__(self) -> None:
+        self.total = 0
+
+
 class Chunks(Protocol):
     """A body in chunks, of which b"" is the end."""
 

@@ -23,11 +23,13 @@ from pdfspider.items import Outcome
 if TYPE_CHECKING:
     from scrapy import Request
 
-    from pdfspider.crawl.fetch.bodies.body_stream import Chunks
+    from pdfspider.config import Config
+    from pdfspider.crawl.fetch.bodies.body_stream import ByteCount, Chunks
+    from pdfspider.crawl.fetch.bodies.storage import Storage
     from pdfspider.crawl.fetch.client.transfer import Transfer
     from pdfspider.crawl.fetch.download_signals import DownloadSignals
-    from pdfspider.crawl.worker import Worker
-    from pdfspider.documents.staging import Finished, StagedFile
+    from pdfspider.documents.inspection.opener import Opener
+    from pdfspider.documents.staging import Finished, StagedFile, Staging
     from pdfspider.exceptions import PdfSpiderError
     from pdfspider.frontier.leases import Lease
 
@@ -55,8 +57,18 @@ class Opening(NamedTuple):
 class ResponseReader:
     """Reads responses for one worker."""
 
-    def __init__(self, worker: Worker, told: DownloadSignals) -> None:
-        self._worker, self._config, self._told = worker, worker.config, told
+    def __init__(
+        self,
+        config: Config,
+        *,
+        staging: Staging,
+        storage: Storage,
+        opener: Opener,
+        signals: DownloadSignals,
+        received: ByteCount,
+    ) -> None:
+        self._config, self._staging, self._storage, self._opener = config, staging, storage, opener
+        self._signals, self._received = signals, received
 
     async def read(
         self,
@@ -76,9 +88,9 @@ class ResponseReader:
         visit = visit_of(request)
         if opening.kind is Kind.PDF and _is_success(response) and not visit.body_limit:
             total = None if opening.encoded else _total(response)
-            if self._worker.storage.is_closed:
+            if self._storage.is_closed:
                 raise GiveBack("the document store takes no documents")
-            file, received = self._worker.staging.new(visit.lease), response.headers
+            file, received = self._staging.new(visit.lease), response.headers
             about = url, response.status, received, request, file
             is_measured = response.is_measured
             partial = PartialDownload(*about, total, opening.encoded, is_measured, in_parts, ended)
@@ -136,7 +148,7 @@ class ResponseReader:
         self, request: Request, chunks: Chunks, limit: int, begun: bytes
     ) -> tuple[Finished, Exception | None]:
         lease = visit_of(request).lease
-        file = self._worker.staging.new(lease)
+        file = self._staging.new(lease)
         try:
             return await read_to_file(chunks, file, limit, begun)
         except StagingBusy as error:
@@ -151,7 +163,7 @@ class ResponseReader:
         if partial.status == 206 and partial.total is None:
             return partial.response("a part came that was not asked for")
         self._check_size(partial.total or 0)
-        self._worker.storage.check_size(partial.total or 0)
+        self._storage.check_size(partial.total or 0)
         return await self._receive(partial, chunks)
 
     async def go_on(self, response: Transfer, partial: PartialDownload) -> StagedResponse:
@@ -164,7 +176,7 @@ class ResponseReader:
         if response.status == 416 and partial.is_ended_by(response.headers):
             return await self._finish(partial, measured=True)
         begun = partial.file.size
-        partial.begin_anew(self._worker.staging.new(visit_of(partial.request).lease))
+        partial.begin_anew(self._staging.new(visit_of(partial.request).lease))
         if response.status in (206, 416):
             raise DownloadInterrupted(partial, "the document has changed")
         in_parts = not begun or strong_validator(response.headers) != strong_validator(partial.received)
@@ -172,18 +184,18 @@ class ResponseReader:
 
     def _arriving(self, response: Transfer, request: Request) -> Chunks:
         config = self._config
-        self._told.headers(request, response.headers)
+        self._signals.headers(request, response.headers)
         body = BodyStream(response, idle_timeout=config.idle_timeout, minimum_rate=config.minimum_rate)
-        return self._told.chunks(request, body)
+        return self._signals.chunks(request, body)
 
     async def _receive(self, partial: PartialDownload, chunks: Chunks) -> StagedResponse:
-        file, worker, limit = partial.file, self._worker, self._config.document_limit
+        file, received, limit = partial.file, self._received, self._config.document_limit
         broken: Exception | None = None
         try:
             try:
                 while chunk := await chunks.next():
                     await file.write(chunk)
-                    worker.received += len(chunk)
+                    received.total += len(chunk)
                     if limit:
                         self._check_size(file.size)
             except BodyBroken as error:
@@ -206,7 +218,7 @@ class ResponseReader:
         """Return the error for what could not be staged, after its file is removed."""
         with suppress(StagingError):
             await file.discard()
-        found = await self._worker.storage.judge(error, size, lease)
+        found = await self._storage.judge(error, size, lease)
         return FetchError(Outcome.STORE_ERROR, str(error)) if found is error else found
 
     def _check_size(self, size: int) -> None:
@@ -244,10 +256,10 @@ class ResponseReader:
         if total is not None and finished.size > total and not partial.ended:
             flaw = f"{finished.size} bytes came instead of {total}"
         declared, kind = partial.received.get("Content-Type"), Kind.PDF
-        if flaw == MISSING and measured and has_trailer(finished.tail) and await self._worker.opener.opens(finished):
+        if flaw == MISSING and measured and has_trailer(finished.tail) and await self._opener.opens(finished):
             flaw = judge_end(finished.head, finished.size, whole=True)
         elif is_doubtful(finished.head, declared) and (measured or not flaw):
-            kind = Kind.PDF if not flaw and await self._worker.opener.opens(finished) else Kind.OTHER
+            kind = Kind.PDF if not flaw and await self._opener.opens(finished) else Kind.OTHER
         if flaw or kind is not Kind.PDF:
             file.abandon()
             return partial.response(flaw, kind=kind)

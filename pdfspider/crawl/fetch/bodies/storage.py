@@ -1,0 +1,24 @@
+"""What a reader of responses asks of the state of the document store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pdfspider.documents.errors import StagingError
+    from pdfspider.exceptions import PdfSpiderError
+    from pdfspider.frontier.leases import Lease
+
+
+class Storage(Protocol):
+    """The state of the document store, which ``policy/storage.py`` keeps."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the store takes no documents."""
+
+    def check_size(self, size: int) -> None:
+        """Raise FetchError for a document that is too large for the store."""
+
+    async def judge(self, error: StagingError, size: int, lease: Lease) -> PdfSpiderError:
+        """Return the error for ``size`` bytes that could not be staged."""
