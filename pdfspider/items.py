@@ -178,6 +178,21 @@ class Capture(VisitState):
     def __post_init__(self) -> None:
         self.begin()
 
+    def add_reason(self, reason: str) -> None:
+        """Say something more about how the visit ended."""
+        self.reason = f"{self.reason}; {reason}" if self.reason else reason
+
+    def follow(self, links: list[Any]) -> None:
+        """Follow only these of the links that were found, and say so."""
+        self.left_out += len(self.links) - len(links)
+        self.links = links
+        if self.left_out:
+            self.add_reason(f"{len(links) + self.left_out} links, of which {len(links)} are followed")
+
+    def drop_document(self) -> None:
+        """Keep the document out of the store. Its file is removed at the end of the lease."""
+        self.sha256 = self.staged = self.document = None
+
     def open(self) -> BinaryIO:
         """Return the document as a file to be read. Raises ValueError where there is none."""
         if self.document is None:

@@ -261,7 +261,7 @@ class Worker:
         """
         while True:
             try:
-                await self.records.write(capture)
+                capture.outcome = await self.records.write(capture)
             except RecordsUnavailable as error:
                 self.unrecorded.begin(error)
             else:

@@ -76,16 +76,14 @@ class Database:
     async def write(self, capture: Capture) -> Outcome:
         """Write the capture, unless one with a newer token is there, and return its outcome class.
 
-        The class is also set on the capture. The owner of the document in this run decides between ``document`` and
-        ``duplicate``. The row is on disk when this returns. Raises RecordsError if the row is refused,
-        RecordsUnavailable if the database cannot be used now.
+        The owner of the document in this run decides between ``document`` and ``duplicate``. The row is on disk when
+        this returns. Raises RecordsError if the row is refused, RecordsUnavailable if the database cannot be used now.
         """
         if self._closed:
             raise RecordsError("The database is closed")
         answer = await self._write(capture_row(capture))
         if isinstance(answer, RecordsError):
             raise answer
-        capture.outcome = answer
         return answer
 
     async def failed(self, job: str | None = None, outcome: Outcome | None = None) -> AsyncGenerator[Failure]:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from pdfspider.crawl.policy.conditional_requests import ConditionalRequests, condition
+from pdfspider.crawl.policy.conditional_requests import ConditionalRequests, compare, condition
 from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.leases import Lease, LeaseKind
+from pdfspider.items import Outcome
 from pdfspider.records.history import Earlier
 from tests.frontier.rig import entry
+from tests.records.conftest import capture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,3 +61,17 @@ def earlier(**known: Any) -> Earlier:
 )
 def test_a_condition(known: dict[str, str], headers: dict[str, str]) -> None:
     assert condition(earlier(**known), HERE) == headers
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "sha256", "said"),
+    [
+        (Outcome.DOCUMENT, 200, "00", (Outcome.UNCHANGED, "why")),
+        (Outcome.DOCUMENT, 200, "11", (Outcome.DOCUMENT, "changed: in the run of 1970-01-01 it was 00")),
+        (Outcome.NOT_FOUND, 410, None, (Outcome.GONE, "HTTP status 410; in the run of 1970-01-01 it was 00")),
+        (Outcome.NOT_FOUND, 200, None, None),
+        (Outcome.TIMEOUT, None, None, None),
+    ],
+)
+def test_what_has_become_of_a_document(outcome: Outcome, status: int | None, sha256: str | None, said: object) -> None:
+    assert compare(capture(sha256=sha256, outcome=outcome, status=status, reason="why"), earlier()) == said

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LEFT_OUT, WITHHELD = "pdfspider/links/left_out", "pdfspider/links/nofollow"
+USED_UP = "it is a page, and the job's max_pages is used up"
 FETCHED = (Outcome.DOCUMENT, Outcome.DUPLICATE)
 NOT_MODIFIED = 304
 FAILURE = 400
@@ -93,7 +94,8 @@ class Processor(ItemPipelineManager):
 
     async def _keep(self, capture: Capture) -> Capture | None:
         try:
-            await self._worker.budgets.admit(capture)
+            if not await self._worker.budgets.admits(capture):
+                capture.outcome, capture.reason, capture.links = Outcome.OVER_BUDGET, USED_UP, []
             capture = await self._pass_on(capture)
         except DropItem as error:
             await self._drop(capture, error)
@@ -163,7 +165,7 @@ class Processor(ItemPipelineManager):
         """Remove a document that is not in the store from the capture; return whether there was one."""
         left = is_fetched(capture) and not capture.stored
         if left:
-            capture.sha256 = capture.staged = capture.document = None
+            capture.drop_document()
         return left
 
     async def _record(self, capture: Capture) -> Capture | None:
@@ -189,7 +191,7 @@ class Processor(ItemPipelineManager):
         for column in error.columns:
             setattr(capture, column, None)
         capture.outcome, capture.reason, capture.links = Outcome.INTERNAL_ERROR, str(error), []
-        capture.sha256 = capture.staged = capture.document = None
+        capture.drop_document()
         try:
             await self._worker.record(capture)
         except RecordRefused as again:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pdfspider.crawl.visit import Visit
     from pdfspider.documents.staging import Staging
     from pdfspider.frontier.leases import Lease
+    from pdfspider.records.history import Earlier
 
 logger = logging.getLogger(__name__)
 
@@ -176,7 +177,7 @@ class CaptureMaker:
             elif response.kind is Kind.HTML:
                 self._take_page(capture, response)
         if earlier := visit_of(response.request).earlier:
-            compare(capture, earlier)
+            _compare(capture, earlier)
         if capture.sha256:
             self._budgets.credit(capture)
         lease.host_signal = host_signal(capture.outcome, capture.status)
@@ -195,7 +196,7 @@ class CaptureMaker:
         if found.withheld:
             reasons.append(f"nofollow: {found.withheld} links are not followed (PDF_ROBOTS_DIRECTIVES)")
         capture.reason = "; ".join(reasons) or None
-        bound_links(capture, self._config)
+        capture.follow(bound_links(capture.links, self._config))
 
     def _take_document(self, capture: Capture, response: StagedResponse) -> None:
         capture.size = response.size
@@ -206,6 +207,18 @@ class CaptureMaker:
         else:
             capture.sha256, capture.staged = response.staged.sha256, response.staged
             capture.document = response.staged.content or response.staged.path
+
+
+def _compare(capture: Capture, earlier: Earlier) -> None:
+    """Record what has become of the document that an earlier run had."""
+    if capture.status == 304:
+        capture.outcome, capture.reason, capture.links = Outcome.UNCHANGED, None, []
+        capture.sha256, capture.size = earlier.sha256, earlier.size
+        for name in ("content_type", "disposition_name", "etag", "last_modified"):
+            if getattr(capture, name) is None:
+                setattr(capture, name, getattr(earlier, name))
+    elif change := compare(capture, earlier):
+        capture.outcome, capture.reason = change
 
 
 def _note_retry_after(capture: Capture, response: StagedResponse) -> None:

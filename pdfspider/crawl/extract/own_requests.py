@@ -46,8 +46,7 @@ class OwnRequests:
         entries = list(self._entries(capture, requests, refused))
         capture.links = [*entries, *capture.links]
         if refused:
-            reason = f"{len(refused)} of its requests are refused: {refused[0]}"
-            capture.reason = f"{capture.reason}; {reason}" if capture.reason else reason
+            capture.add_reason(f"{len(refused)} of its requests are refused: {refused[0]}")
 
     def add_files(self, capture: Capture, items: Sequence[Any]) -> None:
         """Have the URLs in the field ``FILES_URLS_FIELD`` of items fetched; their links are not followed."""

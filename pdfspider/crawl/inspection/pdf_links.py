@@ -68,7 +68,7 @@ class InsidePipeline:
         if isinstance(item, Capture) and item.sha256 and item.outcome in HAVING and is_followed(item.lease.entry):
             with self._worker.in_flight.track(item.lease):
                 item.links = await self._children(item, item.sha256)
-            bound_links(item, self._worker.config)
+            item.follow(bound_links(item.links, self._worker.config))
         return item
 
     async def _children(self, capture: Capture, sha256: str) -> list[Entry]:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     Verdict = tuple[Outcome, str]
 
-USED_UP = "it is a page, and the job's max_pages is used up"
 PATTERNS = 50_000
 """Those that a worker counts at once; of what was seen the longest time ago it begins anew."""
 HOSTS = 50_000
@@ -42,17 +41,13 @@ LINK_SIZE, HOST_SIZE = 200, 1_500
 """Bytes that a link and a host take in the frontier beside their URLs, about."""
 
 
-def bound_links(capture: Capture, config: Config) -> None:
-    """Limit the links of a page to those that the settings allow, documents first, and record that."""
-    entries, most, size = capture.links, config.links_per_page, config.links_size
-    if (most and len(entries) > most) or (size and len(entries) > FEW and _size(entries) > size):
-        kept = sorted(entries, key=lambda entry: not entry.document)[: most or None]
-        capture.links = list(_within(kept, size)) if size else kept
-        capture.left_out += len(entries) - len(capture.links)
-    if capture.left_out:
-        followed = len(capture.links)
-        bounded = f"{followed + capture.left_out} links, of which {followed} are followed"
-        capture.reason = f"{capture.reason}; {bounded}" if capture.reason else bounded
+def bound_links(entries: list[Entry], config: Config) -> list[Entry]:
+    """Return those links of a page that the settings allow, documents first."""
+    most, size = config.links_per_page, config.links_size
+    if not ((most and len(entries) > most) or (size and len(entries) > FEW and _size(entries) > size)):
+        return entries
+    kept = sorted(entries, key=lambda entry: not entry.document)[: most or None]
+    return list(_within(kept, size)) if size else kept
 
 
 def _size(entries: list[Entry]) -> int:
@@ -98,20 +93,18 @@ class Budgets:
             return Outcome.OVER_BUDGET, f"PDF_PAGES_PER_HOST={config.pages_per_host} is used up"
         return None
 
-    async def admit(self, capture: Capture) -> None:
-        """End a page that was returned instead of a document, if its job may have no more pages.
+    async def admits(self, capture: Capture) -> bool:
+        """Return whether a page that was returned instead of a document is one that its job may still have.
 
         Raises GiveBack.
         """
         frontier, lease = self._frontier, capture.lease
         if capture.outcome is not Outcome.PAGE or not lease.entry.document:
-            return
+            return True
         try:
-            if not (await frontier.job(lease.run)).max_pages or await frontier.admit_page(lease):
-                return
+            return not (await frontier.job(lease.run)).max_pages or await frontier.admit_page(lease)
         except (RedisError, FrontierError):
             raise GiveBack("the frontier does not say whether there is room for it") from None
-        capture.outcome, capture.reason, capture.links = Outcome.OVER_BUDGET, USED_UP, []
 
     def admits_redirect(self, run: int) -> bool:
         """Return whether a job may follow one more redirect out of its scope, and count it.

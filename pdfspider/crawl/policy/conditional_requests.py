@@ -130,21 +130,19 @@ def condition(earlier: Earlier, url: str) -> dict[str, str]:
     return headers
 
 
-def compare(capture: Capture, earlier: Earlier) -> None:
-    """Record in a capture what has become of the document of an earlier run."""
-    if capture.status == 304:
-        capture.outcome, capture.reason, capture.links = Outcome.UNCHANGED, None, []
-        capture.sha256, capture.size = earlier.sha256, earlier.size
-        for name in ("content_type", "disposition_name", "etag", "last_modified"):
-            if getattr(capture, name) is None:
-                setattr(capture, name, getattr(earlier, name))
-    elif capture.outcome is Outcome.NOT_FOUND and capture.status in GONE:
-        capture.outcome = Outcome.GONE
-        capture.reason = f"HTTP status {capture.status}; in the run of {_day(earlier.run)} it was {earlier.sha256}"
-    elif capture.outcome is Outcome.DOCUMENT and capture.sha256 == earlier.sha256:
-        capture.outcome = Outcome.UNCHANGED
-    elif capture.outcome is Outcome.DOCUMENT:
-        capture.reason = f"changed: in the run of {_day(earlier.run)} it was {earlier.sha256}"
+def compare(capture: Capture, earlier: Earlier) -> tuple[Outcome, str | None] | None:
+    """Return outcome class and reason of a visit to the URL of an earlier run's document.
+
+    Return None where the earlier run makes no difference.
+    """
+    before = f"in the run of {_day(earlier.run)} it was {earlier.sha256}"
+    if capture.outcome is Outcome.NOT_FOUND and capture.status in GONE:
+        return Outcome.GONE, f"HTTP status {capture.status}; {before}"
+    if capture.outcome is not Outcome.DOCUMENT:
+        return None
+    if capture.sha256 == earlier.sha256:
+        return Outcome.UNCHANGED, capture.reason
+    return Outcome.DOCUMENT, f"changed: {before}"
 
 
 def _day(run: int) -> str:
