@@ -146,6 +146,7 @@ def paths(jobs: int, captures: int) -> Iterator[str]:
     yield from (f"/documents?job={LARGE}", f"/jobs/{LARGE}/classes/failed")
     yield f"/jobs/{LARGE}/classes/page?after={middle}"
     yield from (f"/jobs/{LARGE}/cancel", f"/jobs/{LARGE}/change", "/submit", "/masters", "/health")
+    yield from ("/schedules", "/schedule?job=job-1", f"/jobs/{LARGE}/changes")
     yield from (f"/block?pattern=*7*&job={LARGE}", "/block?host=h7.test")
 
 

@@ -12,23 +12,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pydantic import ValidationError
 from redis.exceptions import RedisError
 from scrapy.exceptions import UsageError
 
 from pdfspider.config import Config
 from pdfspider.crawl.engine.tuning import collect_rarely
 from pdfspider.embedded import EmbeddedRedis
-from pdfspider.exceptions import ConfigurationError, PdfSpiderError
+from pdfspider.exceptions import ConfigurationError, InvalidInput, PdfSpiderError
 from pdfspider.formatting import PROGRAMS
 from pdfspider.frontier.connection import check, connect
 from pdfspider.frontier.jobs import job_name
 from pdfspider.frontier.migration import check_format
 from pdfspider.frontier_setup import frontier_for
 from pdfspider.records.engine import read_url
+from pdfspider.submission.params import Params, faults
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from scrapy.settings import BaseSettings, Settings
 
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 INTERRUPTED, CLOSED_PIPE = 130, 141
 """Exit codes, as shells give them for SIGINT and SIGPIPE."""
+LIMITS = {name: name for name in ("max_pages", "max_documents", "max_seconds")}
+"""The arguments that limit a job, and the options of commands that give them."""
 
 
 class Ours:
@@ -168,6 +172,19 @@ def one_job(args: list[str]) -> str:
     Raises UsageError and InvalidInput.
     """
     return job_name(only(args, "one job"))
+
+
+def read_params(opts: argparse.Namespace, names: Mapping[str, str], **given: Any) -> Params:
+    """Return the spider's arguments that options give; ``names`` has the option of each.
+
+    Raises InvalidInput with a line for each invalid one.
+    """
+    found = {name: value for name, option in names.items() if (value := getattr(opts, option)) is not None}
+    try:
+        return Params(**given, **found)
+    except ValidationError as error:
+        lines = (f"--{names.get(name, name).replace('_', '-')} {value}: {text}" for name, value, text in faults(error))
+        raise InvalidInput("\n".join(lines)) from None
 
 
 def program() -> str:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import OnFrontier, say
+from pdfspider.commands._base import LIMITS, OnFrontier, read_params, say
 from pdfspider.exceptions import InvalidInput
 from pdfspider.formatting import counted
 from pdfspider.frontier.entries import SCOPES
 from pdfspider.frontier.jobs import DEFAULT_JOB
 from pdfspider.records import Database
-from pdfspider.submission.params import Params, faults
 from pdfspider.submission.seeds import read_seeds
 from pdfspider.submission.submitting import submit
 
@@ -24,6 +22,10 @@ if TYPE_CHECKING:
     from pdfspider.commands._base import Work
     from pdfspider.config import Config
     from pdfspider.frontier.frontier import Frontier
+    from pdfspider.submission.params import Params
+
+
+NAMES = {"job": "job", "urls_file": "file", "depth": "depth", "scope": "scope", "due": "due"}
 
 
 class Command(OnFrontier, ScrapyCommand):
@@ -82,13 +84,4 @@ def _params(args: list[str], opts: argparse.Namespace) -> Params:
     limits = opts.max_pages or opts.max_documents or opts.max_seconds
     if opts.job in (None, DEFAULT_JOB) and (opts.seal or opts.due or limits):
         raise InvalidInput(f"the job {DEFAULT_JOB} never ends: --seal, --due and the limits (--max-…) need a --job")
-    alike = ("job", "depth", "scope", "due", "max_pages", "max_documents", "max_seconds")
-    names = {"urls_file": "file", **{name: name for name in alike}}
-    try:
-        given = {name: value for name, option in names.items() if (value := getattr(opts, option)) is not None}
-        return Params(urls=args, **given)
-    except ValidationError as error:
-        spelled = (
-            (names.get(str(place), str(place)).replace("_", "-"), value, text) for place, value, text in faults(error)
-        )
-        raise InvalidInput("\n".join(f"--{option} {value}: {text}" for option, value, text in spelled)) from None
+    return read_params(opts, {**NAMES, **LIMITS}, urls=args)

@@ -20,6 +20,7 @@ NAVIGATION = (
     ("/workers", "Workers"),
     ("/documents", "Documents"),
     ("/failures", "Failures"),
+    ("/schedules", "Schedules"),
     ("/submit", "Submit"),
     ("/masters", "Masters"),
     ("/health", "Health"),

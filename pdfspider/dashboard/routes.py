@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from pdfspider.dashboard import files, signing_in
+from pdfspider.dashboard import downloads, files, signing_in
 from pdfspider.dashboard.actions import jobs as job_actions
+from pdfspider.dashboard.actions import schedules as schedule_actions
 from pdfspider.dashboard.actions import steering, submission
-from pdfspider.dashboard.views import documents, failures, fleet, hosts, jobs
+from pdfspider.dashboard.views import changes, documents, failures, fleet, hosts, jobs, schedules
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,12 +25,16 @@ VIEWS: tuple[tuple[str, View], ...] = (
     ("/jobs/{job}/cancel", jobs.ask_to_cancel),
     ("/jobs/{job}/change", steering.ask_to_change),
     ("/jobs/{job}/classes/{outcome}", failures.of_job),
+    ("/jobs/{job}/changes", changes.of_job),
     ("/hosts", hosts.listed),
     ("/hosts/{host}", hosts.one),
     ("/workers", fleet.workers),
     ("/documents", documents.listed),
     ("/documents/{sha256}", documents.one),
     ("/failures", failures.listed),
+    ("/schedules", schedules.listed),
+    ("/schedule", schedule_actions.form),
+    ("/schedules/{job}/remove", schedule_actions.ask_to_remove),
     ("/submit", submission.form),
     ("/masters", fleet.masters),
     ("/health", fleet.health),
@@ -42,6 +47,8 @@ ACTIONS: tuple[tuple[str, Action], ...] = (
     ("/jobs/{job}/{action:pause|resume|cancel}", job_actions.control),
     ("/jobs/{job}/change", steering.change),
     ("/jobs/{job}/retry", steering.retry),
+    ("/schedule", schedule_actions.put),
+    ("/schedules/{job}/remove", schedule_actions.remove),
     ("/hosts/{host}/reset", steering.reset_host),
     ("/block", steering.block),
     ("/unblock", steering.unblock),
@@ -57,4 +64,5 @@ def routes() -> list[web.RouteDef]:
         web.get("/static/{name}", files.static),
         web.get("/documents/{sha256}/file", files.document),
         web.get("/documents/{sha256}/thumbnail", files.thumbnail),
+        web.get("/jobs/{job}/changes.jsonl", downloads.changes),
     ]

@@ -66,6 +66,14 @@ class JobLists:
         found = zip(listed, answers[::2], answers[1::2], strict=True)
         return [_described(name, run, values, hosts) for (name, run), values, hosts in found if values[0] is not None]
 
+    async def names(self, runs: Sequence[int]) -> dict[int, str]:
+        """Return the names of the jobs of these runs; those that are gone are left out."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for run in runs:
+                pipe.hget(f"{PREFIX}job:{run}", "name")
+            names = await pipe.execute() if runs else []
+        return {run: name.decode() for run, name in zip(runs, names, strict=True) if name}
+
     async def open_jobs(self) -> AsyncIterator[dict[str, Any]]:
         """Yield all jobs that have not ended."""
         before = 0

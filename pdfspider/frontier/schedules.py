@@ -62,7 +62,7 @@ class Schedules:
         self._redis: Any = redis
 
     async def put(self, schedule: Schedule, seeds: Sequence[Entry]) -> None:
-        """Store a schedule, which replaces that of the same job.
+        """Store a schedule, which replaces that of the same job, except for what was counted.
 
         Raises InvalidInput and RedisError.
         """
@@ -72,7 +72,7 @@ class Schedules:
             raise FrontierError(f"there are {MOST_SCHEDULES:,} schedules already")
         chunks = [seeds[i : i + CHUNK] for i in range(0, len(seeds), CHUNK)]
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.delete(_key(schedule.job), _seeds_key(schedule.job))
+            pipe.delete(_seeds_key(schedule.job))
             pipe.hset(_key(schedule.job), mapping=_fields(schedule, len(seeds)))
             for chunk in chunks:
                 pipe.rpush(_seeds_key(schedule.job), msgpack.packb([_pack(seed) for seed in chunk]))
@@ -96,7 +96,15 @@ class Schedules:
 
     async def all(self) -> list[Schedule]:
         """Return all schedules, the next ones first."""
-        known = await self._redis.zrange(TIMES, 0, -1, withscores=True)
+        return await self.page(MOST_SCHEDULES)
+
+    async def count(self) -> int:
+        """Return the number of schedules."""
+        return int(await self._redis.zcard(TIMES))
+
+    async def page(self, limit: int, start: int = 0) -> list[Schedule]:
+        """Return up to ``limit`` schedules by their next time, without the first ``start``."""
+        known = await self._redis.zrange(TIMES, start, start + limit - 1, withscores=True)
         async with self._redis.pipeline(transaction=False) as pipe:
             for name, _ in known:
                 pipe.hgetall(_key(name.decode()))

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import exists, or_, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 
-from pdfspider.exceptions import InvalidInput, RecordsError
+from pdfspider.exceptions import RecordsError
 from pdfspider.items import Outcome
+from pdfspider.records.changes import recent_changes
 from pdfspider.records.engine import connect, read_url, said
+from pdfspider.records.places import Place, newest_first
 from pdfspider.records.reader import Failure
 from pdfspider.records.rows import OUTCOMES
 from pdfspider.records.schema import captures, documents, inspections
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from sqlalchemy import ColumnElement, Engine, Row, Select
+
+    from pdfspider.records.changes import ChangesPart
 
     Answer = TypeVar("Answer")
 
@@ -35,41 +39,6 @@ VISITS = 100
 """Captures of one document that are listed."""
 SHOWN = ("job", "run", "fingerprint", "url", "found_on", "technique", "depth", "status", "outcome", "reason", "sha256")
 OF_CAPTURE = tuple(captures.c[name] for name in (*SHOWN, "size", "finished", "disposition_name"))
-
-
-class Place(NamedTuple):
-    """A place in a list: what follows has this time and a smaller key, or an earlier time."""
-
-    time: float
-    key: str
-
-    def __str__(self) -> str:
-        return f"{self.time!r}~{self.key}"
-
-    @property
-    def number(self) -> int:
-        """The key as a number.
-
-        Raises InvalidInput.
-        """
-        try:
-            return int(self.key)
-        except ValueError:
-            raise InvalidInput(f"{self.key[:100]!r} is no key of a capture") from None
-
-    @classmethod
-    def parse(cls, text: str) -> Place | None:
-        """Return the place that a text stands for, None for an empty text.
-
-        Raises InvalidInput.
-        """
-        if not text:
-            return None
-        time, separator, key = text.partition("~")
-        try:
-            return cls(float(time if separator else ""), key)
-        except ValueError:
-            raise InvalidInput(f"{text[:100]!r} is no place in a list") from None
 
 
 class Part(NamedTuple):
@@ -145,6 +114,22 @@ class Listings:
         """
         return await self._call(_document, sha256)
 
+    async def changes(self, job: str, since: int | None, limit: int, after: Place | None = None) -> ChangesPart:
+        """Return documents of a job that are new, changed or gone since a run, by default the one before the newest.
+
+        It looks at a bounded number of captures, so that the part may be short although there is a next one. Raises
+        RecordsError.
+        """
+        return await self._call(recent_changes, job, since, limit, after)
+
+    async def outcomes(self, job: str, run: int, outcomes: Iterable[Outcome], limit: int) -> Sequence[Row[Any]]:
+        """Return URL and outcome class of the newest captures of a run that ended in one of these classes.
+
+        Raises RecordsError.
+        """
+        queries = [_brief(job, run, outcome, limit) for outcome in outcomes]
+        return (await self._call(_captures, queries, limit)).rows
+
     async def failure(self, job: str, run: int, fingerprint: int) -> Failure | None:
         """Return the capture of a URL as one to be tried again; None if there is none that failed.
 
@@ -175,12 +160,14 @@ def _captures(engine: Engine, queries: Sequence[Select[Any]], limit: int) -> Par
 
 
 def _of_class(job: str, run: int, outcome: Outcome, limit: int, after: Place | None) -> Select[Any]:
-    order = captures.c.finished, captures.c.fingerprint
-    mine = captures.c.job == job, captures.c.run == run, captures.c.outcome == outcome.value, order[0].is_not(None)
     titled = captures.outerjoin(inspections, inspections.c.sha256 == captures.c.sha256)
     query = select(*OF_CAPTURE, inspections.c.title, inspections.c.pages, inspections.c.thumbnail).select_from(titled)
-    query = query.where(*mine).order_by(*(column.desc() for column in order)).limit(limit)
-    return query if after is None else query.where(tuple_(*order) < tuple_(after.time, after.number))
+    return newest_first(query.limit(limit), job, run, outcome.value, after)
+
+
+def _brief(job: str, run: int, outcome: Outcome, limit: int) -> Select[Any]:
+    columns = (captures.c[name] for name in ("url", "outcome", "finished", "fingerprint"))
+    return newest_first(select(*columns).limit(limit), job, run, outcome.value, None)
 
 
 def _documents(engine: Engine, limit: int, after: Place | None, search: Search) -> Part:

@@ -34,6 +34,13 @@ def interval_of(text: str) -> int:
     return seconds * 1000
 
 
+def said_interval(milliseconds: int) -> str:
+    """Return an interval as :func:`interval_of` reads it, in the largest unit up to days that gives a whole number."""
+    seconds = milliseconds // 1000
+    unit = next(unit for unit in "dhms" if seconds % UNITS[unit] == 0)
+    return f"{seconds // UNITS[unit]}{unit}"
+
+
 def check_cron(text: str, now: int) -> None:
     """Raise InvalidInput for a cron expression that is not valid, or whose time never comes."""
     try:

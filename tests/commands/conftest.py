@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bench.server import Server
 
     Scrapy = Callable[..., subprocess.CompletedProcess[str]]
+    Ours = Callable[..., str]
 
 ROOT = Path(__file__).parents[2]
 GENTLE = ["-s", "DOWNLOAD_DELAY=0", "-s", "CONCURRENT_REQUESTS_PER_DOMAIN=8", "-s", "FRONTIER_RETRY_DELAY=0.01"]
@@ -46,5 +47,18 @@ def scrapy(data: Path) -> Scrapy:
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return fork_server.run(["scrapy", *words, "-s", f"DATA_DIR={data}", *GENTLE], env=environment())
+
+    return run
+
+
+@pytest.fixture
+def ours(scrapy: Scrapy, redis_url: str) -> Ours:
+    """A command on one Redis; what it prints, errors behind the rest."""
+
+    def run(*words: str, code: int = 0) -> str:
+        done = scrapy(*words, "-s", f"REDIS_URL={redis_url}")
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
 
     return run

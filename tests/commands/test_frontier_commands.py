@@ -7,30 +7,13 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import redis
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from bench.server import Server
-    from tests.commands.conftest import Scrapy
-
-    Ours = Callable[..., str]
-
-
-@pytest.fixture
-def ours(scrapy: Scrapy, redis_url: str) -> Ours:
-    """A command on one Redis; what it prints, errors behind the rest."""
-
-    def run(*words: str, code: int = 0) -> str:
-        done = scrapy(*words, "-s", f"REDIS_URL={redis_url}")
-        assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
-        return done.stdout + done.stderr
-
-    return run
+    from tests.commands.conftest import Ours, Scrapy
 
 
 def status(ours: Ours, job: str) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import json
 from html import escape
 from typing import TYPE_CHECKING
 
+from aiohttp import FormData
+
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
@@ -38,11 +40,11 @@ async def test_a_job_is_submitted_watched_and_steered(serve: Serve) -> None:
 async def test_a_submit_that_makes_no_sense_is_shown_again_with_what_is_wrong(serve: Serve) -> None:
     async with serve() as served:
         for fields, said in (
-            ({"urls": ""}, "there is no URL"),
+            ({"urls": ""}, "There is no URL"),
             ({"urls": "ftp://a.test/"}, "ftp://a.test/"),
-            ({"urls": "http://a.test/", "depth": "deep"}, "depth deep: input should be a valid integer"),
-            ({"urls": "http://a.test/", "priority": "500"}, "priority 500 is not between -128 and 127"),
-            ({"urls": "http://a.test/", "priority": "x"}, "priority x is not a whole number"),
+            ({"urls": "http://a.test/", "depth": "deep"}, "Depth deep: input should be a valid integer"),
+            ({"urls": "http://a.test/", "priority": "500"}, "Priority 500 is not between -128 and 127"),
+            ({"urls": "http://a.test/", "priority": "x"}, "Priority x is not a whole number"),
             ({"urls": "http://a.test/", "job": "a b"}, "not a job name"),
             ({"urls": "http://a.test/", "job": "default", "max_pages": "3"}, "never ends"),
         ):
@@ -53,6 +55,25 @@ async def test_a_submit_that_makes_no_sense_is_shown_again_with_what_is_wrong(se
         assert (await served.post("/submit", urls="http://a.test/", urls_file="/etc/passwd"))[0] == 303
         (job,) = (await served.parts.frontier.job_lists.page(5)).jobs
         assert (job["queued"], job["name"][:7]) == (1, "a.test-")
+
+
+async def test_urls_are_submitted_in_a_file_too(serve: Serve) -> None:
+    async with serve() as served:
+
+        async def upload(content: bytes) -> tuple[int, str]:
+            form = FormData({"urls": "http://a.test/1", "job": "j"})
+            form.add_field("file", content, filename="urls.txt", content_type="text/plain")
+            async with served.client.post("/submit", data=form, allow_redirects=False) as answer:
+                return answer.status, await answer.text()
+
+        assert (await upload(b"\xef\xbb\xbf# seeds\r\nhttp://a.test/2\r\n\r\nhttp://a.test/3\n"))[0] == 303
+        (job,) = (await served.parts.frontier.job_lists.page(5)).jobs
+        assert job["queued"] == 3
+        status, text = await upload(b"http://a.test/\xff")
+        assert (status, "urls.txt is not UTF-8" in text) == (400, True)
+        status, text = await upload(b"nonsense")
+        assert (status, "&#39;nonsense&#39; is not a URL" in text) == (400, True)
+        assert (await served.post("/submit", cdx="http://cdx.test/index?url=a.test/*"))[0] == 303
 
 
 async def test_everything_that_was_crawled_is_shown_as_text(serve: Serve) -> None:

@@ -100,10 +100,27 @@ async def test_hosts_are_shown_and_asked_again(serve: Serve) -> None:
         assert (await served.get(following))[1].count('href="/hosts/h') == 10
         assert (await served.get("/hosts?name=H1.test"))[0] == 303
         assert "1 URL waiting" in (await served.get("/hosts/h1.test"))[1]
+        assert "Outcomes" not in (await served.get("/hosts/h1.test"))[1]
         assert (await served.get("/hosts/none.test"))[0] == 404
         assert (await served.post("/hosts/h1.test/reset"))[0] == 303
         assert (await served.post("/hosts/none.test/reset"))[0] == 409
         assert (await served.get("/hosts?start=x"))[0] == 400
+
+
+async def test_outcomes_are_shown_by_host(serve: Serve) -> None:
+    async with serve(ROBOTSTXT_OBEY=False) as served:
+        urls = [f"http://{host}.test/{number}" for host in "ab" for number in range(6)]
+        await served.post("/submit", urls=" ".join(urls), job="j")
+        run, worker = await served.parts.frontier.run_of("j"), worker_of(served)
+        for lease in await worker.lease(2):
+            assert lease.entry
+            await worker.commit(lease, Outcome.TIMEOUT)
+            await served.record("j", run, lease.entry.url, Outcome.TIMEOUT)
+        text = (await served.get("/hosts"))[1]
+        assert len(re.findall(r">timeout (\d)<", text)) == 2
+        text = (await served.get("/hosts/a.test"))[1]
+        assert "the server is silent or too slow" in text
+        assert '<td class="right">1</td>' in text
 
 
 async def test_workers_masters_and_health_are_shown(serve: Serve) -> None:

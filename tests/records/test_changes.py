@@ -10,9 +10,12 @@ import pytest
 from pdfspider.commands.changes import _since
 from pdfspider.exceptions import InvalidInput, JobNotFound
 from pdfspider.items import Outcome
+from pdfspider.records import changes as changes_module
+from pdfspider.records.listings import Listings
 
 if TYPE_CHECKING:
     from pdfspider.records import Database
+    from pdfspider.records.places import Place
     from tests.records.conftest import MakeCapture
 
 RUNS: dict[int, dict[str, tuple[Outcome, str | None]]] = {
@@ -69,6 +72,37 @@ async def test_what_is_new_changed_and_gone(database: Database, make_capture: Ma
     first = await changes(database, 0)
     assert {change for change, *_ in first.values()} == {"new"}
     assert first.keys() == {"same", "edited", "fails", "back", "unlinked", "added"}
+
+
+async def test_a_list_of_changes_goes_on_where_it_ended_and_says_the_same(
+    database: Database, database_url: str, make_capture: MakeCapture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(database, make_capture)
+    listings = Listings(database_url)
+
+    async def listed(since: int | None) -> dict[str, tuple[str, str | None, str | None]]:
+        found: dict[str, tuple[str, str | None, str | None]] = {}
+        after: Place | None = None
+        while True:
+            part = await listings.changes("j", since, 2, after)
+            assert part.runs == [3, 2, 1]
+            for change in part.changes:
+                name = change.url.rpartition("/")[2]
+                assert name not in found
+                found[name] = (
+                    change.change,
+                    change.before and change.before.rstrip("0"),
+                    change.sha256 and change.sha256.rstrip("0"),
+                )
+            if not (after := part.next):
+                return found
+
+    for looked_at in (1000, 3):
+        monkeypatch.setattr(changes_module, "LOOKED_AT", looked_at)
+        for since in (None, 0, 1, 2):
+            assert await listed(since) == await changes(database, since)
+    assert (await listings.changes("other", None, 2)).runs == []
+    listings.close()
 
 
 async def test_the_first_run_is_all_new_and_a_job_without_runs_is_refused(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from pydantic import ValidationError
 
-from pdfspider.dashboard.forms import read_form, see_other
+from pdfspider.dashboard.forms import read_form, read_lines, see_other
 from pdfspider.dashboard.pages import Page, render
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.exceptions import InvalidInput
@@ -22,7 +22,7 @@ from pdfspider.submission.submitting import submit as hand_in
 if TYPE_CHECKING:
     from pdfspider.config import Config
 
-FIELDS = ("urls", "job", "depth", "scope", "due", "max_pages", "max_documents", "max_seconds")
+FIELDS = ("urls", "cdx", "job", "depth", "scope", "due", "max_pages", "max_documents", "max_seconds")
 """The arguments of the spider that the form has; never the one that names a file of this machine."""
 
 
@@ -36,6 +36,7 @@ async def submit(request: web.Request) -> web.StreamResponse:
     """Submit the URLs, or show the form again with what is wrong."""
     dashboard, given = dashboard_of(request), await read_form(request)
     try:
+        given["urls"] = " ".join((given.get("urls", ""), *await read_lines(request, "file"))).strip()
         params, priority = _read(given)
         params.job = params.job or job_for(read_seeds(params, dashboard.config, priority))
         check_params(params, priority)
@@ -62,7 +63,7 @@ def _read(given: dict[str, str]) -> tuple[Params, int]:
         raise InvalidInput("\n".join(f"{name} {value}: {text}" for name, value, text in faults(error))) from None
     except ValueError:
         raise InvalidInput(f"priority {given['priority'][:100]} is not a whole number") from None
-    if not params.urls:
+    if not params.names_urls:
         raise InvalidInput("there is no URL")
     return params, priority
 

@@ -13,7 +13,8 @@ from aiohttp import web
 from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.exceptions import InvalidInput
-from pdfspider.records.listings import LOOKED_AT, STORED, VISITS, Place, Search
+from pdfspider.records.listings import LOOKED_AT, STORED, VISITS, Search
+from pdfspider.records.places import Place
 from pdfspider.web.documents import SHA256
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.dashboard.views.jobs import read_job
 from pdfspider.formatting import CLASSES, FAILURES, LEFT_OUT
-from pdfspider.records.listings import Place
+from pdfspider.records.places import Place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

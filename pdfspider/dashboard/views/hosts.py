@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -9,13 +10,23 @@ from aiohttp import web
 from pdfspider.dashboard.forms import whole
 from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import dashboard_of
-from pdfspider.exceptions import JobNotFound
+from pdfspider.discovery.urls import host_of
+from pdfspider.formatting import CLASSES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from pdfspider.dashboard.state import Dashboard
     from pdfspider.frontier.host_states import HostState
 
+    Outcomes = dict[str, Counter[str]]
+    """Numbers of URLs by host and outcome class."""
+
 LISTED = 50
+LOOKED_AT = 2000
+"""Captures of the jobs at the hosts that are looked at for outcomes."""
+RUNS = 8
+"""Runs whose captures are looked at."""
 
 
 async def listed(request: web.Request) -> Page:
@@ -26,7 +37,9 @@ async def listed(request: web.Request) -> Page:
     failing, start = request.query.get("show") == "failing", whole(request, "start")
     page = await dashboard.monitor.hosts.page(LISTED, start, failing=failing)
     jobs = await _jobs_of(dashboard, page.hosts)
-    return Page("hosts.html", "Hosts", "/hosts", {"page": page, "failing": failing, "jobs": jobs})
+    outcomes = await _outcomes(dashboard, page.hosts, jobs)
+    values = {"page": page, "failing": failing, "jobs": jobs, "outcomes": outcomes, "looked_at": LOOKED_AT}
+    return Page("hosts.html", "Hosts", "/hosts", values)
 
 
 async def one(request: web.Request) -> Page:
@@ -35,16 +48,25 @@ async def one(request: web.Request) -> Page:
     host = await dashboard.monitor.hosts.named(name)
     if host is None:
         raise web.HTTPNotFound(reason=f"the frontier knows no host {name}")
-    values = {"host": host, "jobs": await _jobs_of(dashboard, [host])}
+    jobs = await _jobs_of(dashboard, [host])
+    outcomes = (await _outcomes(dashboard, [host], jobs))[host.name]
+    values = {"host": host, "jobs": jobs, "outcomes": outcomes, "looked_at": LOOKED_AT}
     return Page("host.html", host.name, "/hosts", values)
 
 
-async def _jobs_of(dashboard: Dashboard, hosts: list[HostState]) -> dict[int, str]:
+async def _jobs_of(dashboard: Dashboard, hosts: Sequence[HostState]) -> dict[int, str]:
     """Return the names of the jobs that have work at these hosts, by their runs."""
-    found = {}
-    for run in {run for host in hosts for run in host.runs}:
-        try:
-            found[run] = (await dashboard.frontier.job(run)).name
-        except JobNotFound:
-            found[run] = str(run)
-    return found
+    return await dashboard.frontier.job_lists.names(sorted({run for host in hosts for run in host.runs}))
+
+
+async def _outcomes(dashboard: Dashboard, hosts: Sequence[HostState], jobs: Mapping[int, str]) -> Outcomes:
+    """Return how the newest URLs of these hosts have ended, by host and class; a bounded number is looked at."""
+    runs = Counter(run for host in hosts for run in host.runs if run in jobs).most_common(RUNS)
+    found = await dashboard.frontier.job_lists.read([(jobs[run], run) for run, _ in runs])
+    ended: Outcomes = {host.name: Counter() for host in hosts}
+    for job in found:
+        classes = [CLASSES[name] for name in job["classes"]]
+        for row in await dashboard.listings.outcomes(job["name"], job["run"], classes, LOOKED_AT // len(found)):
+            if (name := host_of(row.url)) in ended:
+                ended[name][row.outcome] += 1
+    return ended

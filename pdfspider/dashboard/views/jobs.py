@@ -12,6 +12,7 @@ from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.exceptions import JobNotFound
 from pdfspider.formatting import FAILURES, LEFT_OUT
+from pdfspider.frontier.jobs import DEFAULT_JOB
 from pdfspider.monitoring.outlook import outlook
 from pdfspider.monitoring.reasons import reason
 from pdfspider.records.listings import STORED
@@ -75,6 +76,7 @@ async def one(request: web.Request) -> Page:
     listings = dashboard.listings
     values = {
         "job": job,
+        "default": DEFAULT_JOB,
         "why": reason(facts),
         "outlook": outlook(job, history, facts.hosts, now),
         "chart": chart(job, history, now),
