@@ -49,6 +49,7 @@ def run(
     It is killed after ``limit`` seconds. Raises CrawlFailed if its exit code is not among the good ones.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SCRAPY_")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # every start would compile all modules, as no installation does
     environment["PYTHONPATH"] = str(PROJECT)
     started = time.monotonic()
     with output.open("wb") as file:

@@ -95,11 +95,8 @@ class StagingDownloadHandler(BaseDownloadHandler):
     async def _visit(self, request: Request, lease: Lease) -> StagedResponse:
         """Fetch, and follow redirects within the origin under further start permits."""
         carried, before = (lease.entry.cookies, len(lease.entry.hops)) if lease.entry else ((), 0)
-        header = (
-            self._sessions.header(lease.run, request.url, Cookies(carried if self._config.cookies else ()))
-            if lease.entry
-            else ""
-        )
+        visit = Cookies(carried) if carried and self._config.cookies else None
+        header = self._sessions.header(lease.run, request.url, visit) if lease.entry else ""
         response = await self._fetch(request, request.url, lease, header)
         if response.status not in REDIRECTS or not (self._config.redirects or visit_of(request).body_limit):
             return response

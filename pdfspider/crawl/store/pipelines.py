@@ -54,7 +54,7 @@ class DirectoryStore(FSFilesStore):
         Raises StoreError.
         """
         self._executor = executor
-        result = await self._keep(Staged(str(document.path), document.content, str(self.path_of(document))))
+        result = await self._keep(Staged(str(document.path), document.content, self.path_of(document)))
         if isinstance(result, StoreError):
             raise result
 
@@ -68,9 +68,9 @@ class DirectoryStore(FSFilesStore):
             raise result
         return result
 
-    def path_of(self, document: Finished) -> Path:
+    def path_of(self, document: Finished) -> str:
         """Return where a document is, or will be."""
-        return Path(f"{self.basedir}/{document_path(document.sha256)}")
+        return f"{self.basedir}/{document_path(document.sha256)}"
 
     async def _keep_all(self, documents: list[Staged]) -> list[bool | StoreError]:
         return await asyncio.get_running_loop().run_in_executor(self._executor, keep_all, documents)
@@ -134,7 +134,7 @@ class PdfFilesPipeline(FilesPipeline):
         name = await self._persist(document, item.lease, wanted)
         self.inc_stats("downloaded")
         if isinstance(self.store, DirectoryStore):
-            item.document = self.store.path_of(document)
+            item.document = Path(self.store.path_of(document))
         item.staged, item.stored = None, True
         return await self._naming.complete(item, name or document_path(document.sha256))
 
