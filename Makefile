@@ -32,7 +32,7 @@ UNIT_TESTS = tests/discovery tests/documents tests/frontier tests/test_config.py
 # Of `make fuzz`.
 MINUTES ?= 5
 
-.PHONY: help crawl test conformance rolling refusals kafka cluster clients typescript faults fuzz hostile bench peers docs throughput frontier-load frontier-cost dashboard-load recall revision \
+.PHONY: help crawl test conformance rolling refusals kafka cluster clients typescript faults fuzz hostile bench peers docs throughput frontier-load frontier-cost simulation politeness dashboard-load recall revision \
 	lock audit-dependencies clean debian
 
 help: ## list these targets
@@ -104,6 +104,12 @@ frontier-load: $(VENV)/.requirements.txt ## queue ten million links of one host,
 
 frontier-cost: $(VENV)/.requirements.txt ## measure what the frontier costs Redis, beside another checkout [ARGS="--against ../older"]
 	@$(VENV)/bin/python -m bench.frontier_cost $(value ARGS)
+
+simulation: $(VENV)/.requirements.txt ## let 200 workers lease and commit, with fetches that only sleep [ARGS="--workers 50"]
+	@$(VENV)/bin/python -m bench.fleet $(value ARGS)
+
+politeness: $(VENV)/.requirements.txt ## measure how much of the rate that delays allow a crawl reaches [ARGS="--report build"]
+	@$(VENV)/bin/python -m bench.politeness $(value ARGS)
 
 dashboard-load: $(VENV)/.requirements-test.txt ## ask for each page of the dashboard over 10,000 jobs, a million hosts, ten million captures
 	@$(VENV)/bin/python -m bench.dashboard_load $(value ARGS)

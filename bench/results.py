@@ -7,7 +7,7 @@ import platform
 from dataclasses import dataclass
 from html import escape
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -73,25 +73,50 @@ def machine() -> str:
 def plot(measured: Mapping[str, Sequence[Measurement]]) -> str:
     """Return the rates as an SVG: a bar for each crawler, with a line from the least to the greatest round."""
     ordered = sorted(measured.items(), key=lambda item: _rate(item[1]))
-    most = max(one.rate for rounds in measured.values() for one in rounds)
-    height = GAP + len(ordered) * (BAR + GAP)
-    scale = (WIDTH - LABEL - 80) / most
-    bars = "\n".join(_bar(n, name, rounds, scale) for n, (name, rounds) in enumerate(ordered))
+    bars = [_crawler(name, [one.rate for one in rounds]) for name, rounds in ordered]
+    return _chart("Responses per CPU-second", bars, max(bar.greatest for bar in bars))
+
+
+def plot_shares(shares: Mapping[str, float]) -> str:
+    """Return shares of 1 as an SVG: a bar for each."""
+    bars = [Bar(name, share, share, share, f"{share:.1%}") for name, share in shares.items()]
+    return _chart("Share of the rate that politeness allows", bars, 1.0)
+
+
+class Bar(NamedTuple):
+    """A bar with its name and its inscription, and what the line over it goes from and to."""
+
+    name: str
+    value: float
+    least: float
+    greatest: float
+    text: str
+    is_ours: bool = True
+
+
+def _crawler(name: str, rates: Sequence[float]) -> Bar:
+    middle = median(rates)
+    return Bar(name, middle, min(rates), max(rates), f"{middle:.0f}", name == OURS)
+
+
+def _chart(title: str, bars: Sequence[Bar], most: float) -> str:
+    height, scale = GAP + len(bars) * (BAR + GAP), (WIDTH - LABEL - 80) / most
+    drawn = "\n".join(_drawn(number, bar, scale) for number, bar in enumerate(bars))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
-        f'aria-label="Responses per CPU-second" font-family="sans-serif" font-size="13">\n'
-        f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>\n{bars}\n</svg>\n'
+        f'aria-label="{escape(title)}" font-family="sans-serif" font-size="13">\n'
+        f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>\n{drawn}\n</svg>\n'
     )
 
 
-def _bar(number: int, name: str, rounds: Sequence[Measurement], scale: float) -> str:
-    top, rate = GAP + number * (BAR + GAP), _rate(rounds)
-    least, greatest = (LABEL + scale * end(one.rate for one in rounds) for end in (min, max))
-    middle, right = top + BAR / 2, LABEL + scale * rate
+def _drawn(number: int, bar: Bar, scale: float) -> str:
+    top = GAP + number * (BAR + GAP)
+    least, right, greatest = (LABEL + scale * value for value in (bar.least, bar.value, bar.greatest))
+    middle = top + BAR / 2
     return (
-        f'<text x="{LABEL - 8}" y="{middle + 5}" text-anchor="end">{escape(name)}</text>'
-        f'<rect x="{LABEL}" y="{top}" width="{scale * rate:.1f}" height="{BAR}" '
-        f'fill="{"#2f6f4f" if name == OURS else "#9aa5b1"}"/>'
+        f'<text x="{LABEL - 8}" y="{middle + 5}" text-anchor="end">{escape(bar.name)}</text>'
+        f'<rect x="{LABEL}" y="{top}" width="{right - LABEL:.1f}" height="{BAR}" '
+        f'fill="{"#2f6f4f" if bar.is_ours else "#9aa5b1"}"/>'
         f'<path d="M{least:.1f} {middle}H{greatest:.1f}" stroke="#222" stroke-width="1.5"/>'
-        f'<text x="{max(right, greatest) + 6:.1f}" y="{middle + 5}">{rate:.0f}</text>'
+        f'<text x="{max(right, greatest) + 6:.1f}" y="{middle + 5}">{bar.text}</text>'
     )

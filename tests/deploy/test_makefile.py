@@ -114,6 +114,8 @@ def test_it_lists_its_targets(project: Path) -> None:
         "throughput",
         "frontier-load",
         "frontier-cost",
+        "simulation",
+        "politeness",
         "dashboard-load",
         "recall",
         "revision",
