@@ -95,11 +95,12 @@ def said_size(size: float) -> str:
 
 
 def said_time(seconds: float) -> str:
-    """Return a duration: ``42 s``, ``3 min 5 s``, ``2 h 10 min``, ``4 d 3 h``."""
+    """Return a duration: ``42 s``, ``3 min 5 s``, ``2 h``, ``4 d 3 h``."""
     whole = round(seconds)
     for limit, large, small, names in SCALES:
         if whole < limit:
-            return f"{whole // large} {names[0]} {whole % large // small} {names[1]}" if large > 1 else f"{whole} s"
+            rest = whole % large // small
+            return f"{whole // large} {names[0]}" + (f" {rest} {names[1]}" if rest else "")
     return f"{whole // 86400:,} d"
 
 

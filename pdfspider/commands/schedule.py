@@ -12,11 +12,12 @@ from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import LIMITS, OnFrontier, read_params, say
 from pdfspider.exceptions import JobNotFound
-from pdfspider.formatting import counted, said_time
+from pdfspider.formatting import counted
 from pdfspider.frontier.entries import SCOPES
 from pdfspider.frontier.jobs import job_name
 from pdfspider.frontier.schedules import Schedules
 from pdfspider.records import Database
+from pdfspider.submission.schedules import said_interval
 from pdfspider.submission.scheduling import Times, schedule
 from pdfspider.submission.seeds import read_seeds
 
@@ -124,7 +125,7 @@ def _as_json(planned: Schedule) -> dict[str, Any]:
 
 
 def _line(planned: Schedule) -> str:
-    when = f"cron {planned.cron}" if planned.cron else f"every {said_time(planned.every / 1000)}"
+    when = f"cron {planned.cron}" if planned.cron else f"every {said_interval(planned.every)}"
     parts = [f"job {planned.job}: {when}", f"next on {_date(planned.next)}", counted(planned.seeds, "seed")]
     if planned.options.due:
         parts.append("only hosts that are due")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from pdfspider.formatting import CLASSES, FAILURES, LEFT_OUT, MEANINGS, counted, said_rate, said_size, said_time, total
+from pdfspider.submission.schedules import said_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +29,11 @@ def moment(seconds: float | None) -> str:
 def ago(seconds: float | None) -> str:
     """Return how long ago a time was, "" for none."""
     return f"{said_time(max(time.time() - seconds, 0))} ago" if seconds else ""
+
+
+def pause(seconds: float) -> str:
+    """Return a time between two requests, in parts of a second where it is short."""
+    return f"{seconds:g} s" if seconds < 60 else said_time(seconds)
 
 
 def shortened(text: str, limit: int = SHOWN) -> str:
@@ -80,10 +86,12 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "failures": failures,
     "file_name": file_name,
     "host": host,
+    "interval": said_interval,
     "left_out": left_out,
     "meaning": meaning,
     "moment": moment,
     "number": number,
+    "pause": pause,
     "rate": said_rate,
     "segment": segment,
     "shortened": shortened,

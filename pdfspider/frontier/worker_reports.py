@@ -12,6 +12,8 @@ import msgpack
 from pdfspider.frontier.scripts import PREFIX
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from redis.asyncio import Redis
 
 EVERY = 5.0
@@ -64,6 +66,15 @@ class WorkerState(NamedTuple):
     report: WorkerReport | None
 
 
+class Held(NamedTuple):
+    """A lease that a worker holds."""
+
+    host: str
+    """The id of the host."""
+    url: str
+    """The URL, or that of a robots.txt."""
+
+
 class WorkerReports:
     """Writes and reads reports."""
 
@@ -107,18 +118,25 @@ class WorkerReports:
             for (name, deadline), leases, raw in zip(found, answers[::2], answers[1::2], strict=True)
         ]
 
-    async def current(self, worker: str) -> list[str]:
-        """Return URLs, or origins whose robots.txt, that a worker holds leases on, up to ``LEASES``."""
-        _, held = await self._redis.hscan(f"{PREFIX}worker:{worker}", count=LEASES)
-        return [subject for packed in [*held.values()][:LEASES] if (subject := _subject(packed))]
+    async def held(self, workers: Sequence[str]) -> dict[str, list[Held]]:
+        """Return up to ``LEASES`` leases of each of these workers."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for worker in workers:
+                pipe.hscan(f"{PREFIX}worker:{worker}", count=LEASES)
+            answers = await pipe.execute() if workers else []
+        return {
+            worker: [_held(packed) for packed in [*leases.values()][:LEASES]]
+            for worker, (_, leases) in zip(workers, answers, strict=True)
+        }
 
 
 def _report(raw: bytes | None) -> WorkerReport | None:
     return WorkerReport(**json.loads(raw)) if raw else None
 
 
-def _subject(packed: bytes) -> str:
+def _held(packed: bytes) -> Held:
     lease = msgpack.unpackb(packed, raw=True)
+    host = lease.get(b"hid", b"").decode()
     if member := lease.get(b"member"):
-        return str(msgpack.unpackb(member[13:], raw=False)[0])
-    return f"{lease.get(b'origin', b'').decode()}/robots.txt"
+        return Held(host, str(msgpack.unpackb(member[13:], raw=False)[0]))
+    return Held(host, f"{lease.get(b'origin', b'').decode()}/robots.txt")

@@ -25,7 +25,7 @@ ERRORS = {
 def test_a_job_is_scheduled_listed_changed_and_removed(ours: Ours) -> None:
     assert ours("schedule") == "nothing is scheduled\n"
     said = ours("schedule", "j", "http://a.test/", "http://b.test/", "--every", "12h", "--due", "--max-pages", "9")
-    assert re.match(r"job j: every 12 h 0 min, next on \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, 2 seeds, only hosts", said)
+    assert re.match(r"job j: every 12h, next on \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, 2 seeds, only hosts", said)
     assert "no worker is running: start one with scrapy crawl pdfs" in said
     ours("schedule", "j", "--cron", "0 3 * * mon")
     (line,) = ours("schedule").splitlines()

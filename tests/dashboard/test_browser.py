@@ -36,6 +36,27 @@ SETTINGS = {
     "FRONTIER_BREAKER_FAILURES": 0,
     "ROBOTSTXT_OBEY": False,
 }
+PAGES = (
+    "/",
+    "/jobs/watched",
+    "/jobs/watched/change",
+    "/jobs/watched/cancel",
+    "/jobs/watched/changes",
+    "/jobs/watched/classes/blocked",
+    "/hosts",
+    "/hosts/127.0.0.1",
+    "/workers",
+    "/documents",
+    "/failures",
+    "/schedules",
+    "/schedule?job=watched",
+    "/schedules/watched/remove",
+    "/submit",
+    "/masters",
+    "/health",
+    "/block?host=127.0.0.1",
+    "/jobs/nothing",
+)
 ATTACK = """<!doctype html><title>other</title><body><script>
 const base = "BASE";
 async function attack() {
@@ -190,12 +211,14 @@ def test_a_crawl_is_watched_and_steered(scene: Scene) -> None:
 
 def test_what_was_crawled_is_text_and_pages_are_accessible(scene: Scene) -> None:
     sha256 = scene.fleet.row(scene.site.url(f"/{MARKUP}"))["sha256"]
-    for path in ("/jobs/watched", f"/documents/{sha256}", "/submit", "/block?host=127.0.0.1"):
-        tab = scene.open(path)
+    tab = scene.open("/schedule?job=watched")
+    tab.fill("#every", "7d")
+    tab.click("form.fields button.primary")
+    expect(tab.locator("#schedules")).to_contain_text("every 7d")
+    for path in (*PAGES, f"/documents/{sha256}"):
+        tab.goto(f"{scene.url}{path}")
         assert tab.locator("main script, main img[src=x]").count() == 0
         look_for_faults(tab)
-        tab.close()
-    tab = scene.open(f"/documents/{sha256}")
     expect(tab.locator("main")).to_contain_text("%3Cimg%20src=x")
     answer = tab.request.get(f"{scene.url}/documents/{sha256}/file")
     assert answer.headers["content-type"] == "application/pdf"

@@ -32,7 +32,7 @@ async def test_a_schedule_is_made_edited_and_removed(serve: Serve) -> None:
         first = await scheduled(served, "j")
         assert (first.every, first.seeds, first.options.max_pages, first.options.due) == (7 * 86_400_000, 2, 50, 1)
         text = (await served.get(place))[1]
-        for said in ("The job j is scheduled.", "every 7 d", "only hosts that are due", "none yet", "No worker is"):
+        for said in ("The job j is scheduled.", "every 7d", "only hosts that are due", "none yet", "No worker is"):
             assert said in text
         text = (await served.get("/schedule?job=j"))[1]
         assert 'name="every" value="7d"' in text

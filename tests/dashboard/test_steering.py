@@ -118,6 +118,9 @@ async def test_outcomes_are_shown_by_host(serve: Serve) -> None:
             await served.record("j", run, lease.entry.url, Outcome.TIMEOUT)
         text = (await served.get("/hosts"))[1]
         assert len(re.findall(r">timeout (\d)<", text)) == 2
+        assert await worker.lease(1)
+        text = (await served.get("/hosts?show=busy"))[1]
+        assert text.count("1 request in flight") == 1
         text = (await served.get("/hosts/a.test"))[1]
         assert "the server is silent or too slow" in text
         assert '<td class="right">1</td>' in text

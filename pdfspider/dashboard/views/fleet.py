@@ -41,7 +41,7 @@ class Finding(NamedTuple):
 async def workers(request: web.Request) -> Page:
     """Show the workers."""
     reports, fleet = dashboard_of(request).monitor.reports, await dashboard_of(request).monitor.fleet()
-    current = {worker.name: await reports.current(worker.name) for worker in fleet.workers[:LISTED]}
+    current = await reports.held([worker.name for worker in fleet.workers[:LISTED]])
     values = {"workers": fleet.workers, "current": current, "listed": LISTED}
     return Page("workers.html", "Workers", "/workers", values)
 

@@ -12,6 +12,7 @@ from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.discovery.urls import host_of
 from pdfspider.formatting import CLASSES
+from pdfspider.frontier.host_states import HostPage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,16 +31,29 @@ RUNS = 8
 
 
 async def listed(request: web.Request) -> Page:
-    """Show the hosts by their next opening, or those that fail."""
+    """Show the hosts by their next opening, those that are being asked, or those that fail."""
     dashboard = dashboard_of(request)
     if name := request.query.get("name", "").strip().lower():
         raise web.HTTPSeeOther(f"/hosts/{name}")
-    failing, start = request.query.get("show") == "failing", whole(request, "start")
-    page = await dashboard.monitor.hosts.page(LISTED, start, failing=failing)
+    show, start = request.query.get("show", ""), whole(request, "start")
+    page = await _busy(dashboard) if show == "busy" else await _page(dashboard, start, show)
     jobs = await _jobs_of(dashboard, page.hosts)
     outcomes = await _outcomes(dashboard, page.hosts, jobs)
-    values = {"page": page, "failing": failing, "jobs": jobs, "outcomes": outcomes, "looked_at": LOOKED_AT}
+    values = {"page": page, "show": show, "jobs": jobs, "outcomes": outcomes, "looked_at": LOOKED_AT}
     return Page("hosts.html", "Hosts", "/hosts", values)
+
+
+async def _page(dashboard: Dashboard, start: int, show: str) -> HostPage:
+    return await dashboard.monitor.hosts.page(LISTED, start, failing=show == "failing")
+
+
+async def _busy(dashboard: Dashboard) -> HostPage:
+    """Return hosts at which workers hold leases."""
+    fleet = await dashboard.monitor.fleet()
+    held = await dashboard.monitor.reports.held([worker.name for worker in fleet.alive[:LISTED]])
+    ids = dict.fromkeys(lease.host for leases in held.values() for lease in leases)
+    hosts = await dashboard.monitor.hosts.read([*ids][:LISTED])
+    return HostPage(sorted(hosts, key=lambda host: host.name), 0, len(ids))
 
 
 async def one(request: web.Request) -> Page:

@@ -12,6 +12,7 @@ from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.exceptions import JobNotFound
 from pdfspider.formatting import FAILURES, LEFT_OUT
+from pdfspider.frontier.fleet import read_fleet
 from pdfspider.frontier.jobs import DEFAULT_JOB
 from pdfspider.monitoring.outlook import outlook
 from pdfspider.monitoring.reasons import reason
@@ -34,8 +35,9 @@ SLOWEST = 8
 async def listed(request: web.Request) -> Page:
     """Show the jobs, the newest first, each with the reason why it is not finished."""
     dashboard = dashboard_of(request)
+    config, frontier = dashboard.config, dashboard.frontier
     before, only_open = whole(request, "before"), request.query.get("show") == "open"
-    lists, fleet = dashboard.frontier.job_lists, await dashboard.monitor.fleet()
+    lists, fleet = frontier.job_lists, await dashboard.monitor.fleet()
     page = await lists.page(LISTED, before, only_open=only_open)
     known, is_open = await lists.counts()
     values = {
@@ -46,6 +48,8 @@ async def listed(request: web.Request) -> Page:
         "known": known,
         "open": is_open,
         "fleet": fleet,
+        "speed": sum(worker.report.rate for worker in fleet.alive if worker.report),
+        "totals": await read_fleet(frontier.redis, frontier.start_urls, config.concurrency),
     }
     return Page("jobs.html", "Jobs", "/", values)
 
