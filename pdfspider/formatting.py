@@ -61,7 +61,7 @@ MEANINGS = {
     Outcome.POISON: "every worker that fetched it died",
     Outcome.STORE_ERROR: "the document cannot be stored",
     Outcome.PIPELINE_ERROR: "an item pipeline failed: see the log",
-    Outcome.INTERNAL_ERROR: "a defect in pdfspider: see the log",
+    Outcome.INTERNAL_ERROR: "a defect of pdfspider or of the spider: see the log",
 }
 
 SCALES = (

@@ -118,14 +118,14 @@ class VisitState:
     """The document itself, or where it can be read."""
     stored: bool
     """Whether the document is in the store."""
-    recorded: bool
-    """Whether the database has the row."""
+    recorded: Outcome | None
+    """The outcome class in the row that the database has."""
 
     def begin(self, lease: Any = None) -> None:
         """Set what a new visit begins with."""
         self.lease, self.links, self.left_out, self.withheld, self.retry_in = lease, [], 0, 0, 0.0
-        self.staged = self.document = None
-        self.stored = self.recorded = False
+        self.staged = self.document = self.recorded = None
+        self.stored = False
 
     def take_over(self, other: VisitState) -> None:
         """Go on with the visit of another capture, of which this one is a copy."""

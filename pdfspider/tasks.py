@@ -1,4 +1,4 @@
-"""End tasks, and wait until they have ended."""
+"""End tasks, wait until they have ended, and tell their cancellation from other exceptions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,18 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
 PATIENCE = 0.15
+LEAVING = (asyncio.CancelledError, SystemExit)
+"""Exceptions that are no Exception, and that code of others raises all the same."""
+
+
+def as_failure(error: BaseException) -> Exception:
+    """Return the failure of code that raised one of ``LEAVING``; raise it again where this task is being cancelled."""
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
+        raise error
+    failure = RuntimeError(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+    failure.__cause__ = error
+    return failure
 
 
 async def end(tasks: Iterable[asyncio.Future[Any]]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from argparse import SUPPRESS
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -110,8 +111,10 @@ class Command(crawl.Command):
         try:
             spider = self.crawler_process.spider_loader.load(args[0])
         except KeyError:
-            meant = f"https://{args[0]}" if "." in args[0] else "pdfs"
-            self.exitcode = complain(f"there is no spider {args[0]!r}: did you mean {meant}?")
+            known = self.crawler_process.spider_loader.list()
+            meant = [f"https://{args[0]}"] if "." in args[0] else get_close_matches(args[0], known, 1)
+            advice = f"did you mean {meant[0]}?" if meant else f"SPIDER_MODULES has {', '.join(known) or 'none'}"
+            self.exitcode = complain(f"there is no spider {args[0]!r}: {advice}")
             return
         crawler = self._create_crawler(spider)
         if issubclass(spider, PdfSpider) and (problems := list(_problems(crawler, opts.spargs))):

@@ -265,7 +265,7 @@ class Worker:
             except RecordsUnavailable as error:
                 self.unrecorded.begin(error)
             else:
-                capture.recorded = True
+                capture.recorded = capture.outcome
                 self.unrecorded.end()
                 return
             with self.in_flight.track(capture.lease):

@@ -66,6 +66,8 @@ def test_bad_input_is_named_before_anything_begins(scrapy: Scrapy, data: Path) -
 
 def test_unknown_spider_log_level_and_log(scrapy: Scrapy) -> None:
     unknown, level = scrapy("crawl", "pdf"), scrapy("crawl", "pdfs", "-L", "LOUD")
+    other = scrapy("crawl", "reports")
+    assert (other.returncode, other.stderr) == (1, "error: there is no spider 'reports': SPIDER_MODULES has pdfs\n")
     log = scrapy("crawl", "pdfs", "--logfile", "/proc/nowhere")
     assert log.returncode == 2
     assert "cannot write to the log /proc/nowhere" in log.stderr

@@ -10,9 +10,11 @@ from typing import Any
 from itemadapter import ItemAdapter
 from itemadapter.adapter import DataclassAdapter
 
-from pdfspider.items import Capture
+from pdfspider.items import Capture, Outcome
 
 EXTRA = "extra"
+OUTCOME: Any = Outcome
+"""The type of the field ``outcome``, to which a text is converted."""
 NO_METADATA: MappingProxyType[str, Any] = MappingProxyType({})
 
 
@@ -51,7 +53,7 @@ class CaptureAdapter(DataclassAdapter):
 
     def __setitem__(self, field_name: str, value: Any) -> None:
         if field_name in self._fields_dict:
-            super().__setitem__(field_name, value)
+            super().__setitem__(field_name, OUTCOME(value) if field_name == "outcome" else value)
         else:
             self.item.extra[field_name] = value
 

@@ -23,6 +23,7 @@ from pdfspider.documents.errors import StoreError
 from pdfspider.exceptions import LeaseLost, PdfSpiderError, RecordRefused, RecordsError
 from pdfspider.frontier.leases import CommitRequest
 from pdfspider.items import Capture, Outcome
+from pdfspider.tasks import LEAVING, as_failure
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
@@ -70,7 +71,10 @@ class Processor(ItemPipelineManager):
         if isinstance(item, Released):
             await self._release(item.lease, item.delay)
             return None
-        return await super().process_item_async(item)
+        try:
+            return await super().process_item_async(item)
+        except LEAVING as error:
+            raise as_failure(error) from error
 
     async def _end(self, capture: Capture) -> Capture | None:
         """Return the capture if it was committed; None if its URL was given back. So do all of the following."""
@@ -97,6 +101,9 @@ class Processor(ItemPipelineManager):
             if not await self._worker.budgets.admits(capture):
                 capture.outcome, capture.reason, capture.links = Outcome.OVER_BUDGET, USED_UP, []
             capture = await self._pass_on(capture)
+        except LEAVING as error:
+            await self._blame(capture, failure := as_failure(error))
+            raise failure from error
         except DropItem as error:
             await self._drop(capture, error)
             raise
@@ -109,7 +116,7 @@ class Processor(ItemPipelineManager):
         except (StoreError, FetchError) as error:
             return await self._fail(capture, error)
         except Exception as error:
-            await self._blame(capture, f"{type(error).__name__}: {error}")
+            await self._blame(capture, error)
             raise
         else:
             return await self._commit(capture)
@@ -140,6 +147,8 @@ class Processor(ItemPipelineManager):
         """Return a capture that was recorded and, for a fetched document, stored."""
         if not capture.recorded or (is_fetched(capture) and not capture.stored):
             raise PipelineError(fault if not capture.recorded else "no item pipeline stored it")
+        if capture.outcome is not (recorded := capture.recorded):
+            raise PipelineError(f"its outcome became {capture.outcome} after it had been recorded as {recorded}")
         return capture
 
     async def _fail(self, capture: Capture, error: StoreError | FetchError) -> Capture | None:
@@ -149,10 +158,10 @@ class Processor(ItemPipelineManager):
         capture.outcome, capture.reason, capture.staged = outcome, str(error), None
         return await self._end(capture)
 
-    async def _blame(self, capture: Capture, reason: str) -> None:
+    async def _blame(self, capture: Capture, error: Exception) -> None:
         """Record the failure of a pipeline; the URL is not fetched again, because the pipeline would fail again."""
         self._leave_document(capture)
-        capture.outcome, capture.reason = Outcome.PIPELINE_ERROR, reason
+        capture.outcome, capture.reason = Outcome.PIPELINE_ERROR, f"{type(error).__name__}: {error}"
         await self._record(capture)
 
     async def _drop(self, capture: Capture, error: DropItem) -> None:

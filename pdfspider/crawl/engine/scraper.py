@@ -69,7 +69,8 @@ class CompleteScraper(Scraper):
     """Captures visits that a bug in the spider has lost or a spider middleware has dropped."""
 
     def __init__(self, crawler: Crawler) -> None:
-        super().__init__(crawler)
+        assert crawler.engine is not None
+        vars(self).update(vars(crawler.engine.scraper))  # whose pipelines and spider middlewares are made once
         self._worker = Worker.of(crawler)
         self.callbacks = Callbacks(crawler, self._worker.config, self._missing)
         self._stats: Any = None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from scrapy import Request, signals
+from scrapy.exceptions import CloseSpider
 from scrapy.http import Response
 from scrapy.spidermiddlewares.httperror import HttpError, HttpErrorMiddleware
 from scrapy.utils.misc import arg_to_iter
@@ -16,7 +17,9 @@ from pdfspider.crawl.extract.captures import Released
 from pdfspider.crawl.extract.own_requests import OwnRequests
 from pdfspider.crawl.fetch.downloader_stats import is_heard
 from pdfspider.crawl.policy.retries import retry_delay
+from pdfspider.crawl.visit import visit_of
 from pdfspider.items import Capture, Outcome
+from pdfspider.tasks import LEAVING, as_failure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
     from pdfspider.config import Config
+
+
+READ_BY_CALLBACKS = (Outcome.PAGE, Outcome.OTHER, Outcome.EMPTY)
+"""What has been visited in vain where the callback has failed."""
 
 
 @dataclass(slots=True)
@@ -67,9 +74,25 @@ class Callbacks:
             except HttpError:
                 return await self._on_failure(Failure(), request)
         output = await collect(lambda: request.callback(response, **request.cb_kwargs))
-        if output.failure is None and not any(map(_ends_visit, output.items)):
-            output.items.extend(self._spider.default(response))
+        if not any(map(_ends_visit, output.items)):
+            output.items.extend(self._complete(output.failure, response, request))
         return output
+
+    def _complete(self, failure: Failure | None, response: Response, request: Request) -> Iterable[Any]:
+        """Return what ends a visit for which a callback has yielded no capture.
+
+        The bug of a callback costs no document. One that closes the spider has not done its part: the lease goes back.
+        """
+        if failure is None:
+            return cast("Iterable[Any]", self._spider.default(response))
+        if isinstance(failure.value, CloseSpider):
+            return [Released(visit_of(request).lease, self._config.retry_delay)]
+        (capture,) = self._spider.default(response)
+        if capture.outcome in READ_BY_CALLBACKS:
+            capture.outcome, capture.links = Outcome.INTERNAL_ERROR, []
+        name = getattr(request.callback, "__name__", "its callback")
+        capture.reason = f"{name}() raised {type(failure.value).__name__}: {failure.value}"
+        return [capture]
 
     async def _on_failure(self, failure: Failure, request: Request) -> Output:
         """Call the errback of a failure, one of the spider's own only if the failure is final."""
@@ -120,6 +143,8 @@ async def collect(call: Any) -> Output:
         else:
             for item in _iterable(await given if isawaitable(given) else given):
                 output.items.append(item)
+    except LEAVING as error:
+        output.failure = Failure(as_failure(error))
     except Exception:
         output.failure = Failure()
     return output

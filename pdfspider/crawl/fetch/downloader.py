@@ -19,6 +19,7 @@ from pdfspider.crawl.fetch.handler import StagingDownloadHandler
 from pdfspider.crawl.visit import lease_of, visit_of
 from pdfspider.crawl.worker import Worker
 from pdfspider.exceptions import ConfigurationError
+from pdfspider.tasks import LEAVING, as_failure
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
@@ -111,6 +112,8 @@ class Downloader:
                 raise FetchError(*verdict)
             result = await self.middleware.download_async(self.handlers.download_request_async, request)
             return take_over(result, request) if isinstance(result, Request) else own_response(result, request)
+        except LEAVING as error:
+            raise as_failure(error) from error
         finally:
             self.active.remove(request)
 

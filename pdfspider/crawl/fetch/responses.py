@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrapy.http import Headers, HtmlResponse, Response, TextResponse
 from scrapy.responsetypes import responsetypes
+from scrapy.selector import SelectorList
 
 from pdfspider.crawl.fetch.errors import FetchError
 from pdfspider.crawl.visit import lease_of
@@ -52,7 +53,7 @@ class StagedResponse(Response):
 
     def __new__(cls, *args: Any, kind: Kind = Kind.OTHER, request: Request | None = None, **kwargs: Any) -> Any:
         """Return a response with selectors for a page, and for text that the spider asked for."""
-        made: type[StagedResponse] = cls
+        made: type[StagedResponse] = StagedFile if cls is StagedResponse else cls
         if kind in WITH_SELECTORS:
             made = StagedPage
         elif kind is Kind.OTHER and is_asked_for(request) and _is_text(*args, **kwargs):
@@ -126,6 +127,20 @@ class StagedResponse(Response):
     def header(self, name: str) -> str | None:
         """Return a header as it was received, if it is there and not empty."""
         return self.received.get(name) or None
+
+
+class StagedFile(StagedResponse):
+    """A document, or anything else without markup: its selectors find nothing, for callbacks that look for links."""
+
+    def css(self, *args: Any, **kwargs: Any) -> SelectorList:
+        """Return no selectors."""
+        return SelectorList()
+
+    xpath = css
+
+    def follow_all(self, urls: Any = (), *args: Any, css: Any = None, xpath: Any = None, **kwargs: Any) -> Any:
+        """Return a request for each of some URLs."""
+        return super().follow_all(urls or (), *args, **kwargs)
 
 
 class StagedText(StagedResponse, TextResponse):
