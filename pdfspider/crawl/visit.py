@@ -30,10 +30,9 @@ class Visit:
     body_limit: int = 0
     """Bytes of the body that are read whatever it is, as of a robots.txt; 0 if its first KiB decides."""
 
-    def into(self, meta: dict[str, Any], **more: Any) -> dict[str, Any]:
+    def into(self, meta: dict[str, Any]) -> dict[str, Any]:
         """Return the ``meta`` of a request, to which the visit has been added."""
-        meta.update(more, verbatim_url=True)
-        meta[KEY] = self
+        meta[KEY], meta["verbatim_url"] = self, True
         return meta
 
 

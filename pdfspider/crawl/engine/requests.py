@@ -75,7 +75,7 @@ class RequestMaker:
             own.get("callback") or spider.parse,
             headers=headers,
             errback=own.get("errback") or spider.failed,
-            meta=Visit(lease, job, verdict, earlier).into(own.get("meta", {}), depth=lease.entry.depth),
+            meta=Visit(lease, job, verdict, earlier).into({**own.get("meta", {}), "depth": lease.entry.depth}),
             cb_kwargs=own.get("cb_kwargs"),
             dont_filter=True,
         )
