@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import pkgutil
 import sys
+from difflib import get_close_matches
 from importlib import import_module
+from importlib.metadata import entry_points
 
 from scrapy.cmdline import execute
 
@@ -20,6 +22,9 @@ def main() -> None:
     if not words or words[0] in HELP:
         sys.stdout.write(usage())
         return
+    if problem := find_unknown(words[0]):
+        sys.stderr.write(f"error: {problem}\n")
+        sys.exit(2)
     os.environ.setdefault("SCRAPY_SETTINGS_MODULE", "pdfspider.settings")
     execute(["pdfspider", *words])
 
@@ -41,6 +46,22 @@ def usage() -> str:
             "",
         ]
     )
+
+
+def find_unknown(word: str) -> str | None:
+    """Return what is wrong with the first word of a command line, None if it is a command or an option."""
+    if word.startswith("-") or word in names() or word in scrapys():
+        return None
+    if "://" in word:
+        return f"{word} is no command: did you mean pdfspider crawl {word}?"
+    meant = get_close_matches(word, names(), 1)
+    return f"there is no command {word}{f': did you mean {meant[0]}?' if meant else ''} (pdfspider lists all commands)"
+
+
+def scrapys() -> set[str]:
+    """Return the names of Scrapy's own commands, and of those that installed packages add to Scrapy."""
+    own = {module.name for module in pkgutil.iter_modules(import_module("scrapy.commands").__path__)}
+    return own | {entry.name for entry in entry_points(group="scrapy.commands")}
 
 
 def names() -> list[str]:

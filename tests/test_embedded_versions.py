@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from pdfspider.embedded import EmbeddedRedis, binaries
-from pdfspider.embedded.binaries import Version, bundled_binary
+from pdfspider.embedded.binaries import SHARED_FORMAT, Version, bundled_binary
 from pdfspider.exceptions import EmbeddedRedisError
 from tests.frontier.conftest import oldest_binary
 from tests.test_embedded import NEEDS_SYSTEM, NO_PATH, SYSTEM_PATH, end, get, put, servers, until
@@ -124,8 +124,13 @@ def test_newer_server_takes_older_data_over(directory: Path, monkeypatch: pytest
     monkeypatch.setenv("PATH", SYSTEM_PATH)
     with EmbeddedRedis(directory) as embedded, redis.Redis.from_url(embedded.url) as client:
         write_sample(client)
-    assert (directory / "version").read_text().startswith("Redis ")
+    written = (directory / "version").read_text()
+    assert written.startswith("Redis ")
     monkeypatch.setenv("PATH", NO_PATH)
+    if binaries._parse(written).numbers >= SHARED_FORMAT:
+        with pytest.raises(EmbeddedRedisError, match=f"written by {written}"):
+            EmbeddedRedis(directory).start()
+        return
     with EmbeddedRedis(directory) as embedded:
         read_sample(embedded.url)
     assert (directory / "version").read_text().startswith("Valkey ")
@@ -148,13 +153,22 @@ def test_data_of_valkey_is_refused_where_there_is_only_redis(directory: Path, mo
 
 
 @pytest.mark.usefixtures("path")
-@pytest.mark.parametrize("version", ["99.0.0", "Redis 99.0.0", "Valkey 99.0.0", "Redis 8.0.2"])
+@pytest.mark.parametrize("version", ["99.0.0", "Redis 99.0.0", "Valkey 99.0.0"])
 def test_data_that_is_too_new_is_refused(directory: Path, version: str) -> None:
     (directory / "version").write_text(version)
     with pytest.raises(EmbeddedRedisError, match=r"was written by \w+ \d+\.0\.\d, .* \d\.\d+\.\d+ \(.*set REDIS_URL"):
         EmbeddedRedis(directory).start()
     assert (directory / "version").read_text() == version
     assert not servers(directory)
+
+
+def test_data_of_redis_8_is_refused_where_there_is_only_valkey(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (directory / "version").write_text("Redis 8.0.2")
+    monkeypatch.setenv("PATH", NO_PATH)
+    with pytest.raises(EmbeddedRedisError, match=r"was written by Redis 8\.0\.2, .* Valkey \d"):
+        EmbeddedRedis(directory).start()
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,11 @@ class Ours:
         super().add_options(parser)  # type: ignore[misc]
         name_program(parser)
 
+    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        assert self.settings is not None
+        set_settings(self.settings, opts.set)
+        super().process_options(args, opts)  # type: ignore[misc]
+
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         for word in args:
             if word.startswith("--"):
@@ -147,6 +152,17 @@ def read_config(settings: BaseSettings | None) -> Config:
     """
     assert settings is not None
     return Config.from_settings(settings)
+
+
+def set_settings(settings: BaseSettings, assignments: list[str]) -> None:
+    """Set what the options ``-s`` say. Raises UsageError for one without a value, or that is not JSON and has to be."""
+    for name, is_given, value in (assignment.partition("=") for assignment in assignments):
+        if not is_given:
+            raise UsageError(f"-s {name}: there is no value, write -s {name}=VALUE", print_help=False)
+        try:
+            settings.set(name, value, "cmdline")
+        except ValueError as error:
+            raise UsageError(f"-s {name}={value}: it is not JSON: {error}", print_help=False) from None
 
 
 def require_database(config: Config) -> None:

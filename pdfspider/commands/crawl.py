@@ -16,7 +16,7 @@ from scrapy.commands import crawl
 from scrapy.exceptions import UsageError
 from scrapy.settings import SETTINGS_PRIORITIES, default_settings
 
-from pdfspider.commands._base import complain, name_program, read_config
+from pdfspider.commands._base import complain, name_program, program, read_config, set_settings
 from pdfspider.crawl.engine.ignored_settings import WITHOUT_EFFECT
 from pdfspider.crawl.engine.parts import check_parts, check_reactor
 from pdfspider.crawl.processes.child import ChildReports, done_by_first
@@ -69,8 +69,9 @@ class Command(crawl.Command):
         parser.add_argument("--reports-to", type=int, help=SUPPRESS)
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
-        super().process_options(args, opts)
         assert self.settings is not None
+        set_settings(self.settings, opts.set)
+        super().process_options(args, opts)
         _take_urls(args, opts.spargs)
         self._count_workers(opts)
         if not isinstance(logging.getLevelName(str(self.settings["LOG_LEVEL"])), int):
@@ -104,8 +105,7 @@ class Command(crawl.Command):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         if len(args) != 1:
-            super().run(args, opts)
-            return
+            raise UsageError(_expected(args), print_help=False)
         assert self.crawler_process
         assert self.settings
         try:
@@ -153,17 +153,26 @@ class Command(crawl.Command):
 
 
 def _take_urls(args: list[str], arguments: dict[str, str]) -> None:
-    """Move URLs among the arguments to the argument ``urls`` of the spider ``pdfs``.
+    """Move URLs among the arguments to the argument ``urls`` of the spider ``pdfs``, which is meant if none is named.
 
     Raises UsageError.
     """
     urls = [word for word in args if "://" in word]
     if not urls:
+        if not args and not arguments.keys().isdisjoint(("urls", "urls_file", "cdx")):
+            args.append("pdfs")
         return
     if "urls" in arguments:
         raise UsageError("URLs are given twice: as arguments and with -a urls", print_help=False)
     arguments["urls"] = " ".join(urls)
     args[:] = [word for word in args if "://" not in word] or ["pdfs"]
+
+
+def _expected(args: list[str]) -> str:
+    """Return what is wrong with the number of arguments."""
+    if args:
+        return f"expected one spider, or URLs that begin with http:// or https://, not {' '.join(args)}"
+    return f"which site? {program()} crawl https://example.org/ (or serve the frontier: {program()} crawl pdfs)"
 
 
 def _check_log(file: str | None) -> None:

@@ -93,7 +93,7 @@ def _transports(config: Config, service: GatewayService) -> list[Transport]:
 
 async def _prepare(config: Config, frontier: Frontier) -> Database:
     if not config.gateway.urls:
-        raise ConfigurationError("GATEWAY_URLS is empty: name the transports to serve")
+        raise ConfigurationError("GATEWAY_URLS is empty: name the transports to serve, such as http://127.0.0.1:8080")
     database = await Database.open(config.database_url)
     try:
         identity = await database.database_id()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
@@ -12,7 +13,9 @@ from scrapy.exceptions import UsageError
 from scrapy.settings import Settings
 
 from pdfspider import settings as defaults
-from pdfspider.commands._base import Ours, say
+from pdfspider.cli import find_unknown
+from pdfspider.commands._base import Ours, say, set_settings
+from pdfspider.commands.crawl import _take_urls
 
 if TYPE_CHECKING:
     from pdfspider.config import Config
@@ -62,3 +65,51 @@ def test_ctrl_c_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_option_that_there_is_not_is_no_argument() -> None:
     with pytest.raises(UsageError, match="there is no option --jsn"):
         Command().run(["--jsn"], Namespace())
+
+
+@pytest.mark.parametrize(
+    ("assignment", "said"),
+    [
+        ("DOWNLOAD_DELAY", "-s DOWNLOAD_DELAY: there is no value, write -s DOWNLOAD_DELAY=VALUE"),
+        ("ITEM_PIPELINES=mine.Pipeline", "-s ITEM_PIPELINES=mine.Pipeline: it is not JSON: "),
+    ],
+)
+def test_a_setting_that_is_no_setting(assignment: str, said: str) -> None:
+    with pytest.raises(UsageError, match=f"^{re.escape(said)}"):
+        set_settings(Settings(), [assignment])
+
+
+def test_settings_of_the_command_line() -> None:
+    settings = Settings()
+    set_settings(settings, ["USER_AGENT=a=b", 'ITEM_PIPELINES={"mine.Pipeline": 1}'])
+    assert settings["USER_AGENT"] == "a=b"
+    assert settings.getdict("ITEM_PIPELINES") == {"mine.Pipeline": 1}
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("craw", "there is no command craw: did you mean crawl? (pdfspider lists all commands)"),
+        ("xyz", "there is no command xyz (pdfspider lists all commands)"),
+        ("http://a.test/", "http://a.test/ is no command: did you mean pdfspider crawl http://a.test/?"),
+        ("crawl", None),
+        ("version", None),
+        ("--help", None),
+    ],
+)
+def test_a_command_that_there_is_not(word: str, said: str | None) -> None:
+    assert find_unknown(word) == said
+
+
+@pytest.mark.parametrize(
+    ("args", "arguments", "taken"),
+    [
+        (["http://a.test/", "http://b.test/"], {}, ["pdfs"]),
+        (["own", "http://a.test/"], {}, ["own"]),
+        ([], {"urls_file": "sites.txt"}, ["pdfs"]),
+        ([], {"depth": "2"}, []),
+    ],
+)
+def test_the_spider_that_is_meant(args: list[str], arguments: dict[str, str], taken: list[str]) -> None:
+    _take_urls(args, arguments)
+    assert args == taken
