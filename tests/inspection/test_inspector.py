@@ -53,7 +53,7 @@ def inspector() -> Iterator[Deeds]:
         ("SIGABRT", Status.CRASHED, "SIGABRT"),
         ("SIGSEGV", Status.CRASHED, "SIGSEGV"),
         ("exit", Status.CRASHED, "exit code 3"),
-        ("defect", Status.CRASHED, "ZeroDivisionError: integer division or modulo by zero"),
+        ("defect", Status.CRASHED, "KeyError: 0"),
         ("SIGXCPU", Status.TIMEOUT, "more than 30 s of CPU"),
         ("eat", Status.MEMORY, "Python had no memory left"),
         *((name, Status.CRASHED, "an invalid answer") for name in ("no-object", "unknown-field", "unknown-status")),
