@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from bench.log import Entry
 
+SITE = ("hosts", "pages", "documents", "seed", "large", "largest")
+"""The fields of the site that options set."""
 MEMORY = "/dev/shm"
 """Where files cost least and the same each time: a disk's write-back falls on whoever runs just then."""
 
@@ -116,7 +118,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--report", type=Path, metavar="DIR", help="write comparison.md and comparison.svg there")
     parser.add_argument("--disk", action="store_true", help="keep stores and Redis on the disk, not in /dev/shm")
     parser.add_argument("--limit", type=float, default=600, help="seconds after which a crawl is killed")
-    for name in ("hosts", "pages", "documents", "seed", "large"):
+    for name in SITE:
         parser.add_argument(f"--{name}", type=int, default=getattr(Site, name), help="of the site")
     return parser.parse_args()
 
@@ -144,7 +146,7 @@ def write_report(directory: Path, measured: dict[str, list[Measurement]], site: 
 def main() -> int:
     """Compare, and return the exit code."""
     options = _arguments()
-    site = Site(options.hosts, options.pages, options.documents, options.seed, options.large)
+    site = Site(**{name: getattr(options, name) for name in SITE})
     contenders = chosen(options)
     measured: dict[str, list[Measurement]] = {contender.name: [] for contender in contenders}
     print(COLUMNS.format("", "responses", "documents", "CPU s", "per CPU-s", "wall s", "active", "peak MB"))

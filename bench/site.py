@@ -19,7 +19,7 @@ class Site:
 
     Page 0 is ``http://127.0.0.1:PORT/``; the pages form a tree of four children each, so every page is reachable, and
     document ``d`` is linked from page ``d mod pages``; the rest of a page's 22 links leads anywhere, most of it to its
-    own host. Documents have 1 kB to 700 kB (the logarithm is uniform: small ones are more frequent), the first
+    own host. Documents have 1 to ``largest`` kB (the logarithm is uniform: small ones are more frequent), the first
     ``large`` of them 2 to 8 MiB; 16 % have no ``.pdf`` in their path.
     """
 
@@ -28,6 +28,7 @@ class Site:
     documents: int = 3200
     seed: int = 1
     large: int = 0
+    largest: int = 700
     port: int = 80
 
     def __post_init__(self) -> None:
@@ -76,7 +77,7 @@ class Site:
         rng = random.Random(self.seed << 32 | document)
         if document < self.large:
             return rng.randint(2 * MIB, 8 * MIB)
-        return int(1_000 * 700 ** rng.random())
+        return int(1_000 * self.largest ** rng.random())
 
     def links(self, page: int) -> list[str]:
         """The absolute URLs that a page links to, each once."""
