@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pdfspider.tasks import raise_if_cancelled
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
@@ -32,6 +34,7 @@ async def retry(
     says no.
     """
     for pause in waits:
+        raise_if_cancelled()
         try:
             return await call()
         except on as error:

@@ -43,6 +43,17 @@ async def end(tasks: Iterable[asyncio.Future[Any]]) -> None:
         raise cancelled
 
 
+def raise_if_cancelled() -> None:
+    """Raise CancelledError if this task was cancelled and something has swallowed that.
+
+    A loop whose calls may do so asks in each round; otherwise it ends only if a cancellation comes at another moment,
+    which under load may never happen.
+    """
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def end_with(*works: Coroutine[Any, Any, None]) -> None:
     """Run all until one ends or this is cancelled; raise the exception of the one that ended."""
     tasks = [asyncio.create_task(work) for work in works]

@@ -48,6 +48,7 @@ class Durability:
         """Return when every write that Redis has answered before this call is on its disk."""
         if self._next is None:
             self._next = asyncio.create_task(self._sync())
+            self._next.add_done_callback(_note)
         await asyncio.shield(self._next)
 
     async def _sync(self) -> None:
@@ -104,3 +105,9 @@ class Durability:
             if not any(info.get(field) for field in fields):
                 return
             await asyncio.sleep(POLL)
+
+
+def _note(sync: asyncio.Task[None]) -> None:
+    """Look at the error of a sync, which asyncio would log if all callers were cancelled meanwhile."""
+    if not sync.cancelled():
+        sync.exception()

@@ -10,7 +10,7 @@ import signal
 import time
 from collections import Counter
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from redis.exceptions import RedisError
 
@@ -22,11 +22,12 @@ from pdfspider.gateway.outbound.result_publisher import ResultPublisher
 from pdfspider.gateway.outbound.results import ResultMaker
 from pdfspider.gateway.registry import make_transports
 from pdfspider.gateway.service import GatewayService
+from pdfspider.gateway.shutdown import CLOSING, ENDING, LAST, end_the_rest, exit_after, within
 from pdfspider.gateway.supervisor import Supervisor
 from pdfspider.metrics.server import MetricsServer
 from pdfspider.notifications.notifier import Notifier
 from pdfspider.records import Database
-from pdfspider.tasks import end
+from pdfspider.tasks import end, raise_if_cancelled
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -39,8 +40,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 TOLD_EVERY = 1.0
 NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
+
+
+class _Closable(Protocol):
+    async def close(self) -> None: ...
 
 
 async def serve(config: Config, frontier: Frontier, copies: Copies | None = None) -> None:
@@ -65,21 +71,10 @@ async def serve(config: Config, frontier: Frontier, copies: Copies | None = None
             await transport.listen()
         await _serve(served, service, _publishers(frontier.redis, served, results))
     finally:
-        for transport in served:
-            await _close(transport)
-        if notifier:
-            await notifier.close()
-        if metrics:
-            await metrics.close()
-        results.close()
-        await records.close()
-
-
-async def _close(transport: Transport) -> None:
-    try:
-        await transport.close()
-    except Exception:
-        logger.exception("%s could not be closed", transport.name)
+        parts: dict[str, _Closable | None] = {transport.name: transport for transport in served}
+        parts |= {"METRICS_URL": metrics, "NOTIFY_URLS": notifier, "Reading results": results, "The database": records}
+        await asyncio.gather(*(within(CLOSING, name, part.close()) for name, part in parts.items() if part))
+        await end_the_rest()
 
 
 def _transports(config: Config, service: GatewayService) -> list[Transport]:
@@ -120,16 +115,21 @@ async def _serve(
 ) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for signum in (signal.SIGTERM, signal.SIGINT):
+    for signum in SIGNALS:
         loop.add_signal_handler(signum, stopped.set)
     serving = [asyncio.create_task(_supervised(transport).run()) for transport in served]
     publishing = [asyncio.create_task(_supervised_publishing(work).run()) for work in publishers]
     reporting = asyncio.create_task(_tell_states(service, served))
     logger.info("Serving %s", ", ".join(f"{transport.name} ({transport.address.shown})" for transport in served))
     await stopped.wait()
-    await end(serving)
-    await service.close(service.config.grace)
-    await end([*publishing, reporting])
+    grace = service.config.grace
+    exit_after(grace + LAST)
+    for signum in SIGNALS:
+        loop.remove_signal_handler(signum)
+    logger.info("Stopping: messages that were taken are settled first. Another signal ends the gateway at once")
+    await within(ENDING, "Taking messages", end(serving))
+    await within(grace + ENDING, "Settling messages", service.close(grace))
+    await within(ENDING, "Publishing", end([*publishing, reporting]))
 
 
 def _supervised(transport: Transport) -> Supervisor:
@@ -152,6 +152,7 @@ async def _tell_states(service: GatewayService, served: list[Transport]) -> None
     told: list[TransportState] = []
     try:
         while True:
+            raise_if_cancelled()
             states = [transport.health.read(gateway) for transport in served]
             if states != told or time.monotonic() > at + EXPIRES / 3:
                 with suppress(RedisError):  # parts that need Redis report the failure

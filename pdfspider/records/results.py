@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from pdfspider.blocking_calls import BlockingCalls
 from pdfspider.exceptions import RecordsError
 from pdfspider.items import Outcome
 from pdfspider.records.engine import connect, read_url, said
@@ -39,7 +38,7 @@ class Results:
 
     def __init__(self, database_url: str, patience: float = 30.0) -> None:
         self._engine = connect(read_url(database_url), patience=patience, writes=False)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="results")
+        self._thread = BlockingCalls("results")
 
     async def read(self, job: str, run: int, failed: Collection[Outcome], limit: int) -> RunResult:
         """Return up to ``limit`` documents, and up to ``limit`` URLs that ended in a class in ``failed``.
@@ -47,8 +46,7 @@ class Results:
         Raises RecordsError.
         """
         classes = [outcome.value for outcome in failed]
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, _read, self._engine, job, run, classes, limit)
+        return await self._thread(_read, self._engine, job, run, classes, limit)
 
     async def documents(self, job: str, run: int, fingerprints: Collection[int]) -> list[dict[str, Any]]:
         """Return those of these URLs that ended as a document, each with its ``fingerprint``.
@@ -68,12 +66,12 @@ class Results:
 
     async def _ask(self, query: Select[Any]) -> list[dict[str, Any]]:
         query = query.add_columns(captures.c.fingerprint)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, _ask, self._engine, query)
+        return await self._thread(_ask, self._engine, query)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the connection and end the thread."""
-        self._thread.submit(self._engine.dispose)
-        self._thread.shutdown()
+        await self._thread(self._engine.dispose)
+        self._thread.end()
 
 
 @contextmanager

@@ -77,6 +77,10 @@ def site() -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def served(site: Server) -> Iterator[Fleet]:
     """A frontier with one worker that stands ready."""
+    yield from frontier_with_a_worker()
+
+
+def frontier_with_a_worker() -> Iterator[Fleet]:
     with tempfile.TemporaryDirectory(prefix="gateway-") as name:
         directory = Path(name)
         (directory / "redis").mkdir()
@@ -117,7 +121,7 @@ async def make_service(redis_url: str, tmp_path: Path) -> AsyncIterator[Callable
     config, redis = Config.from_settings(known), connect(redis_url)
     results, records = ResultMaker(config), await Database.open(config.database_url)
     yield lambda: GatewayService(config, Frontier(redis), results, records)
-    results.close()
+    await results.close()
     await records.close()
     await redis.aclose()
 

@@ -37,7 +37,7 @@ async def service_on(redis_url: str, directory: Path, **settings: Any) -> AsyncI
     try:
         yield GatewayService(config, Frontier(redis), results, records)
     finally:
-        results.close()
+        await results.close()
         await records.close()
         await redis.aclose()
 

@@ -71,7 +71,7 @@ async def service(redis_url: str, tmp_path: Path) -> AsyncIterator[GatewayServic
     config, redis = Config.from_settings(known), connect(redis_url)
     results, records = ResultMaker(config), await Database.open(config.database_url)
     yield GatewayService(config, Watched(redis), results, records)
-    results.close()
+    await results.close()
     await records.close()
     await redis.aclose()
 

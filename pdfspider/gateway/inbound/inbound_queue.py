@@ -14,8 +14,9 @@ from pdfspider.frontier.jobs import KEY_LENGTH
 from pdfspider.frontier.pending_results import unanswered
 from pdfspider.gateway.base import Receipt, TransportError
 from pdfspider.gateway.inbound.messages import understand
-from pdfspider.gateway.inbound.submit_batcher import MOST_TOGETHER, SubmitBatcher, Understood, until_redis_can
+from pdfspider.gateway.inbound.submit_batcher import MOST_TOGETHER, RedisWaiter, SubmitBatcher, Understood
 from pdfspider.masking import masked
+from pdfspider.tasks import end, raise_if_cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine, Sequence
@@ -45,7 +46,8 @@ class InboundQueue:
         self._due, self._durable, self._events = due, durable, events
         self._slots = asyncio.Semaphore(config.gateway.unacknowledged)
         self._room = 0
-        self._batcher = SubmitBatcher(frontier, self._start, self._acknowledge)
+        self._until_redis_can = RedisWaiter(transport)
+        self._batcher = SubmitBatcher(frontier, self._start, self._acknowledge, self._until_redis_can)
         self._undecided = 0
         """Messages whose due hosts are not known yet."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -80,14 +82,14 @@ class InboundQueue:
             async with asyncio.timeout(timeout):
                 while self._tasks:
                     await asyncio.wait(self._tasks)
-        for task in self._tasks:
-            task.cancel()
+        await end(self._tasks)
 
     async def _wait_for_room(self) -> None:
         limit = self._config.gateway.open_jobs
         if not limit:
             return
         while self._room <= 0:
+            raise_if_cancelled()
             with suppress(RedisError):
                 out = await unanswered(self._frontier.redis) + len(self._batcher) + self._undecided
                 self._room = min(limit - out, MOST_TOGETHER)
@@ -116,7 +118,7 @@ class InboundQueue:
     async def _leave_out(self, delivery: Delivery, submission: Submission) -> None:
         """Remove hosts that are not due."""
         try:
-            due = await until_redis_can(lambda: self._due(submission))
+            due = await self._until_redis_can(lambda: self._due(submission))
         except Exception as error:
             self._give_up(delivery, error)
         else:
@@ -164,7 +166,7 @@ class InboundQueue:
 
     async def _say(self, settled: Sequence[tuple[Delivery, Receipt]]) -> None:
         try:
-            await until_redis_can(self._durable)
+            await self._until_redis_can(self._durable)
         except OSError as error:
             logger.error("Messages from %s are not on disk and will be delivered again: %s", self._transport, error)
             await asyncio.gather(*(delivery.nack() for delivery, _ in settled))

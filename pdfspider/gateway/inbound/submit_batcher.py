@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from redis.exceptions import RedisError
 
+from pdfspider.condition_logger import ConditionLogger
 from pdfspider.frontier.connection import may_pass
 from pdfspider.frontier.frontier import LINKS_PER_CALL
 from pdfspider.retrying import pauses, retry
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     Answers: TypeAlias = Sequence[Submitted | Exception]
 
-logger = logging.getLogger(__name__)
-
 WAIT = 0.5
+EVERY = 60.0
+"""Seconds between two log messages that a transport waits for Redis: some calls may be served and others not."""
 WINDOW = 0.01
 MOST_TOGETHER = 100
 """Messages in one call: some 5 ms, for which Redis does nothing else."""
@@ -55,7 +55,9 @@ class SubmitBatcher:
         frontier: Frontier,
         start: Callable[[Coroutine[Any, Any, None]], object],
         answered: Callable[[Sequence[Understood], Answers], None],
+        until_redis_can: RedisWaiter,
     ) -> None:
+        self._until_redis_can = until_redis_can
         self._frontier, self._start, self._answered = frontier, start, answered
         self._waiting: deque[Understood] = deque()
         self._calls = 0
@@ -102,7 +104,7 @@ class SubmitBatcher:
 
     async def _submit(self, group: Sequence[Understood]) -> None:
         try:
-            answers = await until_redis_can(lambda: self._send(group))
+            answers = await self._until_redis_can(lambda: self._send(group))
         except Exception as error:
             if len(group) == 1:
                 self._answered(group, [error])
@@ -124,16 +126,25 @@ class SubmitBatcher:
         return answers
 
 
-async def until_redis_can(call: Callable[[], Awaitable[T]]) -> T:
-    """Repeat a call until Redis can serve it, and return the answer.
+class RedisWaiter:
+    """Repeats calls of one transport's messages until Redis can serve them."""
 
-    Raises errors that will not pass.
-    """
-    return await retry(call, pauses(WAIT, WAIT), on=RedisError, goes_on=_is_waited_for)
+    def __init__(self, transport: str) -> None:
+        self._away = ConditionLogger(
+            f"Messages from {transport} wait for Redis", f"Messages from {transport} are submitted again", every=EVERY
+        )
 
+    async def __call__(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Return what a call returns once Redis can serve it.
 
-def _is_waited_for(error: RedisError, _: float) -> bool:
-    passes = may_pass(error)
-    if passes:
-        logger.warning("Redis cannot be used: %s", error)
-    return passes
+        Raises errors that will not pass.
+        """
+        answer = await retry(call, pauses(WAIT, WAIT), on=RedisError, goes_on=self._is_waited_for)
+        self._away.end()
+        return answer
+
+    def _is_waited_for(self, error: RedisError, _: float) -> bool:
+        passes = may_pass(error)
+        if passes:
+            self._away.begin(error)
+        return passes

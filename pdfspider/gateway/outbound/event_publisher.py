@@ -17,8 +17,8 @@ from pdfspider.frontier.pending_events import PendingEvents
 from pdfspider.frontier.pending_results import only_task
 from pdfspider.gateway.base import Event, RefusedError, RejectedError, TooLargeError, TransportError
 from pdfspider.gateway.outbound.destinations import Destinations
-from pdfspider.gateway.outbound.publisher import Postponed, take
-from pdfspider.tasks import end
+from pdfspider.gateway.outbound.publisher import Pending, Postponed
+from pdfspider.tasks import end, raise_if_cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -53,6 +53,7 @@ class EventPublisher:
         self._trouble = ConditionLogger(
             f"Documents for {transport.name} cannot be read: they wait", "Documents are read again"
         )
+        self._notes = Pending("Documents", transport.name, lambda: self._found.next(AT_ONCE, WAIT))
         self._postponed = Postponed()
         self._pending: dict[int, list[Note]] = {}
         self._under_way: set[asyncio.Task[None]] = set()
@@ -64,7 +65,7 @@ class EventPublisher:
             while True:
                 if len(self._under_way) >= MOST_RUNS:
                     await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
-                for note in await take(lambda: self._found.next(AT_ONCE, WAIT)):
+                for note in await self._notes.take():
                     if self._add(note):
                         task = asyncio.create_task(self._tell_run(note.job, note.run))
                         self._under_way.add(task)
@@ -87,6 +88,7 @@ class EventPublisher:
         notes = self._pending[run]
         try:
             while notes:
+                raise_if_cancelled()
                 some = notes[:AT_ONCE]
                 if await self._is_told(run, partial(self._try, some)):
                     del notes[: len(some)]

@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from cachetools import LRUCache
 from redis.exceptions import RedisError
 
+from pdfspider.condition_logger import ConditionLogger
+from pdfspider.tasks import raise_if_cancelled
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
-    from typing import TypeVar
 
-    T = TypeVar("T")
-
-logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 FIRST_PAUSE, SHORT_PAUSE, LONGEST_PAUSE = 0.25, 8.0, 900.0
 REMEMBERED = 10_000
+PAUSE = 1.0
 
 
-async def take(take_next: Callable[[], Awaitable[Sequence[T]]]) -> Sequence[T]:
-    """Return what the frontier has pending, or nothing while Redis cannot be reached."""
-    try:
-        return await take_next()
-    except RedisError as error:
-        logger.warning("Redis cannot be used: %s", error)
-        await asyncio.sleep(1)
-        return ()
+class Pending(Generic[T]):
+    """What the frontier has pending for one transport; ``what`` is "Results" or "Documents"."""
+
+    def __init__(self, what: str, transport: str, take_next: Callable[[], Awaitable[Sequence[T]]]) -> None:
+        self._take_next = take_next
+        self._away = ConditionLogger(
+            f"{what} for {transport} wait for Redis", f"Redis can be asked for {what.lower()} again"
+        )
+
+    async def take(self) -> Sequence[T]:
+        """Return the next ones, or nothing while Redis cannot be used."""
+        raise_if_cancelled()
+        try:
+            found = await self._take_next()
+        except RedisError as error:
+            self._away.begin(error)
+            await asyncio.sleep(PAUSE)
+            return ()
+        self._away.end()
+        return found
 
 
 class Postponed:

@@ -15,10 +15,10 @@ from pdfspider.exceptions import RecordsError
 from pdfspider.frontier.pending_results import PendingResults
 from pdfspider.gateway.base import RejectedError, TooLargeError
 from pdfspider.gateway.outbound.destinations import Destinations
-from pdfspider.gateway.outbound.publisher import Postponed, take
+from pdfspider.gateway.outbound.publisher import Pending, Postponed
 from pdfspider.gateway.outbound.results import result_for
 from pdfspider.gateway.outbound.round import Round
-from pdfspider.tasks import end
+from pdfspider.tasks import end, raise_if_cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -58,6 +58,7 @@ class ResultPublisher:
             f"Results for {transport.name} cannot be made: they wait", "Results are made again"
         )
         self._destinations = Destinations("Results", transport.name)
+        self._pending = Pending("Results", transport.name, self._next)
         self._postponed = Postponed()
         self._under_way: dict[bytes, asyncio.Task[None]] = {}
         self._waiting: dict[bytes, None] = {}
@@ -71,7 +72,7 @@ class ResultPublisher:
         try:
             while True:
                 await self._make_room()
-                for ended in await take(self._next):
+                for ended in await self._pending.take():
                     # It may be this gateway's own, which has run for long.
                     if ended.id not in self._under_way and self._postponed.is_due(ended.id):
                         self._under_way[ended.id] = asyncio.create_task(self._answer_all(ended))
@@ -106,6 +107,7 @@ class ResultPublisher:
         """Publish in rounds, until all messages have their result or the rest has to be postponed."""
         permitted: Destination | None = None
         while True:
+            raise_if_cancelled()
             try:
                 left = await self._round(ended, permitted)
                 if not (left.closed or left.refused):

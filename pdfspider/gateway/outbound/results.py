@@ -72,9 +72,9 @@ class ResultMaker:
         rows = await self._results.documents_after(job, run, None if last is None else _number(last), PAGE)
         return dict(self._event(job, run, row) for row in rows)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the connection to the database."""
-        self._results.close()
+        await self._results.close()
 
     def _event(self, job: str, run: int, row: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
         fingerprint = row.pop("fingerprint").to_bytes(8, "big", signed=True)

@@ -5,7 +5,6 @@ The body is ``[args, kwargs, embed]``, and all else is in the headers. On Redis,
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import time
 from contextlib import suppress
@@ -17,6 +16,7 @@ from celery import Celery
 from celery.exceptions import TaskRevokedError
 from celery.states import FAILURE, REVOKED
 
+from pdfspider.blocking_calls import BlockingCalls
 from pdfspider.exceptions import ConfigurationError, InvalidInput
 from pdfspider.gateway.base import TransportError
 from pdfspider.gateway.transports.celery.calls import message, parse
@@ -33,6 +33,10 @@ COMPRESSED = "compression"
 ENDINGS: dict[str, type[Exception]] = {FAILURE: ValueError, REVOKED: TaskRevokedError}
 """States of tasks that are rejected, and the exceptions that their masters get."""
 MOST_LATER = 1000
+THREADS = 8
+"""Calls of a result backend at a time."""
+TIMEOUT = 15
+"""Seconds for which Redis as a result backend may say nothing."""
 
 
 class TaskExpired(InvalidInput):
@@ -161,6 +165,7 @@ class Backend:
     def __init__(self, options: Mapping[str, str]) -> None:
         url, prefix = options["backend"], options["backend_global_keyprefix"]
         self._app = None
+        self._calls = BlockingCalls("celery-backend", THREADS)
         if not url or url.startswith("rpc:"):
             return
         self._app = Celery("pdf_crawler", backend=url, set_as_current=False)
@@ -169,7 +174,9 @@ class Backend:
             once["global_keyprefix"] = prefix
         if service := options["backend_master_name"]:
             once["master_name"] = service
-        self._app.conf.update(result_serializer="json", result_backend_transport_options=once)
+        self._app.conf.update(
+            result_serializer="json", result_backend_transport_options=once, redis_socket_timeout=TIMEOUT
+        )
         try:
             assert self._app.backend
         except Exception as error:  # whatever that backend's library raises
@@ -183,7 +190,7 @@ class Backend:
         if self._app is None or reply.get("ignored") or "correlation_id" not in reply:
             return False
         try:
-            await asyncio.to_thread(self._store, reply["correlation_id"], result, state)
+            await self._calls(self._store, reply["correlation_id"], result, state)
         except Exception as error:  # as above
             raise TransportError(f"the result backend: {type(error).__name__}: {error}") from error
         return True

@@ -16,7 +16,7 @@ from pdfspider.gateway.transports.celery.messages import ENDINGS, Backend, failu
 from pdfspider.gateway.transports.celery.tasks_in import take
 from pdfspider.gateway.transports.redis.transport import WAIT, RedisDelivery, RedisTransport
 from pdfspider.submission.rejected import REASON_LENGTH, Rejected
-from pdfspider.tasks import end_with
+from pdfspider.tasks import end_with, raise_if_cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,6 +128,7 @@ class CeleryOverRedis(RedisTransport):
         async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(f"{self._prefix}/{database}.{EXCHANGE}")
             while True:
+                raise_if_cancelled()
                 if message := await channel.get_message(timeout=WAIT):
                     await self.revocations.handle(unwrap(message["data"]).body)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from pdfspider.blocking_calls import BlockingCalls
 from pdfspider.gateway.transports.kafka.positions import Positions
 
 if TYPE_CHECKING:
@@ -27,8 +26,8 @@ CONSUMER = {
     "topic.metadata.refresh.interval.ms": "5000",  # a topic that is created later is found soon
     "queued.max.messages.kbytes": "16384",
 }
-CLOSING = 10.0
-"""Seconds for leaving the consumer group."""
+CLOSING = 8.0
+"""Seconds for the last turn, and for leaving the consumer group."""
 _logger = logging.getLogger(__name__)
 logger = logging.getLogger("librdkafka")
 logger.setLevel(logging.CRITICAL)  # failures are logged here, once
@@ -51,19 +50,18 @@ class TaskConsumer:
         self._topic, self._limit, self._health = topic, limit, health
         self._paused = False
         self._consumer: Any = Consumer({**CONSUMER, **properties, **told}, logger=logger)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-in")
+        self._thread = BlockingCalls("kafka-in")
 
     async def run(self) -> None:
         """Fetch messages until cancelled."""
-        loop = asyncio.get_running_loop()
         self._consumer.subscribe([self._topic], on_revoke=self._revoked, on_lost=self._revoked)
         while True:
-            for message in await loop.run_in_executor(self._thread, self._turn):
+            for message in await self._thread(self._turn):
                 if error := message.error():
                     self._failed(error)
                 else:
                     self.inbox.put_nowait(message)
-            if self._health.state != "up" and await loop.run_in_executor(self._thread, self._is_well):
+            if self._health.state != "up" and await self._thread(self._is_well):
                 self._health.end()
 
     async def close(self) -> None:
@@ -71,21 +69,12 @@ class TaskConsumer:
 
         After ``CLOSING`` seconds the group is left to notice by itself, as if this gateway was killed.
         """
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self._thread.shutdown, False)  # once the last turn has ended
-        has_left = asyncio.Event()
-
-        def leave() -> None:
-            self._leave()
-            with suppress(RuntimeError):  # nobody waits any more
-                loop.call_soon_threadsafe(has_left.set)
-
-        threading.Thread(target=leave, name="kafka-leaves", daemon=True).start()
         try:
             async with asyncio.timeout(CLOSING):
-                await has_left.wait()
+                await self._thread(self._leave)
         except TimeoutError:
             _logger.warning("The consumer group of Kafka could not be left within %.0f s", CLOSING)
+        self._thread.end()
 
     def _failed(self, error: Any) -> None:
         if error.name() != "_TRANSPORT":  # one of many connections, which is made again

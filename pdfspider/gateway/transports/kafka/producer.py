@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from pdfspider.blocking_calls import BlockingCalls
 from pdfspider.gateway.base import TooLargeError, TransportError
 from pdfspider.tasks import end
 
@@ -32,7 +32,7 @@ class ResultProducer:
     def __init__(self, properties: dict[str, Any]) -> None:
         self._properties = properties
         self._producer = self._make()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-out")
+        self._thread = BlockingCalls("kafka-out")
         self._polling = asyncio.create_task(self._poll())
 
     async def send(self, topic: str, value: bytes | None, headers: Any, key: Any) -> None:
@@ -58,13 +58,14 @@ class ResultProducer:
         if failure:
             if failure.fatal() and producer is self._producer:
                 self._producer = self._make()
-                await loop.run_in_executor(self._thread, _give_up, producer)
+                await self._thread(_give_up, producer)
             raise TransportError(failure.str())
 
     async def close(self) -> None:
-        """Stop polling and end the thread."""
+        """Stop polling, send for a moment what is left, and end the thread."""
         await end([self._polling])
-        self._thread.shutdown()
+        await self._thread(self._producer.flush, WAIT)
+        self._thread.end()
 
     def _make(self) -> Any:
         return Producer({**PRODUCER, **self._properties}, logger=logging.getLogger("librdkafka"))
@@ -72,7 +73,7 @@ class ResultProducer:
     async def _poll(self) -> None:
         """Let the producer report deliveries."""
         while True:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._producer.poll, POLL)
+            await self._thread(self._producer.poll, POLL)
 
 
 def _give_up(producer: Any) -> None:

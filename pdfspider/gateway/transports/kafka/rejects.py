@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
+from pdfspider.blocking_calls import BlockingCalls
 from pdfspider.gateway.base import TransportError
 from pdfspider.gateway.rejects import SetAside, identify, read
 from pdfspider.gateway.transports.kafka.positions import Positions
 from pdfspider.gateway.transports.kafka.producer import ResultProducer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from pdfspider.submission.rejected import Rejected
 
@@ -38,27 +38,28 @@ async def rejects_of(properties: Mapping[str, Any], options: Mapping[str, Any]) 
 
     A topic keeps its messages, so those before are skipped. Raises TransportError.
     """
-    reading = _Reading(properties, options)
+    reading, calls = _Reading(properties, options), BlockingCalls("kafka-rejects")
     producer = ResultProducer(dict(properties))
     try:
-        await _do(reading.begin)
-        while message := await _do(reading.next):
+        await _do(calls, reading.begin)
+        while message := await _do(calls, reading.next):
             rejected = read(message.value() or b"")
-            again = partial(_send_again, producer, reading, message, rejected, options["tasks"])
+            settle = partial(_do, calls, partial(reading.settle, message))
+            again = partial(_send_again, producer, settle, rejected, options["tasks"])
             yield SetAside(identify(message.value() or b""), rejected, again)
     finally:
         await producer.close()
-        await _do(reading.close)
+        await _do(calls, reading.close)
 
 
 async def _send_again(
-    producer: ResultProducer, reading: _Reading, message: Any, rejected: Rejected, tasks: str
+    producer: ResultProducer, settle: Callable[[], Awaitable[None]], rejected: Rejected, tasks: str
 ) -> None:
     metadata = rejected.metadata
     value = None if metadata.get("null") else rejected.message
     headers = [tuple(header) for header in metadata.get("headers", ())]
     await producer.send(tasks, value, headers, metadata.get("key"))
-    await _do(partial(reading.settle, message))
+    await settle()
 
 
 class _Reading:
@@ -108,8 +109,8 @@ class _Reading:
         self._consumer.close()
 
 
-async def _do(call: Callable[[], Any]) -> Any:
+async def _do(calls: BlockingCalls, call: Callable[[], Any]) -> Any:
     try:
-        return await asyncio.to_thread(call)
+        return await calls(call)
     except KafkaException as error:
         raise TransportError(str(error)) from error

@@ -19,7 +19,7 @@ from pdfspider.frontier.stream_consumer import make_group
 from pdfspider.gateway.base import Delivery, Transport, TransportError
 from pdfspider.gateway.rejects import of_list
 from pdfspider.gateway.transports.redis.scripts import MOVE, SET_ASIDE
-from pdfspider.tasks import end_with
+from pdfspider.tasks import end_with, raise_if_cancelled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -209,6 +209,7 @@ class RedisTransport(Transport):
             f"Messages cannot be taken from {self.name}", f"Messages are taken from {self.name} again"
         )
         while True:
+            raise_if_cancelled()
             try:
                 await self._attempt(work)
                 self.health.end()

@@ -25,6 +25,7 @@ from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
 from rq.utils import utcformat
 
+from pdfspider.blocking_calls import BlockingCalls
 from pdfspider.exceptions import ConfigurationError, InvalidInput
 from pdfspider.frontier.connection import may_pass
 from pdfspider.frontier.sentinel import connect_blocking
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MOST_LISTED = 10_000
+THREADS = 8
+"""Calls of RQ at a time."""
 SCHEDULED_EVERY = 1.0
 RESULT_TTL = 500
 """Seconds for which RQ keeps a return value if the job does not say."""
@@ -87,6 +90,7 @@ class RqTransport(RedisTransport):
         self._tasks = Queue.redis_queue_namespace_prefix + self.address.options["tasks"]
         self._stream = f"{self._tasks}:stream"
         self._jobs = connect_blocking(self.address.url, socket_timeout=15)
+        self._calls = BlockingCalls("rq", THREADS)
         names = [self.address.options["tasks"]]
         self._scheduler: Any = RQScheduler(names, self._jobs, serializer=JSONSerializer, logging_level=logging.WARNING)
 
@@ -122,7 +126,7 @@ class RqTransport(RedisTransport):
 
     async def close(self) -> None:
         with suppress(RedisError):
-            await asyncio.to_thread(self._scheduler.release_locks)
+            await self._calls(self._scheduler.release_locks)
         self._jobs.close()
         await super().close()
 
@@ -147,13 +151,13 @@ class RqTransport(RedisTransport):
 
     async def _ask(self, work: Callable[[], Any]) -> Any:
         try:
-            return await asyncio.to_thread(work)
+            return await self._calls(work)
         except RedisError as error:
             raise TransportError(str(error)) from error
 
     async def _schedule(self) -> None:
         """Enqueue scheduled jobs that are due, unless another scheduler does that for the queue."""
-        await asyncio.to_thread(self._enqueue_due)
+        await self._calls(self._enqueue_due)
         await asyncio.sleep(SCHEDULED_EVERY)
 
     def _enqueue_due(self) -> None:
@@ -192,7 +196,7 @@ class RqTransport(RedisTransport):
 
     async def _call(self, work: Callable[[str, Any], None], job: str, value: Any) -> None:
         try:
-            await asyncio.to_thread(work, job, value)
+            await self._calls(work, job, value)
         except NoSuchJobError:
             logger.debug("The job %s is gone", job)  # deleted, or never started within its ttl
         except RedisError as error:

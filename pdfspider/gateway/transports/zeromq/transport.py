@@ -10,6 +10,7 @@ import zmq.auth
 from redis.exceptions import RedisError
 from zmq.auth.asyncio import AsyncioAuthenticator
 
+from pdfspider.blocking_calls import BlockingCalls
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.gateway.base import Delivery, Transport, TransportError
 from pdfspider.gateway.queries.replay import Replay
@@ -119,7 +120,7 @@ class ZeroMqTransport(Transport):
             self._authenticator.stop()
         for mailbox in self._mailboxes:
             mailbox.close()
-        self._context.term()
+        await BlockingCalls("zeromq-term")(self._context.term)  # it waits for what is still to be sent
 
     async def _pull(self, mailbox: Mailbox) -> None:
         while True:

@@ -1,0 +1,49 @@
+"""End a gateway in a bounded time, whatever hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+from pdfspider.tasks import end
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+logger = logging.getLogger(__name__)
+
+ENDING = 5.0
+"""Seconds for the end of tasks, which are cancelled again and again."""
+CLOSING = 10.0
+"""Seconds for closing a connection in order."""
+LAST = 30.0
+"""Seconds beyond ``FRONTIER_GRACE`` after which a process that has not ended exits: more than all steps take."""
+
+
+def exit_after(seconds: float) -> None:
+    """Exit with code 1 if this process still runs after so many seconds.
+
+    A thread that needs neither the event loop nor Python's lock then writes on standard error what every thread is
+    doing.
+    """
+    if sys.stderr:
+        faulthandler.dump_traceback_later(seconds, exit=True)
+
+
+async def within(seconds: float, what: str, work: Awaitable[Any]) -> None:
+    """Wait at most so many seconds for the end of some part; log its failure, or that it is left behind."""
+    task = asyncio.ensure_future(work)
+    await asyncio.wait({task}, timeout=seconds)
+    if not task.done():
+        logger.warning("%s did not end within %.0f s, and is left", what, seconds)
+        task.cancel()
+    elif not task.cancelled() and (error := task.exception()):
+        logger.error("%s could not be closed", what, exc_info=error)
+
+
+async def end_the_rest() -> None:
+    """End all other tasks of the event loop, which would cancel each once and then wait without a bound."""
+    await within(ENDING, "A task", end(asyncio.all_tasks() - {asyncio.current_task()}))
