@@ -7,12 +7,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdfspider.discovery.robots_directives import PageDirectives
-from pdfspider.discovery.rules import says_pdf
+from pdfspider.discovery.rules import Reference, says_pdf
+from pdfspider.discovery.urls import join
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from pdfspider.discovery.rules import Reference
 
     Found = tuple[str, Reference]
 
@@ -70,6 +69,12 @@ class References:
             self.found += batch
             if len(self.found) > self._most:
                 self._condense()
+
+    def take(self, others: References, base: str | None) -> None:
+        """Add the references of a document in the page, which may have a base of its own."""
+        self.left_out += others.left_out
+        for technique, (href, document) in others.found:
+            self.append(technique, Reference((base and href and join(base, href)) or href, document))
 
     def bounded(self, prefix: int) -> list[Found]:
         """Return the references that are kept; ``prefix`` is the length that a relative URL may gain."""

@@ -20,18 +20,22 @@ _PAGE_RELATION = re.compile(
 ).search
 _RESOURCE_RELATION = re.compile(r"(?<!\S)(?:stylesheet|icon)(?!\S)").search
 _READABLE = frozenset(("", "text/html", "application/xhtml+xml"))
-_FEED_TYPES = frozenset(("application/rss+xml", "application/atom+xml"))
+_FEED_TYPES = frozenset(
+    ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/opds+json", "text/x-opml")
+)
 _PDF_TYPES = frozenset(
     ("application/pdf", "application/x-pdf", "application/acrobat", "applications/vnd.pdf", "text/pdf")
 )
 _DOCUMENT_METAS = frozenset(
     ("citation_pdf_url", "bepress_citation_pdf_url", "wkhealth_pdf_url", "eprints.document_url")
 )
-_URL_META = re.compile(r"(?:dc|dcterms|og|twitter|prism|citation|eprints)[.:_]").match
+_URL_META = re.compile(
+    r"(?:dc|dcterms|og|twitter|prism|citation|eprints)[.:_]|(?:content|download|embed)?url\Z|associatedmedia\Z|encoding\Z"
+).match
+_MEDIA_PROPERTIES = frozenset(("contenturl", "downloadurl", "embedurl"))
 _REFRESH = re.compile(r"\s*+[0-9.]*+(?:\s*+[;,]|\s)\s*+(?:url\s*+=\s*+)?+(.+)", re.IGNORECASE | re.DOTALL).fullmatch
 _OBJECT_PARAMETERS = frozenset(("src", "movie", "file", "data", "filename", "url"))
 _ROOTED = re.compile(r"\s*+(?:https?:)?/", re.IGNORECASE).match
-_SHOWN_ADDRESS = re.compile(r"https?://\S++", re.IGNORECASE).fullmatch
 _EMPTY_FRAME = re.compile(r"\s*+(?:about:|javascript:|data:text/html|\Z)", re.IGNORECASE).match
 _LAZY = ("data-src", "data-lazy-src", "data-lazy", "data-original", "data-url", "data-litespeed-src")
 """Where lazy frames keep their address until they are seen."""
@@ -80,13 +84,6 @@ def _label(element: LexborNode) -> str:
     return label.strip()
 
 
-@rule("text-url", "code")
-def shown_addresses(element: LexborNode) -> Iterable[Reference]:
-    """Find a PDF's address that is all the text of an element."""
-    text = element.text(deep=False).strip()
-    return (Reference(text, document=True),) if "://" in text and says_pdf(text) and _SHOWN_ADDRESS(text) else _NOTHING
-
-
 @rule("iframe", "iframe")
 @rule("frame", "frame")
 def frames(element: LexborNode) -> Iterable[Reference]:
@@ -125,6 +122,8 @@ def parameters(element: LexborNode) -> Iterable[Reference]:
 def related_pages(element: LexborNode) -> Iterable[Reference]:
     """Find PDFs and pages that belong together, but no feeds and no resources."""
     attributes = element.attributes
+    if (attributes.get("itemprop") or "").lower() in _MEDIA_PROPERTIES:
+        return (Reference(attributes.get("href")),)
     return related(attributes.get("href"), attributes.get("rel") or "", _type(attributes))
 
 
@@ -141,6 +140,7 @@ def related(href: str | None, relation: str, kind: str) -> Iterable[Reference]:
         return (Reference(href, document=True),)
     relation = relation.lower()
     is_page = kind in _READABLE and _PAGE_RELATION(relation) and not _RESOURCE_RELATION(relation)
+    is_page = is_page or (relation == "linkset" and kind.startswith("application/linkset"))
     return (Reference(href),) if is_page else _NOTHING
 
 
@@ -178,7 +178,7 @@ def described(element: LexborNode) -> Iterable[Reference]:
 
 
 def _name(attributes: Attributes) -> str:
-    return (attributes.get("name") or attributes.get("property") or "").strip().lower()
+    return (attributes.get("name") or attributes.get("property") or attributes.get("itemprop") or "").strip().lower()
 
 
 def _type(attributes: Attributes) -> str:

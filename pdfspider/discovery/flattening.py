@@ -97,9 +97,7 @@ def _elements(*, every: bool) -> re.Pattern[str]:
 
     It has the tags that the rules look at, or ``every`` tag. It is compiled when all rules are registered.
     """
-    names = "|".join(
-        sorted({*RULES, "base", "input", "button", "select", "option", "textarea"} - {"script", "iframe", "code"})
-    )
+    names = "|".join(sorted({*RULES, "base", "input", "button", "select", "option", "textarea"} - {"script", "iframe"}))
     attributes = _ATTRIBUTES if every else "[^<>]*+"
     inline = rf"</?(?:{_INLINE})(?=[\s/>]){attributes}>"
     other = rf"|[a-z]{attributes}>?" if every else ""
@@ -108,7 +106,7 @@ def _elements(*, every: bool) -> re.Pattern[str]:
         rf"|(style|textarea|title|xmp|noembed)(?=[\s/>]){attributes}>(?:.*?</\1|.*)"
         rf"|(script)(?=[\s/>])({attributes})>(?:(.*?)</script|(.*))"
         rf"|(iframe)(?=[\s/>])({attributes})>(?:.*?</iframe|.*)"
-        rf"|(/form|/select|code(?=[^<>]{{0,99}}>\s{{0,99}}http)|(?:{names})(?=[\s/>]))({attributes})>([^<]*+(?:{inline}[^<]*+){{0,8}}+){other})",
+        rf"|(/form|/select|(?:{names})(?=[\s/>]))({attributes})>([^<]*+(?:{inline}[^<]*+){{0,8}}+){other})",
         re.IGNORECASE | re.DOTALL,
     )
 
@@ -123,9 +121,7 @@ def _element(match: re.Match[str]) -> str:
         return ""
     if name.lower() in _OPEN:
         return f"<{name}{_bounded(attributes)}>"
-    if name.lower() == "code":
-        text = text.partition("<")[0]
-    elif "=" not in attributes and name.lower() != "button":
+    if "=" not in attributes and name.lower() != "button":
         return ""
     return f"<{name}{_bounded(attributes)}>{_shown(text) if '<' in text else text.strip()[:_LONGEST_TEXT]}</{name}>"
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from itertools import islice
-from typing import TYPE_CHECKING
+from itertools import islice, product
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote_plus
 
 from pdfspider.discovery.elements import offers_pdf
@@ -15,61 +16,130 @@ if TYPE_CHECKING:
 
     from selectolax.lexbor import LexborNode
 
-    Fields = list[tuple[str, str]]
+Fields = list[tuple[str, str]]
 
 MOST = 2_000
 """Elements of one form that are looked at."""
-_VISITORS = frozenset(("select", "textarea"))
-_SENT_AS_THEY_ARE = frozenset(("hidden", "submit", "image"))
-_NOT_SENT = frozenset(("button", "reset"))
+MOST_SENT = 100
+"""Ways to send one form."""
+MOST_BUTTONS = 20
+_CONTROLS = frozenset(("input", "button", "select", "textarea"))
+_SUBMITS = frozenset(("submit", "image"))
+_NO_SAY = frozenset(("hidden", "submit", "image", "button", "reset", "checkbox", "radio"))
+_CHECKED = frozenset(("checked", "required"))
+_ARRANGES = re.compile(
+    r"sort|order|lang|locale|limit|currency|theme|(?:per_?|page_?)(?:page|size)|rpp|rows?$|view$|display|dir(?:ection)?$",
+    re.IGNORECASE,
+).search
+"""Choices by which the same things are shown in another way."""
 _TO_ESCAPE = re.compile(r"[\x00-\x7f]+")
 _JUMPS = re.compile(r"location|open|href").search
 _LOOKS_LIKE_PAGE = re.compile(r"https?://|[^\s]*[/?]|[\w.-]+\.[a-z]{3,5}$", re.IGNORECASE).match
 
 
-@rule("form", "form")
-def forms(element: LexborNode) -> Iterable[Reference]:
-    """Find what buttons fetch, with the hidden fields around them.
+class Button(NamedTuple):
+    """What sends a form: the fields that it adds, an address and a method of its own, and whether it offers a PDF."""
 
-    A form that would send something of the visitor's, or sends by another method than GET, is left alone.
+    fields: tuple[tuple[str, str], ...] = ()
+    action: str | None = None
+    method: str | None = None
+    offers: bool = False
+
+
+class Controls(NamedTuple):
+    """What a form sends: fields that are always the same, the values of each choice, and the buttons."""
+
+    fixed: Fields
+    choices: dict[str, list[str]]
+    buttons: list[Button]
+
+    def add(self, element: LexborNode) -> bool:
+        """Add an element of the form, and return whether it is left to nobody but the page."""
+        attributes, tag = element.attributes, element.tag
+        name = attributes.get("name") or ""
+        if "disabled" in attributes or tag not in _CONTROLS:
+            return True
+        if tag == "select":
+            self.choices.setdefault(name, []).extend(_values_of(element))
+            return bool(self.choices[name]) and "multiple" not in attributes
+        kind = (attributes.get("type") or ("submit" if tag == "button" else "text")).strip().lower()
+        if kind in _SUBMITS:
+            self.buttons.append(_button(element, name if kind == "submit" else ""))
+        elif kind == "hidden" or (kind == "checkbox" and _CHECKED.intersection(attributes)):
+            default = "" if kind == "hidden" else "on"
+            if name:
+                self.fixed.append((name, attributes.get("value") or default))
+        elif kind == "radio":
+            self.choices.setdefault(name, []).append(attributes.get("value") or "on")
+        return kind in _NO_SAY
+
+    def combinations(self) -> list[Fields]:
+        """Return what is chosen in each way; only one way where choices are many, or arrange the same things."""
+        varied = {name: values for name, values in self.choices.items() if name and not _ARRANGES(name)}
+        fixed = [(name, values[0]) for name, values in self.choices.items() if name and name not in varied]
+        if prod(map(len, varied.values())) > MOST_SENT:
+            return []
+        pairs = ([(name, value) for value in dict.fromkeys(values)] for name, values in varied.items())
+        return [[*fixed, *chosen] for chosen in product(*pairs)]
+
+
+@rule("form", "form")
+def forms(element: LexborNode) -> Iterator[Reference]:
+    """Find what buttons fetch, with the hidden fields around them, for each of the page's choices.
+
+    A form with a field for the visitor's own words, or one that sends by another method than GET, is left alone.
     """
     attributes = element.attributes
-    if (attributes.get("method") or "get").strip().lower() != "get":
-        return ()
-    action = attributes.get("action") or ""
-    sent = _sent_by(element)
-    if sent is None or not sent[0]:
-        return (Reference(action, document=True),) if says_pdf(action) else ()
-    fields, offered = sent[1], sent[2] or says_pdf(action)
+    method, action = (attributes.get("method") or "get").strip().lower(), attributes.get("action") or ""
+    controls = _controls_of(element)
+    if controls is None or not (controls.buttons or (controls.fixed and not controls.choices)):
+        if method == "get" and says_pdf(action):
+            yield Reference(action, document=True)
+        return
+    for button in controls.buttons[:MOST_BUTTONS] or [Button()]:
+        if (button.method or method) == "get":
+            yield from _sent(controls, button, button.action or action)
+
+
+def _sent(controls: Controls, button: Button, action: str) -> Iterator[Reference]:
     target = action.partition("#")[0].partition("?")[0]
-    return (Reference(f"{target}?{_encoded(fields)}" if fields else action, offered),)
+    for chosen in controls.combinations():
+        fields = [*controls.fixed, *chosen, *button.fields]
+        href = f"{target}?{_encoded(fields)}" if fields else action
+        if href:
+            yield Reference(href, button.offers or says_pdf(action))
 
 
-def _sent_by(form: LexborNode) -> tuple[bool, Fields, bool] | None:
-    """Return whether a form can be sent, what it sends, and whether it offers a PDF.
+def _controls_of(form: LexborNode) -> Controls | None:
+    """Return the controls of a form, None where the visitor has a say in it."""
+    controls = Controls([], {}, [])
+    if all(map(controls.add, islice(form.traverse(), MOST))):
+        return controls
+    return None
 
-    Return None where the visitor has a say in it.
-    """
-    fields, submits, offered = list[tuple[str, str]](), False, False
-    for element in islice(form.traverse(), MOST):
-        tag = element.tag
-        if tag in _VISITORS:
-            return None
-        if tag not in ("input", "button"):
-            continue
-        attributes = element.attributes
-        kind = (attributes.get("type") or ("text" if tag == "input" else "submit")).strip().lower()
-        if kind in _NOT_SENT:
-            continue
-        if kind not in _SENT_AS_THEY_ARE:
-            return None
-        name, value = attributes.get("name"), attributes.get("value") or ""
-        if kind == "hidden":
-            fields += [(name, value)] if name else []
-        elif not submits:
-            submits, offered = True, offers_pdf(element.text() or value)
-            fields += [(name, value)] if name and kind == "submit" else []
-    return submits or bool(fields), fields, offered
+
+def _button(element: LexborNode, name: str) -> Button:
+    attributes = element.attributes
+    value = attributes.get("value") or ""
+    method = attributes.get("formmethod")
+    return Button(
+        ((name, value),) if name else (),
+        attributes.get("formaction"),
+        method and method.strip().lower(),
+        offers_pdf(element.text() or value),
+    )
+
+
+def _values_of(select: LexborNode) -> list[str]:
+    """Return the values of a choice, but for one that stands for none."""
+    options = (option for option in islice(select.traverse(), MOST) if option.tag == "option")
+    values = (_value_of(option) for option in options if "disabled" not in option.attributes)
+    return [value for value in values if value]
+
+
+def _value_of(option: LexborNode) -> str:
+    value = option.attributes.get("value")
+    return (option.text() if value is None else value).strip()
 
 
 def _encoded(fields: Fields) -> str:
@@ -105,6 +175,6 @@ def options(element: LexborNode) -> Iterator[Reference]:
     """Find options whose value is the address of a PDF, or where a script goes to what is chosen."""
     jumps = _JUMPS(element.attributes.get("onchange") or "")
     for option in islice(element.traverse(), MOST):
-        value = (option.attributes.get("value") or "").strip() if option.tag == "option" else ""
+        value = _value_of(option) if option.tag == "option" else ""
         if says_pdf(value) or (value and jumps and _LOOKS_LIKE_PAGE(value)):
             yield Reference(value, says_pdf(value))

@@ -13,10 +13,10 @@ from pdfspider.discovery.decoding import decode
 from pdfspider.discovery.flattening import LARGE, slices, trees_of, with_end_tags
 from pdfspider.discovery.headers import linked
 from pdfspider.discovery.lists import SAME_DEPTH, list_reader, unpacked
-from pdfspider.discovery.nesting import DEPTH, documents_in
+from pdfspider.discovery.nesting import DEPTH, Inner, documents_in
 from pdfspider.discovery.normal import MAX_LENGTH
 from pdfspider.discovery.robots_directives import LINKS, MARKER, PageDirectives
-from pdfspider.discovery.rules import RULES, TECHNIQUES, TEXT_RULES, Reference, never_page, says_pdf
+from pdfspider.discovery.rules import RULES, TECHNIQUES, TEXT_RULES, Reference, TextRule, never_page, says_pdf
 from pdfspider.discovery.sites import Sites
 from pdfspider.discovery.urls import join
 from pdfspider.discovery.viewers import paths_in_query, shown_by
@@ -70,7 +70,10 @@ class Discovery:
             raise ConfigurationError(f"PDF_TECHNIQUES_OFF: {min(unknown)!r} is no technique; there are {names}")
         rules = {tag: [rule for rule in found if rule.technique not in self._off] for tag, found in RULES.items()}
         self._rules = {tag: found for tag, found in rules.items() if found}
-        self._text_rules = [rule for rule in TEXT_RULES if rule.technique not in self._off]
+        self._text_rules: dict[tuple[str, ...], list[TextRule]] = {}
+        for rule in TEXT_RULES:
+            if rule.technique not in self._off:
+                self._text_rules.setdefault(rule.markers, []).append(rule)
         self._sites = Sites(site_rules)
 
     def links(
@@ -143,7 +146,7 @@ class Discovery:
     ) -> Iterator[Link]:
         yield from self._resolved(self._around(html, base_url, headers), base_url, encoding)
         if html:
-            base = self._within(references, html, begins=begins)
+            base = self._within(references, html, base_url, begins=begins)
             yield from self._taken(references, (base and join(base_url, base)) or base_url, encoding)
 
     def _taken(self, references: References, base: str, encoding: str) -> Iterator[Link]:
@@ -175,13 +178,13 @@ class Discovery:
         if "viewer" not in self._off and (shown := shown_by(base_url)):
             yield "viewer", shown.reference
 
-    def _within(self, references: References, html: str, *, begins: bool, depth: int = 0) -> str | None:
+    def _within(self, references: References, html: str, url: str, *, begins: bool, depth: int = 0) -> str | None:
         """Collect the references in a page and in the documents within it.
 
-        Return its base: the first one that has an address.
+        Return its base: the first one that has an address. ``url`` is what that is relative to.
         """
         base, large = None, len(html) > LARGE
-        inner = list[str]()
+        inner = list[Inner]()
         nests, directives = depth < DEPTH, references.directives
         whole = "" if large else _lowered(html)
         marked = MARKER in whole or (large and any(MARKER in _lowered(part) for part in slices(html)))
@@ -192,13 +195,17 @@ class Discovery:
             if nests:
                 inner += documents_in(tree)
             self._by_elements(references, tree, begins=begins, large=large, marked=marked)
+        for document in inner:
+            within = References(self._bounds, directives)
+            own = self._within(within, document.html, url, begins=False, depth=depth + 1)
+            outer = (base and join(url, base)) or url
+            references.take(within, join(outer, own) if own is not None and document.has_base else None)
         for part in slices(html):
             lowered = whole or _lowered(part)
-            for technique, marker, find_in in self._text_rules:
-                if marker in lowered:
-                    references.extend(technique, find_in(part))
-        for document in inner:
-            self._within(references, document, begins=False, depth=depth + 1)
+            for markers, rules in self._text_rules.items():
+                if any(map(lowered.__contains__, markers)):
+                    for technique, _, find_in in rules:
+                        references.extend(technique, find_in(part))
         return base
 
     def _by_elements(
@@ -225,7 +232,7 @@ class Discovery:
             if not href or (len(href) > MAX_LENGTH and not (href := _without_fragment(href))):
                 continue
             url = join(base, href, encoding)
-            if url is None or "=" in href:
+            if url is None or "=" in href or ("#" in href and ".pdf" in href.lower()):
                 inner, alone = self._carried(href, url or base, encoding)
                 yield from inner
                 if alone:

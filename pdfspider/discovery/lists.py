@@ -15,6 +15,7 @@ from urllib.parse import quote
 from pdfspider.discovery.buckets import objects
 from pdfspider.discovery.cdx import captured, is_cdx
 from pdfspider.discovery.decoding import decode
+from pdfspider.discovery.json_lists import described, html_in, is_json
 from pdfspider.discovery.rules import Reference, says_pdf
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     Found = Iterator[tuple[str, Reference]]
     NoteCut = Callable[[int], object]
 
-SAME_DEPTH = frozenset(("robots-sitemap", "sitemap-index", "oai-next", "bucket-next", "cdx-next"))
+SAME_DEPTH = frozenset(("robots-sitemap", "sitemap-index", "oai-next", "bucket-next", "cdx-next", "json-next"))
 """Techniques whose links are as deep as where they were found: further parts of the same list."""
 ANYWHERE = frozenset(("oai-pmh", "text-list", "cdx"))
 """Techniques that may lead out of the scope, because their lists were submitted as seeds."""
@@ -39,16 +40,21 @@ _STEP = 16 * 1024
 _GZIP = b"\x1f\x8b"
 
 _PROLOGUE = r"\s*+(?:(?:<\?[^>]*+>|<!--.*?-->|<!DOCTYPE[^>\[]*+(?:\[[^\]]*+\]\s*+)?>)\s*+)*+"
+_ROOTS = "urlset|sitemapindex|rss|feed|RDF|OAI-PMH|ListBucketResult|EnumerationResults|opml|mets"
 _ROOT = re.compile(
-    rf"\ufeff?{_PROLOGUE}<(?:[\w.-]+:)?(urlset|sitemapindex|rss|feed|RDF|OAI-PMH|ListBucketResult|EnumerationResults)[\s>]",
+    rf"\ufeff?{_PROLOGUE}<(?:[\w.-]+:)?({_ROOTS})[\s>]",
     re.IGNORECASE | re.DOTALL,
 ).match
+_INNER_ROOT = re.compile(r"<(?:[\w.-]+:)?(urlset|sitemapindex)[\s>]", re.IGNORECASE).search
 _TAG = re.compile(
     r"<!--(?:.*?-->|.*)"
     r"|<(?:([\w.-]{1,40}+):)?([A-Za-z]\w{0,40}+)(\s[^<>]{0,8192}+)?>\s*+(?:<!\[CDATA\[(.*?)(?:\]\]>|\Z)|([^<]*+))",
     re.DOTALL,
 ).finditer
 _ATTRIBUTE = re.compile(r"""([\w:.-]{1,40}+)\s{0,9}=\s{0,9}(?:"([^"]*+)"|'([^']*+)')""").findall
+_FEED_RELATION = re.compile(
+    r"(?:alternate|enclosure|related|via|next|subsection|http://opds-spec\.org/(?:acquisition(?:/open-access)?|featured|sort/new))\Z"
+).match
 _ADDRESS = re.compile(r"https?://\S", re.IGNORECASE).match
 _LINES = re.compile(r"^[ \t]*+(https?://\S++)", re.IGNORECASE | re.MULTILINE).finditer
 _LINE = re.compile(r"\ufeff?(?:[ \t]*+(?:#[^\n]*+)?\r?\n)*+[ \t]*+https?://\S", re.IGNORECASE).match
@@ -97,24 +103,31 @@ def list_reader(text: str, content_type: str | None, technique: str | None) -> L
     """Return the reader of a list that begins as ``text`` does, None if it is no list."""
     head = text[:_HEAD]
     root = _ROOT(head) if "<" in head else None
+    if root is None and technique in _NAMES_SITEMAPS:
+        root = _INNER_ROOT(head)
     if root is not None:
-        if root[1].lower() == "oai-pmh":
-            return ListReader(_records) if technique in ("seed", "oai-next") else None
-        return _READERS[root[1].lower()]
+        is_oai = root[1].lower() == "oai-pmh"
+        return _READERS[root[1].lower()] if not is_oai or technique in ("seed", "oai-next") else None
     if technique in ("seed", "cdx-next") and is_cdx(head):
         return ListReader(captured)
+    if is_json(head, content_type):
+        return ListReader(described, html_in)
     declared = (content_type or "").partition(";")[0].strip().lower()
-    if not _LINE(head):
-        return None
+    return _line_reader(technique, declared) if _LINE(head) else None
+
+
+def _line_reader(technique: str | None, declared: str) -> ListReader | None:
     if technique in _NAMES_SITEMAPS:
         return ListReader(_page_lines)
     return ListReader(_lines) if technique == "seed" and declared in _PLAIN_TYPES else None
 
 
 def _pages(text: str, _: str, cut: NoteCut) -> Found:
-    for prefix, name, _, value in _elements(text, cut):
+    for prefix, name, attributes, value in _elements(text, cut):
         if name == "loc" and prefix not in ("image", "video"):
             yield "sitemap", Reference(value)
+        elif name == "link" and prefix and (given := _given(attributes)).get("rel") == "alternate":
+            yield "sitemap", Reference(given.get("href"))
 
 
 def _sitemaps(text: str, _: str, cut: NoteCut) -> Found:
@@ -129,11 +142,34 @@ def _entries(text: str, _: str, cut: NoteCut) -> Found:
         if name == "guid" and not _ADDRESS(value):
             continue
         if name in ("link", "enclosure", "content", "guid"):
-            given = {key.lower(): unescape(one or other) for key, one, other in _ATTRIBUTE(attributes)}
+            given = _given(attributes)
             href = given.get("href") or given.get("url") or given.get("src") or (value if name != "content" else "")
             is_pdf = given.get("type", "").lower().startswith("application/pdf")
-            if given.get("rel", "alternate") in ("alternate", "enclosure", "related", "via", "next"):
+            if is_pdf or _FEED_RELATION(given.get("rel", "alternate")):
                 yield "feed", Reference(href, is_pdf)
+
+
+def _feeds(text: str, _: str, cut: NoteCut) -> Found:
+    """Yield the feeds and pages in a list of feeds (OPML)."""
+    for _, name, attributes, _ in _elements(text, cut):
+        given = _given(attributes) if name == "outline" else {}
+        for address in (given.get("xmlurl"), given.get("htmlurl"), given.get("url")):
+            if address:
+                yield "feed", Reference(address)
+
+
+def _digitised(text: str, _: str, cut: NoteCut) -> Found:
+    """Yield the PDFs in a METS record, which libraries have of what they have scanned."""
+    is_pdf = False
+    for _, name, attributes, _ in _elements(text, cut):
+        if name == "file":
+            is_pdf = _given(attributes).get("mimetype", "").lower() == "application/pdf"
+        elif name == "flocat" and (href := _given(attributes).get("xlink:href")) and (is_pdf or says_pdf(href)):
+            yield "feed", Reference(href, document=True)
+
+
+def _given(attributes: str) -> dict[str, str]:
+    return {key.lower(): unescape(one or other) for key, one, other in _ATTRIBUTE(attributes)}
 
 
 def feed_html(text: str) -> str:
@@ -203,4 +239,7 @@ _READERS = {
     "rss": ListReader(_entries, feed_html),
     "feed": ListReader(_entries, feed_html),
     "rdf": ListReader(_entries, feed_html),
+    "oai-pmh": ListReader(_records),
+    "opml": ListReader(_feeds),
+    "mets": ListReader(_digitised),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser
@@ -12,11 +12,18 @@ DEPTH = 3
 _MODES = ("shadowrootmode", "shadowroot")
 
 
-def documents_in(tree: LexborHTMLParser) -> list[str]:
-    """Return the HTML of the documents in a page; their base is that of the page."""
-    found = [source for frame in tree.tags("iframe") if (source := frame.attributes.get("srcdoc"))]
+class Inner(NamedTuple):
+    """The HTML of a document in a page; it may have a base of its own, or has that of the page."""
+
+    html: str
+    has_base: bool
+
+
+def documents_in(tree: LexborHTMLParser) -> list[Inner]:
+    """Return the documents in a page."""
+    found = [Inner(source, True) for frame in tree.tags("iframe") if (source := frame.attributes.get("srcdoc"))]
     for fragment in tree.template_fragments() if tree.tags("template") else ():
         template = fragment.parent
         if template and any(mode in template.attributes for mode in _MODES):
-            found.append(fragment.html or "")
+            found.append(Inner(fragment.html or "", False))
     return found

@@ -21,8 +21,17 @@ if TYPE_CHECKING:
 TECHNIQUES = frozenset(
     (
         *("a", "link-text", "iframe", "frame", "embed", "object", "form", "link", "meta-refresh"),
-        *("citation-pdf", "meta-url", "json-ld", "script-url", "script-location", "data-attribute", "event"),
-        *("option", "hidden-input", "text-url", "bucket", "bucket-next"),
+        *(
+            "citation-pdf",
+            "meta-url",
+            "json-ld",
+            "script-url",
+            "script-location",
+            "data-attribute",
+            "event",
+            "attribute",
+        ),
+        *("option", "hidden-input", "text-url", "bucket", "bucket-next", "json", "json-next"),
         *("viewer", "site", "link-header", "robots-sitemap", "sitemap-index", "sitemap", "feed"),
         *("oai-pmh", "oai-next", "cdx", "cdx-next", "text-list", "pdf-link"),
     )
@@ -55,10 +64,10 @@ class Rule(NamedTuple):
 
 
 class TextRule(NamedTuple):
-    """A rule for the text of the whole page, which runs only if that contains ``marker`` in lower case."""
+    """A rule for the text of the whole page, which runs only if that contains one of ``markers`` in lower case."""
 
     technique: str
-    marker: str
+    markers: tuple[str, ...]
     find: TextFinder
 
 
@@ -79,11 +88,11 @@ def rule(technique: str, *tags: str) -> Callable[[ElementFinder], ElementFinder]
     return register
 
 
-def text_rule(technique: str, marker: str) -> Callable[[TextFinder], TextFinder]:
-    """Register a rule for the text of a page that contains the marker."""
+def text_rule(technique: str, *markers: str) -> Callable[[TextFinder], TextFinder]:
+    """Register a rule for the text of a page that contains one of the markers."""
 
     def register(find: TextFinder) -> TextFinder:
-        TEXT_RULES.append(TextRule(technique, marker, find))
+        TEXT_RULES.append(TextRule(technique, markers, find))
         return find
 
     return register

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from html import unescape
+from itertools import chain
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from pdfspider.discovery.rules import Reference, never_page, rule, says_pdf
 
@@ -33,10 +35,11 @@ _NAMED = re.compile(
     rf"""(?<![\w-])([\w-]{{0,40}}?pdf[\w-]{{0,40}}+)\\{{0,3}}["']?\s{{0,9}}[:=]\s{{0,9}}\\{{0,3}}["'`]({_VALUE}){_END}""",
     re.IGNORECASE,
 )
-_TARGET = r"""["']([^"'<>\r\n\t]{1,2048}+)["']"""
+_TARGET = r"""(?:(?:unescape|decodeURI(?:Component)?|encodeURI)\(\s{0,9})?["'`]([^"'`<>\r\n\t]{1,2048}+)["'`]"""
 _LOCATION = re.compile(
-    rf"(?<![\w$-])location(?:\.href)?\s{{0,9}}=(?!=)\s{{0,9}}{_TARGET}(?!\s{{0,9}}\+)"
-    rf"|(?<![\w$-])location\.(?:replace|assign)\(\s{{0,9}}{_TARGET}\s{{0,9}}\)"
+    rf"""(?<![\w$-])location(?:["']\])?(?:\.href|\[["']href["']\])?\s{{0,9}}=(?!=)\s{{0,9}}{_TARGET}(?!\s{{0,9}}\+)"""
+    rf"|(?<![\w$-])(?:location\.(?:replace|assign)|(?:window|navigation)\.navigate)\(\s{{0,9}}{_TARGET}\s{{0,9}}\)"
+    rf"|(?<![\w$.-])window\.open\(\s{{0,9}}{_TARGET}(?=\s{{0,9}}[,)])"
 )
 _CALL = re.compile(
     r"""(?:getDocument|PDFObject\.embed|PDFObject|PDFViewerApplication\.open|WebViewer|PSPDFKit\.load|NutrientViewer\.load
@@ -47,10 +50,35 @@ _CALL = re.compile(
     re.IGNORECASE | re.VERBOSE,
 ).finditer
 """Calls of viewers, with the address that they are given."""
+_DEFAULT = re.compile(
+    r"""default_?url["']?\s{0,9}[,=:]\s{0,9}["'`]([^"'`<>\r\n\t]{1,2048}+)["'`]""", re.IGNORECASE
+).finditer
+"""The document with which pdf.js begins."""
 _VIEWERS = ("pdf", "getdocument", "webviewer", "previewfile", "flipbook", "flowpaper", "nutrientviewer")
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
-_TEMPLATE = re.compile(r"[{}*^|]|%s").search
-_ADDRESS = re.compile(r"https?://|\.{0,2}/[^/]|//[\w-]", re.IGNORECASE).match
+_WRITTEN = re.compile(
+    r"""<(?:a|area|iframe|frame|embed|object)\s(?:[^<>]{0,300}?\s)?(?:href|src|data)=
+    (?:\\?["']([^"'`<>\\\s{}$#][^"'`<>\\\s{}$]{0,2048}+)\\?["']|([^"'`<>\\\s{}$#][^"'`<>\\\s{}$]{0,2048}+)(?=[\s>]))""",
+    re.IGNORECASE | re.VERBOSE,
+).finditer
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|u\{([0-9a-fA-F]{1,5})\}|(.))", re.DOTALL)
+_ENCODED = re.compile(r"%2f|https?%3a", re.IGNORECASE).match
+is_template = re.compile(r"[{}*^|]|%s").search
+"""Whether something is still to be put into a text."""
+_ADDRESS = re.compile(
+    r"https?://|\.{0,2}/[^/]|//[\w-]|[\w./-]+\.(?:php|aspx?|jsp|do|cgi|ashx|cfm)\b(?![\w.])", re.IGNORECASE
+).match
+_SAYS_TYPE = re.compile(
+    r"""application\\{0,3}/(?:x-)?pdf\\{0,3}["']
+    |(?:ext|extension|format|type|mime)\\{0,3}["']?\s{0,9}:\s{0,9}\\{0,3}["']\.?pdf\\{0,3}["']""",
+    re.IGNORECASE | re.VERBOSE,
+).finditer
+"""What says in JSON that an object is a PDF."""
+_FIELD = re.compile(
+    rf"""(?:url|href|src|link|uri|path|file|self|download|location)\\{{0,3}}["']?\s{{0,9}}:\s{{0,9}}\\{{0,3}}["'`]({_VALUE}){_END}""",
+    re.IGNORECASE,
+).finditer
+_OBJECT = 2_048
+_BRACES = re.compile(r"[{}]").finditer
 _LOOKS_LIKE_FILE = re.compile(r"\S*[/?.]").match
 _FURNITURE = re.compile(r"icon|worker|viewer|script|css|js$|image|img|thumb|logo|preview", re.IGNORECASE).search
 
@@ -61,16 +89,21 @@ _FORMATS = ("encodingFormat", "fileFormat")
 @rule("json-ld", "script")
 def linked_data(element: LexborNode) -> Iterable[Reference]:
     """Find files that the page describes as PDFs in the vocabulary of https://schema.org/MediaObject."""
-    if (element.attributes.get("type") or "").strip().lower() != "application/ld+json":
+    if not _is_linked_data(element):
         return ()
     text = element.text()[:LIMIT]
     return _described(text) if "pdf" in text.lower() else ()
+
+
+def _is_linked_data(script: LexborNode) -> bool:
+    return (script.attributes.get("type") or "").partition(";")[0].strip().lower() == "application/ld+json"
 
 
 def _described(text: str) -> Iterator[Reference]:
     try:
         waiting: list[Any] = [json.loads(text)]
     except (ValueError, RecursionError):
+        yield from _files_of_type(text)
         return
     while waiting:
         node = waiting.pop()
@@ -99,7 +132,9 @@ def named_files(element: LexborNode) -> Iterable[Reference]:
     """Find PDFs that a script names."""
     text = element.text()[:LIMIT]
     lowered = text.lower()
-    return files_in(text) if any(name in lowered for name in _VIEWERS) else ()
+    if not any(name in lowered for name in _VIEWERS):
+        return ()
+    return files_in(text) if _is_linked_data(element) else chain(files_in(text), _files_of_type(text))
 
 
 def files_in(script: str) -> Iterator[Reference]:
@@ -108,18 +143,57 @@ def files_in(script: str) -> Iterator[Reference]:
         if ".pdf" not in match[0].lower() or script[max(0, match.start() - 9) : match.start() - 1].rstrip()[-1:] == "+":
             continue
         value = plain(match[0])
-        if says_pdf(value) and not _TEMPLATE(value) and value[:4].lower() != ".pdf":
+        if says_pdf(value) and not is_template(value) and value[:4].lower() != ".pdf":
             yield Reference(value, document=True)
     for match in _NAMED.finditer(script):
         value = plain(match[2])
         if named_address(match[1], value):
             yield Reference(value, document=True)
-    for match in _CALL(script):
-        value = plain(match[1]).strip()
-        if _LOOKS_LIKE_FILE(value) and not _TEMPLATE(value) and not never_page(value):
-            yield Reference(value, document=True)
+    for search in (_CALL, _DEFAULT):
+        for match in search(script):
+            value = plain(match[1]).strip()
+            if _LOOKS_LIKE_FILE(value) and not is_template(value) and not never_page(value):
+                yield Reference(value, document=True)
     if ".pdf" in script.lower():
         yield from _spaced_files(script)
+
+
+def _files_of_type(script: str) -> Iterator[Reference]:
+    """Yield the addresses in objects of JSON that say that they are PDFs."""
+    for match in _SAYS_TYPE(script):
+        for field in _FIELD(_object_around(script, match.start(), match.end())):
+            value = plain(field[1])
+            if "/" in value and not is_template(value) and not never_page(value) and ":" not in value[:4]:
+                yield Reference(value, document=True)
+
+
+def _object_around(script: str, start: int, end: int) -> str:
+    """Return the object that a place is in, without the objects in it, and no more of it than ``_OBJECT`` each way."""
+    first, last = max(0, start - _OBJECT), end + _OBJECT
+    before = [(brace.end(), brace.start(), brace[0]) for brace in _BRACES(script, first, start)]
+    after = [(brace.start(), brace.end(), brace[0]) for brace in _BRACES(script, end, last)]
+    parts = [
+        script[near:far] if near < far else script[far:near] for near, far in _own(start, first, before[::-1], "}")
+    ]
+    return "<>".join((*parts, *(script[near:far] for near, far in _own(end, last, after, "{"))))
+
+
+def _own(start: int, limit: int, braces: list[tuple[int, int, str]], opens: str) -> Iterator[tuple[int, int]]:
+    """Yield the stretches from a place to the limit, or the end of its object, that are in no further object."""
+    depth, at = 0, start
+    for near, far, brace in braces:
+        if brace == opens:
+            if not depth:
+                yield at, near
+            depth += 1
+        elif not depth:
+            yield at, near
+            return
+        else:
+            depth -= 1
+            at = far
+    if not depth:
+        yield at, limit
 
 
 def _spaced_files(script: str) -> Iterator[Reference]:
@@ -135,28 +209,37 @@ def is_spaced_file(value: str, *, named: bool) -> bool:
     """Return whether a value with blanks is the address of a PDF, and no sentence that ends with one."""
     if not named or len(value) > _LONGEST_SPACED or not says_pdf(value):
         return False
-    return not _TEMPLATE(value) and not _OTHER_ADDRESS(value)
+    return not is_template(value) and not _OTHER_ADDRESS(value)
 
 
 def named_address(name: str, value: str) -> bool:
     """Return whether ``value`` is an address, and ``name`` calls it a PDF."""
     if _FURNITURE(name) or not _ADDRESS(value):
         return False
-    return "pdf" in name.lower() and not _TEMPLATE(value) and not never_page(value)
+    return "pdf" in name.lower() and not is_template(value) and not never_page(value)
 
 
 @rule("script-location", "script")
 def bounces(element: LexborNode) -> Iterable[Reference]:
     """Find the address to which a script sends the browser."""
     text = element.text()[:LIMIT]
-    return targets_in(text) if "location" in text else ()
+    return targets_in(text) if "location" in text or "window.open" in text or ".navigate" in text else ()
 
 
-def targets_in(script: str) -> Iterator[Reference]:
-    """Yield the addresses to which a script sends the browser."""
+@rule("script-url", "script")
+def written_links(element: LexborNode) -> Iterator[Reference]:
+    """Find links in the HTML that a script writes, and in templates for one."""
+    text = element.text()[:LIMIT]
+    if "href=" in text or "src=" in text or "data=" in text:
+        for match in _WRITTEN(text):
+            yield Reference(plain(match[1] or match[2]))
+
+
+def targets_in(script: str, *, names: bool = False) -> Iterator[Reference]:
+    """Yield the addresses to which a script sends the browser, with ``names`` also those of one word."""
     for match in _LOCATION.finditer(script):
-        target = plain(match[1] or match[2])
-        if "/" in target or "." in target or "?" in target:
+        target = plain(match[1] or match[2] or match[3])
+        if (names or "/" in target or "." in target or "?" in target) and target[:1] != "#" and "${" not in target:
             yield Reference(target)
 
 
@@ -164,5 +247,6 @@ def plain(value: str) -> str:
     """Return a value without the escapes of JavaScript and HTML, twice if it was nested in a string."""
     for _ in range(2):
         if "\\" in value:
-            value = _ESCAPE.sub(lambda found: found[3] or chr(int(found[1] or found[2], 16)), value)
+            value = _ESCAPE.sub(lambda found: found[4] or chr(int(found[1] or found[2] or found[3], 16)), value)
+    value = unquote(value) if _ENCODED(value) else value
     return unescape(value) if "&" in value else value

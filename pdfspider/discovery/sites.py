@@ -55,6 +55,12 @@ REWRITES: dict[str, list[tuple[str, str]]] = {
     ],
     "sharepoint.com": [(r"(https?://[^/]+/:b:/[^?]+)(?:\?.*)?", r"\1?download=1")],
     "onedrive.live.com": [(r"(https?://[^/]+)/(?:embed|redir|view\.aspx)?\?(.*\bresid=.*)", r"\1/download?\2")],
+    "docs.google.com": [
+        (
+            r"https?://[^/]+/(?:a/[^/]+/)?(?:viewer|gview)\?(?:.*&)?(?:srcid|id)=([\w-]{10,}).*",
+            r"https://drive.google.com/uc?export=download&id=\1",
+        ),
+    ],
     "drive.google.com": [
         (r"https?://[^/]+/file/(?:u/[0-9]/)?d/([\w-]+).*", r"https://drive.google.com/uc?export=download&id=\1"),
         (r"https?://[^/]+/(?:open|uc)\?id=([\w-]+).*", r"https://drive.google.com/uc?export=download&id=\1"),

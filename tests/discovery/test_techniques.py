@@ -163,7 +163,6 @@ EXAMPLES: list[tuple[str, str, str, bool]] = [
     ("option", "<select onchange='location = this.value'><option value=/b>x</option></select>", "b", False),
     ("hidden-input", "<input name=file type=hidden value='/b c.pdf'>", "b%20c.pdf", True),
     ("hidden-input", "<input value=/b.pdf type='hidden'>", "b.pdf", True),
-    ("text-url", "<code>\nhttp://example.com/b.pdf?x=1&amp;y=2 </code>", "b.pdf?x=1&y=2", True),
     (
         "event",
         "<input onclick=\"window.open('files/Annual Report 2020.pdf','_blank')\">",
@@ -221,6 +220,110 @@ EXAMPLES: list[tuple[str, str, str, bool]] = [
         False,
     ),
     ("text-list", "\n# comment\nhttp://example.com/b\n", "b", False),
+    ("text-url", "<p>To be had at http://example.com/b.pdf?x=1&amp;y=2, they say", "b.pdf?x=1&y=2", True),
+    ("text-url", "<pre>\nhttp://example.com/b.pdf.\n</pre>", "b.pdf", True),
+    ("text-url", "<list><file>http://example.com/b.pdf</file></list>", "b.pdf", True),
+    ("attribute", "<x-viewer :src=\"'b.pdf'\"></x-viewer>", "dir/b.pdf", True),
+    ("attribute", "<x-link to=/b.pdf>x</x-link>", "b.pdf", True),
+    ("attribute", "<button hx-get='/b c.pdf'>x</button>", "b%20c.pdf", True),
+    ("attribute", "<div x-data='{&quot;u&quot;:&quot;\\/b.pdf&quot;}'></div>", "b.pdf", True),
+    ("attribute", "<div class=_df_book source='b.pdf'></div>", "dir/b.pdf", True),
+    ("attribute", "<img src='/b.pdf'>", "b.pdf", True),
+    ("attribute", "<button type=button value=/b.pdf>x</button>", "b.pdf", True),
+    ("attribute", "<input readonly value=http://example.com/b.pdf>", "b.pdf", True),
+    ("script-url", "<script>document.write('<embed src=/b.pdf width=1>')</script>", "b.pdf", True),
+    ("attribute", "<?xml version='1.0'?><doc href='/b.pdf'/>", "b.pdf", True),
+    ("attribute", "<pdf-viewer src='/get?id=7'></pdf-viewer>", "get?id=7", True),
+    ("attribute", "<vue-pdf-embed :source=\"'/get/7'\"></vue-pdf-embed>", "get/7", True),
+    ("data-attribute", "<tr data-href='/b'>", "b", False),
+    ("data-attribute", "<tr data-link=?page=2>", "dir/page.html?page=2", False),
+    ("data-attribute", "<b data-pdf='get.php?id=7'>", "dir/get.php?id=7", True),
+    ("event", "<div onclick='location.href=\"b\"'>", "dir/b", False),
+    ("event", "<body onload=\"window.location='/b'\">", "b", False),
+    ("event", "<i onmousedown='location=`/b`'>", "b", False),
+    ("event", "<b onclick=open(`/b`)>", "b", False),
+    ("event", "<a href=\"javascript:popup('/b',800,600)\">x</a>", "b", False),
+    ("event", "<a href='#' onclick=\"return app.showPage('../b')\">x</a>", "b", False),
+    ("event", "<b onclick=\"window['location']['href'] = '/b'\">", "b", False),
+    ("script-location", "<script>top.location.href = decodeURIComponent('%2Fb%3Fx')</script>", "b?x", False),
+    ("script-location", "<script>function go() { window.open('/b', 'x') }</script>", "b", False),
+    ("script-location", "<script>window.navigate('/b')</script>", "b", False),
+    ("script-url", "<script>x = '%2Fb.pdf'</script>", "b.pdf", True),
+    ("script-url", "<script>document.write('<a href=\"/b\">x</a>')</script>", "b", False),
+    ("script-url", "<script type=text/template><li><iframe class='x' src='/b'></iframe></script>", "b", False),
+    ("script-url", '<script>{"files":[{"mime":"application\\/pdf","url":"\\/get\\/7"}]}</script>', "get/7", True),
+    ("script-url", '<script>f("{\\"href\\":\\"/get/7\\",\\"type\\":\\"application/pdf\\"}")</script>', "get/7", True),
+    ("script-url", "<script>x = {extension: 'pdf', size: {}, downloadUrl: '/get/7'}</script>", "get/7", True),
+    ("script-url", "<script>PDFViewerApplicationOptions.set('defaultUrl', '/get/7')</script>", "get/7", True),
+    ("json-ld", LD.format('{"contentUrl": "/get/7", "encodingFormat": "application/pdf",}'), "get/7", True),
+    ("json-ld", '<script type="application/ld+json; charset=utf-8">{"url": "/b.pdf"}</script>', "b.pdf", True),
+    ("meta-url", "<meta itemprop=contentUrl content=/b.pdf>", "b.pdf", True),
+    ("link", "<link itemprop=contentUrl href=/get>", "get", False),
+    ("link", "<link rel=linkset type=application/linkset+json href=/b>", "b", False),
+    ("viewer", "<iframe src='/ViewerJS/#../b.pdf'></iframe>", "b.pdf", True),
+    ("viewer", "<iframe src='/viewer.aspx?doc=/get/7'></iframe>", "get/7", True),
+    ("viewer", "<iframe src='/DocumentViewer?path=/b.pdf'></iframe>", "b.pdf", True),
+    ("viewer", "<iframe src='/viewer?file=aHR0cDovL2V4YW1wbGUuY29tL2IucGRm'></iframe>", "b.pdf", True),
+    ("viewer", "<iframe src='//docs.google.com/gview?embedded=true&url=example.com/b.pdf'></iframe>", "b.pdf", True),
+    ("viewer", "<a href='/reader/#/doc?url=/b.pdf'>x</a>", "b.pdf", True),
+    (
+        "site",
+        "<iframe src=https://docs.google.com/viewer?srcid=1AbcDEFghij&embedded=true></iframe>",
+        "https://drive.google.com/uc?export=download&id=1AbcDEFghij",
+        True,
+    ),
+    ("option", "<select><option>/b.pdf</option></select>", "b.pdf", True),
+    (
+        "form",
+        "<form action=/get><button name=i value=1>x</button><button name=i value=2>y</button></form>",
+        "get?i=2",
+        False,
+    ),
+    (
+        "form",
+        "<form action=/get><select name=y><option value=1>x<option value='2 3'>y</select><input type=submit value=PDF>",
+        "get?y=2+3",
+        True,
+    ),
+    (
+        "form",
+        "<form action=/list><select name=y><option>7<option>8</select><select name=sort><option>a</select><button>x",
+        "list?sort=a&y=8",
+        False,
+    ),
+    (
+        "form",
+        "<form action=/get><input type=radio name=d value=1><input type=radio name=d value=2><button>x</button></form>",
+        "get?d=2",
+        False,
+    ),
+    (
+        "form",
+        "<form action=/get><input type=checkbox name=ok required><input type=checkbox name=no><button>x</button>",
+        "get?ok=on",
+        False,
+    ),
+    (
+        "form",
+        "<form method=post><input type=hidden name=j value=2><button formaction=/get formmethod=get>PDF",
+        "get?j=2",
+        True,
+    ),
+    ("sitemap", SITEMAP.format("<loc>/x</loc><xhtml:link rel='alternate' hreflang='de' href='/b'/>"), "b", False),
+    (
+        "feed",
+        ATOM.format("<link rel='http://opds-spec.org/acquisition' type='application/pdf' href='/get'/>"),
+        "get",
+        True,
+    ),
+    ("feed", ATOM.format("<link rel='subsection' href='/b'/>"), "b", False),
+    ("feed", "<opml><body><outline type='rss' xmlUrl='/b'/></body></opml>", "b", False),
+    (
+        "feed",
+        "<m:mets><m:file MIMETYPE='application/pdf'><m:FLocat LOCTYPE='URL' xlink:href='/get'/></m:file></m:mets>",
+        "get",
+        True,
+    ),
 ]
 
 
@@ -249,7 +352,7 @@ def carried_by(body: str) -> set[str]:
 
 def test_every_technique_has_an_example() -> None:
     tried = {technique for technique, *_ in EXAMPLES}
-    assert tried | NAMED | {"link-header"} == TECHNIQUES
+    assert tried | NAMED | {"link-header", "json", "json-next"} == TECHNIQUES
     registered = {rule.technique for rules in RULES.values() for rule in rules}
     assert registered | {rule.technique for rule in TEXT_RULES} <= TECHNIQUES
 
@@ -320,7 +423,16 @@ def test_the_link_header_counts_by_relation_and_type(header: str, expected: list
         "<form method=post><button formaction=/b.pdf formmethod=post>x</button></form>",
         "<select><option value=/b>x</option></select>",
         "<input type=hidden value=/b><input type=text value=/b.pdf>",
-        "<p>see http://example.com/b.pdf</p>",
+        "<p>see xhttp://example.com/b.pdf</p><!-- http://example.com/b.pdf <x-y to='/b.pdf'> -->",
+        "<p title='/b.pdf'><img alt='/b.pdf'><b aria-label='/b.pdf' tooltip='b.pdf' x='b.pdf'>/b.pdf</b>",
+        "<script>'<x-y src=\"' + base + '/b.pdf\">'</script><x-y src='/{id}/b.pdf'></x-y>",
+        "<b data-href='#x' data-link='yes' data-href='{{x}}'></b><b onclick='track(\"/b\")' onfocus='select()'>",
+        "<form action=/get><select name=sort><option>a</option></select></form>",
+        "<form action=/get><select name=y multiple><option>a</option></select><button>x</button></form>",
+        f"<form action=/get><button>x</button><select name=y>{''.join(f'<option>{n}' for n in range(101))}</select>",
+        "<form action=/get method=dialog><button>x</button></form>",
+        '<script>{"mime": "application/pdf", "url": "{base}/x"}; {"type": "text/html", "url": "/x"}</script>',
+        "<pdf-viewer src='x' width='/7'></pdf-viewer>",
         "<template><a href=/b.pdf>x</a></template>",
         "<script>text = 'Please open the file manual.pdf'; alert('Not found: x y.pdf')</script>",
         "<script>text = 'See http://example.com/x and /y z.pdf'; y = '/files/a ' + name + ' b.pdf'</script>",
@@ -478,7 +590,7 @@ def test_some_lists_count_only_as_seeds(body: str) -> None:
 def test_an_unknown_technique_is_refused_by_name() -> None:
     with pytest.raises(
         ConfigurationError,
-        match="PDF_TECHNIQUES_OFF: 'seed' is no technique; there are a, bucket, bucket-next, cdx, cdx-next",
+        match="PDF_TECHNIQUES_OFF: 'seed' is no technique; there are a, attribute, bucket, bucket-next, cdx",
     ):
         Discovery(["a", "seed"])
 

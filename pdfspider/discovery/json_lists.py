@@ -1,0 +1,104 @@
+"""Read JSON that lists files: JSON Feed, OPDS 2, linksets, and the REST interfaces of repositories, DSpace's too.
+
+An object is a file's if it says so by its type, or if an address in it ends in ``.pdf``. Of other addresses only those
+of pages in a feed, and of further parts of the list, are taken.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from pdfspider.discovery.rules import Reference, never_page, says_pdf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Found = Iterator[tuple[str, Reference]]
+
+NODES = 500_000
+"""Values of one list that are examined."""
+LONGEST = 50_000
+_IS_JSON = re.compile(r"[\w.-]+/(?:[\w.-]+\+)?(?:json|ld\+json)\s*(?:;|\Z)", re.IGNORECASE).match
+_BEGINS = re.compile(r"\ufeff?\s*+[\[{]").match
+_ADDRESS = re.compile(r"https?://\S+\Z|\.{0,2}/[^/\s]\S*\Z|[^\s:/?#]+/\S+\Z", re.IGNORECASE).match
+_FIELD = re.compile(
+    r"(?:.*_)?(?:url|uri|href|link|src|path|file|self|download|target|source)\Z|.*(?:Url|Href|Link)\Z|@?id\Z"
+).match
+_TYPES = ("type", "mime", "mime_type", "mimetype", "mimeType", "mediaType", "contentType", "content_type", "format")
+_OTHER_FILE = re.compile(r"\.(?!pdf\Z)[a-z0-9]{2,5}\Z", re.IGNORECASE).search
+
+
+def is_json(head: str, content_type: str | None) -> bool:
+    """Return whether a text that begins with ``head`` is declared as JSON, and may be."""
+    return bool(_IS_JSON(content_type or "") and _BEGINS(head))
+
+
+def described(text: str, url: str, cut: Callable[[int], object]) -> Found:
+    """Yield the files in JSON, the pages of a feed, and the next part; ``cut`` is told how many values are left."""
+    try:
+        waiting: list[Any] = [json.loads(text.lstrip("\ufeff"))]
+    except (ValueError, RecursionError):
+        return
+    feed = isinstance(waiting[0], dict) and "jsonfeed.org" in str(waiting[0].get("version"))
+    nodes = found = 0
+    while waiting and nodes < NODES and found < LONGEST:
+        node = waiting.pop()
+        nodes += 1
+        if isinstance(node, list):
+            waiting += reversed(node)
+        elif isinstance(node, dict):
+            for one in _of_object(node, feed=feed):
+                found += 1
+                yield one
+            waiting += reversed(node.values())
+    if waiting:
+        cut(len(waiting))
+
+
+def html_in(text: str) -> str:
+    """Return the pieces of HTML in the entries of a JSON Feed, joined."""
+    if "content_html" not in text:
+        return ""
+    try:
+        items = json.loads(text.lstrip("\ufeff"))["items"]
+        return "\n".join(str(item.get("content_html") or "") for item in items[:LONGEST])
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        return ""
+
+
+def _of_object(node: dict[str, Any], *, feed: bool) -> Found:
+    is_pdf = any("pdf" in str(node.get(name, "")).lower() for name in _TYPES)
+    for name, value in node.items():
+        if not isinstance(value, str):
+            continue
+        if (says_pdf(value) or is_pdf) and _FIELD(name) and (_ADDRESS(value) or says_pdf(value)):
+            if not never_page(value):
+                yield "json", Reference(value, document=True)
+        elif feed and name in ("url", "external_url") and "id" in node and _ADDRESS(value):
+            yield "json", Reference(value)
+        elif name in ("next", "next_url", "nextPage", "nextLink", "@odata.nextLink") and _ADDRESS(value):
+            yield "json-next", Reference(value)
+    if node.get("rel") == "next" and isinstance(node.get("href"), str):
+        yield "json-next", Reference(node["href"])
+    if isinstance(links := node.get("_links"), dict):
+        yield from _of_resource(node, links)
+
+
+def _of_resource(node: dict[str, Any], links: dict[str, Any]) -> Found:
+    """Yield what a resource of a DSpace leads to: an item to its bundles, these to their files, and the next part."""
+    kind, name = node.get("type"), str(node.get("name") or "")
+    if "next" in links:
+        yield "json-next", Reference(_href(links["next"]))
+    if kind == "item":
+        yield "json-next", Reference(_href(links.get("bundles")))
+    elif kind == "bundle" and name == "ORIGINAL":
+        yield "json-next", Reference(_href(links.get("bitstreams")))
+    elif kind == "bitstream" and not _OTHER_FILE(name):
+        yield "json", Reference(_href(links.get("content")), document=True)
+
+
+def _href(link: Any) -> str | None:
+    href = link.get("href") if isinstance(link, dict) else None
+    return href if isinstance(href, str) else None

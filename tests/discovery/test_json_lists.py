@@ -1,0 +1,102 @@
+"""JSON that lists files."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pdfspider.discovery.links import Discovery
+from pdfspider.discovery.lists import is_list
+
+PAGE = "http://example.com/dir/list"
+
+
+def found(body: Any, content_type: str = "application/json", url: str = PAGE) -> list[tuple[str, str, bool]]:
+    text = body if isinstance(body, str) else json.dumps(body)
+    links = Discovery().links(text, url, content_type=content_type)
+    return [(link.technique, link.url.removeprefix("http://example.com/"), link.document) for link in links]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "expected"),
+    [
+        (
+            "application/feed+json",
+            {
+                "version": "https://jsonfeed.org/version/1.1",
+                "next_url": "/feed?page=2",
+                "items": [
+                    {
+                        "id": "1",
+                        "url": "http://example.com/post",
+                        "content_html": "<a href='/b.pdf'>x</a>",
+                        "attachments": [{"url": "/get/7", "mime_type": "application/pdf"}, {"url": "/x.mp3"}],
+                    }
+                ],
+            },
+            [
+                ("json-next", "feed?page=2", False),
+                ("json", "post", False),
+                ("json", "get/7", True),
+                ("a", "b.pdf", True),
+            ],
+        ),
+        (
+            "application/opds+json; charset=utf-8",
+            {
+                "links": [{"rel": "next", "href": "?page=2"}, {"rel": "self", "href": "/opds"}],
+                "publications": [{"links": [{"href": "/get/7", "type": "application/pdf"}, {"href": "/get/7.epub"}]}],
+            },
+            [("json-next", "dir/list?page=2", False), ("json", "get/7", True)],
+        ),
+        (
+            "application/linkset+json",
+            {"linkset": [{"anchor": "/x", "item": [{"href": "/get/7", "type": "application/pdf"}, {"href": "/y"}]}]},
+            [("json", "get/7", True)],
+        ),
+        (
+            "application/json",
+            [{"id": 7, "mime_type": "application/pdf", "source_url": "http://example.com/up/7", "link": "/about?x"}],
+            [("json", "up/7", True), ("json", "about?x", True)],
+        ),
+        (
+            "application/json",
+            {"result": {"resources": [{"format": "PDF", "url": "/r/b", "state": "x"}]}},
+            [("json", "r/b", True)],
+        ),
+        ("application/ld+json", {"rendering": {"@id": "http://example.com/b.pdf"}}, [("json", "b.pdf", True)]),
+    ],
+)
+def test_files_and_further_parts(content_type: str, body: Any, expected: list[tuple[str, str, bool]]) -> None:
+    assert found(body, content_type) == expected
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json", {"name": "b.pdf", "title": "The b.pdf", "url": "/x", "pdf": True}),
+        ("application/json", {"type": "application/pdf", "url": "no address", "href": 7, "link": None}),
+        ("application/json", '{"url": "/b.pdf"'),
+        ("application/json", "[" * 100_000),
+        ("text/plain", '{"url": "/b.pdf"}'),
+        (None, '{"url": "/b.pdf"}'),
+    ],
+)
+def test_what_lists_nothing(content_type: str, body: Any) -> None:
+    assert found(body, content_type) == []
+
+
+def test_only_declared_json_is_read_as_a_whole() -> None:
+    assert is_list(b' {"a": 1}', "application/hal+json;charset=UTF-8", "a")
+    assert not is_list(b'{"a": 1}', "text/plain", "a")
+    assert not is_list(b"\x89PNG", "application/json", "a")
+
+
+def test_values_of_one_list_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pdfspider.discovery.json_lists.LONGEST", 10)
+    body = json.dumps([{"url": f"/{number}.pdf"} for number in range(100)])
+    found = Discovery().find(body, PAGE, content_type="application/json")
+    assert len(found.links) == 10
+    assert found.left_out > 0
