@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
@@ -57,14 +58,18 @@ class Command(OnFrontier, ScrapyCommand):
         require_database(config)
 
         async def work(frontier: Frontier) -> None:
-            records = await Database.open(config.database_url)
+            records, left_out = await Database.open(config.database_url), Counter[str]()
             try:
-                again = await retry(config, frontier, records, job, outcome, depth=depth, scope=opts.scope)
+                again = await retry(
+                    config, frontier, records, job, outcome, depth=depth, scope=opts.scope, left_out=left_out
+                )
             finally:
                 await records.close()
             for name, number in again.items():
                 say(f"job {name}: {counted(number, 'URL')} queued again")
-            if not again:
+            for name, number in (+left_out).items():
+                say(f"job {name}: {counted(number, 'request')} not queued again, which only its spider can make")
+            if not again and not +left_out:
                 say("there are no failed URLs")
 
         return work

@@ -36,6 +36,7 @@ class Failure(NamedTuple):
     technique: str | None
     outcome: Outcome
     reach: int | None = None
+    fingerprint: int | None = None
 
 
 def pages(engine: Engine, query: Select[Any]) -> Generator[Sequence[Row[Any]]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.discovery.scope import Scope
 from pdfspider.discovery.urls import fingerprint, host_of, normalise
-from pdfspider.exceptions import JobNotFound
+from pdfspider.exceptions import InvalidInput, JobNotFound
 from pdfspider.frontier.entries import Entry
 from pdfspider.frontier.jobs import DEFAULT_JOB
 from pdfspider.items import Outcome
@@ -38,15 +38,19 @@ async def retry(
     *,
     depth: int,
     scope: str = "host",
+    left_out: Counter[str] | None = None,
 ) -> Counter[str]:
     """Submit the dead letters of the latest run of a job, or of every job, or all URLs of one class.
 
-    Return how many URLs were queued again for each job. Raises JobNotFound if the job has none and does not exist.
+    Return how many URLs were queued again for each job. ``left_out`` counts those that only the spider can ask for.
+    Raises JobNotFound if the job has none and does not exist.
     """
     revive = {each.code: "dead" if each.dead else "done" for each in ([outcome] if outcome else DEAD)}
     again: Counter[str] = Counter()
     async for name, failures in _by_job(records, job, outcome):
-        entries = [_entry(failure, depth, scope) for failure in failures]
+        entries = [_entry(failure, depth, scope) for failure in failures if not _is_of_spider(failure)]
+        if left_out is not None:
+            left_out[name] += len(failures) - len(entries)
         again[name] += await submit_again(config, frontier, name, entries, revive)
     if job and not again:
         await frontier.run_of(job)
@@ -54,7 +58,9 @@ async def retry(
 
 
 async def retry_one(config: Config, frontier: Frontier, failure: Failure, *, depth: int, scope: str = "host") -> int:
-    """Submit one URL again, and return how many were queued: 0 if it is queued already."""
+    """Submit one URL again, and return how many were queued: 0 if it is queued already. Raises InvalidInput."""
+    if _is_of_spider(failure):
+        raise InvalidInput(f"{failure.url} was asked for by a request that only its spider can make: run that again")
     outcome = failure.outcome
     revive = {outcome.code: "dead" if outcome.dead else "done"}
     return await submit_again(config, frontier, failure.job, [_entry(failure, depth, scope)], revive)
@@ -79,6 +85,13 @@ async def _by_job(records: Database, job: str | None, outcome: Outcome | None) -
                 yield failure.job, groups.pop(failure.job)
     for name, group in groups.items():
         yield name, group
+
+
+def _is_of_spider(failure: Failure) -> bool:
+    """Return whether a URL was asked for in a way of its own: by POST, or in spite of an earlier visit."""
+    known = fingerprint(failure.url)
+    same = failure.fingerprint in (None, int.from_bytes(known, "big", signed=True))
+    return failure.technique in ("request", "seed") and not same
 
 
 def _entry(failure: Failure, depth: int, scope: str) -> Entry:

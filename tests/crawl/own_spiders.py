@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scrapy import FormRequest, Request
+from scrapy.http import JsonRequest
 
 from pdfspider.spiders.pdfs import PdfSpider
 
@@ -69,13 +70,42 @@ class RefusedSpider(PdfSpider):
         yield from super().parse(response)
         if response.url.endswith("/"):
             yield Request(response.urljoin("/lambda"), lambda response: None)
-            yield FormRequest(response.urljoin("/form"), formdata={"a": "b"})
+            yield Request(response.urljoin("/put"), method="PUT", body="x")
             yield Request(response.urljoin("/object"), meta={"item": object()})
             yield Request(response.urljoin("/tuple"), cb_kwargs={"pair": (1, 2)})
             yield Request(response.urljoin("/large"), meta={"text": "x" * 20_000})
             yield Request("data:text/html,x")
             yield Request(response.urljoin("/own"), meta=dict(response.meta), priority=10**6)
             yield Request(response.url.replace("127.0.0.1", "127.0.0.2"))
+
+
+class FormSpider(PdfSpider):
+    """Sends forms, JSON and bytes, from its start on."""
+
+    name = "forms"
+    site = ""
+
+    async def start(self) -> AsyncIterator[Any]:
+        yield FormRequest(f"{self.site}/search", formdata={"q": "Ä"}, callback=self.found, flags=["first"])
+        yield FormRequest(f"{self.site}/search?b", formdata={"q": "b"}, callback=self.found)
+
+    def found(self, response: TextResponse) -> Iterator[Any]:
+        yield FormRequest.from_response(response, formdata={"page": "2"}, callback=self.page)
+        yield FormRequest.from_response(response, formdata={"page": "2"}, callback=self.page)
+        yield JsonRequest(response.urljoin("/api"), data={"id": 1}, callback=self.api)
+        yield FormRequest(response.urljoin("/gone"), formdata={"a": "b"})
+        yield Request(response.urljoin("/bytes"), method="POST", body=b"\xff\x00")
+        for path in ("/here-303", "/here-307", "/away-303", "/away-307"):
+            yield FormRequest(response.urljoin(path), formdata={"a": "b"}, callback=self.page)
+        yield Request(response.urljoin("/here-302"), meta={"dont_redirect": True})
+
+    def page(self, response: TextResponse) -> Iterator[Any]:
+        for capture in PdfSpider.parse(self, response):
+            capture.extra["flags"] = response.request.flags
+            yield capture
+
+    def api(self, response: TextResponse) -> Iterator[Any]:
+        yield response.follow(response.json()["pdf"])
 
 
 class HangingSpider(PdfSpider):

@@ -86,10 +86,10 @@ def test_what_cannot_be_kept_is_refused_with_its_reason(fleet: Fleet) -> None:
         assert fleet.outcomes() == {server.url(): "page", server.url("/1.pdf"): "document", server.url("/own"): "page"}
         reasons = {
             "/lambda": "is no method of the spider, by whose name workers could find it",
-            "/form": "a POST request with 3 bytes: only GET is sent",
+            "/put": "a PUT request: only GET and POST are sent",
             "/object": "its meta['item'] is not JSON: Object of type object is not JSON serializable",
             "/tuple": "its cb_kwargs['pair'] would not come back from JSON as it is: (1, 2)",
-            "/large": "bytes, of which 16,384 may be kept",
+            "/large": "bytes, not at most 16,384",
             "data:text/html,x": "is not fetched: ",
         }
         for path, reason in reasons.items():

@@ -67,17 +67,17 @@ class RequestMaker:
                 own = load(spider, lease.entry.request)
             except (RequestRefused, ValueError) as error:
                 verdict = verdict or (Outcome.INTERNAL_ERROR, str(error))
-        headers, earlier = own.get("headers"), None if verdict else self._earlier.get(lease)
+        headers, earlier = own.pop("headers", None), None if verdict or "method" in own else self._earlier.get(lease)
         if earlier:
             headers = {**(headers or {}), **condition(earlier, lease.entry.url)}
         return Request(
             lease.entry.url,
-            own.get("callback") or spider.parse,
+            own.pop("callback", None) or spider.parse,
             headers=headers,
-            errback=own.get("errback") or spider.failed,
-            meta=Visit(lease, job, verdict, earlier).into({**own.get("meta", {}), "depth": lease.entry.depth}),
-            cb_kwargs=own.get("cb_kwargs"),
+            errback=own.pop("errback", None) or spider.failed,
+            meta=Visit(lease, job, verdict, earlier).into({**own.pop("meta", {}), "depth": lease.entry.depth}),
             dont_filter=True,
+            **own,
         )
 
     async def _verdict(self, lease: Lease, job: Job) -> tuple[Outcome, str] | None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from w3lib.encoding import http_content_type_encoding
 
 from pdfspider.crawl.extract.fallback_links import behind, may_stand_in
-from pdfspider.crawl.fetch.redirects import redirect_target
+from pdfspider.crawl.extract.spider_requests import without_body
+from pdfspider.crawl.fetch.redirects import TO_GET, redirect_target
 from pdfspider.crawl.policy.robots_directives import forbids_links, obeyed
 from pdfspider.crawl.visit import visit_of
 from pdfspider.discovery.elements import refresh_target
@@ -88,8 +89,8 @@ class LinkExtractor:
         target = redirect_target(response)
         if target is None:
             return Outcome.HTTP_ERROR, f"HTTP status {response.status} without a location", []
-        if not self._config.redirects:
-            return Outcome.REDIRECT, f"to {target}, which REDIRECT_ENABLED leaves out", []
+        if not self._config.redirects or response.request.meta.get("dont_redirect"):
+            return Outcome.REDIRECT, f"to {target}, which REDIRECT_ENABLED or dont_redirect leaves out", []
         hops = (*capture.hops, Hop(response.status, response.url))
         if len(hops) > self._config.max_redirects:
             return Outcome.REDIRECT_LOOP, f"more than {self._config.max_redirects} redirects", []
@@ -116,6 +117,7 @@ class LinkExtractor:
             fingerprint=known,
             host=host_of(target),
             hops=hops,
+            request=without_body(entry.request) if any(hop.status in TO_GET for hop in hops) else entry.request,
             cookies=cookies.carried() if cookies else (),
             document=document,
             leaf=not back and (entry.leaf or not (inside or handed_in)),

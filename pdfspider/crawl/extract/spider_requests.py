@@ -6,6 +6,8 @@ worker with the same spider makes the request again.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import logging
 from typing import TYPE_CHECKING, Any, cast
@@ -27,12 +29,16 @@ logger = logging.getLogger(__name__)
 LARGEST = 16 * 1024
 """Bytes of one request apart from its URL."""
 TECHNIQUE = "request"
+METHODS = ("GET", "POST")
+PARTS = frozenset(("callback", "errback", "headers", "meta", "cb_kwargs", "flags", "method", "body", "base64"))
+OF_BODY = ("Content-Type", "Content-Length", "Content-Encoding")
+"""Headers that go with a body."""
 OF_THE_VISIT = frozenset((KEY, "verbatim_url", "depth", "download_latency"))
 """Keys of ``meta`` that belong to one visit, and that ``meta=response.meta`` would hand on."""
 WITHOUT_EFFECT = frozenset(
     (
         *("allow_offsite", "bindaddress", "cookiejar", "dont_cache", "dont_merge_cookies", "dont_obey_robotstxt"),
-        *("dont_redirect", "dont_retry", "download_fail_on_dataloss", "download_maxsize", "download_slot"),
+        *("dont_retry", "download_fail_on_dataloss", "download_maxsize", "download_slot"),
         *("download_warnsize", "ftp_password", "ftp_user", "give_up_log_level", "max_retry_times", "referrer_policy"),
     )
 )
@@ -44,8 +50,8 @@ _named: set[str] = set()
 
 def dump(spider: Spider, request: Request) -> str:
     """Return a request without its URL as JSON. Raises RequestRefused."""
-    if request.method != "GET" or request.body:
-        raise RequestRefused(f"a {request.method} request with {len(request.body)} bytes: only GET is sent")
+    if request.method not in METHODS:
+        raise RequestRefused(f"a {request.method} request: only {' and '.join(METHODS)} are sent")
     meta = {key: value for key, value in request.meta.items() if key not in OF_THE_VISIT}
     _note_keys(meta)
     parts = {
@@ -54,20 +60,53 @@ def dump(spider: Spider, request: Request) -> str:
         "headers": _headers(request),
         "meta": plain(meta, "meta"),
         "cb_kwargs": plain(request.cb_kwargs, "cb_kwargs"),
+        "flags": list(map(str, request.flags)),
+        **_content(request),
     }
     text = json.dumps({key: value for key, value in parts.items() if value}, ensure_ascii=False, separators=(",", ":"))
     if (size := len(text.encode())) > LARGEST:
-        raise RequestRefused(f"its headers, meta and cb_kwargs have {size:,} bytes, of which {LARGEST:,} may be kept")
+        raise RequestRefused(f"its headers, body, meta and cb_kwargs have {size:,} bytes, not at most {LARGEST:,}")
     return text
 
 
 def load(spider: Spider, text: str) -> dict[str, Any]:
     """Return the arguments of the Request that ``dump`` was given. Raises RequestRefused."""
-    arguments: dict[str, Any] = json.loads(text)
+    arguments: dict[str, Any] = {name: value for name, value in json.loads(text).items() if name in PARTS}
+    if encoded := arguments.pop("base64", None):
+        arguments["body"] = base64.b64decode(encoded)
     for part in ("callback", "errback"):
         if name := arguments.get(part):
             arguments[part] = _method(spider, name, part)
     return arguments
+
+
+def without_body(text: str) -> str:
+    """Return the form of a request as it goes on after a redirect that turns it into a GET request."""
+    if not text.strip("{}"):
+        return text
+    parts = json.loads(text)
+    if parts.get("method", "GET") == "GET":
+        return text
+    parts["headers"] = {name: value for name, value in parts.get("headers", {}).items() if name not in OF_BODY}
+    return json.dumps({name: value for name, value in parts.items() if name not in ("method", "body", "base64")})
+
+
+def _content(request: Request) -> dict[str, str]:
+    """Return method and body of a request that is no plain GET."""
+    content = {} if request.method == "GET" else {"method": request.method}
+    if request.body:
+        try:
+            content["body"] = request.body.decode()
+        except UnicodeDecodeError:
+            content["base64"] = base64.b64encode(request.body).decode()
+    return content
+
+
+def _identity(request: Request, url: str) -> str:
+    """Return what is visited once in a job: a URL, or a URL with a method and a body."""
+    if request.method == "GET" and not request.body:
+        return url
+    return f"{url}#{request.method}:{hashlib.sha256(request.body).hexdigest()}"
 
 
 def _method(spider: Spider, name: str, part: str) -> Callable[..., Any]:
@@ -84,9 +123,10 @@ def child(spider: Spider, parent: Entry, request: Request, found_on: str, number
     """
     url = target(request)
     again = f"{url}#{parent.fingerprint.hex()}:{number}"
+    visited = again if request.dont_filter else _identity(request, url)
     return parent.child(
         url=url,
-        fingerprint=fingerprint(again if request.dont_filter else url),
+        fingerprint=fingerprint(visited),
         host=host_of(url),
         depth=parent.depth + 1,
         priority=_within(parent.priority + request.priority),
@@ -104,7 +144,12 @@ def child(spider: Spider, parent: Entry, request: Request, found_on: str, number
 def start(spider: Spider, seed: Entry, request: Request) -> Entry:
     """Return a seed with the data of the request that the spider's ``start()`` yields. Raises RequestRefused."""
     priority = _within(seed.priority + request.priority)
-    return seed.child(priority=priority, cookies=cookies_of(request, seed.url), request=dump(spider, request))
+    return seed.child(
+        fingerprint=fingerprint(_identity(request, seed.url)),
+        priority=priority,
+        cookies=cookies_of(request, seed.url),
+        request=dump(spider, request),
+    )
 
 
 def target(request: Request) -> str:

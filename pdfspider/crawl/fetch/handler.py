@@ -17,7 +17,7 @@ from pdfspider.crawl.fetch.client.options import client_options, proxy_options
 from pdfspider.crawl.fetch.cookies import Cookies, NoCookies
 from pdfspider.crawl.fetch.download_signals import DownloadSignals
 from pdfspider.crawl.fetch.errors import FetchError, RedirectsToItself, StartAgain
-from pdfspider.crawl.fetch.redirects import REDIRECTS, RedirectChain
+from pdfspider.crawl.fetch.redirects import REDIRECTS, RedirectChain, redirected_request
 from pdfspider.crawl.fetch.request_headers import RequestHeaders
 from pdfspider.crawl.fetch.request_start import RequestStart, Timeouts
 from pdfspider.crawl.fetch.responses import StagedResponse
@@ -98,18 +98,26 @@ class StagingDownloadHandler(BaseDownloadHandler):
         visit = Cookies(carried) if carried and self._config.cookies else None
         header = self._sessions.header(lease.run, request.url, visit) if lease.entry else ""
         response = await self._fetch(request, request.url, lease, header)
-        if response.status not in REDIRECTS or not (self._config.redirects or visit_of(request).body_limit):
+        if response.status not in REDIRECTS or not self._follows(request):
             return response
         cookies = Cookies(carried) if self._config.cookies else NoCookies()
         within = host_of if visit_of(request).body_limit else origin_of
-        chain = RedirectChain(request.url, self._config.max_redirects - before, cookies, within)
+        limit = self._config.max_redirects - before
+        chain = RedirectChain(request.url, limit, cookies, within, method=request.method)
         while chain.follow(response):
+            request = redirected_request(request, response.status)
             await self._check_robots(request, chain.url, lease)
             await self._starts.permit(lease)
             header = self._sessions.header(lease.run, chain.url, cookies)
             response = await self._fetch(request, chain.url, lease, header)
         response.hops, response.cookies = tuple(chain.hops), cookies
         return response
+
+    def _follows(self, request: Request) -> bool:
+        """Return whether redirects of a request are followed."""
+        if visit_of(request).body_limit:
+            return True
+        return self._config.redirects and not request.meta.get("dont_redirect")
 
     async def _check_robots(self, request: Request, url: str, lease: Lease) -> None:
         if visit_of(request).job.robots and (verdict := await self._robots_verdict(url, lease.reach)):
@@ -151,7 +159,9 @@ class StagingDownloadHandler(BaseDownloadHandler):
     async def _fetch(self, request: Request, url: str, lease: Lease, cookies: str = "") -> StagedResponse:
         headers = self._headers.added(request, url, cookies)
         try:
-            return await self._ask(request, url, lease, headers, partial(self._reader.read, url=url, request=request))
+            in_parts = request.method == "GET"
+            read = partial(self._reader.read, url=url, request=request, in_parts=in_parts)
+            return await self._ask(request, url, lease, headers, read)
         except DownloadInterrupted as cut:
             return await self._go_on(request, url, lease, headers or {}, cut)
 

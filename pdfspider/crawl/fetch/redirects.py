@@ -13,11 +13,27 @@ from pdfspider.items import Hop, Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from scrapy import Request
+
     from pdfspider.crawl.fetch.cookies import Cookies
     from pdfspider.crawl.fetch.responses import StagedResponse
 
 REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
 """Statuses of redirects, if there is a Location: a 300 without one is a page of choices."""
+
+
+TO_GET = frozenset({300, 301, 302, 303})
+"""Statuses after which a POST request goes on as a GET request without a body."""
+
+
+def redirected_request(request: Request, status: int) -> Request:
+    """Return the request that goes on after a redirect: the same one, but for a POST that becomes a GET."""
+    if request.method in ("GET", "HEAD") or status not in TO_GET:
+        return request
+    headers = request.headers.copy()
+    for name in ("Content-Type", "Content-Length", "Content-Encoding"):
+        headers.pop(name, None)
+    return request.replace(method="GET", body=b"", headers=headers)
 
 
 def redirect_target(response: StagedResponse) -> str | None:
@@ -45,12 +61,14 @@ class RedirectChain:
     its gate.
     """
 
-    def __init__(self, url: str, limit: int, cookies: Cookies, within: Callable[[str], str] = origin_of) -> None:
+    def __init__(
+        self, url: str, limit: int, cookies: Cookies, within: Callable[[str], str] = origin_of, *, method: str = "GET"
+    ) -> None:
         self.url = url
         self.hops: list[Hop] = []
         self.cookies = cookies
         self._limit, self._within = limit, within
-        self._seen = {self._state(url)}
+        self._seen = {self._state(url)} if method == "GET" else set()
 
     def follow(self, response: StagedResponse) -> bool:
         """Go to the target if it may be followed in place, and return whether it may.
