@@ -11,7 +11,7 @@ import asyncio
 import sqlite3
 import tempfile
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -91,7 +91,7 @@ async def fill_frontier(frontier: Frontier, jobs: int, hosts: int) -> int:
 
 
 def fill_database(path: Path, run: int, captures: int) -> None:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA synchronous=OFF")
         connection.execute("CREATE TEMP TABLE class (place INTEGER PRIMARY KEY, outcome TEXT)")
         connection.executemany("INSERT INTO class VALUES (?, ?)", enumerate(CLASSES))

@@ -12,11 +12,8 @@ import secrets
 import socket
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, ClassVar
-from weakref import WeakKeyDictionary, finalize
+from weakref import WeakKeyDictionary
 
 from redis.exceptions import RedisError
 
@@ -152,10 +149,8 @@ class Worker:
         """Make the parts that judge responses, without Redis, a database and a store, where nothing is open yet."""
         if hasattr(self, "frontier"):
             return
-        directory = mkdtemp(prefix="pdfspider-")
-        finalize(self, rmtree, directory, ignore_errors=True)
         self.frontier = frontier_for(self.config, connect("redis://127.0.0.1"), worker=self.name)
-        self.staging = Staging(Path(directory), self.name)
+        self.staging = Staging(None, self.name)
         self.records = Database.__new__(Database)
         self._make_parts()
 

@@ -121,10 +121,10 @@ def literal_address(host: str) -> str:
 
 
 def refuse_private(host: str, block: int = PUBLIC, networks: str = "") -> None:
-    """Raise InvalidInput for a host that spells out an address that is not allowed."""
+    """Raise InvalidInput for a host that spells out an address that masters may not name."""
     address = literal_address(host)
     if address and not is_allowed(address, block, networks):
-        raise InvalidInput(f"{host} is not a public address")
+        raise InvalidInput(f"{host} is not a public address: masters may name it if its network is in GATEWAY_NETWORKS")
 
 
 def _judged(address: str) -> Address:

@@ -57,16 +57,17 @@ class Finished(NamedTuple):
 class Staging:
     """One worker's staging directory, and the threads that write to it.
 
-    ``limit`` bounds the bytes of all its files together (0: no limit). A file without room waits up to ``patience``
-    seconds. The oldest file that is still written never waits, so that one document always makes progress. Raises
-    ConfigurationError if the directory cannot be created or written.
+    Without a ``root`` documents are only in memory. ``limit`` bounds the bytes of all its files together (0: no limit).
+    A file without room waits up to ``patience`` seconds. The oldest file that is still written never waits, so that one
+    document always makes progress. Raises ConfigurationError if the directory cannot be created or written.
     """
 
-    def __init__(self, root: Path, worker: str, *, limit: int = 0, patience: float = 30.0) -> None:
+    def __init__(self, root: Path | None, worker: str, *, limit: int = 0, patience: float = 30.0) -> None:
         if worker in {"", ".", ".."} or Path(worker).name != worker:
             raise ConfigurationError(f"{worker!r} cannot name a staging directory")
-        self.directory = root / STAGING / worker
-        make_directory(self.directory)
+        self.directory = (root or Path()) / STAGING / worker
+        if root is not None:
+            make_directory(self.directory)
         self.executor = ThreadPoolExecutor(THREADS, "staging")
         self.used = 0
         """Bytes of all staged files."""

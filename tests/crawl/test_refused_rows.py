@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from pdfspider.records import Database
@@ -45,5 +46,5 @@ def test_a_refused_row_is_a_dead_letter_with_the_value_and_the_reason(fleet: Fle
 
 async def make_database(fleet: Fleet) -> None:
     await (await Database.open(f"sqlite:///{fleet.data}/pdfs.db")).close()
-    with sqlite3.connect(fleet.data / "pdfs.db") as connection:
+    with closing(sqlite3.connect(fleet.data / "pdfs.db")) as connection, connection:
         connection.execute(REFUSE.format(when=WHEN))

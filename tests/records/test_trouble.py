@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -163,7 +164,7 @@ async def test_a_value_that_is_refused_stops_no_other_and_leaves_nothing(tmp_pat
     assert isinstance(refused, RecordRefused)
     assert str(refused) == "The database refused etag='odd': no such thing"
     await database.close()
-    with sqlite3.connect(tmp_path / "pdfs.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "pdfs.db")) as connection, connection:
         assert connection.execute("SELECT count(*) FROM captures").fetchone() == (5,)
 
 
