@@ -299,6 +299,7 @@ ITEM_PIPELINES = {
 DOWNLOADER_MIDDLEWARES_BASE = {
     "pdfspider.crawl.fetch.credentials.HttpAuth": 300,
     "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": 750,
+    "pdfspider.crawl.engine.optional_parts.HttpCache": 900,
 }
 SPIDER_MIDDLEWARES_BASE: dict[str, int] = {}
 EXTENSIONS_BASE = {
@@ -308,8 +309,8 @@ EXTENSIONS_BASE = {
     "scrapy.extensions.memusage.MemoryUsage": 0,
     "scrapy.extensions.memdebug.MemoryDebugger": 0,
     "scrapy.extensions.feedexport.FeedExporter": 0,
-    "pdfspider.crawl.engine.consoles.TelnetConsole": 0,
-    "pdfspider.crawl.engine.consoles.RemoteControl": 0,
+    "pdfspider.crawl.engine.optional_parts.TelnetConsole": 0,
+    "pdfspider.crawl.engine.optional_parts.RemoteControl": 0,
     "pdfspider.crawl.progress.progress.Progress": 0,
     "pdfspider.crawl.progress.report.Report": 0,
     "pdfspider.crawl.progress.dashboard_process.DashboardProcess": 0,

@@ -42,7 +42,7 @@ class RetryMiddleware:
         if crc32(urlsplit(request.url).path.encode()) % SHARE or "again" in request.meta or "robots" in request.url:
             return response
         spider.crawler.stats.inc_value("own/retried")  # type: ignore[union-attr]
-        return request.replace(meta={**request.meta, "again": True}, dont_filter=True)
+        return request.replace(meta={**request.meta, "again": True, "dont_cache": True}, dont_filter=True)
 
 
 class ProxyMiddleware:

@@ -197,12 +197,30 @@ def test_parts_that_cannot_work_are_refused_in_one_line(fleet: Fleet, setting: s
     assert "Traceback" not in worker.output
 
 
-def test_a_cache_for_bodies_is_refused(fleet: Fleet) -> None:
-    cache = {"scrapy.downloadermiddlewares.httpcache.HttpCacheMiddleware": 900}
-    worker = fleet.start(HTTPCACHE_ENABLED=True, DOWNLOADER_MIDDLEWARES=cache)
-    assert worker.wait() == 1
-    assert "DOWNLOADER_MIDDLEWARES: HttpCacheMiddleware cannot be used" in worker.output
-    assert "Traceback" not in worker.output
+def test_responses_are_cached(fleet: Fleet, tmp_path: Path) -> None:
+    """A second job asks for nothing that the first one has brought, whatever its size, but for what is too large."""
+    settings = {"HTTPCACHE_ENABLED": True, "HTTPCACHE_DIR": str(tmp_path / "cache"), "PDF_ONLY_IF_CHANGED": False}
+    with hostile() as server:
+        server.answers |= {
+            "/": page("/small.pdf", "/large.pdf", "/huge.pdf", "/moved", "/image"),
+            "/small.pdf": reply(document("small")),
+            "/large.pdf": reply(document("large", 3_000_000)),
+            "/huge.pdf": reply(document("huge", 17 * 1024**2)),
+            "/moved": redirect(server.url("/small.pdf?moved")),
+            "/small.pdf?moved": reply(document("moved")),
+            "/image": reply(b"\x89PNG" * 1000, "image/png"),
+        }
+        for job in ("first", "second"):
+            fleet.crawl(server.url(), arguments={"job": job}, **settings)
+        asked = Counter(server.paths())
+        first, second = ({row["url"]: row for row in fleet.rows(f"job = '{job}'")} for job in ("first", "second"))
+    del asked["/robots.txt"]
+    assert {path for path, times in asked.items() if times == 2} == {"/huge.pdf", "/image"}
+    assert len(asked) == len(server.answers)
+    assert Counter(row["outcome"] for row in first.values()) == {"page": 1, "document": 4, "other": 1}
+    for url, row in first.items():
+        assert (second[url]["sha256"], second[url]["size"]) == (row["sha256"], row["size"]), url
+    fleet.audit()
 
 
 def test_items_with_file_urls_and_names_of_ones_own(fleet: Fleet, tmp_path: Path) -> None:

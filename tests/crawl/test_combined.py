@@ -1,4 +1,4 @@
-"""Parts of eight kinds of other people in one crawl: nothing is lost, the gate holds, and the statistics add up."""
+"""Parts of nine kinds of other people in one crawl: nothing is lost, the gate holds, and the statistics add up."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def most_in_flight(entries: list[Entry]) -> int:
     ],
     ids=["small", "full"],
 )
-def test_parts_of_eight_kinds_together(
+def test_parts_of_nine_kinds_together(
     fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, site: Site, delay: float
 ) -> None:
     monkeypatch.setenv("JSON_LINES", str(tmp_path / "items.jl"))
@@ -71,7 +71,8 @@ def test_parts_of_eight_kinds_together(
     for proxy in proxies:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
     addresses = ",".join(f"127.0.0.1:{proxy.server_port}" for proxy in proxies)
-    settings = {"DOWNLOAD_DELAY": delay, "CONCURRENT_REQUESTS_PER_DOMAIN": 1, "ROTATING_PROXY_LIST": addresses}
+    cache = {"HTTPCACHE_ENABLED": True, "HTTPCACHE_DIR": str(tmp_path / "cache")}
+    settings = {**cache, "DOWNLOAD_DELAY": delay, "CONCURRENT_REQUESTS_PER_DOMAIN": 1, "ROTATING_PROXY_LIST": addresses}
     with serve(site) as server:
         worker = fleet.start(server.url, arguments={"scope": "any"}, **PARTS, **settings).finish(3000)
         entries = server.log()
@@ -87,6 +88,7 @@ def test_parts_of_eight_kinds_together(
     assert len(ForwardProxy.agents) > 1
     check_gate(fleet, entries, delay)
     stats = json.loads((tmp_path / "stats.json").read_text())
+    assert (stats["httpcache/miss"], stats["httpcache/firsthand"]) == (len(items) + site.hosts,) * 2
     assert stats["item_scraped_count"] == len(items) == site.pages + site.documents
     assert stats["downloader/request_count"] == len(entries)
     assert stats["own/retried"] == len(entries) - len(items) - site.hosts > 0

@@ -55,7 +55,7 @@ def test_one_that_is_set_is_named_with_what_to_use_instead(priority: str) -> Non
 @pytest.mark.parametrize(
     ("name", "default", "other"),
     [
-        ("HTTPCACHE_ENABLED", "False", "1"),
+        ("COMPRESSION_ENABLED", "True", "0"),
         ("IMAGES_STORE", "", "images"),
         ("DOWNLOAD_SLOTS", "{}", '{"example.org": {"delay": 3}}'),
         ("METAREFRESH_ENABLED", "true", "false"),

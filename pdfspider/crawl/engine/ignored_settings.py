@@ -45,11 +45,6 @@ NAMES_BY_ADVICE = {
     "HTTP/1.1 is spoken, and HTTP/2 where a server offers it over TLS": """
         FTP_PASSIVE_MODE HTTP2_MAX_FRAME_SIZE HTTPX_HTTP2_ENABLED
     """,
-    "nothing is cached: PDF_ONLY_IF_CHANGED asks for a document only if it has changed": """
-        HTTPCACHE_ENABLED HTTPCACHE_ALWAYS_STORE HTTPCACHE_DBM_MODULE HTTPCACHE_DIR HTTPCACHE_EXPIRATION_SECS
-        HTTPCACHE_GZIP HTTPCACHE_IGNORE_HTTP_CODES HTTPCACHE_IGNORE_MISSING
-        HTTPCACHE_IGNORE_RESPONSE_CACHE_CONTROLS HTTPCACHE_IGNORE_SCHEMES HTTPCACHE_POLICY HTTPCACHE_STORAGE
-    """,
     "only PDFs are stored, in FILES_STORE": "IMAGES_STORE IMAGES_STORE_GCS_ACL IMAGES_STORE_S3_ACL",
     "the frontier keeps what is left: the same command goes on where it was interrupted": "JOBDIR",
     "a meta refresh is a link like others: PDF_TECHNIQUES_OFF=meta-refresh leaves it out": """

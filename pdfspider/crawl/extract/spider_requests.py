@@ -37,7 +37,7 @@ OF_THE_VISIT = frozenset((KEY, "verbatim_url", "depth", "download_latency"))
 """Keys of ``meta`` that belong to one visit, and that ``meta=response.meta`` would hand on."""
 WITHOUT_EFFECT = frozenset(
     (
-        *("allow_offsite", "bindaddress", "cookiejar", "dont_cache", "dont_merge_cookies", "dont_obey_robotstxt"),
+        *("allow_offsite", "bindaddress", "cookiejar", "dont_merge_cookies", "dont_obey_robotstxt"),
         *("dont_retry", "download_fail_on_dataloss", "download_maxsize", "download_slot"),
         *("download_warnsize", "ftp_password", "ftp_user", "give_up_log_level", "max_retry_times", "referrer_policy"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,9 +17,9 @@ from pdfspider.crawl.fetch.downloader_stats import DownloaderStats
 from pdfspider.crawl.fetch.errors import FetchError
 from pdfspider.crawl.fetch.foreign_requests import NoLease, own_response, take_over
 from pdfspider.crawl.fetch.handler import StagingDownloadHandler
+from pdfspider.crawl.fetch.responses import StagedResponse
 from pdfspider.crawl.visit import lease_of, visit_of
 from pdfspider.crawl.worker import Worker
-from pdfspider.exceptions import ConfigurationError
 from pdfspider.tasks import LEAVING, as_failure
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 
 HTTP_CACHE = "scrapy.downloadermiddlewares.httpcache"
+MOST_CACHED = 16 * 1024**2
+"""Bytes of a response that a cache gets, which has it in memory."""
 
 
 class Middlewares(DownloaderMiddlewareManager):
@@ -71,14 +74,9 @@ class Handlers(DownloadHandlers):
         return response
 
 
-def check_middlewares(middlewares: Iterable[object]) -> None:
-    """Raise ConfigurationError for a downloader middleware that cannot work here."""
-    for each in middlewares:
-        if any(kind.__module__ == HTTP_CACHE for kind in type(each).__mro__):
-            raise ConfigurationError(
-                f"DOWNLOADER_MIDDLEWARES: {type(each).__name__} cannot be used: documents are not kept in memory, "
-                "and PDF_ONLY_IF_CHANGED asks only for those that have changed"
-            )
+def caches(middlewares: Iterable[object]) -> bool:
+    """Return whether one of the middlewares caches responses, with their bodies."""
+    return any(kind.__module__ == HTTP_CACHE for each in middlewares for kind in type(each).__mro__)
 
 
 class Downloader:
@@ -90,7 +88,9 @@ class Downloader:
         self.handlers = Handlers(crawler)
         self.total_concurrency = Worker.of(crawler).config.concurrency
         self.middleware = build_from_crawler(Middlewares, crawler)
-        check_middlewares(self.middleware.middlewares)
+        self._download = self.handlers.download_request_async
+        if caches(self.middleware.middlewares):
+            self._download = self._download_whole
 
     def fetch(self, request: Request) -> Deferred[Response | Request]:
         """Return a Deferred for the response."""
@@ -110,12 +110,21 @@ class Downloader:
         try:
             if verdict := visit_of(request).verdict:  # no request to any middleware
                 raise FetchError(*verdict)
-            result = await self.middleware.download_async(self.handlers.download_request_async, request)
+            result = await self.middleware.download_async(self._download, request)
             return take_over(result, request) if isinstance(result, Request) else own_response(result, request)
         except LEAVING as error:
             raise as_failure(error) from error
         finally:
             self.active.remove(request)
+
+    async def _download_whole(self, request: Request) -> Response:
+        """Download a request for a cache: with all of its body, or not to be cached."""
+        response = await self.handlers.download_request_async(request)
+        if isinstance(response, StagedResponse):
+            whole = not visit_of(request).earlier and await asyncio.to_thread(response.load_whole, MOST_CACHED)
+            if not whole:
+                request.meta["dont_cache"] = True
+        return response
 
     def needs_backout(self) -> bool:
         """Return whether the limit is reached."""

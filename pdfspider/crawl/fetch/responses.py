@@ -10,10 +10,12 @@ from scrapy.selector import SelectorList
 
 from pdfspider.crawl.fetch.errors import FetchError
 from pdfspider.crawl.visit import lease_of
-from pdfspider.documents.head import Kind
+from pdfspider.documents.head import HEAD_SIZE, Kind
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from multidict import CIMultiDictProxy
     from scrapy import Request
 
@@ -107,10 +109,28 @@ class StagedResponse(Response):
         """
         if self.file is None or self._body:
             return
-        try:
-            self._body = self.file.path.read_bytes()
-        except OSError as error:
-            raise FetchError(Outcome.STORE_ERROR, f"its page cannot be read from staging: {error}") from error
+        self._body = _read(self.file.path)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what Scrapy's response with this body would, for caches: how it was judged is no part of it."""
+        kind = responsetypes.from_args(self.headers, self.url, body=self.body)
+        plain = kind(self.url, self.status, self.headers, self.body, list(self.flags))
+        return dict(plain.to_dict())
+
+    def load_whole(self, most: int) -> bool:
+        """Read the whole body into memory, which blocks.
+
+        Return False where it has more than ``most`` bytes, or where not all of it was read. Raises FetchError.
+        """
+        if self.kind is Kind.OTHER:
+            return is_asked_for(self.request) or len(self._body) < HEAD_SIZE
+        whole = self.staged if self.kind is Kind.PDF else self.file
+        if self.flaw or (whole.size if whole else len(self._body)) > most:
+            return False
+        if whole and self.kind is Kind.PDF:
+            self._body = whole.content or _read(whole.path)
+        self.load()
+        return bool(whole) or self.kind is not Kind.PDF
 
     @property
     def headers(self) -> Headers:
@@ -153,6 +173,13 @@ class StagedPage(StagedResponse, HtmlResponse):
     """A page, with the selectors of Scrapy's HtmlResponse."""
 
     attributes: tuple[str, ...] = (*StagedResponse.attributes, "encoding")
+
+
+def _read(staged: Path) -> bytes:
+    try:
+        return staged.read_bytes()
+    except OSError as error:
+        raise FetchError(Outcome.STORE_ERROR, f"its body cannot be read from staging: {error}") from error
 
 
 def is_asked_for(request: Request | None) -> bool:

@@ -1,4 +1,4 @@
-"""Scrapy's consoles, loaded only where they are switched on: what they import takes time."""
+"""Parts of Scrapy that are loaded only where they are switched on: what they import takes time."""
 
 from __future__ import annotations
 
@@ -11,30 +11,39 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
 
-class Console:
-    """Stands for an extension of Scrapy: ``path``, switched on by ``setting``."""
+class OptionalPart:
+    """Stands for a part of Scrapy: ``path``, switched on by ``setting``, which users name in ``places``."""
 
     path: ClassVar[str]
     setting: ClassVar[str]
+    places: ClassVar[str] = "EXTENSIONS"
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Any:
-        """Return Scrapy's extension. Raises NotConfigured where it is off, or where EXTENSIONS names it."""
+        """Return Scrapy's part. Raises NotConfigured where it is off, or where it is named by itself."""
         settings = crawler.settings
-        if not settings.getbool(cls.setting) or cls.path in settings.getdict("EXTENSIONS"):
+        if not settings.getbool(cls.setting) or cls.path in settings.getdict(cls.places):
             raise NotConfigured
         return build_from_crawler(load_object(cls.path), crawler)
 
 
-class TelnetConsole(Console):
+class TelnetConsole(OptionalPart):
     """Scrapy's telnet console."""
 
     path = "scrapy.extensions.telnet.TelnetConsole"
     setting = "TELNETCONSOLE_ENABLED"
 
 
-class RemoteControl(Console):
+class RemoteControl(OptionalPart):
     """Scrapy's HTTP server for code that runs in the worker."""
 
     path = "scrapy.extensions.remote_control.RemoteControl"
     setting = "REMOTE_CONTROL_ENABLED"
+
+
+class HttpCache(OptionalPart):
+    """Scrapy's cache of responses."""
+
+    path = "scrapy.downloadermiddlewares.httpcache.HttpCacheMiddleware"
+    setting = "HTTPCACHE_ENABLED"
+    places = "DOWNLOADER_MIDDLEWARES"
