@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from itemadapter import ItemAdapter
 from scrapy import Request, signals
-from scrapy.exceptions import CloseSpider, IgnoreRequest
+from scrapy.exceptions import CloseSpider, IgnoreRequest, StopDownload
 
 from pdfspider.crawl.store.pipelines import PdfFilesPipeline
 from pdfspider.items import Capture, Outcome
@@ -85,6 +85,25 @@ class IdleFeeding:
             raise CloseSpider("fed")
         assert self._crawler.engine
         self._crawler.engine.crawl(Request(spider.args.urls[0].rstrip("/") + self._more.pop()))
+
+
+class Stopping:
+    """An extension: wants only a part of what its URLs name."""
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        extension = cls()
+        crawler.signals.connect(extension.head, signals.headers_received)
+        crawler.signals.connect(extension.part, signals.bytes_received)
+        return extension
+
+    def head(self, request: Request) -> None:
+        if "/head" in request.url:
+            raise StopDownload(fail="fail" in request.url)
+
+    def part(self, data: bytes, request: Request) -> None:
+        if "/part" in request.url:
+            raise StopDownload(fail="fail" in request.url)
 
 
 class Ignoring:

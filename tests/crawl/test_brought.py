@@ -197,6 +197,26 @@ def test_parts_that_cannot_work_are_refused_in_one_line(fleet: Fleet, setting: s
     assert "Traceback" not in worker.output
 
 
+def test_who_listens_may_stop_downloads(fleet: Fleet) -> None:
+    """A page is kept as far as it came, where the listener says so; a document never is."""
+    long = b"<a href=/found>F</a>" + b"<p>more" * 400_000
+    paths = [f"/{part}{way}{kind}" for part in ("head", "part") for way in ("", "-fail") for kind in ("", ".pdf")]
+    with hostile() as server:
+        pages = {path: reply(long, "text/html") for path in paths}
+        documents = {path: reply(document(path, 1_500_000)) for path in paths if path.endswith(".pdf")}
+        server.answers |= {"/": page(*paths), "/found": page(), **pages, **documents}
+        worker = fleet.crawl(server.url(), EXTENSIONS={f"{INJECTED}.StartLog": 0, f"{BROUGHT}.Stopping": 0})
+        rows = {path: fleet.row(server.url(path)) for path in (*paths, "/found")}
+    assert {path for path, row in rows.items() if row["outcome"] == "page"} == {"/part", "/found"}
+    assert 20 < rows["/part"]["size"] < len(long)
+    stopped = {path for path, row in rows.items() if row["reason"] == "who listens to its download stopped it"}
+    assert stopped == set(paths) - {"/part", "/head", "/head.pdf"}
+    assert {rows[path]["outcome"] for path in (*stopped, "/head", "/head.pdf")} == {"other"}
+    assert not fleet.files()
+    assert "Traceback" not in worker.output
+    fleet.audit()
+
+
 def test_responses_are_cached(fleet: Fleet, tmp_path: Path) -> None:
     """A second job asks for nothing that the first one has brought, whatever its size, but for what is too large."""
     settings = {"HTTPCACHE_ENABLED": True, "HTTPCACHE_DIR": str(tmp_path / "cache"), "PDF_ONLY_IF_CHANGED": False}

@@ -10,8 +10,7 @@ from scrapy.http import Headers
 from twisted.python.failure import Failure
 
 from pdfspider.crawl.fetch.downloader_stats import is_heard
-from pdfspider.crawl.fetch.errors import FetchError
-from pdfspider.items import Outcome
+from pdfspider.crawl.fetch.errors import DownloadStopped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,38 +22,44 @@ if TYPE_CHECKING:
 
 
 class DownloadSignals:
-    """The signals of one worker's downloads; a listener that raises StopDownload ends the URL as ``other``."""
+    """The signals of one worker's downloads, which a listener may stop by StopDownload."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
 
-    def headers(self, request: Request, received: Mapping[str, str]) -> None:
-        """Tell that the head of a response has come. Raises FetchError."""
-        if is_heard(signals.headers_received):
-            length = received.get("Content-Length", "")
-            size = int(length) if length.isascii() and length.isdigit() else None
-            self._send(signals.headers_received, request, headers=Headers(list(received.items())), body_length=size)
+    def headers(self, request: Request, received: Mapping[str, str]) -> DownloadStopped | None:
+        """Tell that the head of a response has come, and return who wants no body."""
+        if not is_heard(signals.headers_received):
+            return None
+        length = received.get("Content-Length", "")
+        size = int(length) if length.isascii() and length.isdigit() else None
+        return self._send(signals.headers_received, request, headers=Headers(list(received.items())), body_length=size)
 
-    def chunks(self, request: Request, chunks: Chunks) -> Chunks:
+    def chunks(self, request: Request, chunks: Chunks, stopped: DownloadStopped | None) -> Chunks:
         """Return the chunks of a body, each of which is told when it comes."""
-        return HeardChunks(self, request, chunks) if is_heard(signals.bytes_received) else chunks
+        if stopped or is_heard(signals.bytes_received):
+            return HeardChunks(self, request, chunks, stopped)
+        return chunks
 
-    def bytes(self, request: Request, data: bytes) -> None:
-        """Tell that some bytes of a body have come. Raises FetchError."""
-        self._send(signals.bytes_received, request, data=data)
+    def bytes(self, request: Request, data: bytes) -> DownloadStopped | None:
+        """Tell that some bytes of a body have come, and return who wants no more of them."""
+        return self._send(signals.bytes_received, request, data=data)
 
-    def _send(self, signal: object, request: Request, **named: Any) -> None:
+    def _send(self, signal: object, request: Request, **named: Any) -> DownloadStopped | None:
         send, spider = self._crawler.signals.send_catch_log, self._crawler.spider
         answers = send(signal, request=request, spider=spider, dont_log=StopDownload, **named)
-        if any(isinstance(answer, Failure) and isinstance(answer.value, StopDownload) for _, answer in answers):
-            raise FetchError(Outcome.OTHER, "who listens to its download stopped it")
+        errors = [answer.value for _, answer in answers if isinstance(answer, Failure)]
+        stops = [error.fail for error in errors if isinstance(error, StopDownload)]
+        return DownloadStopped(fail=any(stops)) if stops else None
 
 
 class HeardChunks:
-    """The chunks of a body, with a signal for each."""
+    """The chunks of a body, with a signal for each; they end with DownloadStopped where a listener says so."""
 
-    def __init__(self, told: DownloadSignals, request: Request, chunks: Chunks) -> None:
-        self._told, self._request, self._chunks = told, request, chunks
+    def __init__(
+        self, told: DownloadSignals, request: Request, chunks: Chunks, stopped: DownloadStopped | None
+    ) -> None:
+        self._told, self._request, self._chunks, self._stopped = told, request, chunks, stopped
 
     @property
     def received(self) -> int:
@@ -62,8 +67,10 @@ class HeardChunks:
         return self._chunks.received
 
     async def next(self) -> bytes:
-        """Return the next chunk."""
+        """Return the next chunk. Raises DownloadStopped."""
+        if self._stopped:
+            raise self._stopped
         chunk = await self._chunks.next()
         if chunk:
-            self._told.bytes(self._request, chunk)
+            self._stopped = self._told.bytes(self._request, chunk)
         return chunk

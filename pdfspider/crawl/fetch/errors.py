@@ -40,6 +40,14 @@ class BodyStalled(BodyBroken):
         super().__init__(Outcome.TIMEOUT, reason)
 
 
+class DownloadStopped(BodyBroken):
+    """A body of which a listener wants no more; ``fail`` says whether it is handed on as far as it has come."""
+
+    def __init__(self, *, fail: bool) -> None:
+        super().__init__(Outcome.OTHER, "who listens to its download stopped it")
+        self.fail = fail
+
+
 class StartAgain(PdfSpiderError):
     """A request that was sent on a connection that was closed, and needs a permit to be sent again."""
 

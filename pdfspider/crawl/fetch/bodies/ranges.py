@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pdfspider.crawl.fetch.client.transfer import Transfer
+
 _STRONG_TAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"').fullmatch
 _RANGE = re.compile(r"bytes\s+(?:(\d{1,19})-(\d{1,19})|\*)\s*/\s*(\d{1,19}|\*)", re.IGNORECASE).fullmatch
 
@@ -72,3 +74,11 @@ class Tries:
             self._used, self._most = 0, size
         self._used += 1
         return None if self._used > self._allowed else min(self._pause * (2 ** (self._used - 1) - 1), LONGEST_PAUSE)
+
+
+def total_of(response: Transfer) -> int | None:
+    """Return the bytes of the whole body, None where that is nowhere said."""
+    if response.status != 206:
+        return response.length
+    part = part_of(response.headers)
+    return part.total if part and part.first == 0 else None

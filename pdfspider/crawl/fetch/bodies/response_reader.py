@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from pdfspider.crawl.fetch.bodies.body_stream import Begun, BodyStream, read_at_least, read_to_file
 from pdfspider.crawl.fetch.bodies.content_encoding import GZIP, Decoded, decoded
 from pdfspider.crawl.fetch.bodies.partial_download import DownloadInterrupted, PartialDownload
-from pdfspider.crawl.fetch.bodies.ranges import part_of, strong_validator
-from pdfspider.crawl.fetch.errors import BodyBroken, BodyStalled, FetchError, GiveBack
+from pdfspider.crawl.fetch.bodies.ranges import strong_validator, total_of
+from pdfspider.crawl.fetch.errors import BodyBroken, BodyStalled, DownloadStopped, FetchError, GiveBack
 from pdfspider.crawl.fetch.responses import StagedResponse, is_asked_for
 from pdfspider.crawl.visit import visit_of
 from pdfspider.discovery.lists import is_list
@@ -87,7 +87,7 @@ class ResponseReader:
         opening = await self._open(response, url, request)
         visit = visit_of(request)
         if opening.kind is Kind.PDF and _is_success(response) and not visit.body_limit:
-            total = None if opening.encoded else _total(response)
+            total = None if opening.encoded else total_of(response)
             if self._storage.is_closed:
                 raise GiveBack("the document store takes no documents")
             file, received = self._staging.new(visit.lease), response.headers
@@ -122,21 +122,24 @@ class ResponseReader:
         self, response: Transfer, url: str, request: Request, opening: Opening, limit: int
     ) -> StagedResponse:
         _, body, broken, kind, _ = opening
-        file = None
+        file, flags = None, None
         if _is_success(response):
             if limit > HEAD_SIZE and not broken:
                 body, broken = await read_at_least(opening.chunks, min(limit, MOST_IN_MEMORY), body)
             if MOST_IN_MEMORY <= len(body) < limit and not broken:
                 file, broken = await self._read_to_file(request, opening.chunks, limit, body)
                 body = file.content or b""
+            if isinstance(broken, DownloadStopped) and not broken.fail:
+                broken, flags, kind = None, ["download_stopped"], kind if body else Kind.OTHER
             if broken and _PAGE_END((file.tail if file else body)[-_END_SIZE:]):
                 broken = None
-            if broken and (kind is not Kind.HTML or isinstance(broken, BodyStalled)):
+            if broken and (kind is not Kind.HTML or isinstance(broken, BodyStalled | DownloadStopped)):
                 raise broken
         return StagedResponse(
             url,
             status=response.status,
             body=body[:limit],
+            flags=flags,
             request=request,
             received=response.headers,
             kind=kind,
@@ -184,9 +187,9 @@ class ResponseReader:
 
     def _arriving(self, response: Transfer, request: Request) -> Chunks:
         config = self._config
-        self._signals.headers(request, response.headers)
+        stopped = self._signals.headers(request, response.headers)
         body = BodyStream(response, idle_timeout=config.idle_timeout, minimum_rate=config.minimum_rate)
-        return self._signals.chunks(request, body)
+        return self._signals.chunks(request, body, stopped)
 
     async def _receive(self, partial: PartialDownload, chunks: Chunks) -> StagedResponse:
         file, received, limit = partial.file, self._received, self._config.document_limit
@@ -198,6 +201,8 @@ class ResponseReader:
                     received.total += len(chunk)
                     if limit:
                         self._check_size(file.size)
+            except DownloadStopped:
+                raise
             except BodyBroken as error:
                 broken = error
             if flaw := await _shortfall(partial, broken):
@@ -270,13 +275,6 @@ def _may_be_compressed_pdf(url: str, content_type: str | None) -> bool:
     """Return whether gzip may be an undeclared encoding, and not the published file itself."""
     path = url.partition("?")[0].lower()
     return not path.endswith((".gz", ".tgz")) and (says_pdf(url) or "pdf" in (content_type or "").lower())
-
-
-def _total(response: Transfer) -> int | None:
-    if response.status != 206:
-        return response.length
-    part = part_of(response.headers)
-    return part.total if part and part.first == 0 else None
 
 
 def _is_success(response: Transfer) -> bool:
