@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from itemadapter import ItemAdapter
+from redis.exceptions import RedisError
 from scrapy.exceptions import CloseSpider
 
 from pdfspider.spiders.pdfs import PdfSpider
@@ -65,6 +66,8 @@ class Middleware:
             await cancel()
         if "middleware-exits" in request.url:
             sys.exit(3)
+        if "middleware-redis" in request.url:
+            raise RedisError("its own server is down")
 
 
 class FailingSpider(PdfSpider):

@@ -23,6 +23,7 @@ REASONS = {
     "/known": ("pipeline-error", "PipelineError: its outcome became other after it had been recorded as page"),
     "/middleware-cancelled": ("internal-error", "RuntimeError: CancelledError"),
     "/middleware-exits": ("internal-error", "RuntimeError: SystemExit: 3"),
+    "/middleware-redis": ("internal-error", "RedisError: its own server is down"),
     "/callback-cancelled": ("internal-error", "parse() raised RuntimeError: CancelledError"),
     "/callback-exits": ("internal-error", "parse() raised RuntimeError: SystemExit: 3"),
     "/raises": ("internal-error", "parse() raised AttributeError: 'NoneType' object has no attribute 'strip'"),

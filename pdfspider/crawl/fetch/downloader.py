@@ -6,6 +6,7 @@ import asyncio
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, cast
 
+from redis.exceptions import RedisError
 from scrapy import Request
 from scrapy.core.downloader.handlers import DownloadHandlers
 from scrapy.core.downloader.middleware import DownloaderMiddlewareManager
@@ -14,12 +15,13 @@ from scrapy.utils.httpobj import urlparse_cached
 from scrapy.utils.misc import build_from_crawler
 
 from pdfspider.crawl.fetch.downloader_stats import DownloaderStats
-from pdfspider.crawl.fetch.errors import FetchError
+from pdfspider.crawl.fetch.errors import FetchError, GiveBack
 from pdfspider.crawl.fetch.foreign_requests import NoLease, own_response, take_over
 from pdfspider.crawl.fetch.handler import StagingDownloadHandler
 from pdfspider.crawl.fetch.responses import StagedResponse
 from pdfspider.crawl.visit import lease_of, visit_of
 from pdfspider.crawl.worker import Worker
+from pdfspider.items import Outcome
 from pdfspider.tasks import LEAVING, as_failure
 
 if TYPE_CHECKING:
@@ -65,6 +67,9 @@ class Handlers(DownloadHandlers):
                 response: Response = await handler.download_request(request)
             else:
                 response = await Worker.of(self._crawler).starts.run(super().download_request_async, request)
+        except RedisError as error:
+            self._stats.note_failure(error)
+            raise GiveBack(f"the frontier cannot be asked: {error}") from error
         except Exception as error:
             self._stats.note_failure(error)
             raise
@@ -112,6 +117,8 @@ class Downloader:
                 raise FetchError(*verdict)
             result = await self.middleware.download_async(self._download, request)
             return take_over(result, request) if isinstance(result, Request) else own_response(result, request)
+        except RedisError as error:  # of a middleware: the frontier's are GiveBack
+            raise FetchError(Outcome.INTERNAL_ERROR, f"{type(error).__name__}: {error}") from error
         except LEAVING as error:
             raise as_failure(error) from error
         finally:
