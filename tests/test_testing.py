@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from itemadapter import ItemAdapter
@@ -13,7 +15,7 @@ from scrapy.utils.test import get_crawler
 
 from pdfspider.items import Outcome
 from pdfspider.spiders.pdfs import PdfSpider
-from pdfspider.testing import captures, links, requests, response
+from pdfspider.testing import captures, links, requests, response, site
 from tests.crawl.brought import AsyncSpider
 from tests.crawl.hostile import document
 from tests.crawl.own_spiders import HangingSpider
@@ -90,3 +92,33 @@ def test_inside_of_an_event_loop() -> None:
         return [links(capture) for capture in captures(MySpider, response(URL, body=PAGE))]
 
     assert asyncio.run(parse()) == [LINKS]
+
+
+class CallbackSpider(PdfSpider):
+    """Has callbacks of its own, in forms that Scrapy takes."""
+
+    name = "callbacks"
+
+    def year(self, response: Any, source: str) -> Request:
+        return Request(response.urljoin(f"/{source}/{response.meta['page']}"))
+
+    def file(self, response: Any) -> Iterator[Any]:
+        for capture in super().parse(response):
+            capture.extra["links"] = len(response.css("a")) + len(list(response.follow_all(css="a")))
+            yield capture
+
+
+def test_another_callback() -> None:
+    (request,) = requests(CallbackSpider, response(URL, meta={"page": 2}), "year", {"source": "s"})
+    assert request.url == "https://example.org/s/2"
+    (capture,) = captures(CallbackSpider, response(URL, body=PAGE), "file")
+    assert capture.extra == {"links": 6}
+
+
+def test_a_small_site() -> None:
+    with site({"/": PAGE, "/a.pdf": document("a")}) as url:
+        with urlopen(url) as page, urlopen(f"{url}a.pdf") as file:
+            assert (page.headers["Content-Type"], page.read()) == ("text/html", PAGE)
+            assert (file.headers["Content-Type"], file.read()) == ("application/pdf", document("a"))
+        with pytest.raises(HTTPError, match="404"):
+            urlopen(f"{url}b.pdf")
