@@ -62,6 +62,7 @@ class Middleware:
     """A downloader middleware."""
 
     async def process_request(self, request: Request) -> None:
+        request.meta["max_retry_times"] = 9
         if "middleware-cancelled" in request.url:
             await cancel()
         if "middleware-exits" in request.url:

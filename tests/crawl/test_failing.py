@@ -38,7 +38,7 @@ def test_each_ends_with_its_reason(fleet: Fleet, tmp_path: Path, monkeypatch: py
         server.answers |= {path: page() for path in REASONS}
         server.answers |= {"/raises.pdf": reply(document("raises")), "/": page(*REASONS)}
         del server.answers["/raises-missing"]
-        fleet.start(
+        worker = fleet.start(
             server.url(),
             spider="failing",
             ITEM_PIPELINES={f"{FAILING}.Early": 100, f"{FAILING}.Late": 900},
@@ -49,6 +49,7 @@ def test_each_ends_with_its_reason(fleet: Fleet, tmp_path: Path, monkeypatch: py
     assert {path: (row["outcome"], row["reason"]) for path, row in rows.items()} == REASONS
     assert len(fleet.files()) == 1
     assert (tmp_path / "made").read_text() == "x"
+    assert worker.output.count("meta['max_retry_times'] of a request has no effect here") == 1
     fleet.audit()
 
 

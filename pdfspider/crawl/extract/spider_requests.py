@@ -9,9 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import logging
 from typing import TYPE_CHECKING, Any, cast
 
+from pdfspider.crawl.fetch.foreign_requests import note_keys
 from pdfspider.crawl.visit import KEY
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.discovery.urls import fingerprint, host_of, normalise
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from pdfspider.frontier.entries import Entry, HostCookies
 
-logger = logging.getLogger(__name__)
-
 LARGEST = 16 * 1024
 """Bytes of one request apart from its URL."""
 TECHNIQUE = "request"
@@ -35,17 +33,8 @@ OF_BODY = ("Content-Type", "Content-Length", "Content-Encoding")
 """Headers that go with a body."""
 OF_THE_VISIT = frozenset((KEY, "verbatim_url", "depth", "download_latency"))
 """Keys of ``meta`` that belong to one visit, and that ``meta=response.meta`` would hand on."""
-WITHOUT_EFFECT = frozenset(
-    (
-        *("allow_offsite", "bindaddress", "cookiejar", "dont_merge_cookies", "dont_obey_robotstxt"),
-        *("dont_retry", "download_fail_on_dataloss", "download_maxsize", "download_slot"),
-        *("download_warnsize", "ftp_password", "ftp_user", "give_up_log_level", "max_retry_times", "referrer_policy"),
-    )
-)
-"""Scrapy's special keys of ``meta`` that nothing here looks at."""
 SCRAPYS = ("scrapy", "scrapy_redis", "scrapy_spider_metadata")
 """Packages whose methods of a spider are no callbacks."""
-_named: set[str] = set()
 
 
 def dump(spider: Spider, request: Request) -> str:
@@ -53,7 +42,7 @@ def dump(spider: Spider, request: Request) -> str:
     if request.method not in METHODS:
         raise RequestRefused(f"a {request.method} request: only {' and '.join(METHODS)} are sent")
     meta = {key: value for key, value in request.meta.items() if key not in OF_THE_VISIT}
-    _note_keys(meta)
+    note_keys(meta)
     parts = {
         "callback": _name(spider, request.callback, "callback"),
         "errback": _name(spider, request.errback, "errback"),
@@ -211,9 +200,3 @@ def plain(values: dict[str, Any], part: str) -> dict[str, Any]:
         if not same:
             raise RequestRefused(f"its {part}[{key!r}] would not come back from JSON as it is: {value!r:.200}")
     return values
-
-
-def _note_keys(meta: dict[str, Any]) -> None:
-    for key in WITHOUT_EFFECT.intersection(meta) - _named:
-        _named.add(key)
-        logger.warning("meta[%r] of a request has no effect here", key)

@@ -16,7 +16,7 @@ from scrapy.utils.misc import build_from_crawler
 
 from pdfspider.crawl.fetch.downloader_stats import DownloaderStats
 from pdfspider.crawl.fetch.errors import FetchError, GiveBack
-from pdfspider.crawl.fetch.foreign_requests import NoLease, own_response, take_over
+from pdfspider.crawl.fetch.foreign_requests import ORDINARY_KEYS, NoLease, note_keys, own_response, take_over
 from pdfspider.crawl.fetch.handler import StagingDownloadHandler
 from pdfspider.crawl.fetch.responses import StagedResponse
 from pdfspider.crawl.visit import lease_of, visit_of
@@ -61,6 +61,8 @@ class Handlers(DownloadHandlers):
     async def download_request_async(self, request: Request) -> Response:
         """Download a request with its handler."""
         handler = self._get_handler(request.url.partition(":")[0])
+        if len(request.meta) > ORDINARY_KEYS:
+            note_keys(request.meta)
         self._stats.note_request(request)
         try:
             if isinstance(handler, StagingDownloadHandler):

@@ -7,6 +7,7 @@ redirect: a URL of its own. A request without a lease is not sent.
 from __future__ import annotations
 
 import copy
+import logging
 from typing import TYPE_CHECKING, Any
 
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -22,13 +23,35 @@ from pdfspider.exceptions import PdfSpiderError
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from scrapy import Request
     from scrapy.http import Response
 
     from pdfspider.config import Config
     from pdfspider.documents.staging import Staging
 
+logger = logging.getLogger(__name__)
+
 TEMPORARY_REDIRECT = 307
+WITHOUT_EFFECT = frozenset(
+    (
+        *("allow_offsite", "bindaddress", "cookiejar", "dont_merge_cookies", "dont_obey_robotstxt"),
+        *("dont_retry", "download_fail_on_dataloss", "download_maxsize", "download_slot"),
+        *("download_warnsize", "ftp_password", "ftp_user", "give_up_log_level", "max_retry_times", "referrer_policy"),
+    )
+)
+"""Scrapy's special keys of ``meta`` that nothing here looks at."""
+ORDINARY_KEYS = 3
+"""The number of keys that the meta of a request has by itself."""
+_named: set[str] = set()
+
+
+def note_keys(meta: Mapping[str, Any]) -> None:
+    """Log each key of ``meta`` once that means something to Scrapy, and nothing here."""
+    for key in WITHOUT_EFFECT.intersection(meta) - _named:
+        _named.add(key)
+        logger.warning("meta[%r] of a request has no effect here", key)
 
 
 class NoLease(PdfSpiderError):
