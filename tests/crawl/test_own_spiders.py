@@ -65,7 +65,7 @@ def test_a_spider_that_finds_its_own_way(fleet: Fleet, tmp_path: Path, middlewar
         serve_catalogue(server)
         fleet.start(server.url(), spider="catalogue", **MODULES, **middlewares, **feed(items)).finish()
         outcomes = Counter(fleet.row(url)["outcome"] for url in fleet.outcomes() if not url.endswith("/again"))
-        assert outcomes == {"page": 5, "other": 1, "document": 4, "not-found": 1, "redirect": 1}
+        assert outcomes == {"page": 6, "document": 4, "not-found": 1, "redirect": 1}
         asked = Counter(server.paths())
         assert (asked["/again"], asked["/aside.pdf"]) == (3, 0)
         found = {line["url"]: (line["name"], line["from"]) for line in lines(items) if line.get("sha256")}
