@@ -31,6 +31,7 @@ from pdfspider.crawl.policy.conditional_requests import ConditionalRequests
 from pdfspider.crawl.policy.not_due_hosts import NotDueHosts
 from pdfspider.crawl.policy.robots import Robots
 from pdfspider.crawl.policy.storage import Storage
+from pdfspider.crawl.policy.unreached_hosts import UnreachedHosts
 from pdfspider.documents.disk import capacity
 from pdfspider.documents.inspection.opener import Opener
 from pdfspider.documents.staging import Staging
@@ -101,6 +102,7 @@ class Worker:
         self.credentials = Credentials()
         self.held: set[Lease] = set()
         """The leases that this worker has, from the grant to the end."""
+        self.unreached = UnreachedHosts(config.concurrency)
         self.releasing: set[Lease] = set()
         """Those of them that are on their way back to the frontier."""
         self.wake = asyncio.Event()
@@ -232,7 +234,9 @@ class Worker:
 
     def settled(self, lease: Lease) -> None:
         """Remove what was staged for a lease that has ended."""
-        self.held.discard(lease)
+        if lease in self.held:
+            self.held.remove(lease)
+            self.unreached.ended(lease)
         self.staging.end(lease)
         self.wake.set()
 

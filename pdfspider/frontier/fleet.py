@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pdfspider.frontier.scripts import PREFIX
+from pdfspider.frontier.scripts import PREFIX, UNREACHED
 from pdfspider.frontier.transports import KEY as TRANSPORTS
 from pdfspider.frontier.transports import RESULTS, read_messages
 from pdfspider.items import OUTCOMES_BY_CODE
@@ -79,14 +79,14 @@ async def read_fleet(redis: Redis, start_urls: str, concurrency: int, now: int |
     now = now or await frontier_time(client)
     async with client.pipeline(transaction=False) as pipe:
         _ask(pipe, start_urls, now)
-        totals, states, head, memory, *counts = await pipe.execute()
+        totals, states, *first, memory = (found := await pipe.execute())[:5]
     sums = {name.decode(): int(value) for name, value in totals.items()}
     names = {name.decode().partition(":")[2] for name in states} | {transport for transport, _ in read_messages(sums)}
     owed = {name: await client.xlen(f"{PREFIX}owed:{name}") for name in sorted(names)}
     messages = {(name, result): 0 for name in names for result in RESULTS}
-    waiting, failing, workers, ready, *soon = counts
+    waiting, failing, workers, ready, unreached, *soon = found[5:]
     urls = {state: max(sums.get(state, 0), 0) for state in WAITING}
-    wanted, used = Ready(ready, sum(soon), urls["leased"]).workers(concurrency), _share(memory)
+    wanted, used = Ready(ready + unreached, sum(soon), urls["leased"]).workers(concurrency), _share(memory)
     return Fleet(
         **_totals(sums),
         urls=urls,
@@ -94,7 +94,7 @@ async def read_fleet(redis: Redis, start_urls: str, concurrency: int, now: int |
         hosts_failing=failing,
         workers=workers,
         workers_wanted=min(wanted, 1) if used >= FULL else wanted,
-        oldest_ready=max(now - head[0][1], 0) / 1000 if head else 0.0,
+        oldest_ready=max([now - score % UNREACHED for head in first for _, score in head], default=0.0) / 1000,
         memory=used,
         messages=messages | read_messages(sums),
         owed=owed,
@@ -114,14 +114,17 @@ async def frontier_time(redis: Redis) -> int:
 def _ask(pipe: Any, start_urls: str, now: int) -> None:
     pipe.hgetall(f"{PREFIX}totals")
     pipe.hkeys(TRANSPORTS)
-    pipe.zrange(f"{PREFIX}hosts", 0, 0, withscores=True)
+    for start in (0, UNREACHED):
+        pipe.zrangebyscore(f"{PREFIX}hosts", start, start + now, start=0, num=1, withscores=True)
     pipe.info("memory")
     pipe.zcard(f"{PREFIX}hosts")
     pipe.zcard(f"{PREFIX}breakers")
     pipe.zcount(f"{PREFIX}workers", now, "+inf")
-    pipe.zcount(f"{PREFIX}hosts", "-inf", now)
+    for start in (0, UNREACHED):
+        pipe.zcount(f"{PREFIX}hosts", start, start + now)
     # From here on: what needs a worker soon.
-    pipe.zcount(f"{PREFIX}hosts", f"({now}", now + SOON)
+    for start in (0, UNREACHED):
+        pipe.zcount(f"{PREFIX}hosts", f"({start + now}", start + now + SOON)
     pipe.zcount(f"{PREFIX}schedules", "-inf", now + SOON)
     pipe.zcount(f"{PREFIX}deadlines", "-inf", now + SOON)
     pipe.zcount(f"{PREFIX}workers", "-inf", f"({now}")

@@ -199,11 +199,14 @@ class Frontier(View):
 
     # Leases
 
-    async def lease(self, wanted: int, held: int, watched: int | None = None, slots: int = 0) -> Grant:
+    async def lease(
+        self, wanted: int, held: int, watched: int | None = None, slots: int = 0, unreached: int = -1
+    ) -> Grant:
         """Lease up to ``wanted`` URLs; ``held`` is how many leases the worker has.
 
         ``watched`` is a run whose state the answer reports. ``slots`` is how many leases the worker can work on at
-        once: beyond that it gets nothing that other workers could work on. 0 means no limit.
+        once: beyond that it gets nothing that other workers could work on. 0 means no limit. ``unreached`` is how many
+        leases at hosts it takes that have not answered yet, -1 for any number.
         """
         arguments = (
             self.worker,
@@ -217,6 +220,7 @@ class Frontier(View):
             ago(self._alone_since),
             *self._gates.lease_rules(),
             slots,
+            unreached,
         )
         answer, sent = await self._persist("lease", *arguments)
         self._alone_since = None

@@ -64,6 +64,8 @@ class Lease:
     """True for a 200: other responses are quick and must not shorten the host's delay."""
     resting: bool = False
     """True while the host's back-off still grows."""
+    unreached: bool = False
+    """True if nothing is known of the host, or it was down when it was asked last."""
 
     @property
     def attempt(self) -> int:
@@ -73,7 +75,7 @@ class Lease:
     @classmethod
     def unpack(cls, values: Sequence[Any], received: float) -> Lease:
         """Return the lease that the script granted in an answer received at ``received``."""
-        token, run, kind, start_in, report, deliveries, expiries, subject, payload, verdict, resting = values
+        token, run, kind, start_in, report, deliveries, expiries, subject, payload, verdict, resting, unreached = values
         kind = LeaseKind(kind.decode())
         entry = None if kind is LeaseKind.ROBOTS else Entry.unpack(payload, fingerprint=subject)
         return cls(
@@ -91,6 +93,7 @@ class Lease:
             verdict=verdict[:1].decode(),
             verdict_cause=verdict[1:].decode(),
             resting=bool(resting),
+            unreached=bool(unreached),
         )
 
     def settle_reach(self, reach: int) -> None:

@@ -106,8 +106,8 @@ class Worker:
         self.frontier, self.clock = frontier, clock
         self.held: list[Lease] = []
 
-    async def ask(self, wanted: int = 1, held: int | None = None, watched: int | None = None, slots: int = 0) -> Grant:
-        grant = await self.frontier.lease(wanted, len(self.held) if held is None else held, watched, slots)
+    async def ask(self, wanted: int = 1, held: int | None = None, watched: int | None = None, **how: int) -> Grant:
+        grant = await self.frontier.lease(wanted, len(self.held) if held is None else held, watched, **how)
         self.held += grant.leases
         return grant
 

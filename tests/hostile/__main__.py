@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from tests.crawl.hostile import Answer
 
 HOSTS = 8
-NAMES = ("hosts", "punycode-hosts")
-"""Pages that lead to thousands of names: where a resolver takes seconds to refuse each, the neighbour waits too."""
 ROBOTS_HOSTS = 2_000
 """Hosts with the largest robots.txt, to which the page "robots-hosts" leads."""
 MIB = 1 << 20
@@ -32,7 +30,7 @@ SETTINGS = {"DOWNLOAD_MAXSIZE": 32 * MIB, "PDF_IDLE_TIMEOUT": 10, "RETRY_TIMES":
 
 
 def main() -> int:
-    names = sys.argv[1:] or [*(path[1:] for path in ANSWERS if path[1:] not in NAMES), "robots-hosts"]
+    names = sys.argv[1:] or [*(path[1:] for path in ANSWERS), "robots-hosts"]
     with (
         tempfile.TemporaryDirectory() as directory,
         redis_server(Path(directory)) as url,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from redis.exceptions import RedisError, ResponseError
 
 from pdfspider.crawl.engine.lost_requests import LostRequests
-from pdfspider.crawl.engine.requests import RequestMaker
+from pdfspider.crawl.engine.requests import ReadyRequests, RequestMaker
 from pdfspider.crawl.engine.scheduled_runs import ScheduledRuns
 from pdfspider.crawl.engine.spider_signals import SpiderSignals
 from pdfspider.crawl.engine.start_urls import StartUrls
@@ -21,8 +21,6 @@ from pdfspider.frontier.leases import LeaseKind
 from pdfspider.tasks import end
 
 if TYPE_CHECKING:
-    from collections import deque
-
     from scrapy import Request
     from scrapy.crawler import Crawler
 
@@ -42,7 +40,7 @@ TIDY = 5.0
 class LeaseLoop:
     """The worker's background tasks; the spider closes if one of them ends by itself."""
 
-    def __init__(self, crawler: Crawler, worker: Worker, ready: deque[Request], start: StartRequests) -> None:
+    def __init__(self, crawler: Crawler, worker: Worker, ready: ReadyRequests, start: StartRequests) -> None:
         self._crawler, self._worker, self._ready, self._start_requests = crawler, worker, ready, start
         self._requests = RequestMaker(crawler, worker)
         self._lost = LostRequests(crawler, worker, ready)
@@ -121,8 +119,10 @@ class LeaseLoop:
         held = len(self._worker.held)
         if self._worker.storage.is_closed:
             await self._release_buffer()
-        slots = self._worker.config.concurrency
-        grant = await self._worker.frontier.lease(self._wanted(held), held, self._worker.watched, slots)
+        slots, unreached = self._worker.config.concurrency, self._worker.unreached
+        wanted, watched = self._wanted(held), self._worker.watched
+        grant = await self._worker.frontier.lease(wanted, held, watched, slots, unreached.room)
+        unreached.granted(grant.leases)
         self._worker.draining = grant.drain
         self._worker.held.update(grant.leases)
         self._accepting.update(grant.leases)

@@ -1,7 +1,8 @@
-"""Make the requests that Scrapy fetches from leases."""
+"""Make the requests that Scrapy fetches from leases, and keep them until there is a slot."""
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from scrapy import Request
@@ -9,13 +10,13 @@ from scrapy import Request
 from pdfspider.crawl.extract.spider_requests import load
 from pdfspider.crawl.fetch.errors import GiveBack
 from pdfspider.crawl.policy.conditional_requests import condition
-from pdfspider.crawl.visit import Visit
+from pdfspider.crawl.visit import Visit, visit_of
 from pdfspider.exceptions import JobNotFound, RequestRefused
 from pdfspider.frontier.leases import LeaseKind
 from pdfspider.items import OUTCOMES_BY_CODE, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from scrapy.crawler import Crawler
 
@@ -89,3 +90,51 @@ class RequestMaker:
             return Outcome.BLOCKED, f"an operator has blocked {rule}"
         denied = await self._worker.robots.verdict(lease.entry.url, lease.reach) if job.robots else None
         return denied or await self._worker.budgets.verdict(lease)
+
+
+class ReadyRequests:
+    """A queue in which runs take turns; those of one run come first in, first out."""
+
+    def __init__(self) -> None:
+        self._runs: dict[int, deque[Request]] = {}
+
+    def append(self, request: Request) -> None:
+        """Add a request."""
+        run = visit_of(request).lease.run
+        queue = self._runs.get(run)
+        if queue is None:
+            queue = self._runs[run] = deque()
+        queue.append(request)
+
+    def extend(self, requests: Iterable[Request]) -> None:
+        """Add requests."""
+        for request in requests:
+            self.append(request)
+
+    def popleft(self) -> Request:
+        """Remove and return the next request of the run whose turn it is; there must be one."""
+        run = next(iter(self._runs))
+        queue = self._runs[run]
+        request = queue.popleft()
+        if not queue:
+            del self._runs[run]
+        elif len(self._runs) > 1:
+            self._runs[run] = self._runs.pop(run)
+        return request
+
+    def clear(self) -> None:
+        """Remove all requests."""
+        self._runs.clear()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._runs.values()))
+
+    def __bool__(self) -> bool:
+        return bool(self._runs)
+
+    def __iter__(self) -> Iterator[Request]:
+        for queue in self._runs.values():
+            yield from queue
+
+    def __contains__(self, request: object) -> bool:
+        return any(request in queue for queue in self._runs.values())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from typing import TYPE_CHECKING, cast
 
 from redis.exceptions import RedisError
@@ -16,6 +15,7 @@ from pdfspider.crawl.engine.arguments import open_job
 from pdfspider.crawl.engine.fast_path import install
 from pdfspider.crawl.engine.ignored_settings import find_ignored
 from pdfspider.crawl.engine.lease_loop import LeaseLoop
+from pdfspider.crawl.engine.requests import ReadyRequests
 from pdfspider.crawl.engine.start_requests import FLAG, StartRequests
 from pdfspider.crawl.engine.tuning import settle_down
 from pdfspider.crawl.fetch.foreign_requests import NoLease
@@ -41,7 +41,7 @@ class Scheduler(BaseScheduler):
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
-        self._ready: deque[Request] = deque()
+        self._ready = ReadyRequests()
         self._worker = Worker.of(crawler)
         self._start = StartRequests(crawler, self._worker)
         self._lease_loop = LeaseLoop(crawler, self._worker, self._ready, self._start)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pdfspider.frontier.audit.reading import Finding, P
+from pdfspider.frontier.scripts import UNREACHED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,9 +72,10 @@ async def _read(reader: KeyReader, hids: Sequence[str]) -> list[Host]:
         suffix, *arguments = rest
         answers.append(await reader.ask([(name, f"{P}host:{hid}{suffix}", *arguments) for hid in hids]))
     scores = await reader.ask([("ZSCORE", f"{P}hosts", hid) for hid in hids])
+    times = [None if score is None else score % UNREACHED for score in scores]
     return [
-        Host(hid, record, [run.decode() for run in runs], {token.decode() for token in flight}, score)
-        for hid, record, runs, flight, score in zip(hids, *answers, scores, strict=True)
+        Host(hid, record, [run.decode() for run in runs], {token.decode() for token in flight}, at)
+        for hid, record, runs, flight, at in zip(hids, *answers, times, strict=True)
     ]
 
 

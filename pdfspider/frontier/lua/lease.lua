@@ -1,31 +1,36 @@
 -- Grants a worker leases on URLs whose host gate is open, or opens within the look-ahead.
 --
 -- ARGV[2] msgpack: {worker, nonce, call id, wanted, held, lease ms, look-ahead ms, watched run, alone, longest back-off
---                    ms, first delay ms, patience ms, slots}
+--                    ms, first delay ms, patience ms, slots, unreached}
 --   held    leases that the worker has; alone  ms since it began and nobody else could hold a lease (-1: others could)
 --   patience  ms within which a slow host has to be done with what waits for it (0: any time)
 --   slots  how many leases the worker can work on at once; what it holds beyond them is its buffer (0: it has none)
+--   unreached  how many leases at unreached hosts the worker takes (-1: any number)
 --   first delay  of a host whose latency is not known yet (-1: delays do not adapt)
 -- Answer: {epoch, ms until a call may be granted something (-1: unknown), drain, state of the watched run, stands, refills, lease, …}
 --   stands  0: what the worker held has been given up or is about to be; it gets nothing before it has dropped that
 --   refills blocks of the overflow that are to come back: see shared/overflow.lua
---   lease   {token, run, kind (u|r|v), start in ms, report, deliveries, expiries, fp or origin, payload, verdict, resting}
+--   lease   {token, run, kind (u|r|v), start in ms, report, deliveries, expiries, fp or origin, payload, verdict, resting,
+--            unreached}
 --           payload  of r: the reach of the URL for which it is fetched
 --           report: tell the frontier at once when the fetch has started; else the end of the lease tells it
 --           resting: the host asked to be left alone when it was asked last, and its back-off still grows
+--           unreached: nothing is known of the host, or it was down when it was asked last
 --           u: fetch the URL; r: fetch the origin's robots.txt; v: record the verdict without a fetch
 
 local request = cmsgpack.unpack(ARGV[2])
-local worker, nonce, call_id, wanted, held, lease_ms, ahead, watched, alone, longest_rest, first_delay, patience, slots =
-  unpack(request, 1, 13)
-patience, slots = patience or 0, slots or 0
+local worker, nonce, call_id, wanted, held, lease_ms, ahead, watched, alone, longest_rest, first_delay, patience, slots,
+  unreached = unpack(request, 1, 14)
+patience, slots, unreached = patience or 0, slots or 0, unreached or -1
 if not (is_worker(worker) and type(nonce) == 'string' and type(call_id) == 'string' and type(watched) == 'string'
   and is_number(wanted, -2 ^ 50, 2 ^ 20) and is_number(held, 0, 2 ^ 50) and is_number(lease_ms, 0, 2 ^ 50)
   and is_number(ahead, 0, 2 ^ 50) and is_number(alone, -1, 2 ^ 52) and is_number(longest_rest, 0, 2 ^ 50)
   and is_number(first_delay, -1, 2 ^ 50) and is_number(patience, 0, 2 ^ 52)
-  and is_number(slots, 0, 2 ^ 20)) then error('a malformed lease', 0) end
+  and is_number(slots, 0, 2 ^ 20) and is_number(unreached, -1, 2 ^ 20)) then error('a malformed lease', 0) end
+if unreached < 0 then unreached = 2 ^ 53 end
 local calls_key, leases_key = P .. 'worker:' .. worker .. ':calls', P .. 'worker:' .. worker
 local SCAN, TURNS = 256, 16
+local WAITED, RUNS = 500, 8 -- ms after which a host has waited for others; runs that are given turns by a call
 local REFILLED = 50 -- ms after which a queue that waits for a block is looked at again
 local LATER = 60000 -- ms until a host is looked at again of which something cannot be read
 
@@ -34,7 +39,7 @@ local LATER = 60000 -- ms until a host is looked at again of which something can
 local granted, fresh = {}, {}
 local last_token = math.max(now_us, int(call('HGET', P .. 'meta', 'token')))
 
-local function grant(lease, start_in, report, verdict, resting)
+local function grant(lease, start_in, report, verdict, resting, new)
   last_token = last_token + 1
   local token = str(last_token) .. '-' .. nonce
   lease.epoch = epoch
@@ -42,7 +47,7 @@ local function grant(lease, start_in, report, verdict, resting)
   local m = lease.member or ''
   granted[#granted + 1] = {token, lease.run, lease.kind, start_in, report and 1 or 0, string.byte(m, 11) or 0,
     string.byte(m, 12) or 0, lease.origin or string.sub(m, 1, 8), lease.reach or string.sub(m, HEADER + 1), verdict or '',
-    resting and 1 or 0}
+    resting and 1 or 0, new and 1 or 0}
   return token
 end
 
@@ -66,7 +71,9 @@ local function start_at(hid, host, lease)
   -- After seven busy answers in a row without a success each of them is a try of its URL.
   local trouble = host.trouble
   local resting = trouble.fails > 0 and trouble.fails < 7 and trouble.rest > 0 and trouble.rest < longest_rest
-  local token = grant(lease, planned - now, host.pause > 0 and host.cap > 1, '', resting)
+  local new = is_unreached(host, host.in_flight)
+  if new then unreached = unreached - 1 end
+  local token = grant(lease, planned - now, host.pause > 0 and host.cap > 1, '', resting, new)
   call('SADD', P .. 'host:' .. hid .. ':flight', token)
   host.in_flight, host.turn = host.in_flight + 1, host.turn + 1
   plan_start(hid, host, token, planned)
@@ -281,7 +288,8 @@ end
 
 local function try_host(hid)
   local host = host_in_flight(hid)
-  if not is_open(hid, host, host.in_flight) or due_at(host) > now + ahead then return end_overdue(hid, host) end
+  if not is_open(hid, host, host.in_flight) or due_at(host) > now + ahead
+    or unreached <= 0 and is_unreached(host, host.in_flight) then return end_overdue(hid, host) end
   local again
   local runs = call('ZRANGE', P .. 'host:' .. hid .. ':jobs', 0, TURNS - 1)
   sated = leaves_it_to_others(runs)
@@ -356,24 +364,96 @@ local function keeps_apart()
   return true
 end
 
-local function grant_all()
+local function try_safely(hid)
+  if not pcall(try_host, hid) then call('ZADD', P .. 'hosts', str(now + LATER), hid) end
+end
+
+-- The hosts that may be asked, in the order of their starts; of unreached ones as many as the worker takes.
+local none_unreached = false
+local function due_hosts()
+  local most = wanted + 16
+  local new = unreached > 0 and not none_unreached and call('ZRANGEBYSCORE', P .. 'hosts', str(UNREACHED), str(UNREACHED + now + ahead),
+    'WITHSCORES', 'LIMIT', 0, math.min(unreached, most)) or {}
+  none_unreached = not new[1]
+  if none_unreached then return call('ZRANGEBYSCORE', P .. 'hosts', '-inf', str(now + ahead), 'LIMIT', 0, most) end
+  local known = call('ZRANGEBYSCORE', P .. 'hosts', '-inf', str(now + ahead), 'WITHSCORES', 'LIMIT', 0, most)
+  local merged, i, j = {}, 1, 1
+  while #merged < most and (new[i] or known[j]) do
+    if new[i] and (not known[j] or new[i + 1] - UNREACHED < tonumber(known[j + 1])) then merged[#merged + 1], i = new[i], i + 2
+    else merged[#merged + 1], j = known[j], j + 2 end
+  end
+  return merged
+end
+
+local function grant_in_order()
   local scanned, before = 0, -1
   while #granted < wanted and #granted > before and scanned < SCAN do
     before = #granted
-    for _, hid in ipairs(call('ZRANGEBYSCORE', P .. 'hosts', '-inf', str(now + ahead), 'LIMIT', 0, wanted + 16)) do
+    for _, hid in ipairs(due_hosts()) do
       if #granted >= wanted or scanned >= SCAN or sated then break end
       scanned = scanned + 1
-      if not pcall(try_host, hid) then call('ZADD', P .. 'hosts', str(now + LATER), hid) end
+      try_safely(hid)
     end
     flush_starts()
   end
 end
 
+-- Fairness between runs. Hosts are asked in the order of their starts, so that a run with very many of them would keep
+-- others waiting: where hosts have waited for long, some runs that have less than their share of all leases come first.
+
+local function has_waited(from)
+  return call('ZRANGEBYSCORE', P .. 'hosts', str(from), str(from + now - WAITED), 'LIMIT', 0, 1)[1]
+end
+
+-- Some runs with less than their share, those with the fewest leases first.
+local function runs_below_share(number)
+  workers = workers or call('ZCOUNT', P .. 'workers', str(passed + 1), '+inf')
+  local share = slots > 0 and math.max(2 * slots * workers / number, 1) or 2 ^ 53
+  local below, leased = {}, {}
+  for i, run in ipairs(call('SRANDMEMBER', P .. 'queued', RUNS)) do
+    local readable, job = pcall(job_of, run)
+    if readable and (not job or job.queued + job.delayed <= 0) then call('SREM', P .. 'queued', run)
+    elseif readable and job.state == 'running' and job.leased < share then
+      below[#below + 1], leased[run] = run, job.leased + (i + now) % RUNS / RUNS
+    end
+  end
+  table.sort(below, function(a, b) return leased[a] < leased[b] end)
+  return below
+end
+
+-- Tries hosts of the run, taken by chance, until it has got so many leases.
+local function grant_to_run(run, most)
+  local hids = call('SRANDMEMBER', P .. 'job:' .. run .. ':hosts', most + 4)
+  if not hids[1] then return end
+  local starts, before = call('ZMSCORE', P .. 'hosts', unpack(hids)), #granted
+  for i, hid in ipairs(hids) do
+    if #granted >= math.min(before + most, wanted) or sated then return end
+    local start = tonumber(starts[i] or 2 ^ 53)
+    if start <= now + ahead or unreached > 0 and start - UNREACHED <= now + ahead then try_safely(hid) end
+  end
+end
+
+local function grant_shares()
+  local number = call('SCARD', P .. 'queued')
+  if number < 2 or wanted == 0 or not (has_waited(0) or has_waited(UNREACHED)) then return end
+  local runs = runs_below_share(number)
+  for _, run in ipairs(runs) do grant_to_run(run, math.min(math.ceil(wanted / #runs), 64)) end
+  flush_starts()
+  sated = false
+end
+
+local function first_unreached()
+  local first = call('ZRANGEBYSCORE', P .. 'hosts', str(UNREACHED), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+  return first and first - UNREACHED
+end
+
 -- The ms until it makes sense to ask again; -1 where only an end of a lease or a submit can change anything.
 local function time_to_wait(drain, stands)
-  local head = call('ZRANGE', P .. 'hosts', 0, 0, 'WITHSCORES')[2]
-  if not head or drain or not stands or wanted == 0 or sated then return -1 end
-  return math.max(tonumber(head) - ahead - now, int(call('HGET', P .. 'meta', 'hold')) - now, 0)
+  if drain or not stands or wanted == 0 or sated then return -1 end
+  local head = tonumber(call('ZRANGE', P .. 'hosts', 0, 0, 'WITHSCORES')[2] or UNREACHED)
+  if head > now + ahead and unreached > 0 then head = math.min(head, first_unreached() or head) end
+  if head >= UNREACHED then return -1 end
+  return math.max(head - ahead - now, int(call('HGET', P .. 'meta', 'hold')) - now, 0)
 end
 
 local function answer(drain, leases, stands)
@@ -417,7 +497,10 @@ local drain = false
 if now >= int(call('HGET', P .. 'meta', 'hold')) then
   local done, apart = pcall(keeps_apart)
   drain = done and apart
-  if not drain then grant_all() end
+  if not drain then
+    pcall(grant_shares)
+    grant_in_order()
+  end
 end
 flush_jobs()
 totals.flush()

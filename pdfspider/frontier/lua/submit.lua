@@ -261,8 +261,8 @@ end
 -- Idle workers are told where nothing could be leased before. Who may not publish has workers that look now and then.
 local requests = cmsgpack.unpack(ARGV[2])
 if type(requests) ~= 'table' or #requests > 1000 then error('malformed requests', 0) end
-local head = call('ZRANGE', P .. 'hosts', 0, 0, 'WITHSCORES')[2]
-local idle, changed = not head or tonumber(head) > now, 0
+local function has_due(from) return call('ZRANGEBYSCORE', P .. 'hosts', str(from), str(from + now), 'LIMIT', 0, 1)[1] end
+local idle, changed = not (has_due(0) or has_due(UNREACHED)), 0
 
 local answers = {}
 for i, request in ipairs(requests) do

@@ -166,8 +166,15 @@ local function collect_garbage()
   remove_buckets()
 end
 
+-- A run that has URLs queued is known for it, also where an earlier version has queued them.
+local function look_after_queued()
+  local run = call('ZRANDMEMBER', P .. 'open', 1, 'WITHSCORES')[2]
+  local job = run and job_of(run)
+  if job and job.queued + job.delayed > 0 then call('SADD', P .. 'queued', run) end
+end
+
 -- Each part for itself: one that cannot be done keeps the others from nothing.
-for _, work in ipairs({reap, chores, end_overdue, collect_garbage}) do
+for _, work in ipairs({reap, chores, end_overdue, collect_garbage, look_after_queued}) do
   if not pcall(work) then broken = broken + 1 end
 end
 

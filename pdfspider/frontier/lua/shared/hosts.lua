@@ -48,9 +48,17 @@ local function is_open(hid, host, in_flight)
     and (in_flight or call('SCARD', P .. 'host:' .. hid .. ':flight')) < host.cap
 end
 
--- When lease may look at a host that has work; nil while it is not open.
+-- Whether no lease of the host has ended yet, or the last one showed that it is down. Its name may not be known, or nobody
+-- may answer there: such hosts hold a bounded part of what a worker can do at once.
+local function is_unreached(host, in_flight)
+  return host.turn <= in_flight or host.trouble.fails > 0 and host.trouble.rest == 0
+end
+
+-- The score of a host that has work: when lease may look at it, unreached ones behind all others; nil while it is not open.
 local function start_of(hid, host, at, in_flight)
-  return is_open(hid, host, in_flight) and math.max(at or 0, due_at(host), now) or nil
+  in_flight = in_flight or flight_of(hid)
+  if not is_open(hid, host, in_flight) then return nil end
+  return math.max(at or 0, due_at(host), now) + (is_unreached(host, in_flight) and UNREACHED or 0)
 end
 
 local function schedule_host(hid, host, at, again, in_flight)

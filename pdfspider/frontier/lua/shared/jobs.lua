@@ -152,8 +152,17 @@ local function write_counts(job)
   call_with('HSET', key, counted)
 end
 
+-- Runs that begin or cease to have URLs that wait. This follows the jobs too.
+local function list_queued(job)
+  local waiting = job.queued + job.delayed
+  local before = waiting - (job.changed.queued or 0) - (job.changed.delayed or 0)
+  if waiting > 0 and before <= 0 then redis.pcall('SADD', P .. 'queued', job.run)
+  elseif waiting <= 0 and before > 0 then redis.pcall('SREM', P .. 'queued', job.run) end
+end
+
 local function flush_jobs()
   for run, job in pairs(jobs) do
+    list_queued(job)
     if job.fields then write_new(job) else write_counts(job) end
     job.changed = {}
     local open = job.state == 'running' or job.state == 'paused'

@@ -10,6 +10,7 @@
 --   recent                   ZSET  these names by their run, which is the time at which it was opened
 --   open                     ZSET  those of them whose run has not ended
 --   job:RUN                  HASH  options, state and counters; c:CODE counts an outcome class
+--   queued                   SET   runs with URLs that are queued or delayed, for those whose turn it is to be leased from
 --   totals                   HASH  sums over all runs. Of what has happened, also in runs that are gone: c:CODE, r:CODE (tries
 --                                  that were given back by class), bytes, expired (leases); of what is: jobs:STATE, queued, delayed, leased
 --   job:RUN:hosts            SET   hosts at which the run has a queue
@@ -29,7 +30,8 @@
 --                                  delay that its latency asks for; held: see hold_host
 --   host:HOST:jobs           ZSET  runs with work at the host by their turn
 --   host:HOST:flight         SET   tokens of the leases that may be fetching there
---   hosts                    ZSET  hosts with work and a free slot by the time (ms) of their next start
+--   hosts                    ZSET  hosts with work and a free slot by the time (ms) of their next start; unreached ones
+--                                  (see is_unreached) by UNREACHED and that time
 --   workers                  ZSET  workers by deadline (ms)
 --   worker:W                 HASH  token -> lease record
 --   worker:W:calls           HASH  the last answers, for a call that is sent again
@@ -80,7 +82,7 @@
 
 local P = '{pdfs}:'
 local call = redis.call
-local PAGES, DELAYED = 2^50, 2^52
+local PAGES, DELAYED, UNREACHED = 2^50, 2^52, 2^50
 local HEADER = 13
 local FORMAT = '2'
 local ALONE_AFTER = 2 -- expiries after which a member is leased alone

@@ -80,7 +80,7 @@ local function settled_hosts(job, plan)
   local starts = call('ZMSCORE', P .. 'hosts', unpack(hids))
   for i, hid in ipairs(hids) do
     plan.known[hid] = known[i] == 1
-    settled[hid] = job.state == 'running' and known[i] == 1 and starts[i] and tonumber(starts[i]) <= now
+    settled[hid] = job.state == 'running' and known[i] == 1 and starts[i] and tonumber(starts[i]) % UNREACHED <= now
   end
   return settled
 end
