@@ -127,13 +127,13 @@ def test_tasks_on_redis_wait_and_expire(gateway: Start, site: Server, tmp_path: 
         running = gateway(f"celery+{broker.url}?backend={broker.url}")
         with pytest.raises(TaskRevokedError, match="expired"):
             late.get(60)
-        revoked = app.send_task("any.download_pdf", [url], countdown=1)
         with hostile() as server:
             server.answers["/"] = Request.hang
             begun = app.send_task("any.download_pdf", [server.url()])
             until(lambda: "/" in server.paths())
-            app.control.revoke([revoked.id, begun.id])
+            app.control.revoke(["to-come", begun.id])
             until(lambda: "was revoked" in running.output)
+        revoked = app.send_task("any.download_pdf", [url], countdown=1, task_id="to-come")
         assert begun.get(60)["state"] == "cancelled"
         with pytest.raises(TaskRevokedError):
             revoked.get(60)
