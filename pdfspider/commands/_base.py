@@ -220,6 +220,12 @@ def say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
+async def say_if_no_worker(frontier: Frontier) -> None:
+    """Say how to start a worker if there is none."""
+    if not [worker async for worker in frontier.workers()]:
+        say(f"no worker is running: start one with {program()} crawl pdfs")
+
+
 def complain(*problems: str) -> int:
     """Write each problem as an error, and return the exit code."""
     for problem in problems:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import OnFrontier, require_database, say
+from pdfspider.commands._base import OnFrontier, require_database, say, say_if_no_worker
 from pdfspider.exceptions import InvalidInput
 from pdfspider.formatting import CLASSES, FOUND, counted
 from pdfspider.frontier.entries import DEEPEST, SCOPES
@@ -69,6 +69,8 @@ class Command(OnFrontier, ScrapyCommand):
                 say(f"job {name}: {counted(number, 'URL')} queued again")
             for name, number in (+left_out).items():
                 say(f"job {name}: {counted(number, 'request')} not queued again, which only its spider can make")
+            if again:
+                await say_if_no_worker(frontier)
             if not again and not +left_out:
                 say("there are no failed URLs")
 

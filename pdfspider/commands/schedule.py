@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import LIMITS, OnFrontier, read_params, say
+from pdfspider.commands._base import LIMITS, OnFrontier, read_params, say, say_if_no_worker
 from pdfspider.exceptions import JobNotFound
 from pdfspider.formatting import counted
 from pdfspider.frontier.entries import SCOPES
@@ -112,8 +112,7 @@ def _put(config: Config, params: Params, times: Times) -> Work:
             if records:
                 await records.close()
         say(_line(planned))
-        if not [worker async for worker in frontier.workers()]:
-            say("no worker is running: start one with scrapy crawl pdfs")
+        await say_if_no_worker(frontier)
 
     return work
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import LIMITS, OnFrontier, read_params, say
+from pdfspider.commands._base import LIMITS, OnFrontier, read_params, say, say_if_no_worker
 from pdfspider.exceptions import InvalidInput
 from pdfspider.formatting import counted
 from pdfspider.frontier.entries import SCOPES
@@ -72,8 +72,7 @@ class Command(OnFrontier, ScrapyCommand):
                     await records.close()
             left = f"; {handed.not_due:,} left out, not due again yet" if handed.not_due else ""
             say(f"job {handed.job}: {counted(handed.taken, 'URL')} handed in, {handed.added:,} of them new{left}")
-            if not [worker async for worker in frontier.workers()]:
-                say("no worker is running: start one with scrapy crawl pdfs")
+            await say_if_no_worker(frontier)
 
         return work
 

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pdfspider.frontier.entries import host_id
 from pdfspider.frontier.scripts import PREFIX
+from pdfspider.items import OUTCOMES_BY_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from redis.asyncio import Redis
 
+    from pdfspider.items import Outcome
+
 NUMBERS = ("last", "gap", "delay", "cap", "crawl", "until", "auto")
-FIELDS = (*NUMBERS, "name", "robots", "trouble")
+FIELDS = (*NUMBERS, "name", "robots", "trouble", "cause")
 RUNS = 8
 """Runs at one host whose queues are counted."""
 DELAYED = 2**52
@@ -49,6 +52,8 @@ class HostState:
     in_flight: int
     failures: int
     """Failures in a row."""
+    cause: Outcome | None
+    """The class of the last failure that is or was tried again."""
     openings: int
     """How often its breaker has opened without a success in between; 0: it is closed."""
     given_up: bool
@@ -183,6 +188,7 @@ def _state(gate: Any, queues: Sequence[tuple[int, list[Any], int]], clock: Clock
         cap=1 if opened else max(number["cap"], 1),
         in_flight=in_flight,
         failures=fails,
+        cause=OUTCOMES_BY_CODE.get((known["cause"] or b"").decode()),
         openings=opened,
         given_up=down > clock.now,
         asks_robots=known["robots"] is not None,

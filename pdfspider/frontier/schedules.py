@@ -98,6 +98,11 @@ class Schedules:
         """Return all schedules, the next ones first."""
         return await self.page(MOST_SCHEDULES)
 
+    async def next_times(self, jobs: Sequence[str]) -> dict[str, int]:
+        """Return when the next run of each of these jobs begins that has a schedule."""
+        times = await self._redis.zmscore(TIMES, jobs) if jobs else []
+        return {job: int(at) for job, at in zip(jobs, times, strict=True) if at is not None}
+
     async def count(self) -> int:
         """Return the number of schedules."""
         return int(await self._redis.zcard(TIMES))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pdfspider.formatting import said_time
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
 
 RECENT = 60.0
 """Seconds over which a rate is taken."""
+SLOWEST = 3
+"""Hosts that are named as the slowest."""
+SOON = 1.0
+"""Seconds of which nothing is said."""
 ENOUGH = 4.0
 """Seconds of history without which nothing is said of a rate."""
 
@@ -27,6 +33,15 @@ class Outlook(NamedTuple):
     """Seconds that the slowest of the hosts looked at takes at least, given its delay."""
     eta: float | None
     """Seconds until the end; None while as many URLs are found as end, or nothing ends."""
+
+
+def slowest(hosts: Sequence[HostState]) -> str:
+    """Return which of several hosts take longest at least, "" where there is one or all are quick."""
+    late = sorted((host for host in hosts if host.seconds_left > SOON), key=lambda host: -host.seconds_left)
+    if len(hosts) < 2 or not late:
+        return ""
+    each = (f"{host.name} {host.queued:,} left, {said_time(host.seconds_left)}" for host in late[:SLOWEST])
+    return f"slowest hosts: {'; '.join(each)}"
 
 
 def outlook(job: Mapping[str, Any], history: Sequence[Sample], hosts: Sequence[HostState], now: float) -> Outlook:

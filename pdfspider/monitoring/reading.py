@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack
 
+from pdfspider.frontier.block_rules import BlockRules
 from pdfspider.frontier.host_states import HostStates
 from pdfspider.frontier.scripts import PREFIX
 from pdfspider.frontier.worker_reports import WorkerReports
@@ -31,14 +32,21 @@ class Monitor:
     def __init__(self, view: View, clock: Callable[[], int] | None = None) -> None:
         self._view, self._redis = view, view.redis
         self.hosts, self.reports = HostStates(view.redis, clock), WorkerReports(view.redis)
+        self._rules = BlockRules(view.redis)
 
     async def fleet(self) -> FleetFacts:
         """Return the facts of the fleet.
 
         Raises RedisError.
         """
-        clock = await self.hosts.clock()
-        return FleetFacts(workers=await self.reports.workers(clock.now), memory=await self._view.memory(), clock=clock)
+        clock, rules = await self.hosts.clock(), self._rules
+        await rules.refresh()
+        return FleetFacts(
+            workers=await self.reports.workers(clock.now),
+            memory=await self._view.memory(),
+            clock=clock,
+            blocked=frozenset(rule.job for rule in rules.rules),
+        )
 
     async def facts(self, job: Mapping[str, Any], fleet: FleetFacts, hosts: int = HOSTS) -> Facts:
         """Return the facts of a job, with some of its hosts.

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pdfspider.formatting import counted, said_time
+from pdfspider.formatting import MEANINGS, counted, said_time
 from pdfspider.frontier.jobs import DEFAULT_JOB
+from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,8 @@ class FleetFacts:
     memory: float
     """The part of its ``maxmemory`` that Redis uses; 0: no limit."""
     clock: Clock
+    blocked: frozenset[str] = frozenset()
+    """The jobs in which something is blocked; "" for all jobs."""
 
     @property
     def alive(self) -> list[WorkerState]:
@@ -140,7 +143,7 @@ def _fetching(facts: Facts) -> str:
     pace = f"one request each {_said(slowest.pause)}"
     return (
         f"{fetched}, {facts.waiting:,} wait for their hosts: {slowest.name} has {slowest.queued:,} at {pace}"
-        f"{_because_of_robots(slowest)}, which takes {said_time(slowest.seconds_left)} at least."
+        f"{_because_of_robots(slowest)}, which takes {said_time(slowest.seconds_left)} at least{_but_blocked(facts)}."
     )
 
 
@@ -150,7 +153,8 @@ def _retrying(facts: Facts) -> str:
         return ""
     delayed = facts.job["delayed"]
     waits = "waits" if delayed == 1 else "wait"
-    return f"{counted(delayed, 'failed URL')} {waits} to be tried again, the first in {said_time(host.next_retry)}."
+    first = f"{counted(delayed, 'failed URL')} {waits} to be tried again, the first in {said_time(host.next_retry)}"
+    return f"{first}: {host.name} failed with {_class(host.cause)}." if host.cause else f"{first}."
 
 
 def _host_in_trouble(facts: Facts) -> str:
@@ -162,11 +166,11 @@ def _host_in_trouble(facts: Facts) -> str:
     if host.given_up:
         return f"{host.name} was given up, because it only failed: its URLs end as host-down.{others}"
     if failure := facts.robots_failures.get(host.name):
-        return (
-            f"The robots.txt of {host.name} cannot be had ({failure}), so nothing may be fetched there: {when}.{others}"
-        )
+        why = "5xx or 429" if failure == Outcome.ROBOTS_UNAVAILABLE else failure
+        return f"The robots.txt of {host.name} cannot be had ({why}), so nothing may be fetched there: {when}.{others}"
     if host.openings:
-        return f"{host.name} has failed {counted(host.failures, 'time')} in a row: {when}.{others}"
+        last = f", last with {_class(host.cause)}" if host.cause else ""
+        return f"{host.name} has failed {counted(host.failures, 'time')} in a row{last}: {when}.{others}"
     return f"{host.name} asked to be left alone, by its status or Retry-After: {when}.{others}"
 
 
@@ -203,8 +207,17 @@ def _in_turn(facts: Facts) -> str:
     return f"{wait} for a turn: {host.name} is asked once each {_said(host.pause)}{_because_of_robots(host)}."
 
 
+def _but_blocked(facts: Facts) -> str:
+    """Return what is to be added to a time, because URLs that are blocked need none."""
+    return ", less for what is blocked" if facts.fleet.blocked & {"", str(facts.job.get("name"))} else ""
+
+
 def _because_of_robots(host: HostState) -> str:
     return ", as its robots.txt asks" if host.crawl_delay and host.crawl_delay >= host.pause else ""
+
+
+def _class(outcome: Outcome) -> str:
+    return f"{outcome.value} ({MEANINGS[outcome]})"
 
 
 def _opens_in(host: HostState) -> float:

@@ -75,7 +75,8 @@ def test_failures_are_tried_again_and_exported(ours: Ours, site: Server, data: P
     before = status(ours, "j")
     assert before["classes"] == {"forbidden": 1, "http-error": 2, "page": 1, "server-error": 1}
     assert "server-error" in ours("status", "j")
-    assert ours("retry") == "job j: 1 URL queued again\n"
+    said = ours("retry").splitlines()
+    assert said == ["job j: 1 URL queued again", "no worker is running: start one with scrapy crawl pdfs"]
     after = status(ours, "j")
     assert (after["state"], after["queued"], after["dead"], after["done"]) == ("running", 1, 0, before["done"])
     assert after["classes"] == {"forbidden": 1, "http-error": 2, "page": 1}

@@ -14,9 +14,6 @@ ERRORS = {
     "schedule j http://a.test/ --every soon": ["'soon' is no interval: a number with s, m, h, d or w"],
     "schedule j http://a.test/ --cron 99": ["'99' is no cron expression: "],
     "schedule j --every 7d": ["the database has no seeds of a job 'j': name its URLs"],
-    "schedule default http://a.test/ --every 7d": ["the job default never ends"],
-    "schedule a/b http://a.test/ --every 7d": ["not a job name: 'a/b'"],
-    "schedule j ftp://a.test/ --every 7d --depth 1": ["'ftp://a.test/' is not a URL"],
     "schedule j http://a.test/ --every 7d --depth x --max-pages y": ["--depth x: ", "--max-pages y: "],
     "schedule j --remove": ["the job 'j' has no schedule"],
 }

@@ -377,7 +377,7 @@ def test_a_class_is_sent_again(fleet: Fleet) -> None:
         assert list(fleet.outcomes().values()) == ["login-wall"]
         command = ["retry", "--class", "login-wall", f"-sDATA_DIR={fleet.data}", f"-sREDIS_URL={fleet.redis_url}"]
         done = fork_server.run(["scrapy", *command])
-        assert done.stdout.endswith(": 1 URL queued again\n")
+        assert ": 1 URL queued again\n" in done.stdout
         fleet.crawl(server.url("/let-in.pdf"), ROBOTSTXT_OBEY=False)
     assert list(fleet.outcomes().values()) == ["document"]
     fleet.audit()

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pdfspider.frontier.block_rules import BlockRule, BlockRules
 from pdfspider.frontier.entries import host_id
 from pdfspider.frontier.frontier import Frontier
-from pdfspider.frontier.gates import HostSignal
+from pdfspider.frontier.gates import Gates, HostSignal
 from pdfspider.frontier.host_states import Clock
 from pdfspider.frontier.jobs import JobOptions
 from pdfspider.frontier.worker_reports import WorkerReport, WorkerReports
 from pdfspider.items import Outcome
-from pdfspider.monitoring.outlook import outlook
+from pdfspider.monitoring.outlook import outlook, slowest
 from pdfspider.monitoring.reading import Monitor
 from pdfspider.monitoring.reasons import Facts, FleetFacts, reason
 from tests.frontier.rig import FREE, entry, pages
@@ -73,6 +74,16 @@ async def test_of_hosts_that_are_slow_busy_or_in_trouble(rig: Rig) -> None:
     assert "each 40 s, as its robots.txt asks" in await why(rig)
 
 
+async def test_of_what_is_blocked(rig: Rig) -> None:
+    await rig.submit("j", *pages(5), options=POLITE, seal=True)
+    await rig.worker().lease(1)
+    rules = BlockRules(rig.redis)
+    await rules.add(BlockRule(pattern="*/3", job="other"))
+    assert (await why(rig)).endswith("at least.")
+    await rules.add(BlockRule(pattern="*/3", job="j"))
+    assert (await why(rig)).endswith("at least, less for what is blocked.")
+
+
 async def test_of_a_host_that_asks_to_be_left_alone(rig: Rig) -> None:
     await rig.submit("j", *pages(2), options=FREE, seal=True)
     worker = rig.worker()
@@ -83,17 +94,56 @@ async def test_of_a_host_that_asks_to_be_left_alone(rig: Rig) -> None:
     assert said.startswith("a.test asked to be left alone, by its status or Retry-After: it is asked again in 2 min")
 
 
-async def test_of_a_robots_txt_that_cannot_be_had(rig: Rig) -> None:
+@pytest.mark.parametrize(
+    ("cause", "meaning"),
+    [
+        (Outcome.DNS_ERROR, "the host's name is not known"),
+        (Outcome.CONNECTION_ERROR, "no connection, or one that broke"),
+    ],
+)
+async def test_of_urls_that_failed_and_are_tried_again(rig: Rig, cause: Outcome, meaning: str) -> None:
+    await rig.submit("j", entry("http://a.test/1"), options=FREE, seal=True)
+    worker = rig.worker()
+    (lease,) = await worker.lease(1)
+    await worker.release(lease, delay=60, code=cause.code)
+    expected = f"1 failed URL waits to be tried again, the first in 1 min: a.test failed with {cause} ({meaning})."
+    assert await why(rig) == expected
+
+
+async def test_of_a_host_that_is_down(rig: Rig) -> None:
+    await rig.submit("j", *pages(9), options=FREE, seal=True)
+    worker = rig.worker(gates=Gates(breaker_failures=3, breaker_seconds=60))
+    for _ in range(3):
+        lease = worker.start(await worker.one())
+        lease.host_signal = HostSignal.DOWN
+        await worker.release(lease, delay=1, code=Outcome.TIMEOUT.code)
+    said = (
+        "a.test has failed 3 times in a row, last with timeout (the server is silent or too slow): it is asked again in"
+    )
+    assert (await why(rig)).startswith(said)
+
+
+async def test_of_a_crawl_delay_of_an_hour(rig: Rig) -> None:
+    await rig.submit("j", *pages(2), options=replace(FREE, robots=1), seal=True)
+    worker = rig.worker()
+    (lease,) = await worker.lease(1)
+    await worker.commit_robots(worker.start(lease), crawl_delay=3600, body=b"User-agent: *\nCrawl-delay: 3600\n")
+    assert (await why(rig)).startswith("a.test is asked once each 1 h, as its robots.txt asks: again in ")
+
+
+@pytest.mark.parametrize(
+    ("cause", "shown"),
+    [(Outcome.ROBOTS_UNAVAILABLE, "5xx or 429"), (Outcome.CONNECTION_ERROR, "connection-error")],
+)
+async def test_of_a_robots_txt_that_cannot_be_had(rig: Rig, cause: Outcome, shown: str) -> None:
     await rig.submit("j", *pages(2), options=replace(FREE, robots=1), seal=True)
     worker = rig.worker()
     (lease,) = await worker.lease(1)
     assert lease.origin
     lease.host_signal, lease.hold = HostSignal.BUSY, 90.0
-    await worker.frontier.commit_robots(lease, ttl=60, failure=Outcome.SERVER_ERROR.code)
+    await worker.frontier.commit_robots(lease, ttl=60, failure=cause.code)
     said = await why(rig)
-    assert said.startswith(
-        "The robots.txt of a.test cannot be had (server-error), so nothing may be fetched there: it is"
-    )
+    assert said.startswith(f"The robots.txt of a.test cannot be had ({shown}), so nothing may be fetched there: it is")
 
 
 async def test_of_redis_that_is_full(rig: Rig) -> None:
@@ -148,6 +198,17 @@ async def test_the_end_is_told_by_rate_and_by_politeness(rig: Rig) -> None:
     seen = outlook(later, [first], hosts, first.time + 10)
     assert (seen.rate, seen.shrinks) == (0.5, 0.5)
     assert seen.eta == seen.by_politeness >= 8 * 30
+
+
+async def test_the_slowest_hosts_are_named(rig: Rig) -> None:
+    await rig.submit("j", *pages(3), options=POLITE, seal=True)
+    hosts = Monitor(Frontier(rig.redis), rig.clock).hosts
+    run = await Frontier(rig.redis).run_of("j")
+    assert slowest((await hosts.of_run(run, 5)).hosts) == "", "with one host there is nothing to compare"
+    await rig.submit("k", *pages(1, "b.test"), *pages(4, "c.test"), options=POLITE, seal=True)
+    both = [await hosts.of_run(await Frontier(rig.redis).run_of(job), 5) for job in "jk"]
+    said = slowest([host for page in both for host in page.hosts])
+    assert said == "slowest hosts: c.test 4 left, 1 min 30 s; a.test 3 left, 1 min"
 
 
 async def test_a_history_covers_the_whole_run_in_a_bounded_space(rig: Rig) -> None:

@@ -28,9 +28,9 @@ COLUMNS = ((9, False), (10, True), (15, False), (7, False), (10, True), (2, Fals
 LABELS = {Outcome.DOCUMENT: "documents", Outcome.DUPLICATE: "duplicates", Outcome.PAGE: "pages"}
 
 
-def panel(job_stats: JobStats, paces: Paces, elapsed: float, why: str = "") -> RenderableType:
+def panel(job_stats: JobStats, paces: Paces, elapsed: float, *notes: str) -> RenderableType:
     """Return the panel at the foot of a terminal: four lines of at most 80 columns, and what else there is to say."""
-    more = [text for text in (_troubles(job_stats), why) if text]
+    more = [text for text in (_troubles(job_stats), *notes) if text]
     return Group(_head(job_stats, paces, elapsed), _body(job_stats, paces), *(_note(text) for text in more))
 
 

@@ -18,6 +18,7 @@ from pdfspider.crawl.progress.summary import crawl_summary
 from pdfspider.crawl.progress.terminal import Terminal
 from pdfspider.crawl.worker import Worker
 from pdfspider.frontier.dashboards import dashboard_url
+from pdfspider.monitoring.outlook import slowest
 from pdfspider.monitoring.reading import Monitor
 from pdfspider.monitoring.reasons import reason
 
@@ -57,7 +58,7 @@ class Progress:
         self._terminal = Terminal(self._panel) if Terminal.is_there() else None
         self._stats = JobStats(name="", state="starting")
         self._paces = Paces()
-        self._why = ""
+        self._why = self._slowest = ""
         self._why_at = 0.0
         self._began = self._said_at = time.monotonic()
         self._asked_at: float | None = None
@@ -110,7 +111,7 @@ class Progress:
             job_stats = replace(job_stats, state="the frontier does not answer")
         elif not self._crawler.crawling:
             job_stats = replace(job_stats, state=f"stopping: what is under way has {self._grace:g} s")
-        return panel(job_stats, self._paces, self._elapsed, self._why)
+        return panel(job_stats, self._paces, self._elapsed, self._slowest, self._why)
 
     async def _introduce(self) -> None:
         """Log what this worker does, and where it can be watched."""
@@ -145,7 +146,7 @@ class Progress:
             await self._ask_why()
 
     async def _ask_why(self) -> None:
-        """Find out now and then what the job waits for, and how long its slowest host takes at least."""
+        """Find out now and then what the job waits for, and how long its slowest hosts take at least."""
         frontier, run, now = self._worker.frontier, self._worker.watched, time.monotonic()
         if run is None or now < self._why_at:
             return
@@ -154,7 +155,7 @@ class Progress:
         if found:
             monitor = Monitor(frontier)
             facts = await monitor.facts(found[0], await monitor.fleet(), HOSTS_LOOKED_AT)
-            self._why = reason(facts)
+            self._why, self._slowest = reason(facts), slowest(facts.hosts)
             self._paces.by_politeness = max((host.seconds_left for host in facts.hosts), default=0.0)
 
     async def _look_a_last_time(self) -> None:

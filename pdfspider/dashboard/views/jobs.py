@@ -14,6 +14,7 @@ from pdfspider.exceptions import JobNotFound
 from pdfspider.formatting import FAILURES, LEFT_OUT
 from pdfspider.frontier.fleet import read_fleet
 from pdfspider.frontier.jobs import DEFAULT_JOB
+from pdfspider.frontier.schedules import Schedules
 from pdfspider.monitoring.outlook import outlook
 from pdfspider.monitoring.reasons import reason
 from pdfspider.records.listings import STORED
@@ -42,6 +43,7 @@ async def listed(request: web.Request) -> Page:
     known, is_open = await lists.counts()
     values = {
         "jobs": await _with_reasons(dashboard, page.jobs, fleet),
+        "planned": await Schedules(frontier.redis).next_times([job["name"] for job in page.jobs]),
         "next": page.next,
         "before": before,
         "only_open": only_open,
@@ -81,6 +83,7 @@ async def one(request: web.Request) -> Page:
     values = {
         "job": job,
         "default": DEFAULT_JOB,
+        "planned": (await Schedules(dashboard.frontier.redis).next_times([name])).get(name),
         "why": reason(facts),
         "outlook": outlook(job, history, facts.hosts, now),
         "chart": chart(job, history, now),

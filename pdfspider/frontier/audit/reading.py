@@ -26,12 +26,12 @@ T = TypeVar("T")
 HOST = "[0-9a-f]{16}"
 TYPES = {
     "hash": rf"meta|jobs|networks|job:\d+|seen:\d+:\d+|host:{HOST}|worker:[^:]+(:calls)?|robots:[0-9a-f]{{40}}(:\d+)?"
-    r"|pages:\d+|blocks:[0-9a-f]{16}:\d+|transports|totals|blocked|progress|schedule:[\w.-]+"
+    r"|pages:\d+|blocks:[0-9a-f]{16}:\d+|transports|totals|blocked|progress|alerts|schedule:[\w.-]+"
     r"|(tasks|answered):\d+:[\w.-]+",
     "set": rf"chores|queued|overfull|unanswered|untold:\d+:[\w.-]+|job:\d+:(hosts|parked)|host:{HOST}:flight",
     "zset": rf"recent|open|offsets|deadlines|schedules|hosts|workers|solo|finished|breakers|(q|overflow):{HOST}:\d+"
     rf"|host:{HOST}:jobs",
-    "string": r"dashboard|history:\d+|report:[^:]+|progress:turn",
+    "string": r"dashboard|history:\d+|report:[^:]+|progress:turn|alerts:turn",
     "list": r"garbage|unclaimed|taking:[^:]+|schedule:[\w.-]+:seeds",
     "stream": r"events|(owed|found):[\w.-]+|log:\d+",
 }

@@ -65,7 +65,10 @@ local function release(token, delay, ago, signal, counted, returned, code)
   if lease.at then hold_host(hid, delay) end
   if signal[1] == 'busy' and delay > 0 then delay = delay_behind_host(hid, delay) end
   if job then put_back(job, lease, place, delay, counted, returned) end
-  if code ~= '' then totals.add('r:' .. code, 1) end
+  if code ~= '' then
+    totals.add('r:' .. code, 1)
+    call('HSET', P .. 'host:' .. place_of(lease), 'cause', code)
+  end
   if lease.kind == 'r' then
     release_robots(lease, returned)
     leave_robots(lease, host, token, ago)

@@ -26,8 +26,9 @@
 --                                  cap, crawl: what jobs and robots.txt ask for; fcap: the least cap of the leases that
 --                                  are out; until: to be left alone; turn: how many leases it has given;
 --                                  starting, robots: tokens of the starts that were not reported yet and of the
---                                  robots lease that is out, or has been redirected here; trouble: see apply_signal; auto: the
---                                  delay that its latency asks for; held: see hold_host
+--                                  robots lease that is out, or has been redirected here; trouble: see apply_signal; cause:
+--                                  the class code of the last failure that was given back; auto: the delay that its latency
+--                                  asks for; held: see hold_host
 --   host:HOST:jobs           ZSET  runs with work at the host by their turn
 --   host:HOST:flight         SET   tokens of the leases that may be fetching there
 --   hosts                    ZSET  hosts with work and a free slot by the time (ms) of their next start; unreached ones
@@ -50,6 +51,8 @@
 --   blocked                  HASH  what operators have blocked: id -> host or pattern; version: changes with them
 --   events                   STREAM one entry per finished run, and per stall of one where that is watched
 --   progress                 HASH  runs that are watched for stalls -> URLs that have ended, since when (ms), whether that was told
+--   alerts                   HASH  alerts whose cause is there: what they say, since when, whether that was told; window: counters
+--   alerts:turn              STRING while it is there nobody else looks for alerts; expires
 --   progress:turn            STRING while it is there nobody else looks for stalls; expires
 --   schedules                ZSET  jobs by the time (ms) at which their next run is to begin
 --   schedule:JOB             HASH  how often, and with which options; started: the run that was begun last; starting: the
