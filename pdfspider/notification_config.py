@@ -1,4 +1,4 @@
-"""The part of the configuration that says whom to tell when jobs end or stall."""
+"""The part of the configuration that says whom to tell when jobs end or stall, and when alerts fire."""
 
 from __future__ import annotations
 

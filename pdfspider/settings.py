@@ -254,7 +254,7 @@ DASHBOARD_TOKEN = None
 # addresses.
 DASHBOARD_TLS_TERMINATED = False
 
-# Who is told when a job ends or stalls.
+# Who is told when a job ends or stalls, or an alert fires.
 
 # Where to: https://… (a JSON object is posted) or mailto:NAME@HOST (by Scrapy's MAIL_… settings).
 NOTIFY_URLS: list[str] = []

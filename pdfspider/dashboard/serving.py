@@ -7,7 +7,7 @@ import errno
 import logging
 import signal
 import ssl
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -20,11 +20,14 @@ from pdfspider.documents.copies import InPlace
 from pdfspider.exceptions import AddressInUse, ConfigurationError
 from pdfspider.frontier.dashboards import EXPIRES, announce, withdraw
 from pdfspider.monitoring.reading import Monitor
+from pdfspider.notifications.notifier import Notifier
 from pdfspider.records import Database
 from pdfspider.records.listings import Listings
 from pdfspider.tasks import end
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from redis.asyncio import Redis
 
     from pdfspider.config import Config
@@ -57,10 +60,25 @@ async def serve(config: Config, frontier: Frontier, copies: Copies | None, stopp
             monitor=Monitor(frontier),
             copies=copies,
         )
-        await _listen(config.dashboard, frontier.redis, parts, stopped)
+        async with _notifying(config, frontier):
+            await _listen(config.dashboard, frontier.redis, parts, stopped)
     finally:
         listings.close()
         await records.close()
+
+
+@asynccontextmanager
+async def _notifying(config: Config, frontier: Frontier) -> AsyncIterator[None]:
+    """Send notifications, if there is anybody to tell; nobody else may be left who does."""
+    if not config.notifications.urls:
+        yield
+        return
+    notifier = Notifier(config.notifications, frontier, config.concurrency)
+    await notifier.open()
+    try:
+        yield
+    finally:
+        await notifier.close()
 
 
 async def _listen(config: DashboardConfig, redis: Redis, parts: Dashboard, stopped: asyncio.Event) -> None:

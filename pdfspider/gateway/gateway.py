@@ -60,7 +60,7 @@ async def serve(config: Config, frontier: Frontier, copies: Copies | None = None
     service.copies = copies or service.copies
     served: list[Transport] = []
     metrics = MetricsServer(config.metrics_address, service.probes) if config.metrics_address else None
-    notifier = Notifier(config.notifications, frontier) if config.notifications.urls else None
+    notifier = Notifier(config.notifications, frontier, config.concurrency) if config.notifications.urls else None
     try:
         served += _transports(config, service)
         if metrics:

@@ -70,7 +70,7 @@ class Hook:
         Raises NotSent and Refused.
         """
         try:
-            status = await self._client.post(self._url, "job", event.id, event.body())
+            status = await self._client.post(self._url, event.kind, event.id, event.body())
         except (ClientError, TimeoutError, OSError) as error:
             raise NotSent(f"{type(error).__name__}: {error}") from error
         if status in PASSING:

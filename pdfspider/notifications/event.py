@@ -1,15 +1,80 @@
-"""Events of jobs, as the frontier notes them, and what is said of them."""
+"""Events of jobs and alerts, as they are noted in the frontier, and what is said of them."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Event(NamedTuple):
+class Event(Protocol):
+    """Something that people are told of."""
+
+    @property
+    def kind(self) -> str:
+        """What the event is about: "job" or "alert"."""
+
+    @property
+    def about(self) -> str:
+        """The job or the alert, for the log."""
+
+    @property
+    def id(self) -> str:
+        """The same for an event that is sent again."""
+
+    def body(self) -> bytes:
+        """Return the event as JSON."""
+
+    def subject(self) -> str:
+        """Return one line that says what has happened."""
+
+    def text(self) -> str:
+        """Return what has happened as text."""
+
+
+class AlertEvent(NamedTuple):
+    """An alert begins to fire, or does so no more."""
+
+    name: str
+    """"alert" or "resolved"."""
+    alert: str
+    said: str
+    since: int
+    """When its cause began, in seconds since 1970."""
+
+    @property
+    def kind(self) -> str:
+        """What the event is about."""
+        return "alert"
+
+    @property
+    def about(self) -> str:
+        """The alert, for the log."""
+        return f"the alert {self.alert}"
+
+    @property
+    def id(self) -> str:
+        """The same for an event that is sent again."""
+        return f"{self.alert}-{self.since}-{self.name}"
+
+    def body(self) -> bytes:
+        """Return the event as JSON."""
+        return json.dumps({"event": self.name, "alert": self.alert, "text": self.said, "since": self.since}).encode()
+
+    def subject(self) -> str:
+        """Return one line that says what has happened."""
+        return f"pdfspider: {self.alert} {'fires' if self.name == 'alert' else 'is resolved'}"
+
+    def text(self) -> str:
+        """Return the alert as text."""
+        begun = datetime.fromtimestamp(self.since, UTC)
+        return f"{self.said}\n\nIt began on {begun:%Y-%m-%d %H:%M:%S} UTC. scrapy status and the dashboard show more.\n"
+
+
+class JobEvent(NamedTuple):
     """A job has ended or stalled; ``status`` is that of its run, empty if the frontier has it no more."""
 
     name: str
@@ -17,6 +82,16 @@ class Event(NamedTuple):
     job: str
     run: int
     status: Mapping[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """What the event is about."""
+        return "job"
+
+    @property
+    def about(self) -> str:
+        """The job, for the log."""
+        return f"job {self.job}"
 
     @property
     def id(self) -> str:

@@ -1,11 +1,11 @@
-"""Send the events of jobs to all destinations, and notice jobs that stall."""
+"""Send events to all destinations, and notice jobs that stall and what is wrong with the fleet."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import secrets
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,9 @@ from redis.exceptions import RedisError, ResponseError
 
 from pdfspider.condition_logger import ConditionLogger
 from pdfspider.frontier.scripts import PREFIX
+from pdfspider.notifications.alert_watch import AlertWatch
 from pdfspider.notifications.destinations import NotSent, Refused, destination_of
-from pdfspider.notifications.event import Event
+from pdfspider.notifications.event import AlertEvent, JobEvent
 from pdfspider.notifications.stall_watch import StallWatch
 from pdfspider.tasks import end
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.frontier import Frontier
     from pdfspider.notification_config import NotificationConfig
     from pdfspider.notifications.destinations import Destination
+    from pdfspider.notifications.event import Event
 
     Note = tuple[bytes, dict[bytes, bytes]]
 
@@ -35,16 +37,17 @@ SILENT = 60_000
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 TRIES = 12
 """Tries of one event, over about eight minutes, after which it is given up."""
-PATIENCE = 10.0
-"""Seconds that the last events of a process have."""
+PATIENCE = 5.0
+"""Seconds that what is being sent has when a process ends, and so many that the last events have."""
 
 
 class Notifier:
     """Sends events until it is closed; any number of processes may share the work."""
 
-    def __init__(self, config: NotificationConfig, frontier: Frontier) -> None:
+    def __init__(self, config: NotificationConfig, frontier: Frontier, concurrency: int) -> None:
         self._senders = [Sender(frontier, url, config) for url in config.urls]
         self._stall_watch = StallWatch(frontier, config.stalled_after)
+        self._alert_watch = AlertWatch(frontier, concurrency)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
@@ -54,12 +57,17 @@ class Notifier:
         """
         for sender in self._senders:
             await sender.open()
-        running = [self._stall_watch.run(), *(sender.run() for sender in self._senders)]
+        running = [self._stall_watch.run(), self._alert_watch.run(), *(sender.run() for sender in self._senders)]
         self._tasks = [asyncio.create_task(work) for work in running]
 
     async def close(self) -> None:
         """Send what is there in a bounded time; the rest is left to others."""
-        await end(self._tasks)
+        async with AsyncExitStack() as held:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE):
+                    for sender in self._senders:
+                        await held.enter_async_context(sender.sending)
+            await end(self._tasks)
         with suppress(TimeoutError, RedisError):
             async with asyncio.timeout(PATIENCE):
                 await asyncio.gather(*(sender.finish() for sender in self._senders))
@@ -75,6 +83,8 @@ class Sender:
         self._frontier, self._redis = frontier, frontier.redis
         self._group = f"notify-{blake2b(url.encode(), digest_size=8).hexdigest()}"
         self._consumer = secrets.token_hex(4)
+        self.sending = asyncio.Lock()
+        """Held while an event is sent and acknowledged, so that nobody ends the task in between."""
         shown = self.destination.shown
         self._trouble = ConditionLogger(
             f"Notifications cannot be sent to {shown}", f"{shown} takes notifications again"
@@ -124,25 +134,32 @@ class Sender:
         event = await self._event(fields)
         pause = FIRST_PAUSE
         for left in reversed(range(tries)):
-            try:
-                await self.destination.send(event)
-                self._trouble.end()
-                break
-            except Refused as error:
-                logger.error("%s refuses a notification of job %s: %s", self.destination.shown, event.job, error)
-                break
-            except NotSent as error:
-                self._trouble.begin(error)
-                if not left:
-                    if tries == 1:
-                        return
-                    logger.error("A notification of job %s is given up: %s", event.job, error)
-                    break
+            async with self.sending:
+                if await self._is_settled(event, is_last=tries > 1 and not left):
+                    await self._redis.xack(EVENTS, self._group, identity)
+                    return
+            if left:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
-        await self._redis.xack(EVENTS, self._group, identity)
+
+    async def _is_settled(self, event: Event, *, is_last: bool) -> bool:
+        """Try to send an event, and return whether it is sent, refused or, after the last try, given up."""
+        try:
+            await self.destination.send(event)
+            self._trouble.end()
+        except Refused as error:
+            logger.error("%s refuses a notification of %s: %s", self.destination.shown, event.about, error)
+        except NotSent as error:
+            self._trouble.begin(error)
+            if not is_last:
+                return False
+            logger.error("A notification of %s is given up: %s", event.about, error)
+        return True
 
     async def _event(self, fields: dict[bytes, bytes]) -> Event:
+        name = fields[b"event"].decode()
+        if b"alert" in fields:
+            return AlertEvent(name, fields[b"alert"].decode(), fields[b"text"].decode(), int(fields[b"since"]))
         run = int(fields[b"run"])
         status = await self._frontier.status_of_run(run)
-        return Event(fields[b"event"].decode(), fields[b"job"].decode(), run, status or {})
+        return JobEvent(name, fields[b"job"].decode(), run, status or {})

@@ -7,24 +7,29 @@ import hashlib
 import hmac
 import json
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
 from aiosmtpd.controller import Controller
 
+from pdfspider.formatting import CLASSES
 from pdfspider.frontier.connection import connect
+from pdfspider.frontier.fleet import Fleet
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.frontier.jobs import JobOptions
 from pdfspider.frontier.leases import CommitRequest
 from pdfspider.items import Outcome
 from pdfspider.notification_config import MailConfig, NotificationConfig
 from pdfspider.notifications import notifier as module
+from pdfspider.notifications.alert_watch import AlertWatch, firing
+from pdfspider.notifications.alerts import RULES, Reading, Rule
 from pdfspider.notifications.notifier import Notifier
 from pdfspider.notifications.stall_watch import StallWatch
 from tests.frontier.rig import FREE, entry, pages
 from tests.gateway.inprocess import service_on
-from tests.support import PATIENCE, free_port
+from tests.support import PATIENCE, ROOT, free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -97,7 +102,7 @@ def config(*urls: str, **more: Any) -> NotificationConfig:
 async def test_the_end_of_a_job_is_posted_with_its_figures(frontier: Frontier) -> None:
     async with hook() as (url, found):
         await crawl(frontier, "before")
-        notifier = Notifier(config(url), frontier)
+        notifier = Notifier(config(url), frontier, 8)
         await notifier.open()
         await crawl(frontier, "one")
         await until(lambda: found.taken)
@@ -110,7 +115,7 @@ async def test_the_end_of_a_job_is_posted_with_its_figures(frontier: Frontier) -
 
 async def test_each_destination_has_each_event_once_whoever_sends(frontier: Frontier) -> None:
     async with hook() as (one, first), hook() as (two, second):
-        notifiers = [Notifier(config(one, two), frontier) for _ in range(3)]
+        notifiers = [Notifier(config(one, two), frontier, 8) for _ in range(3)]
         for notifier in notifiers:
             await notifier.open()
         for i in range(5):
@@ -127,7 +132,7 @@ async def test_one_that_is_away_is_tried_again_and_one_that_refuses_is_not(
 ) -> None:
     monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
     async with hook() as (url, found):
-        notifier = Notifier(config(url), frontier)
+        notifier = Notifier(config(url), frontier, 8)
         await notifier.open()
         found.statuses = [503, 429]
         await crawl(frontier, "away")
@@ -148,7 +153,7 @@ async def test_what_a_dead_process_had_taken_is_sent_by_another(
 ) -> None:
     monkeypatch.setattr(module, "SILENT", 1)
     async with hook() as (url, found):
-        dead = Notifier(config(url), frontier)
+        dead = Notifier(config(url), frontier, 8)
         await dead.open()
         found.statuses = [503] * 3
         await crawl(frontier, "one")
@@ -158,7 +163,7 @@ async def test_what_a_dead_process_had_taken_is_sent_by_another(
         await asyncio.gather(*dead._tasks, return_exceptions=True)
         await dead._senders[0].destination.close()
         found.statuses = []
-        other = Notifier(config(url), frontier)
+        other = Notifier(config(url), frontier, 8)
         await other.open()
         await until(lambda: found.taken)
         await other.close()
@@ -167,7 +172,7 @@ async def test_what_a_dead_process_had_taken_is_sent_by_another(
 
 async def test_the_last_events_are_sent_before_a_worker_closes(frontier: Frontier) -> None:
     async with hook() as (url, found):
-        notifier = Notifier(config(url), frontier)
+        notifier = Notifier(config(url), frontier, 8)
         await notifier.open()
         await crawl(frontier, "last")
         await notifier.close()
@@ -194,7 +199,7 @@ async def test_a_mail_says_what_became_of_a_job(frontier: Frontier, monkeypatch:
     server.start()
     try:
         mail = MailConfig(sender="spider@example.org", host="127.0.0.1", port=server.port)
-        notifier = Notifier(config("mailto:ops@example.org", mail=mail), frontier)
+        notifier = Notifier(config("mailto:ops@example.org", mail=mail), frontier, 8)
         await notifier.open()
         box.reply = "451 later"
         await crawl(frontier, "one", Outcome.TIMEOUT)
@@ -204,7 +209,8 @@ async def test_a_mail_says_what_became_of_a_job(frontier: Frontier, monkeypatch:
         await notifier.close()
     finally:
         server.stop()
-    (envelope,) = box.mails
+    assert len({envelope.content.partition(b"Message-ID: ")[2][:60] for envelope in box.mails}) == 1, "at least once"
+    envelope = box.mails[0]
     assert (envelope.mail_from, envelope.rcpt_tos) == ("spider@example.org", ["ops@example.org"])
     text = envelope.content.decode()
     assert "Subject: pdfspider: job one is finished, 0 documents" in text
@@ -247,11 +253,139 @@ async def _look(watch: StallWatch, now: int) -> None:
         await watch.look()
 
 
+async def test_an_alert_is_told_by_webhook_and_mail_when_it_begins_and_when_it_ends(
+    frontier: Frontier, redis_url: str
+) -> None:
+    await frontier.submit("j", [entry("http://a.test/")], options=FREE, seal=True)
+    box, clock = Box(), Clock()
+    server = Controller(box, hostname="127.0.0.1", port=free_port())
+    server.start()
+    try:
+        async with hook() as (url, found):
+            mail = MailConfig(host="127.0.0.1", port=server.port)
+            watch = AlertWatch(frontier, 8)
+            notifier = Notifier(config(url, "mailto:ops@example.org", mail=mail), frontier, 8)
+            await notifier.open()
+            await frontier.redis.setrange("filler", 50_000_000, "x")
+            used = (await frontier.redis.info("memory"))["used_memory"]
+            await frontier.redis.config_set("maxmemory", int(used / 0.88))
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("pdfspider.notifications.alerts.frontier_time", clock.time)
+                for second in (0, 60, 119):
+                    await clock.look(watch, second)
+                    assert await firing(frontier.redis) == []
+                await clock.look(watch, 121)
+                await clock.look(watch, 240)
+                assert [alert.name for alert in await firing(frontier.redis)] == ["PdfspiderRedisFull"]
+                await frontier.redis.config_set("maxmemory", 0)
+                await clock.look(watch, 260)
+            await until(lambda: len(found.taken) >= 2 and len(box.mails) >= 2)
+            await notifier.close()
+    finally:
+        await frontier.redis.config_set("maxmemory", 0)
+        server.stop()
+    assert {(told["event"], told["alert"]) for told in found.taken} == {
+        ("alert", "PdfspiderRedisFull"),
+        ("resolved", "PdfspiderRedisFull"),
+    }
+    assert "of its maxmemory" in found.taken[0]["text"]
+    assert found.headers[0]["Pdfspider-Event"] == "alert"
+    assert "Subject: pdfspider: PdfspiderRedisFull fires" in box.mails[0].content.decode()
+
+
+class Clock:
+    """The frontier's time, as alerts read it."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000_000
+
+    async def time(self, _: object) -> int:
+        return self.now
+
+    async def look(self, watch: AlertWatch, second: float) -> None:
+        self.now = 1_800_000_000_000 + int(second * 1000)
+        await watch.look()
+
+
+def a_reading(**changes: Any) -> Reading:
+    fleet = Fleet(
+        ended=dict.fromkeys(CLASSES, 0),
+        retried={},
+        stored=0,
+        expired=0,
+        urls={},
+        jobs={},
+        hosts_waiting=0,
+        hosts_failing=0,
+        workers=1,
+        workers_wanted=0,
+        oldest_ready=0.0,
+        memory=0.0,
+        messages={},
+        owed={},
+    )
+    names = {"ended", "dead", "own_faults", "expired", "rejected", "undelivered"}
+    known = {name: value for name, value in changes.items() if name in {"troubles", "owed_for"}}
+    counted = dict.fromkeys(names, 0) | {name: value for name, value in changes.items() if name in names}
+    of_fleet = {name: value for name, value in changes.items() if name not in names and name not in known}
+    reading = Reading(0.0, replace(fleet, **of_fleet), [""], counted, {})
+    return reading._replace(**known)
+
+
+CAUSES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "PdfspiderNoWorkers": ({"workers": 0, "workers_wanted": 2}, {"workers": 0}),
+    "PdfspiderWorkersInTrouble": ({"troubles": ["", "the disk is full"]}, {"troubles": ["", ""]}),
+    "PdfspiderRedisFull": ({"memory": 0.86}, {"memory": 0.85}),
+    "PdfspiderBreakersOpen": ({"hosts_failing": 60, "hosts_waiting": 100}, {"hosts_failing": 20}),
+    "PdfspiderResultsOwed": ({"owed": {"amqp": 7}, "owed_for": {"amqp": 1300.0}}, {"owed_for": {"amqp": 60.0}}),
+    "PdfspiderNoProgress": ({"oldest_ready": 601.0}, {"oldest_ready": 601.0, "ended": 1}),
+    "PdfspiderFailures": ({"ended": 100, "dead": 51}, {"ended": 10, "dead": 10}),
+    "PdfspiderWorkersKilled": ({"own_faults": 11}, {"own_faults": 10}),
+    "PdfspiderLeasesExpire": ({"expired": 51}, {"expired": 50}),
+    "PdfspiderResultsRefused": ({"undelivered": 1}, {}),
+    "PdfspiderMessagesRejected": ({"rejected": 101}, {"rejected": 100}),
+}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.alert)
+def test_each_alert_has_a_cause_and_fires_at_no_other(rule: Rule) -> None:
+    cause, harmless = CAUSES[rule.alert]
+    assert rule.find(a_reading(**cause))
+    assert rule.find(a_reading(**harmless)) == ""
+    for alert, (other, _) in CAUSES.items():
+        assert alert == rule.alert or rule.find(a_reading(**other)) == ""
+
+
+def test_alerts_have_the_names_of_those_of_prometheus() -> None:
+    rules = (ROOT / "deploy/prometheus/alerts.yml").read_text()
+    missing = {rule.alert for rule in RULES if f"alert: {rule.alert}\n" not in rules}
+    assert missing == {"PdfspiderWorkersInTrouble"}, "each worker tells Prometheus of itself"
+
+
+async def test_counters_are_compared_over_a_window(frontier: Frontier) -> None:
+    watch, clock, totals = AlertWatch(frontier, 8), Clock(), "{pdfs}:totals"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pdfspider.notifications.alerts.frontier_time", clock.time)
+        await frontier.redis.hincrby(totals, "expired", 1000)
+        await clock.look(watch, 0)
+        await frontier.redis.hincrby(totals, "expired", 60)
+        for second in (300, 899):
+            await clock.look(watch, second)
+            assert await firing(frontier.redis) == []
+        await clock.look(watch, 900)
+        (alert,) = await firing(frontier.redis)
+        assert (alert.name, alert.text) == ("PdfspiderLeasesExpire", "60 leases expired in 15 min.")
+        await clock.look(watch, 1200)
+        assert len(await firing(frontier.redis)) == 1
+        await clock.look(watch, 1800)
+        assert await firing(frontier.redis) == []
+
+
 async def test_a_metadata_service_is_no_webhook(
     frontier: Frontier, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "TRIES", 1)
-    notifier = Notifier(config("http://169.254.169.254/latest"), frontier)
+    notifier = Notifier(config("http://169.254.169.254/latest"), frontier, 8)
     await notifier.open()
     await crawl(frontier, "one")
     await until(lambda: "neither public nor in a private network" in caplog.text)
@@ -260,7 +394,7 @@ async def test_a_metadata_service_is_no_webhook(
 
 async def test_a_gateway_sends_them_too(redis_url: str, tmp_path: Path) -> None:
     async with hook() as (url, found), service_on(redis_url, tmp_path, NOTIFY_URLS=url, NOTIFY_SECRET="key") as service:
-        notifier = Notifier(service.config.notifications, service.frontier)
+        notifier = Notifier(service.config.notifications, service.frontier, 8)
         await notifier.open()
         await crawl(service.frontier, "one")
         await notifier.close()

@@ -1,4 +1,4 @@
-"""Tell of jobs that end or stall, at the destinations of ``NOTIFY_URLS``."""
+"""Tell of jobs that end or stall, and of alerts, at the destinations of ``NOTIFY_URLS``."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ class Notifications:
 
         if not hasattr(self._worker, "frontier"):  # another scheduler is at work, or the worker was refused
             return
-        self._notifier = Notifier(self._worker.config.notifications, self._worker.frontier)
+        config = self._worker.config
+        self._notifier = Notifier(config.notifications, self._worker.frontier, config.concurrency)
         self._worker.before_close.append(self._notifier.close)
         try:
             await self._notifier.open()

@@ -18,6 +18,7 @@ from pdfspider.frontier.scripts import PREFIX
 from pdfspider.frontier.transports import read_states
 from pdfspider.frontier.undelivered import TRANSPORTS
 from pdfspider.monitoring.reasons import FULL
+from pdfspider.notifications.alert_watch import firing
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -69,7 +70,8 @@ async def health(request: web.Request) -> Page:
         await asyncio.to_thread(_store, dashboard),
         *await _backlog(dashboard),
     ]
-    return Page("health.html", "Health", "/health", {"findings": findings})
+    alerts = await firing(dashboard.frontier.redis)
+    return Page("health.html", "Health", "/health", {"findings": findings, "alerts": alerts})
 
 
 async def _redis(dashboard: Dashboard) -> Finding:

@@ -1,0 +1,172 @@
+"""Alerts of the fleet: what is wrong, by the frontier alone.
+
+The alerts have the names, limits and durations of ``deploy/prometheus/alerts.yml``, as far as the frontier knows what
+they need. A rule is a function of a reading that returns a sentence, "" where all is well, or None where it cannot say
+anything now.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pdfspider.formatting import counted, said_time
+from pdfspider.frontier.fleet import frontier_time, read_fleet
+from pdfspider.frontier.scripts import PREFIX
+from pdfspider.frontier.worker_reports import WorkerReports
+from pdfspider.items import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from redis.asyncio import Redis
+
+    from pdfspider.frontier.fleet import Fleet
+
+WINDOW = 900.0
+"""Seconds over which counters are compared."""
+ENOUGH = 20
+"""URLs that have to end in a window before their failures say anything."""
+OWN_FAULTS = (Outcome.POISON, Outcome.INTERNAL_ERROR, Outcome.PIPELINE_ERROR, Outcome.STORE_ERROR)
+DEAD = tuple(outcome for outcome in Outcome if outcome.dead)
+
+
+class Reading(NamedTuple):
+    """The state of the fleet at one time, and what has been counted in the window that ends now."""
+
+    now: float
+    fleet: Fleet
+    troubles: Sequence[str]
+    """What keeps each of the alive workers from work; "" for those that work."""
+    counted: Mapping[str, int] | None
+    """What was counted in the window; None while it has not ended."""
+    owed_for: Mapping[str, float]
+    """The seconds for which the oldest result of each transport has been owed."""
+
+
+class Rule(NamedTuple):
+    """An alert: its name, how long its cause has to last in seconds, and the rule."""
+
+    alert: str
+    lasts: float
+    find: Callable[[Reading], str | None]
+
+
+async def read(redis: Redis, start_urls: str, concurrency: int, window: Mapping[str, int]) -> Reading:
+    """Return the state of the fleet; ``window`` has the counters at the beginning of the window, and its time.
+
+    Raises RedisError.
+    """
+    now = await frontier_time(redis)
+    fleet = await read_fleet(redis, start_urls, concurrency, now)
+    workers = await WorkerReports(redis).workers(now)
+    alive = [worker for worker in workers if worker.deadline > 0]
+    known = counters(fleet)
+    has_ended = bool(window) and now - window["at"] >= WINDOW * 1000
+    return Reading(
+        now=now / 1000,
+        fleet=fleet,
+        troubles=[worker.report.trouble if worker.report else "" for worker in alive],
+        counted={name: known[name] - window.get(name, 0) for name in known} if has_ended else None,
+        owed_for=await _owed_for(redis, fleet, now),
+    )
+
+
+def counters(fleet: Fleet) -> dict[str, int]:
+    """Return the counters that rules compare."""
+    results = dict.fromkeys(("rejected", "undelivered"), 0)
+    for (_, result), number in fleet.messages.items():
+        if result in results:
+            results[result] += number
+    return {
+        "ended": sum(fleet.ended.values()),
+        "dead": sum(fleet.ended[outcome.value] for outcome in DEAD),
+        "own_faults": sum(fleet.ended[outcome.value] for outcome in OWN_FAULTS),
+        "expired": fleet.expired,
+        **results,
+    }
+
+
+async def _owed_for(redis: Any, fleet: Fleet, now: int) -> dict[str, float]:
+    found = {}
+    for transport in (name for name, number in fleet.owed.items() if number):
+        oldest = await redis.xrange(f"{PREFIX}owed:{transport}", count=1)
+        if oldest:
+            found[transport] = (now - int(oldest[0][0].partition(b"-")[0])) / 1000
+    return found
+
+
+def _no_workers(reading: Reading) -> str:
+    fleet = reading.fleet
+    wanted = fleet.workers_wanted if not fleet.workers else 0
+    return f"No worker is alive, and {wanted:,} would have work." if wanted else ""
+
+
+def _troubled(reading: Reading) -> str:
+    troubles = [trouble for trouble in reading.troubles if trouble]
+    return f"{counted(len(troubles), 'worker')} cannot go on: {troubles[0]}." if troubles else ""
+
+
+def _redis_full(reading: Reading) -> str:
+    used = reading.fleet.memory
+    return f"Redis uses {used:.0%} of its maxmemory; at 90 % leasing stops." if used > 0.85 else ""
+
+
+def _breakers_open(reading: Reading) -> str:
+    failing, waiting = reading.fleet.hosts_failing, reading.fleet.hosts_waiting
+    is_many = failing > 20 and failing > 0.5 * waiting
+    return f"{failing:,} hosts fail: more than half as many as wait." if is_many else ""
+
+
+def _results_owed(reading: Reading) -> str:
+    transport, seconds = max(reading.owed_for.items(), key=lambda item: item[1], default=("", 0.0))
+    late = f"{reading.fleet.owed[transport]:,} results wait at {transport}" if seconds > 1200 else ""
+    return f"{late}, the oldest for {said_time(seconds)}." if late else ""
+
+
+def _no_progress(reading: Reading) -> str | None:
+    if reading.counted is None:
+        return None
+    ready = reading.fleet.oldest_ready > 600 and not reading.counted["ended"]
+    return f"URLs could be fetched, and none has ended for {said_time(WINDOW)}." if ready else ""
+
+
+def _failures(reading: Reading) -> str | None:
+    if reading.counted is None:
+        return None
+    ended, dead = reading.counted["ended"], reading.counted["dead"]
+    return f"{dead / ended:.0%} of the URLs end as dead letters." if ended >= ENOUGH and dead > 0.5 * ended else ""
+
+
+def _more_than(name: str, limit: int, text: str) -> Callable[[Reading], str | None]:
+    """Return the rule for a counter that grows by more than so many in a window."""
+
+    def find(reading: Reading) -> str | None:
+        if reading.counted is None:
+            return None
+        number = reading.counted[name]
+        return text.format(number=number, window=said_time(WINDOW)) if number > limit else ""
+
+    return find
+
+
+RULES = (
+    Rule("PdfspiderNoWorkers", 300, _no_workers),
+    Rule("PdfspiderWorkersInTrouble", 300, _troubled),
+    Rule("PdfspiderRedisFull", 120, _redis_full),
+    Rule("PdfspiderBreakersOpen", 900, _breakers_open),
+    Rule("PdfspiderResultsOwed", 0, _results_owed),
+    Rule("PdfspiderNoProgress", 0, _no_progress),
+    Rule("PdfspiderFailures", 0, _failures),
+    Rule(
+        "PdfspiderWorkersKilled",
+        0,
+        _more_than("own_faults", 10, "{number:,} URLs of the last {window} failed by the fleet's own fault."),
+    ),
+    Rule("PdfspiderLeasesExpire", 0, _more_than("expired", 50, "{number:,} leases expired in {window}.")),
+    Rule(
+        "PdfspiderResultsRefused",
+        0,
+        _more_than("undelivered", 0, "{number:,} results were refused for good."),
+    ),
+    Rule("PdfspiderMessagesRejected", 0, _more_than("rejected", 100, "{number:,} messages made no sense in {window}.")),
+)
