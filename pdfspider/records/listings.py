@@ -9,7 +9,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import exists, or_, select, tuple_
+from sqlalchemy import and_, exists, or_, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 
 from pdfspider.exceptions import RecordsError
@@ -35,8 +35,8 @@ STORED = (Outcome.DOCUMENT, Outcome.DUPLICATE, Outcome.UNCHANGED)
 HARMLESS = (*STORED, Outcome.PAGE, Outcome.REDIRECT, Outcome.OTHER)
 LOOKED_AT = 2000
 """Documents that one call of a search looks at."""
-VISITS = 100
-"""Captures of one document that are listed."""
+VISITS = 10_000
+"""Captures of one document that are looked at."""
 SHOWN = ("job", "run", "fingerprint", "url", "found_on", "technique", "depth", "status", "outcome", "reason", "sha256")
 OF_CAPTURE = tuple(captures.c[name] for name in (*SHOWN, "size", "finished", "disposition_name"))
 
@@ -107,12 +107,19 @@ class Listings:
         """
         return await self._call(_documents, limit, after, search or Search())
 
-    async def document(self, sha256: str) -> tuple[Row[Any], Sequence[Row[Any]]] | None:
-        """Return a document with its inspection, and up to ``VISITS`` captures that have it; None if there is none.
+    async def document(self, sha256: str) -> Row[Any] | None:
+        """Return a document with its inspection, None if there is none.
 
         Raises RecordsError.
         """
         return await self._call(_document, sha256)
+
+    async def visits(self, sha256: str, limit: int, after: Place | None = None) -> Part:
+        """Return captures that have a document, the newest first; of more than ``VISITS`` only so many are known.
+
+        Raises RecordsError.
+        """
+        return await self._call(_visits, sha256, limit, after)
 
     async def changes(self, job: str, since: int | None, limit: int, after: Place | None = None) -> ChangesPart:
         """Return documents of a job that are new, changed or gone since a run, by default the one before the newest.
@@ -199,10 +206,21 @@ def _document(engine: Engine, sha256: str) -> Any:
     inside = [column for column in inspections.c if column.name not in ("sha256", "text", "links")]
     joined = documents.outerjoin(inspections, inspections.c.sha256 == documents.c.sha256)
     query = select(*documents.c, *inside).select_from(joined).where(documents.c.sha256 == sha256)
-    visits = select(*OF_CAPTURE, captures.c.final_url, captures.c.hops).where(captures.c.sha256 == sha256).limit(VISITS)
     with engine.connect() as connection:
-        found = connection.execute(query).first()
-        return None if found is None else (found, connection.execute(visits).all())
+        return connection.execute(query).first()
+
+
+def _visits(engine: Engine, sha256: str, limit: int, after: Place | None) -> Part:
+    order = captures.c.finished, captures.c.fingerprint
+    key = captures.c.job, captures.c.run, captures.c.fingerprint
+    looked_at = select(*key).where(captures.c.sha256 == sha256).limit(VISITS).subquery()
+    same = and_(*(captures.c[column.name] == looked_at.c[column.name] for column in key))
+    query: Select[Any] = select(*OF_CAPTURE, captures.c.final_url, captures.c.hops).join(looked_at, same)
+    query = query.where(order[0].is_not(None)).order_by(*(column.desc() for column in order)).limit(limit + 1)
+    if after:
+        query = query.where(tuple_(*order) < tuple_(after.time, after.number))
+    with engine.connect() as connection:
+        return _part(connection.execute(query).all(), limit, "finished", "fingerprint")
 
 
 def _failure(engine: Engine, job: str, run: int, fingerprint: int) -> Failure | None:

@@ -185,6 +185,22 @@ async def test_documents_are_searched_a_bounded_number_at_a_time(serve: Serve, m
         assert "/documents/01" in text
 
 
+async def test_all_captures_of_a_document_are_listed(serve: Serve) -> None:
+    async with serve() as served:
+        for number in range(120):
+            outcome = Outcome.DUPLICATE if number else Outcome.DOCUMENT
+            url, time = f"http://a.test/{number}", 1.7e9 + number // 4
+            await served.record("j", number % 3, url, outcome, sha256=HASH, size=5, finished=time)
+        path, seen = f"/documents/{HASH}", []
+        while path:
+            text = (await served.get(path))[1]
+            seen += [int(number) for number in re.findall(r'title="http://a.test/(\d+)"', text)]
+            following = re.findall(rf'class="button" href="(/documents/{HASH}\?after=[^"]+)"', text)
+            path = following[0].replace("&amp;", "&") if following else ""
+        assert sorted(seen) == list(range(120))
+        assert seen[0] >= 116, "the newest first"
+
+
 async def test_lists_of_captures_go_on_where_they_ended(serve: Serve) -> None:
     async with serve() as served:
         await served.post("/submit", urls="http://a.test/", job="j")

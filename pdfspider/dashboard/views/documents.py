@@ -13,7 +13,7 @@ from aiohttp import web
 from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.exceptions import InvalidInput
-from pdfspider.records.listings import LOOKED_AT, STORED, VISITS, Search
+from pdfspider.records.listings import LOOKED_AT, STORED, Search
 from pdfspider.records.places import Place
 from pdfspider.web.documents import SHA256
 
@@ -68,10 +68,11 @@ def _day(text: str) -> datetime:
 async def one(request: web.Request) -> Page:
     """Show one document: what is inside, and where it came from."""
     sha256 = request.match_info["sha256"]
-    found = await dashboard_of(request).listings.document(sha256) if re.fullmatch(SHA256, sha256) else None
-    if found is None:
+    listings, after = dashboard_of(request).listings, Place.parse(request.query.get("after", ""))
+    document = await listings.document(sha256) if re.fullmatch(SHA256, sha256) else None
+    if document is None:
         raise web.HTTPNotFound(reason="there is no such document")
-    document, visits = found
-    hops = {visit.fingerprint: json.loads(visit.hops) for visit in visits}
-    values = {"document": document, "visits": visits, "hops": hops, "most": VISITS}
+    part = await listings.visits(sha256, LISTED, after)
+    hops = {(visit.run, visit.fingerprint): json.loads(visit.hops) for visit in part.rows}
+    values = {"document": document, "part": part, "hops": hops, "after": after}
     return Page("document.html", document.title or "Document", "/documents", values, is_live=False)
