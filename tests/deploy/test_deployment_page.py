@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ import redis
 from bench.processes import redis_binary
 from bench.server import serve
 from bench.site import Site
-from tests.support import ROOT, Fleet, free_port, until
+from tests.support import PATIENCE, ROOT, Fleet, free_port, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +34,7 @@ def commands(name: str) -> str:
 
 
 def run(name: str, directory: Path, **environment: str) -> str:
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    path = f"{environment.pop('FIRST', directory)}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     shell = ["bash", "-euo", "pipefail", "-c", commands(name)]
     known = {**os.environ, "PATH": path, **environment}
     done = subprocess.run(shell, cwd=directory, env=known, capture_output=True, text=True, check=False)
@@ -50,6 +52,43 @@ def test_the_secrets_are_those_that_the_compose_file_wants(tmp_path: Path) -> No
     assert (tmp_path / "secrets/redis_url").read_text() == f"redis://:{password}@redis:6379/0\n"
     assert json.loads((tmp_path / "secrets/s3_identities").read_text())["identities"][0]["name"] == "pdfspider"
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.slow
+def test_one_machine_has_a_fleet_after_the_commands_of_the_page(tmp_path: Path) -> None:
+    gateway, dashboard = free_port(), free_port()
+    with serve(Site(hosts=1, pages=4, documents=6)) as site:
+        script = commands("one machine").replace("https://example.org/ ", f"{site.url} ").replace("8080", f"{gateway}")
+        program = tmp_path / "bin/pdfspider"
+        program.parent.mkdir()
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m pdfspider.cli "$@"\n')
+        program.chmod(0o755)
+        environment = {
+            **os.environ,
+            "PATH": f"{program.parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "PDFSPIDER_DASHBOARD_URL": f"http://127.0.0.1:{dashboard}",
+            "PDFSPIDER_DOWNLOAD_DELAY": "0",
+        }
+        started = subprocess.Popen(
+            ["bash", "-euc", f"{script}\nwait"], cwd=tmp_path, env=environment, start_new_session=True
+        )
+        try:
+            page = f"http://127.0.0.1:{dashboard}/jobs/example"
+            until(lambda: ">finished<" in _get(page))
+            until(lambda: "ok" in _get(f"http://127.0.0.1:{gateway}/healthz"))
+            assert len([*(tmp_path / "crawl/files").glob("*/*/*.pdf")]) == 6
+        finally:
+            os.killpg(started.pid, signal.SIGTERM)
+            started.wait(PATIENCE)
+
+
+def _get(url: str) -> str:
+    try:
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+            return str(answer.read().decode())
+    except OSError:
+        return ""
 
 
 def test_every_file_that_the_page_names_is_there() -> None:
@@ -96,7 +135,11 @@ def test_a_fleet_is_backed_up_while_it_works_and_restored(
     database = f"{postgresql}"
     fleet = Fleet(tmp_path, url, {"DATABASE_URL": database})
     store = tmp_path / "data/files"
+    first = tmp_path / "bin"
+    first.mkdir()
+    (first / "redis-server").symlink_to(redis_binary())  # others may be too old for its snapshots
     names = {
+        "FIRST": str(first),
         "BACKUP": str(tmp_path / "backup"),
         "REDIS_URL": url,
         "DATABASE_URL": database,

@@ -18,6 +18,9 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import pytest
+import yaml
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 from scrapy.settings import Settings
 
 from bench.processes import free_port
@@ -26,16 +29,19 @@ from bench.site import Site
 from pdfspider import settings as defaults
 from pdfspider.config import Config
 from pdfspider.frontier.connection import connect
+from pdfspider.frontier.fleet import Fleet
 from pdfspider.frontier.frontier import Frontier
+from pdfspider.frontier.transports import RESULTS
 from pdfspider.items import Outcome
-from pdfspider.metrics.fleet import fleet_metrics
+from pdfspider.metrics.fleet import FleetCollector, fleet_metrics
 from pdfspider.metrics.server import MetricsServer, Probes
+from pdfspider.metrics.worker import Numbers, WorkerMetrics
 from tests.support import ROOT, query, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support import Fleet
+    from tests.support import Fleet as Workers
 
 DEPLOY = ROOT / "deploy"
 ALERTS = (DEPLOY / "prometheus/alerts.yml").read_text("utf-8")
@@ -81,6 +87,30 @@ def test_alerts_and_the_dashboard_name_only_metrics_that_there_are() -> None:
 def test_the_alert_of_failures_has_the_classes_that_are_dead_letters() -> None:
     (classes,) = re.findall(r'outcome=~"([^"]+)"\}\[30m', ALERTS)
     assert sorted(classes.split("|")) == sorted(outcome.value for outcome in Outcome if outcome.dead)
+
+
+def exposed(tmp_path: Path) -> dict[str, set[str]]:
+    """The names of all samples that a fleet and a worker expose, with the names of their labels."""
+    totals = {"ended": dict.fromkeys(Outcome, 1), "retried": {}, "stored": 1, "expired": 1}
+    hosts = {"hosts_waiting": 1, "hosts_failing": 1, "workers": 1, "workers_wanted": 1}
+    masters = {"messages": {("amqp", result): 1 for result in RESULTS}, "owed": {"amqp": 1}}
+    fleet = Fleet(**totals, **hosts, **masters, urls={}, jobs={}, oldest_ready=0.0, memory=0.0)  # type: ignore[arg-type]
+    numbers = Numbers({}, leases=0, received=0, inspection_backlog=0, takes_documents=True)
+    registry = CollectorRegistry()
+    registry.register(FleetCollector(fleet))
+    text = generate_latest(registry) + WorkerMetrics(lambda: numbers, tmp_path).expose().body
+    samples = [sample for family in text_string_to_metric_families(text.decode()) for sample in family.samples]
+    return {sample.name: set(sample.labels) for sample in samples}
+
+
+def test_the_alerts_are_tested_with_series_that_there_are(tmp_path: Path) -> None:
+    real = exposed(tmp_path)
+    tests = yaml.safe_load((DEPLOY / "prometheus/alerts_test.yml").read_text("utf-8"))["tests"]
+    series = [one["series"] for test in tests for one in test["input_series"]]
+    assert len(series) > 20
+    for one in series:
+        name, _, labels = one.partition("{")
+        assert set(re.findall(r"(\w+)=", labels)) - {"instance"} == real[name], one
 
 
 @contextmanager
@@ -145,7 +175,7 @@ def by_outcome(port: int, name: str) -> dict[str, int]:
 
 
 @needs_prometheus
-def test_a_real_prometheus_finds_what_the_database_has(fleet: Fleet) -> None:
+def test_a_real_prometheus_finds_what_the_database_has(fleet: Workers) -> None:
     ports = [free_port() for _ in range(3)]
     targets = [f"127.0.0.1:{port}" for port in ports]
     with (
