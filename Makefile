@@ -117,6 +117,10 @@ dashboard-load: $(VENV)/.requirements-test.txt ## ask for each page of the dashb
 recall: $(VENV)/.requirements.txt ## measure what is found beside wget and the stock Scrapy stack
 	@$(VENV)/bin/python -m bench.recall $(value ARGS)
 
+.PHONY: beside-wget
+beside-wget: $(VENV)/.requirements-test.txt debian ## what a crawl and wget keep of small odd sites, site by site [ARGS="--cases DIRECTORY"]
+	@$(VENV)/bin/python -m tests.crawl.beside_wget $(value ARGS)
+
 revision: $(VENV)/.requirements.txt ## write a migration for what changed in records/schema.py: make revision NAME="add captures.language"
 	@$(VENV)/bin/python -m pdfspider.records.migrations "$$NAME"
 

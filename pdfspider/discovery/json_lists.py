@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pdfspider.discovery.rules import Reference, never_page, says_pdf
 
@@ -82,8 +83,21 @@ def _of_object(node: dict[str, Any], *, feed: bool) -> Found:
             yield "json-next", Reference(value)
     if node.get("rel") == "next" and isinstance(node.get("href"), str):
         yield "json-next", Reference(node["href"])
+    if "mtime" in node or "mod_time" in node:
+        yield from _of_directory(node)
     if isinstance(links := node.get("_links"), dict):
         yield from _of_resource(node, links)
+
+
+def _of_directory(node: dict[str, Any]) -> Found:
+    """Yield the file or directory in a listing of nginx or Caddy."""
+    name = node.get("name")
+    if not isinstance(name, str):
+        return
+    if node.get("type") == "file" and says_pdf(name):
+        yield "json", Reference(quote(name), document=True)
+    elif node.get("type") == "directory" or node.get("is_dir") is True:
+        yield "json-next", Reference(f"{quote(name.rstrip('/'))}/")
 
 
 def _of_resource(node: dict[str, Any], links: dict[str, Any]) -> Found:

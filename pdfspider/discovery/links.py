@@ -6,7 +6,7 @@ from operator import length_hint
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
-from pdfspider.discovery import elements, forms, scripts
+from pdfspider.discovery import data_urls, elements, forms, scripts
 from pdfspider.discovery.attributes import opened_by
 from pdfspider.discovery.bounds import Bounds, References
 from pdfspider.discovery.decoding import decode
@@ -14,7 +14,8 @@ from pdfspider.discovery.flattening import LARGE, slices, trees_of, with_end_tag
 from pdfspider.discovery.headers import linked
 from pdfspider.discovery.lists import SAME_DEPTH, list_reader, unpacked
 from pdfspider.discovery.nesting import DEPTH, Inner, documents_in
-from pdfspider.discovery.normal import MAX_LENGTH
+from pdfspider.discovery.normal import MAX_LENGTH, without_fragment
+from pdfspider.discovery.platforms import listing_url
 from pdfspider.discovery.robots_directives import LINKS, MARKER, PageDirectives
 from pdfspider.discovery.rules import RULES, TECHNIQUES, TEXT_RULES, Reference, TextRule, never_page, says_pdf
 from pdfspider.discovery.sites import Sites
@@ -148,6 +149,8 @@ class Discovery:
         if html:
             base = self._within(references, html, base_url, begins=begins)
             yield from self._taken(references, (base and join(base_url, base)) or base_url, encoding)
+            if data_urls.TECHNIQUE not in self._off:
+                yield from data_urls.links_in(html, base_url)
 
     def _taken(self, references: References, base: str, encoding: str) -> Iterator[Link]:
         """Resolve the references, as far as the bound on the size of all URLs allows."""
@@ -172,6 +175,8 @@ class Discovery:
         if page and "site" not in self._off:
             for url in self._sites.found_at(page, html):
                 yield "site", Reference(url, document=True)
+            if listing := listing_url(page, html):
+                yield "json-next", Reference(listing)
         if "viewer" not in self._off and "?" in base_url:
             for reference in paths_in_query(base_url):
                 yield "viewer", reference
@@ -229,7 +234,7 @@ class Discovery:
     def _resolved(self, found: Iterable[tuple[str, Reference]], base: str, encoding: str) -> Iterator[Link]:
         rules_of, off = self._sites.of_authority, self._off
         for technique, (href, hinted) in found:
-            if not href or (len(href) > MAX_LENGTH and not (href := _without_fragment(href))):
+            if not href or (len(href) > MAX_LENGTH and not (href := without_fragment(href))):
                 continue
             url = join(base, href, encoding)
             if url is None or "=" in href or ("#" in href and ".pdf" in href.lower()):
@@ -285,12 +290,6 @@ def _once(found: Iterable[Link], base_url: str) -> list[Link]:
 def _lowered(text: str) -> str:
     """Return a text with its ASCII letters in lower case; the others, which take five times as long, are lost."""
     return text.lower() if text.isascii() else text.encode("utf-8", "replace").lower().decode("latin-1")
-
-
-def _without_fragment(href: str) -> str:
-    """Return a too long reference without its fragment, "" if it is still too long."""
-    href = href.partition("#")[0].strip()
-    return href if len(href) <= MAX_LENGTH else ""
 
 
 def _base(tree: LexborHTMLParser) -> str | None:

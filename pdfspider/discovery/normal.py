@@ -63,6 +63,12 @@ def _parsed(url: str, base: str | None) -> str:
         raise ValueError(reason_against(url)) from None
 
 
+def without_fragment(href: str) -> str:
+    """Return a too long reference without its fragment, "" if it is still too long."""
+    href = href.partition("#")[0].strip()
+    return href if len(href) <= MAX_LENGTH else ""
+
+
 def userinfo_of(url: str) -> tuple[str, str]:
     """Return the user and the password before a URL's host, both "" if there are none."""
     try:

@@ -27,11 +27,16 @@ def _platform(page: str, document: str, marker: str | re.Pattern[str] | None = N
 
 
 PLATFORMS = (
-    # Open Journal Systems: the frame around a galley.
+    # Open Journal Systems, its press and its preprint server: the frame around a galley.
     _platform(
-        r"(https?://[^?]+)/article/view(?:file)?/([^/?]+)/([^/?]+)",
-        r"\1/article/download/\2/\3",
-        r"Open Journal Systems|pkp_|pdfJsViewer",
+        r"(https?://[^?]+)/(article|issue|preprint)/view(?:file)?/([^/?]+(?:/version/[0-9]+)?)/([^/?]+)",
+        r"\1/\2/download/\3/\4",
+        r"Open (?:Journal|Preprint) Systems|pkp_|pdfJsViewer",
+    ),
+    _platform(
+        r"(https?://[^?]+)/catalog/view/([^/?]+/[^/?]+/[^/?]+)",
+        r"\1/catalog/download/\2",
+        r"Open Monograph Press|pkp_|pdfJsViewer",
     ),
     # InvenioRDM and Zenodo: the preview of a file.
     _platform(r"(https?://[^?]+/records?/[^/?]+)/preview/([^?]+\.pdf)(?:\?.*)?", r"\1/files/\2?download=1"),
@@ -78,13 +83,36 @@ _SHAPES = re.compile("|".join(f"(?:{platform.page.pattern})" for platform in PLA
 _DSPACE = re.compile(rf"(https?://[^/]+)(?:/[^?]*)?/bitstreams/({_UUID})/download.*", re.IGNORECASE).fullmatch
 """The download page of DSpace 7 and later."""
 _DSPACE_API = re.compile(r"(https?://[\w.:/-]{1,200}?)/api/core/").search
+_DSPACE_PAGE = re.compile(
+    rf"(https?://[^/]+)(?:/[^?]*?)?/(?:(items|entities/\w+|collections|communities)/({_UUID})(?:/full)?|home|)(?:\?.*)?",
+    re.IGNORECASE,
+).fullmatch
+_DSPACE_SHELL = re.compile(r"<ds-(?:root|app)\b").search
+
+
+def listing_url(url: str, html: str) -> str | None:
+    """Return where a repository lists what the page at a normalised ``url`` stands for; None if it is no such page.
+
+    A page of DSpace 7 and later shows only some of an item's files, and without scripts nothing at all.
+    """
+    page = _DSPACE_PAGE(url)
+    if page is None or not _DSPACE_SHELL(html):
+        return None
+    api, kind, name = f"{_dspace_api(page[1], html)}/api", (page[2] or "").lower(), page[3]
+    if kind.startswith(("items", "entities")):
+        return f"{api}/core/items/{name}/bundles?size=100"
+    return f"{api}/discover/search/objects?dsoType=ITEM&size=100{f'&scope={name}' if name else ''}"
+
+
+def _dspace_api(origin: str, html: str) -> str:
+    api = _DSPACE_API(html)
+    return api[1] if api else f"{origin}/server"
 
 
 def document_urls(url: str, html: str) -> list[str]:
     """Return the URLs of the documents that the page at a normalised ``url`` with that text stands for."""
     if download := _DSPACE(url):
-        api = _DSPACE_API(html)
-        return [f"{api[1] if api else f'{download[1]}/server'}/api/core/bitstreams/{download[2]}/content"]
+        return [f"{_dspace_api(download[1], html)}/api/core/bitstreams/{download[2]}/content"]
     if not _SHAPES(url):
         return []
     return [

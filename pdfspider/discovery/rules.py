@@ -31,7 +31,7 @@ TECHNIQUES = frozenset(
             "event",
             "attribute",
         ),
-        *("option", "hidden-input", "text-url", "bucket", "bucket-next", "json", "json-next"),
+        *("option", "hidden-input", "text-url", "bucket", "bucket-next", "json", "json-next", "data-url"),
         *("viewer", "site", "link-header", "robots-sitemap", "sitemap-index", "sitemap", "feed"),
         *("oai-pmh", "oai-next", "cdx", "cdx-next", "text-list", "pdf-link"),
     )

@@ -66,6 +66,15 @@ def found(body: Any, content_type: str = "application/json", url: str = PAGE) ->
             {"result": {"resources": [{"format": "PDF", "url": "/r/b", "state": "x"}]}},
             [("json", "r/b", True)],
         ),
+        (
+            "application/json",
+            [
+                {"name": "b c.pdf", "type": "file", "mtime": "x", "size": 9},
+                {"name": "more", "type": "directory", "mtime": "x"},
+                {"name": "x.txt", "type": "file", "mtime": "x"},
+            ],
+            [("json", "dir/b%20c.pdf", True), ("json-next", "dir/more/", False)],
+        ),
         ("application/ld+json", {"rendering": {"@id": "http://example.com/b.pdf"}}, [("json", "b.pdf", True)]),
     ],
 )

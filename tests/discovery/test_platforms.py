@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 
-from pdfspider.discovery.links import links
+from pdfspider.discovery.links import Discovery, links
 from pdfspider.discovery.platforms import document_urls
 
 HOST = "http://papers.example:8080"
@@ -26,6 +27,10 @@ SHELL = (
 PAGES = [
     ("/index.php/jm/article/view/12/34", OJS, "/index.php/jm/article/download/12/34"),
     ("/jm/article/viewFile/12/pdf", OJS, "/jm/article/download/12/pdf"),
+    ("/jm/issue/view/7/2", OJS, "/jm/issue/download/7/2"),
+    ("/jm/article/view/12/version/3/34", OJS, "/jm/article/download/12/version/3/34"),
+    ("/ps/preprint/view/5/9", OJS, "/ps/preprint/download/5/9"),
+    ("/press/catalog/view/8/9/10-1", OJS, "/press/catalog/download/8/9/10-1"),
     (f"/bitstreams/{UUID}/download", ANGULAR, f"/server/api/core/bitstreams/{UUID}/content"),
     ("/records/ab1-cd2/preview/A%20b.pdf?include_deleted=0", SHELL, "/records/ab1-cd2/files/A%20b.pdf?download=1"),
     ("/record/4711/preview/x.pdf", SHELL, "/record/4711/files/x.pdf?download=1"),
@@ -76,6 +81,55 @@ NO_SUCH_PAGES = [
 @pytest.mark.parametrize(("page", "html"), NO_SUCH_PAGES)
 def test_other_pages_stand_for_nothing(page: str, html: str) -> None:
     assert [link for link in links(html, HOST + page) if link.technique == "site"] == []
+
+
+API = f"{HOST}/server/api"
+DSPACE_SHELL = (
+    "<html><head><title>DSpace</title></head><body><ds-root></ds-root><script src=main.js></script></body></html>"
+)
+ITEM = {"type": "item", "uuid": UUID, "_links": {"bundles": {"href": f"{API}/core/items/{UUID}/bundles"}}}
+
+
+def hal(**fields: object) -> str:
+    return json.dumps(fields)
+
+
+def test_the_listings_of_a_repository_lead_to_all_its_files() -> None:
+    """As a DSpace 7 answers: what is found, the items of a page, their bundles, and the files in these."""
+    (home,) = links(DSPACE_SHELL, f"{HOST}/home")
+    assert home[:2] == (f"{API}/discover/search/objects?dsoType=ITEM&size=100", "json-next")
+    (scoped,) = links(DSPACE_SHELL, f"{HOST}/collections/{UUID}")
+    assert scoped.url == f"{home.url}&scope={UUID}"
+    found = {
+        "_embedded": {"objects": [{"type": "discover", "_embedded": {"indexableObject": ITEM}}]},
+        "_links": {"next": {"href": f"{API}/discover/search/objects?page=1"}, "self": {"href": home.url}},
+        "page": {"number": 0, "size": 100},
+    }
+    assert listed(hal(_embedded={"searchResult": found})) == [
+        ("json-next", "/discover/search/objects?page=1"),
+        ("json-next", f"/core/items/{UUID}/bundles"),
+    ]
+    (item,) = links(DSPACE_SHELL, f"{HOST}/entities/publication/{UUID}")
+    assert item.url == f"{API}/core/items/{UUID}/bundles?size=100"
+    bundles = [
+        {"name": name, "type": "bundle", "_links": {"bitstreams": {"href": f"{API}/core/bundles/{name}/bitstreams"}}}
+        for name in ("ORIGINAL", "TEXT", "THUMBNAIL")
+    ]
+    assert listed(hal(_embedded={"bundles": bundles})) == [("json-next", "/core/bundles/ORIGINAL/bitstreams")]
+    files = [
+        {"name": name, "type": "bitstream", "_links": {"content": {"href": f"{API}/core/bitstreams/{at}/content"}}}
+        for at, name in enumerate(("a.pdf", "data.csv", "no suffix"))
+    ]
+    assert listed(hal(_embedded={"bitstreams": files})) == [
+        ("json", "/core/bitstreams/0/content"),
+        ("json", "/core/bitstreams/2/content"),
+    ]
+    assert [link for link in links("<p>a shop", f"{HOST}/items/{UUID}") if link.technique != "a"] == []
+
+
+def listed(text: str) -> list[tuple[str, str]]:
+    found = Discovery().links(text, f"{API}/x", content_type="application/hal+json;charset=UTF-8")
+    return [(link.technique, link.url.removeprefix(API)) for link in found]
 
 
 CLOUDS = {

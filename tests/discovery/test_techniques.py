@@ -352,7 +352,7 @@ def carried_by(body: str) -> set[str]:
 
 def test_every_technique_has_an_example() -> None:
     tried = {technique for technique, *_ in EXAMPLES}
-    assert tried | NAMED | {"link-header", "json", "json-next"} == TECHNIQUES
+    assert tried | NAMED | {"link-header", "json", "json-next", "data-url"} == TECHNIQUES
     registered = {rule.technique for rules in RULES.values() for rule in rules}
     assert registered | {rule.technique for rule in TEXT_RULES} <= TECHNIQUES
 

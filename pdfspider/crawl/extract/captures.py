@@ -12,13 +12,17 @@ from pdfspider.crawl.extract.fallback_links import fresh_link
 from pdfspider.crawl.extract.link_extraction import is_followed
 from pdfspider.crawl.fetch.errors import FetchError, GiveBack, error_of, is_give_back, outcome_of, status_outcome
 from pdfspider.crawl.fetch.foreign_requests import staged_response
+from pdfspider.crawl.fetch.redirects import REDIRECTS, is_redirect
+from pdfspider.crawl.fetch.responses import StagedResponse
 from pdfspider.crawl.policy.budgets import bound_links
 from pdfspider.crawl.policy.conditional_requests import compare
 from pdfspider.crawl.policy.retries import host_signal, retry_after
 from pdfspider.crawl.policy.robots_directives import described, forbids_storing, header_directives, reservations
 from pdfspider.crawl.visit import visit_of
+from pdfspider.discovery import data_urls
 from pdfspider.documents.head import Kind
 from pdfspider.documents.names import file_name
+from pdfspider.documents.tail import judge
 from pdfspider.items import Capture, Outcome
 
 if TYPE_CHECKING:
@@ -29,7 +33,6 @@ if TYPE_CHECKING:
 
     from pdfspider.config import Config
     from pdfspider.crawl.extract.link_extraction import LinkExtractor
-    from pdfspider.crawl.fetch.responses import StagedResponse
     from pdfspider.crawl.policy.budgets import Budgets
     from pdfspider.crawl.visit import Visit
     from pdfspider.documents.staging import Staging
@@ -79,6 +82,8 @@ class CaptureMaker:
         capture = self._begin(visit_of(request))
         try:
             staged = staged_response(self._config, self._staging, response)
+            if capture.technique == data_urls.TECHNIQUE and staged.kind is Kind.HTML:
+                staged = within_page(staged, capture.url, self._staging)
             self._describe(capture, staged)
             self._judge(capture, staged)
         except FetchError as error:
@@ -157,12 +162,12 @@ class CaptureMaker:
     def _judge(self, capture: Capture, response: StagedResponse) -> None:
         lease: Lease = capture.lease
         lease.usual = response.status == 200
-        if 300 < response.status < 400 or (response.status == 300 and response.header("Location")):
+        if is_redirect(response):
             capture.outcome, capture.reason, capture.links = self._links.redirected(capture, response)
         elif found := blocked_outcome(self._links, response, capture.lease.entry):
             capture.outcome, capture.reason = found
             _note_retry_after(capture, response)
-        elif failure := status_outcome(response.status):
+        elif failure := _failure(response):
             capture.outcome, capture.reason = failure, f"HTTP status {response.status}"
             _note_retry_after(capture, response)
             capture.links = fresh_link(capture, response)
@@ -171,7 +176,7 @@ class CaptureMaker:
             if response.kind is Kind.PDF:
                 self._take_document(capture, response)
             elif response.flaw:
-                capture.outcome, capture.reason = Outcome.CONNECTION_ERROR, response.flaw
+                self._take_broken(capture, response)
             elif response.kind is Kind.EMPTY:
                 capture.links = self._links.refreshed(lease, response)
             elif response.kind is Kind.HTML:
@@ -181,6 +186,12 @@ class CaptureMaker:
         if capture.sha256:
             self._budgets.credit(capture)
         lease.host_signal = host_signal(capture.outcome, capture.status)
+
+    def _take_broken(self, capture: Capture, response: StagedResponse) -> None:
+        """Take what came of a page whose connection broke; its links are followed if it breaks at the last try too."""
+        capture.outcome, capture.reason = Outcome.CONNECTION_ERROR, response.flaw
+        if response.kind is Kind.HTML:
+            capture.links = self._links.extract(capture.lease, response).entries
 
     def _take_page(self, capture: Capture, response: StagedResponse) -> None:
         capture.size = len(response.body)
@@ -219,6 +230,34 @@ def _compare(capture: Capture, earlier: Earlier) -> None:
                 setattr(capture, name, getattr(earlier, name))
     elif change := compare(capture, earlier):
         capture.outcome, capture.reason = change
+
+
+def within_page(response: StagedResponse, url: str, staging: Staging) -> StagedResponse:
+    """Return the response that a document written into a page would be, of which ``url`` is the URL.
+
+    Raises FetchError if the page does not have it any more.
+    """
+    body = data_urls.document_at(url, response.body)
+    if body is None:
+        raise FetchError(Outcome.OTHER, "the document is not in its page any more")
+    finished = staging.in_memory(body)
+    flaw = judge(finished.head, body, finished.size)
+    return StagedResponse(
+        response.url,
+        status=response.status,
+        request=response.request,
+        received=response.received,
+        kind=Kind.PDF,
+        staged=None if flaw else finished,
+        size=finished.size,
+        hops=response.hops,
+        flaw=flaw,
+    )
+
+
+def _failure(response: StagedResponse) -> Outcome | None:
+    """Return the class of failure of a response by its status; a redirect to nowhere is what came with it."""
+    return None if response.status in REDIRECTS else status_outcome(response.status)
 
 
 def _note_retry_after(capture: Capture, response: StagedResponse) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 FEW = 5
 """Documents that a page may lead to and still stand for one of them; one with more is a list of other documents."""
+SHOWN = frozenset(("meta-refresh", "iframe", "frame", "embed", "object", "script-location"))
+"""Techniques for what a page shows, or where it sends its visitors."""
 FIRST = 127
 """The priority of a fresh link, which will expire as the one before it did."""
 
@@ -32,7 +34,7 @@ def behind(entry: Entry, found: list[Link], page: str) -> list[Entry]:
     if entry.sought:
         found = [link for link in found if unsigned(link.url) == entry.sought][:1]
     else:
-        found = [link for link in found if link.document or link.technique == "meta-refresh"]
+        found = [link for link in found if link.document or link.technique in SHOWN]
     return [_child(entry, link, page) for link in found] if len(found) <= FEW else []
 
 

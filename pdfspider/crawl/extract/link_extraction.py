@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from pdfspider.items import Capture, Link
 
 
+GONE_TO = frozenset(("meta-refresh", "embed", "object"))
+"""Techniques for what browsers go to, or show, without anybody's doing; a frame is as often an advertisement."""
+
+
 @lru_cache(maxsize=4096)
 def scope_around(kind: str, anchors: str, host: str) -> Scope:
     """Return the scope of a page on ``host``, in a job whose seeds are on ``anchors``."""
@@ -137,8 +141,13 @@ class LinkExtractor:
         return [
             _child(entry, link, scope, found_on)
             for link in links
-            if hash(link.url) not in known and (scope.admits(link) or link.technique in ANYWHERE)
+            if hash(link.url) not in known
+            and (scope.admits(link) or link.technique in ANYWHERE or self._is_shown_elsewhere(lease, link))
         ]
+
+    def _is_shown_elsewhere(self, lease: Lease, link: Link) -> bool:
+        """Return whether a link out of the scope is followed, because browsers go there as they follow a redirect."""
+        return link.technique in GONE_TO and self._admits_redirect(lease.run)
 
     def _to_follow(self, lease: Lease, response: StagedResponse, links: list[Link]) -> list[Entry]:
         """Return the entries of a page's links that the frontier may not know yet."""
@@ -191,7 +200,7 @@ def _child(parent: Entry, link: Link, scope: Scope, found_on: str) -> Entry:
         scope=parent.scope,
         priority=parent.priority,
         document=link.document,
-        leaf=link.document and not scope.contains(link.url),
+        leaf=(link.document or link.technique in GONE_TO) and not scope.contains(link.url),
         technique=link.technique,
         found_on=found_on,
         reach=parent.reach,

@@ -17,11 +17,11 @@ from pdfspider.crawl.fetch.client.options import client_options, proxy_options
 from pdfspider.crawl.fetch.cookies import Cookies, NoCookies
 from pdfspider.crawl.fetch.download_signals import DownloadSignals
 from pdfspider.crawl.fetch.errors import FetchError, RedirectsToItself, StartAgain
-from pdfspider.crawl.fetch.redirects import REDIRECTS, RedirectChain, redirected_request
+from pdfspider.crawl.fetch.redirects import REDIRECTS, RedirectChain, redirect_target, redirected_request
 from pdfspider.crawl.fetch.request_headers import RequestHeaders
 from pdfspider.crawl.fetch.request_start import RequestStart, Timeouts
 from pdfspider.crawl.fetch.responses import StagedResponse
-from pdfspider.crawl.fetch.sessions import REFUSED, Sessions, is_refused
+from pdfspider.crawl.fetch.sessions import REFUSED, Sessions, is_refused, set_by_script
 from pdfspider.crawl.fetch.ssrf_guard import look_behind_proxy
 from pdfspider.crawl.visit import visit_of
 from pdfspider.crawl.worker import Worker
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 MAYBE_REFUSED = REDIRECTS.union(REFUSED)
+MOST_PAGES = 3
+"""Pages that are visited again for cookies."""
 
 
 class StagingDownloadHandler(BaseDownloadHandler):
@@ -86,6 +88,10 @@ class StagingDownloadHandler(BaseDownloadHandler):
             if again := await self._renew(request, lease, sent):
                 return again
             raise
+        if entry and (set_here := set_by_script(entry, response)):
+            self._sessions.take(lease.run, response.url, set_here)
+            if self._sessions.header(lease.run, request.url) != sent:
+                return await self._renew(request, lease, sent) or response
         if entry and (response.hops or response.status in MAYBE_REFUSED):
             new = self._sessions.header(lease.run, request.url) != sent
             if is_refused(entry, response, new_cookies=new):
@@ -135,7 +141,7 @@ class StagingDownloadHandler(BaseDownloadHandler):
         helped, response = False, None
         try:
             if self._sessions.header(run, url) == sent and entry.found_on and host_of(entry.found_on) == host:
-                await self._visit_again(request, entry.found_on, lease)
+                await self._seek_cookies(request, entry.found_on, lease, sent)
             if self._sessions.header(run, url) != sent:
                 await self._starts.permit(lease)
                 response = await self._visit(request, lease)
@@ -145,8 +151,23 @@ class StagingDownloadHandler(BaseDownloadHandler):
         self._sessions.note(run, host, helped=helped)
         return response
 
-    async def _visit_again(self, request: Request, page: str, lease: Lease) -> None:
-        """Ask for the page with the link for the sake of the cookies that it sets. Raises FetchError."""
+    async def _seek_cookies(self, request: Request, page: str, lease: Lease, sent: str) -> None:
+        """Ask for the page with the link, where that sends who lacks cookies, and the first page of the site.
+
+        End with the first that sets others than those ``sent``. Raises FetchError.
+        """
+        origin, pages = origin_of(page), [page]
+        for asked in range(MOST_PAGES):
+            response = await self._visit_again(request, pages[asked], lease)
+            if self._sessions.header(lease.run, request.url) != sent:
+                return
+            others = (redirect_target(response), f"{origin}/")
+            pages += [one for one in others if one and one not in pages and origin_of(one) == origin]
+            if asked + 1 >= len(pages):
+                return
+
+    async def _visit_again(self, request: Request, page: str, lease: Lease) -> StagedResponse:
+        """Ask for a page for the sake of the cookies that it sets. Raises FetchError."""
 
         async def leave(response: Transfer) -> StagedResponse:
             return StagedResponse(page, status=response.status, request=request, received=response.headers)
@@ -154,7 +175,7 @@ class StagingDownloadHandler(BaseDownloadHandler):
         await self._check_robots(request, page, lease)
         await self._starts.permit(lease)
         headers = {"Cookie": cookies} if (cookies := self._sessions.header(lease.run, page)) else None
-        await self._ask(request, page, lease, headers, leave)
+        return await self._ask(request, page, lease, headers, leave)
 
     async def _fetch(self, request: Request, url: str, lease: Lease, cookies: str = "") -> StagedResponse:
         headers = self._headers.added(request, url, cookies)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from pdfspider.crawl.fetch.errors import FetchError, RedirectsToItself
 from pdfspider.discovery.urls import canonical, join, origin_of
+from pdfspider.documents.head import Kind
 from pdfspider.items import Hop, Outcome
 
 if TYPE_CHECKING:
@@ -19,7 +20,15 @@ if TYPE_CHECKING:
     from pdfspider.crawl.fetch.responses import StagedResponse
 
 REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
-"""Statuses of redirects, if there is a Location: a 300 without one is a page of choices."""
+"""Statuses of redirects, if there is a Location: without one browsers show what came."""
+
+
+def is_redirect(response: StagedResponse) -> bool:
+    """Return whether a response sends the client elsewhere, or says that nothing has changed."""
+    if not 300 <= response.status < 400:
+        return False
+    shows = response.status in REDIRECTS and response.kind in (Kind.HTML, Kind.PDF)
+    return not shows or response.header("Location") is not None
 
 
 TO_GET = frozenset({300, 301, 302, 303})

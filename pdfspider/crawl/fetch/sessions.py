@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,14 @@ HOSTS = 10_000
 FAILURES = 3
 """Times in a row that further cookies have not helped at a host, after which a job does not go back for them."""
 REFUSED = (401, 403)
+_BY_SCRIPT = re.compile(
+    rb"""document\.cookie\s*=\s*["'`]([^"'`\r\n]{1,1024}+)["'`](?!\s*\+)
+    |(?:[Cc]ookies?\.set|setCookie|\$\.cookie)\(\s*["']([^"'\r\n]{1,128}+)["']\s*,\s*["']([^"'\r\n]{1,1024}+)["']""",
+    re.VERBOSE,
+).finditer
+_GOES_ON = re.compile(rb"location\s*(?:=|\.\s*(?:reload|replace|assign|href))|\.submit\(").search
+LARGEST_CHECK = 16 * 1024
+"""Bytes of a page that does nothing but set a cookie and go on."""
 
 
 class Sessions:
@@ -71,6 +80,17 @@ class Sessions:
         self._failures.move_to_end(key)
         if len(self._failures) > HOSTS:
             self._failures.popitem(last=False)
+
+
+def set_by_script(entry: Entry, response: StagedResponse) -> list[str]:
+    """Return the cookies that a page sets by a script, written out in it, before it goes on to what was asked for."""
+    if response.kind is not Kind.HTML or response.file or response.body_size > LARGEST_CHECK:
+        return []
+    body = response.body
+    if b"ookie" not in body or not (entry.document or says_pdf(entry.url) or _GOES_ON(body)):
+        return []
+    pairs = (match[1] or b"%s=%s; path=/" % (match[2], match[3]) for match in _BY_SCRIPT(body))
+    return [pair.decode("latin-1") for pair in pairs]
 
 
 def is_refused(entry: Entry, response: StagedResponse, *, new_cookies: bool) -> bool:

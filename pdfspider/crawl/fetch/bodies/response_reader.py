@@ -11,6 +11,7 @@ from pdfspider.crawl.fetch.bodies.content_encoding import GZIP, Decoded, decoded
 from pdfspider.crawl.fetch.bodies.partial_download import DownloadInterrupted, PartialDownload
 from pdfspider.crawl.fetch.bodies.ranges import strong_validator, total_of
 from pdfspider.crawl.fetch.errors import BodyBroken, BodyStalled, DownloadStopped, FetchError, GiveBack
+from pdfspider.crawl.fetch.redirects import REDIRECTS
 from pdfspider.crawl.fetch.responses import StagedResponse, is_asked_for
 from pdfspider.crawl.visit import visit_of
 from pdfspider.discovery.lists import is_list
@@ -278,7 +279,7 @@ def _may_be_compressed_pdf(url: str, content_type: str | None) -> bool:
 
 
 def _is_success(response: Transfer) -> bool:
-    return response.status < 300 or (response.status == 300 and "Location" not in response.headers)
+    return response.status < 300 or (response.status in REDIRECTS and not response.headers.get("Location"))
 
 
 async def _shortfall(partial: PartialDownload, broken: Exception | None) -> str | None:

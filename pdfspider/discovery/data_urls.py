@@ -1,0 +1,62 @@
+"""PDFs that are written into a page itself, as ``data:`` URLs."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from pdfspider.discovery.urls import join
+from pdfspider.documents.head import Kind, sniff
+from pdfspider.items import Link
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TECHNIQUE = "data-url"
+MOST = 20
+"""Documents of one page that are looked at."""
+_MARKERS = ("application/pdf", "application/PDF")
+_MARK = "#data-"
+_URLS = re.compile(
+    r"data:application/(?:x-)?pdf(?:;[\w.*-]{1,40}+=[^;,\"'<>\s]{0,200}+){0,5};base64,([\w+/=%\s-]{20,}+)",
+    re.IGNORECASE,
+).finditer
+
+
+def documents_in(html: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the documents in a page, each with the fragment that names it."""
+    if not any(marker in html for marker in _MARKERS):
+        return
+    found = set[str]()
+    for match in _URLS(html):
+        body = _decoded(match[1])
+        fragment = f"{_MARK}{blake2b(body, digest_size=8).hexdigest()}"
+        if sniff(body) is Kind.PDF and fragment not in found:
+            found.add(fragment)
+            yield fragment, body
+        if len(found) >= MOST:
+            return
+
+
+def links_in(html: str, base_url: str) -> Iterator[Link]:
+    """Yield the links to the documents in the page at ``base_url``: its own URL, with the fragments that name them."""
+    for fragment, _ in documents_in(html):
+        if page := join(base_url, base_url):
+            yield Link(f"{page}{fragment}", TECHNIQUE, document=True)
+
+
+def document_at(url: str, page: bytes) -> bytes | None:
+    """Return the document that ``url`` names in its page, None if it is not there any more."""
+    fragment = url[url.find(_MARK) :]
+    return next((body for name, body in documents_in(page.decode("latin-1")) if name == fragment), None)
+
+
+def _decoded(text: str) -> bytes:
+    text = re.sub(r"\s+", "", unquote(text) if "%" in text else text)
+    try:
+        return b64decode(f"{text}==", altchars=b"-_" if "-" in text or "_" in text else None)
+    except ValueError:
+        return b""
