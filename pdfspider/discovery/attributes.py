@@ -89,7 +89,7 @@ def _is_file(name: str, value: str) -> bool:
     return is_spaced_file(value, named="/" in value or bool(_NAMES_FILE(name)))
 
 
-@text_rule("event", "click", "location", "window.open")
+@text_rule("event", "click", "location")
 def events(html: str) -> Iterator[Reference]:
     """Find what a click, or another event, opens."""
     for match in _EVENT.finditer(html):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from pdfspider.discovery.urls import join
-from pdfspider.documents.head import Kind, sniff
 from pdfspider.items import Link
 
 if TYPE_CHECKING:
@@ -18,7 +17,8 @@ if TYPE_CHECKING:
 TECHNIQUE = "data-url"
 MOST = 20
 """Documents of one page that are looked at."""
-_MARKERS = ("application/pdf", "application/PDF")
+_HEADER = "JVBERi0"
+"""What ``%PDF-`` is in Base64."""
 _MARK = "#data-"
 _URLS = re.compile(
     r"data:application/(?:x-)?pdf(?:;[\w.*-]{1,40}+=[^;,\"'<>\s]{0,200}+){0,5};base64,([\w+/=%\s-]{20,}+)",
@@ -28,13 +28,13 @@ _URLS = re.compile(
 
 def documents_in(html: str) -> Iterator[tuple[str, bytes]]:
     """Yield the documents in a page, each with the fragment that names it."""
-    if not any(marker in html for marker in _MARKERS):
+    if _HEADER not in html:
         return
     found = set[str]()
     for match in _URLS(html):
         body = _decoded(match[1])
         fragment = f"{_MARK}{blake2b(body, digest_size=8).hexdigest()}"
-        if sniff(body) is Kind.PDF and fragment not in found:
+        if body.startswith(b"%PDF-") and fragment not in found:
             found.add(fragment)
             yield fragment, body
         if len(found) >= MOST:

@@ -39,6 +39,8 @@ _ROOTED = re.compile(r"\s*+(?:https?:)?/", re.IGNORECASE).match
 _EMPTY_FRAME = re.compile(r"\s*+(?:about:|javascript:|data:text/html|\Z)", re.IGNORECASE).match
 _LAZY = ("data-src", "data-lazy-src", "data-lazy", "data-original", "data-url", "data-litespeed-src")
 """Where lazy frames keep their address until they are seen."""
+_CLICKED = ("data-url", "data-href", "data-link", "data-file", "data-src", "data-path", "data-download")
+"""Where a link that leads nowhere by itself may keep what a script opens."""
 _NOTHING: tuple[Reference, ...] = ()
 
 # "PDF", "Download PDF", "Als PDF ansehen (1,2 MB)", "Full text [pdf, 12 pages]"; not "How to make a PDF".
@@ -54,6 +56,8 @@ def anchors(element: LexborNode) -> Iterable[Reference]:
     """Find the target of a link."""
     attributes = element.attributes
     href = attributes.get("href") or attributes.get("xlink:href")
+    if not href or href[0] == "#":
+        return [Reference(value) for name in _CLICKED if (value := attributes.get(name)) and "/" in value]
     if "download" not in attributes and "type" not in attributes:
         return (Reference(href),)
     saved_as_pdf = (attributes.get("download") or "").lower().endswith(".pdf")

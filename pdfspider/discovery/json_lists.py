@@ -59,14 +59,22 @@ def described(text: str, url: str, cut: Callable[[int], object]) -> Found:
 
 
 def html_in(text: str) -> str:
-    """Return the pieces of HTML in the entries of a JSON Feed, joined."""
-    if "content_html" not in text:
+    """Return the pieces of HTML in JSON, joined: entries of a feed, cells of a table."""
+    if "href=" not in text and "src=" not in text:
         return ""
     try:
-        items = json.loads(text.lstrip("\ufeff"))["items"]
-        return "\n".join(str(item.get("content_html") or "") for item in items[:LONGEST])
-    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        waiting: list[Any] = [json.loads(text.lstrip("\ufeff"))]
+    except (ValueError, RecursionError):
         return ""
+    pieces, nodes = list[str](), 0
+    while waiting and nodes < NODES:
+        node = waiting.pop()
+        nodes += 1
+        if isinstance(node, str):
+            pieces += [node] if "<" in node else []
+        elif isinstance(node, list | dict):
+            waiting += reversed(node if isinstance(node, list) else node.values())
+    return "\n".join(pieces)
 
 
 def _of_object(node: dict[str, Any], *, feed: bool) -> Found:

@@ -207,8 +207,9 @@ class Discovery:
             references.take(within, join(outer, own) if own is not None and document.has_base else None)
         for part in slices(html):
             lowered = whole or _lowered(part)
+            says_pdf_at_all = "pdf" in lowered
             for markers, rules in self._text_rules.items():
-                if any(map(lowered.__contains__, markers)):
+                if (says_pdf_at_all or "pdf" not in markers[0]) and any(map(lowered.__contains__, markers)):
                     for technique, _, find_in in rules:
                         references.extend(technique, find_in(part))
         return base

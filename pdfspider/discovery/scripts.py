@@ -40,7 +40,17 @@ _LOCATION = re.compile(
     rf"""(?<![\w$-])location(?:["']\])?(?:\.href|\[["']href["']\])?\s{{0,9}}=(?!=)\s{{0,9}}{_TARGET}(?!\s{{0,9}}\+)"""
     rf"|(?<![\w$-])(?:location\.(?:replace|assign)|(?:window|navigation)\.navigate)\(\s{{0,9}}{_TARGET}\s{{0,9}}\)"
     rf"|(?<![\w$.-])window\.open\(\s{{0,9}}{_TARGET}(?=\s{{0,9}}[,)])"
+    rf"|(?:\.href|\w{{0,20}}(?:frame|embed|pdf|viewer|object|doc)\w{{0,20}}\.(?:src|data))\s{{0,9}}=(?!=)\s{{0,9}}{_TARGET}(?!\s{{0,9}}\+)"
+    rf"""|\b(?:setAttribute|attr)\(\s{{0,9}}["'](?:href|src|data)["']\s{{0,9}},\s{{0,9}}{_TARGET}\s{{0,9}}\)"""
 )
+_SENDS = ("location", "window.open", ".navigate", ".href", ".src", ".data", "setAttribute", ".attr(")
+_FETCHED = re.compile(
+    r"""(?:\bfetch|\baxios(?:\.get)?|\.getJSON|\$\.get|\.load)\(\s{0,9}["'`]([^"'`<>\s$]{1,2048}+)["'`](?=\s{0,9}[,)])
+    |\.open\(\s{0,9}["']GET["']\s{0,9},\s{0,9}["'`]([^"'`<>\s$]{1,2048}+)["'`](?=\s{0,9}[,)])
+    |\bajax["']?\s{0,9}:\s{0,9}["']([^"'`<>\s$]{1,2048}+)["']""",
+    re.VERBOSE,
+).finditer
+_FETCHES = ("fetch(", "axios", ".getJSON", "$.get", ".load(", ".open(", "ajax")
 _CALL = re.compile(
     r"""(?:getDocument|PDFObject\.embed|PDFObject|PDFViewerApplication\.open|WebViewer|PSPDFKit\.load|NutrientViewer\.load
     |previewFile|flipBook|FlowPaperViewer|\w{0,20}PDFViewer|viewPdf|showPdf|openPdf|loadPdf|embedPdf|renderPdf|displayPdf)
@@ -223,7 +233,7 @@ def named_address(name: str, value: str) -> bool:
 def bounces(element: LexborNode) -> Iterable[Reference]:
     """Find the address to which a script sends the browser."""
     text = element.text()[:LIMIT]
-    return targets_in(text) if "location" in text or "window.open" in text or ".navigate" in text else ()
+    return targets_in(text) if any(word in text for word in _SENDS) else ()
 
 
 @rule("script-url", "script")
@@ -235,10 +245,21 @@ def written_links(element: LexborNode) -> Iterator[Reference]:
             yield Reference(plain(match[1] or match[2]))
 
 
+@rule("script-url", "script")
+def fetched(element: LexborNode) -> Iterator[Reference]:
+    """Find what a script fetches, JSON for instance that lists files."""
+    text = element.text()[:LIMIT]
+    if any(word in text for word in _FETCHES):
+        for match in _FETCHED(text):
+            value = plain(match[1] or match[2] or match[3])
+            if _LOOKS_LIKE_FILE(value) and not is_template(value):
+                yield Reference(value)
+
+
 def targets_in(script: str, *, names: bool = False) -> Iterator[Reference]:
     """Yield the addresses to which a script sends the browser, with ``names`` also those of one word."""
     for match in _LOCATION.finditer(script):
-        target = plain(match[1] or match[2] or match[3])
+        target = plain(next(filter(None, match.groups())))
         if (names or "/" in target or "." in target or "?" in target) and target[:1] != "#" and "${" not in target:
             yield Reference(target)
 

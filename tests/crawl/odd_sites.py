@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import re
 import zlib
 from base64 import b64encode
@@ -158,6 +159,13 @@ def a_cookie_set_by_a_script(odd: Odd) -> None:
     good = reply(odd.body("a.pdf"))
     check = b"<html><script>document.cookie = 'seen=1; path=/'; location.reload()</script></html>"
     odd.file("a.pdf", needs(lambda request: "seen=1" in cookies_of(request), good, reply(check, HTML)))
+    check = (
+        b"<html><script>Cookies.set('human', 'yes');setTimeout(() => location.assign(location.href))</script></html>"
+    )
+    listed = reply(f"<html><a href='{odd.root}b'>x</a></html>".encode(), HTML)
+    odd.add("list", needs(lambda request: "human=yes" in cookies_of(request), listed, reply(check, HTML)))
+    odd.links.append(f"<a href='{odd.root}list'>x</a>")
+    odd.file("b", linked=False)
 
 
 @site
@@ -228,6 +236,77 @@ def not_now(odd: Odd) -> None:
     odd.file("a.pdf", in_turn(busy, reply(odd.body("a.pdf"))))
     odd.file("b.pdf", in_turn(reply(b"soon", HTML, status="202 Accepted"), reply(odd.body("b.pdf"))))
     odd.file("c.pdf", in_turn(reply(b"", HTML, status="500 Oops"), reply(odd.body("c.pdf"))))
+
+
+@site
+def being_made(odd: Odd) -> None:
+    """Pages that are loaded again until the document is there."""
+    pages = {
+        "a.pdf": b"<html><head><meta http-equiv='refresh' content='2'></head>Your report is being made.</html>",
+        "b.pdf": b"<html><script>setTimeout(function () { location.reload() }, 2000)</script>Please wait.</html>",
+    }
+    for path, html in pages.items():
+        odd.file(path, in_turn(reply(html, HTML), reply(odd.body(path))))
+    odd.file("c.pdf", in_turn(reply(b"<html>wait</html>", HTML, "Refresh: 3"), reply(odd.body("c.pdf"))))
+
+
+@site
+def error_pages_that_forward(odd: Odd) -> None:
+    odd.page("old", f"<meta http-equiv=refresh content='0;url={odd.root}new'>", status="404 Not Found")
+    odd.file("new", linked=False)
+    odd.page("gone.pdf", "x", f"Refresh: 2; url={odd.root}there", status="410 Gone")
+    odd.file("there", linked=False)
+
+
+@site
+def fetched_by_scripts(odd: Odd) -> None:
+    odd.page("table", f"<table id=t></table><script>$('#t').DataTable({{ ajax: '{odd.root}rows.json' }})</script>")
+    rows = {"data": [["A", f"<a class='btn' href='{odd.root}get/1'>x</a>"], ["B", f'<a href="{odd.root}get/2">x</a>']]}
+    odd.add("rows.json", reply(json.dumps(rows).encode(), "application/json"))
+    odd.page("app", f"<div id=app></div><script>fetch('{odd.root}api/files').then(show)</script>")
+    files = {
+        "items": [{"contentType": "application/pdf", "downloadUrl": "../get/3"}],
+        "next": f"{odd.root}api/files?page=2",
+    }
+    odd.add("api/files", reply(json.dumps(files).encode(), "application/json; charset=utf-8"))
+    more = {"items": [{"file": f"{odd.root}get/4.pdf"}, {"file": f"{odd.root}x.doc"}]}
+    odd.add("api/files?page=2", reply(json.dumps(more).encode(), "text/json"))
+    script = f"a.href = '{odd.root}get/5'; f.setAttribute('src', '{odd.root}get/6')"
+    odd.page("set", f"<a id=a>x</a><iframe id=f></iframe><script>{script}</script>")
+    odd.page("button", f"<a href='#' class=download data-url='{odd.root}get/7'>Download</a>")
+    for name in ("1", "2", "3", "4.pdf", "5", "6", "7"):
+        odd.file(f"get/{name}", linked=False)
+
+
+@site
+def listed_in_json(odd: Odd) -> None:
+    odd.links.append(f"<a href='{odd.root}feed.json'>x</a>")
+    attachment = {"url": f"{odd.root}a", "mime_type": "application/pdf"}
+    feed = {"version": "https://jsonfeed.org/version/1.1", "items": [{"id": "1", "attachments": [attachment]}]}
+    odd.add("feed.json", reply(json.dumps(feed).encode(), "application/feed+json"))
+    odd.file("a", linked=False)
+    odd.headers = (f'Link: <{odd.root}links>; rel="linkset"; type="application/linkset+json"',)
+    linkset = {"linkset": [{"anchor": "/", "item": [{"href": f"{odd.root}b", "type": "application/pdf"}]}]}
+    odd.add("links", reply(json.dumps(linkset).encode(), "application/linkset+json"))
+    odd.file("b", linked=False)
+
+
+@site
+def forms_with_choices(odd: Odd) -> None:
+    select = "<select name=year><option value=''>-</option><option>2001</option><option>2002</option></select>"
+    odd.page(
+        "years",
+        f"<form action='{odd.root}list'>{select}<select name=order><option>up</select><button>Go</button></form>",
+    )
+    for year in (2001, 2002):
+        odd.page(f"list?order=up&year={year}", f"<a href='{odd.root}{year}.pdf'>x</a>", linked=False)
+        odd.file(f"{year}.pdf", linked=False)
+    odd.page("post", f"<form method=post action='{odd.root}never.pdf'><button>x</button></form>")
+    odd.add("never.pdf", reply(odd.refuse(b"".join(pdf(2000, "only posted")))))
+    buttons = "".join(f"<button name=file value={number}>PDF</button>" for number in (1, 2))
+    odd.page("buttons", f"<form action='{odd.root}get'>{buttons}</form>")
+    for number in (1, 2):
+        odd.file(f"get?file={number}", linked=False)
 
 
 @site

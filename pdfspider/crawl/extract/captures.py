@@ -170,7 +170,7 @@ class CaptureMaker:
         elif failure := _failure(response):
             capture.outcome, capture.reason = failure, f"HTTP status {response.status}"
             _note_retry_after(capture, response)
-            capture.links = fresh_link(capture, response)
+            capture.links = fresh_link(capture, response) or self._links.refreshed(lease, response)
         else:
             capture.outcome = OUTCOMES_BY_KIND[response.kind]
             if response.kind is Kind.PDF:

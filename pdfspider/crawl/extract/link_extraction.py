@@ -19,6 +19,7 @@ from pdfspider.discovery.robots_directives import REL_NOFOLLOW
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.discovery.scope import Scope
 from pdfspider.discovery.urls import canonical, fingerprint, host_of
+from pdfspider.documents.head import HEAD_SIZE, Kind
 from pdfspider.frontier.entries import Entry
 from pdfspider.items import Hop, Outcome
 
@@ -81,8 +82,11 @@ class LinkExtractor:
         return response.extracted
 
     def refreshed(self, lease: Lease, response: StagedResponse) -> list[Entry]:
-        """Return the entries of what an empty answer sends browsers to."""
+        """Return the entries of what an empty answer, or a page that reports a failure, sends browsers to."""
         links = self._refresh_links(response) if "Refresh" in response.received else []
+        if response.kind is Kind.HTML and b"refresh" in (head := response.body[:HEAD_SIZE]).lower():
+            found = self._config.discovery.links(head, response.url)
+            links += [link for link in found if link.technique == "meta-refresh"]
         if links and forbids_links(self._config, response, frozenset()):
             return []
         return self._to_follow(lease, response, links) if links else []

@@ -16,11 +16,17 @@ if TYPE_CHECKING:
 
     from scrapy import Request
 
+    from pdfspider.crawl.fetch.client.transfer import Transfer
     from pdfspider.crawl.fetch.cookies import Cookies
     from pdfspider.crawl.fetch.responses import StagedResponse
 
 REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
 """Statuses of redirects, if there is a Location: without one browsers show what came."""
+
+
+def has_content(response: Transfer) -> bool:
+    """Return whether the body of a response is what browsers show: a success, or a redirect that leads nowhere."""
+    return response.status < 300 or (response.status in REDIRECTS and not response.headers.get("Location"))
 
 
 def is_redirect(response: StagedResponse) -> bool:

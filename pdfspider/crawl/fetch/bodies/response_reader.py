@@ -11,7 +11,7 @@ from pdfspider.crawl.fetch.bodies.content_encoding import GZIP, Decoded, decoded
 from pdfspider.crawl.fetch.bodies.partial_download import DownloadInterrupted, PartialDownload
 from pdfspider.crawl.fetch.bodies.ranges import strong_validator, total_of
 from pdfspider.crawl.fetch.errors import BodyBroken, BodyStalled, DownloadStopped, FetchError, GiveBack
-from pdfspider.crawl.fetch.redirects import REDIRECTS
+from pdfspider.crawl.fetch.redirects import has_content
 from pdfspider.crawl.fetch.responses import StagedResponse, is_asked_for
 from pdfspider.crawl.visit import visit_of
 from pdfspider.discovery.lists import is_list
@@ -87,7 +87,7 @@ class ResponseReader:
         """
         opening = await self._open(response, url, request)
         visit = visit_of(request)
-        if opening.kind is Kind.PDF and _is_success(response) and not visit.body_limit:
+        if opening.kind is Kind.PDF and has_content(response) and not visit.body_limit:
             total = None if opening.encoded else total_of(response)
             if self._storage.is_closed:
                 raise GiveBack("the document store takes no documents")
@@ -124,7 +124,7 @@ class ResponseReader:
     ) -> StagedResponse:
         _, body, broken, kind, _ = opening
         file, flags = None, None
-        if _is_success(response):
+        if has_content(response):
             if limit > HEAD_SIZE and not broken:
                 body, broken = await read_at_least(opening.chunks, min(limit, MOST_IN_MEMORY), body)
             if MOST_IN_MEMORY <= len(body) < limit and not broken:
@@ -276,10 +276,6 @@ def _may_be_compressed_pdf(url: str, content_type: str | None) -> bool:
     """Return whether gzip may be an undeclared encoding, and not the published file itself."""
     path = url.partition("?")[0].lower()
     return not path.endswith((".gz", ".tgz")) and (says_pdf(url) or "pdf" in (content_type or "").lower())
-
-
-def _is_success(response: Transfer) -> bool:
-    return response.status < 300 or (response.status in REDIRECTS and not response.headers.get("Location"))
 
 
 async def _shortfall(partial: PartialDownload, broken: Exception | None) -> str | None:
