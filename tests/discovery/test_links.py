@@ -64,7 +64,7 @@ def found(html: str | bytes, encoding: str | None = None) -> list[tuple[str, str
         ('<meta http-equiv="refresh" content="0;url=\'\'">', None),
         ('<meta name="description" content="/b.pdf">', None),
         ('<form action="/b"></form><img src="/b"><script src="/b"></script>', None),
-        ('<!-- <a href="/b">b</a> --><script>"<a href=/b>"</script>', None),
+        ('<!-- <a href="/b">b</a> --><script>"<b href=/b>"</script>', None),
     ],
 )
 def test_each_rule_finds_its_links_and_nothing_else(html: str, expected: tuple[str, str, bool] | None) -> None:
