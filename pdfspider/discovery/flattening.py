@@ -87,6 +87,7 @@ _SELF_CLOSED = re.compile(
     r"""<(script|style|title|textarea|iframe|xmp|noembed|noframes|a|object)\b((?:[^<>"'/]++|/(?!>)|"[^"<]*+"|'[^'<]*+')*+)/>""",
     re.IGNORECASE,
 ).sub
+_WITHOUT_ATTRIBUTES = frozenset(("button", "option"))
 _OPEN = frozenset(("form", "/form", "select", "/select"))
 """Stand around others and are kept as such, for what is in a form belongs to it."""
 
@@ -121,7 +122,7 @@ def _element(match: re.Match[str]) -> str:
         return ""
     if name.lower() in _OPEN:
         return f"<{name}{_bounded(attributes)}>"
-    if "=" not in attributes and name.lower() != "button":
+    if "=" not in attributes and name.lower() not in _WITHOUT_ATTRIBUTES:
         return ""
     return f"<{name}{_bounded(attributes)}>{_shown(text) if '<' in text else text.strip()[:_LONGEST_TEXT]}</{name}>"
 

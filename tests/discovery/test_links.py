@@ -327,3 +327,10 @@ def test_no_page_makes_it_raise_and_every_link_is_normal(
         assert isinstance(link, Link)
         assert normalise(link.url) == link.url
         assert link.technique in TECHNIQUES
+
+
+def test_the_choices_of_a_form_on_a_large_page_are_those_of_a_small_one() -> None:
+    form = "<form action=/list><select name=y><option>7<option value=8>x</select><button>Go</button></form>"
+    small = [link.url for link in links(form, "http://example.com/")]
+    assert small == ["http://example.com/list?y=7", "http://example.com/list?y=8"]
+    assert [link.url for link in links(form + "<p>text " * 20_000, "http://example.com/")] == small
