@@ -17,8 +17,10 @@ from scrapy.exceptions import UsageError
 from scrapy.settings import SETTINGS_PRIORITIES, default_settings
 
 from pdfspider.commands._base import complain, name_program, program, read_config, set_settings
+from pdfspider.crawl.engine import stock_parts
 from pdfspider.crawl.engine.ignored_settings import WITHOUT_EFFECT
 from pdfspider.crawl.engine.parts import check_parts, check_reactor
+from pdfspider.crawl.engine.scheduler import PDF_SPIDER
 from pdfspider.crawl.processes.child import ChildReports, done_by_first
 from pdfspider.crawl.processes.command import child_command
 from pdfspider.crawl.processes.number import number_of_workers
@@ -117,6 +119,9 @@ class Command(crawl.Command):
             self.exitcode = complain(f"there is no spider {args[0]!r}: {advice}")
             return
         crawler = self._create_crawler(spider)
+        if not issubclass(spider, PdfSpider) and not stock_parts.are_used(crawler.settings):
+            self.exitcode = complain(f"{spider.__name__} is no subclass of {PDF_SPIDER}")
+            return
         if issubclass(spider, PdfSpider) and (problems := list(_problems(crawler, opts.spargs))):
             self.exitcode = complain(*problems)
             return

@@ -72,6 +72,9 @@ def test_unknown_spider_log_level_and_log(scrapy: Scrapy) -> None:
     assert log.returncode == 2
     assert "cannot write to the log /proc/nowhere" in log.stderr
     assert (unknown.returncode, unknown.stderr) == (1, "error: there is no spider 'pdf': did you mean pdfs?\n")
+    stock = scrapy("crawl", "stock", "-s", "SPIDER_MODULES=tests.crawl.own_spiders")
+    said = "error: StockSpider is no subclass of pdfspider.spiders.pdfs.PdfSpider\n"
+    assert (stock.returncode, stock.stderr) == (1, said)
     assert level.returncode == 2
     assert "there is no log level LOUD" in level.stderr
 

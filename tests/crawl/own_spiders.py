@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scrapy import FormRequest, Request
+from scrapy import FormRequest, Request, Spider
 from scrapy.http import JsonRequest
 
 from pdfspider.spiders.pdfs import PdfSpider
@@ -163,6 +163,13 @@ class StartSpider(PdfSpider):
         for capture in PdfSpider.parse(self, response):
             capture.extra["number"] = number
             yield capture
+
+
+class StockSpider(Spider):
+    """A spider as ``scrapy genspider`` makes it."""
+
+    name = "stock"
+    start_urls = ("https://example.org/",)
 
 
 class OldSpider(PdfSpider):

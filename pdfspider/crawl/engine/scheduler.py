@@ -21,7 +21,7 @@ from pdfspider.crawl.engine.tuning import settle_down
 from pdfspider.crawl.fetch.foreign_requests import NoLease
 from pdfspider.crawl.visit import lease_of, visit_of
 from pdfspider.crawl.worker import Worker
-from pdfspider.exceptions import PdfSpiderError
+from pdfspider.exceptions import ConfigurationError, PdfSpiderError
 
 if TYPE_CHECKING:
     from scrapy import Request, Spider
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from pdfspider.spiders.pdfs import PdfSpider
 
 logger = logging.getLogger(__name__)
+PDF_SPIDER = "pdfspider.spiders.pdfs.PdfSpider"
+"""The class of all spiders that the frontier can serve."""
 
 
 class Scheduler(BaseScheduler):
@@ -61,6 +63,8 @@ class Scheduler(BaseScheduler):
 
     async def _open(self, spider: PdfSpider) -> None:
         try:
+            if not hasattr(spider, "has_start"):
+                raise ConfigurationError(f"{type(spider).__name__} is no subclass of {PDF_SPIDER}")
             await self._worker.open()
             if self._start.are_used:
                 self._worker.job = self._start.job
