@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from subprocess import PIPE
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ import pytest
 from celery import Celery
 from celery.exceptions import TaskRevokedError
 from kombu import Exchange, Queue
+from kombu.compression import compress
 from kombu.transport.native_delayed_delivery import declare_native_delayed_delivery_exchanges_and_queues
 from pika.exceptions import ChannelClosedByBroker
 
@@ -257,7 +260,9 @@ async def test_masters_on_redis_may_have_prefixes_and_steps_of_their_own(
     [
         ({"task": None}, [["http://a.example/"], {}, EMBED], "None is unknown"),
         ({"id": None}, [["http://a.example/"], {}, EMBED], "not a task message"),
-        ({"compression": "application/x-gzip"}, [[], {}, EMBED], "x-gzip"),
+        ({"compression": "application/x-gzip"}, [[], {}, EMBED], "not valid as application/x-gzip"),
+        ({"compression": "application/x-brotli"}, [[], {}, EMBED], "x-brotli.*: application/x-gzip, .* are accepted"),
+        ({"compression": ["x"]}, [[], {}, EMBED], "compressed as"),
         ({"eta": "soon"}, [["http://a.example/"], {}, EMBED], "'soon' is not a time"),
         ({"expires": "2020-01-01T00:00:00+00:00"}, [["http://a.example/"], {}, EMBED], "expired at 2020"),
         ({}, [["http://a.example/", 3], {}, EMBED], "takes one URL"),
@@ -274,6 +279,29 @@ def test_what_makes_no_sense_has_a_reason(headers: dict[str, Any], body: Any, re
     raw = json.dumps(body).encode()
     task = TaskMessage(headers={**HEADERS, **headers}, body=raw, content_type="application/json")
     with pytest.raises(InvalidInput, match=reason):
+        task.message()
+
+
+@pytest.mark.parametrize("method", ["gzip", "zlib", "bzip2", "lzma", "zstd"])
+def test_a_compressed_task_is_the_same_task(method: str) -> None:
+    body, name = compress(json.dumps([["http://a.example/"], {}, EMBED]), method)
+    task = TaskMessage(headers={**HEADERS, "compression": name}, body=body, content_type="application/json", limit=1000)
+    assert json.loads(task.message())["url"] == "http://a.example/"
+    for damaged, reason in ((body[:-1], "incomplete"), (b"\1" + body[1:], "not valid")):
+        with pytest.raises(InvalidInput, match=reason):
+            replace(task, body=damaged).message()
+    bomb, _ = compress(b" " * 10_000_000, method)
+    with pytest.raises(InvalidInput, match="more than 1,000 bytes"):
+        replace(task, body=bomb).message()
+    assert not replace(task, body=bomb).later()
+
+
+def test_xz_gets_no_more_memory_whatever_its_header_asks_for() -> None:
+    body = lzma.compress(b"[]", lzma.FORMAT_XZ, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 29}])
+    task = TaskMessage(
+        headers={**HEADERS, "compression": "application/x-lzma"}, body=body, content_type="application/json"
+    )
+    with pytest.raises(InvalidInput, match="not valid as application/x-lzma: Memory usage limit"):
         task.message()
 
 

@@ -20,6 +20,7 @@ from pdfspider.blocking_calls import BlockingCalls
 from pdfspider.exceptions import ConfigurationError, InvalidInput
 from pdfspider.gateway.base import TransportError
 from pdfspider.gateway.transports.celery.calls import message, parse
+from pdfspider.gateway.transports.celery.compression import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +52,8 @@ class TaskMessage:
     body: bytes
     content_type: Any
     reply_to: Any = None
+    limit: int = 0
+    """Bytes of the body when it is not compressed, 0 for no limit."""
 
     @property
     def id(self) -> str:
@@ -85,9 +88,17 @@ class TaskMessage:
 
     def _embedded(self) -> dict[str, Any]:
         with suppress(InvalidInput, IndexError, TypeError, KeyError):
-            embed = parse(self.body)[2]
+            embed = self._parsed()[2]
             return {name: embed.get(name) for name in LATER} if isinstance(embed, dict) else {}
         return {}
+
+    def _parsed(self) -> Any:
+        """Return the value of the body.
+
+        Raises InvalidInput.
+        """
+        compression = self.headers.get(COMPRESSED)
+        return parse(plain(self.body, compression, self.limit) if compression else self.body)
 
     def message(self) -> bytes:
         """Return the message that the task stands for.
@@ -96,11 +107,9 @@ class TaskMessage:
         """
         if not self.id or "task" not in self.headers:
             raise InvalidInput(self._why_not())
-        if self.content_type != JSON or self.headers.get(COMPRESSED):
-            raise InvalidInput(
-                f"a task as {self.headers.get(COMPRESSED) or self.content_type!r}: only plain {JSON} is accepted"
-            )
-        body = parse(self.body)
+        if self.content_type != JSON:
+            raise InvalidInput(f"a task as {self.content_type!r}: only {JSON} is accepted")
+        body = self._parsed()
         if not isinstance(body, list) or len(body) != 3 or not isinstance(body[2], dict):
             raise InvalidInput("not a task message of Celery's protocol 2")
         if more := [name for name in UNABLE if body[2].get(name)]:
@@ -139,13 +148,13 @@ class TaskMessage:
             raise TaskExpired(f"the task expired at {self.headers['expires']}")
 
 
-def unwrap(envelope: bytes) -> TaskMessage:
+def unwrap(envelope: bytes, limit: int = 0) -> TaskMessage:
     """Return the task in kombu's JSON object, or an invalid task for anything else."""
     try:
         fields = parse(envelope)
         properties, headers, body = fields["properties"], fields["headers"], fields["body"]
         raw = base64.b64decode(body) if properties.get("body_encoding") == "base64" else body.encode()
-        return TaskMessage(headers=dict(headers), body=raw, content_type=fields["content-type"])
+        return TaskMessage(headers=dict(headers), body=raw, content_type=fields["content-type"], limit=limit)
     except (InvalidInput, TypeError, KeyError, ValueError, AttributeError):
         return TaskMessage(headers={}, body=envelope, content_type=None)
 

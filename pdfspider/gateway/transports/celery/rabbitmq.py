@@ -123,6 +123,7 @@ class CeleryOverAmqp(AmqpTransport):
             body=bytes(message.body),
             content_type=properties.content_type,
             reply_to=properties.reply_to,
+            limit=self.service.config.gateway.message_size,
         )
         delivery = AmqpTask(body=task.body, id=task.id, reply=task.reply(), later=task.later(), **self.origin(message))
         await take(self, task, delivery)

@@ -136,7 +136,7 @@ class CeleryOverRedis(RedisTransport):
         if entry in self._waiting:
             return  # it was claimed again
         body = fields.pop(b"message", b"")
-        task = unwrap(body)
+        task = unwrap(body, self.service.config.gateway.message_size)
         delivery = RedisTask(
             body=body,
             id=task.id,
