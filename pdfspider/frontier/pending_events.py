@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
+    from pdfspider.frontier.stream_consumer import OthersRun
+
 
 class Note(NamedTuple):
     """A document that was found; ``id`` is the id of its stream entry."""
@@ -28,14 +30,21 @@ class PendingEvents:
     A fingerprint stays pending until ``told`` is called. The notes only say early that there are some.
     """
 
-    def __init__(self, redis: Redis, transport: str) -> None:
+    def __init__(self, redis: Redis, transport: str, others_run: OthersRun | None = None) -> None:
         self._redis: Any = redis
         self._transport = transport
-        self._notes = StreamConsumer(redis, f"{PREFIX}found:{transport}")
+        self._notes = StreamConsumer(redis, f"{PREFIX}found:{transport}", others_run)
 
     async def next(self, count: int, timeout: float) -> list[Note]:
         """Return up to ``count`` notes, after waiting at most ``timeout`` seconds for the first."""
         return [_note(*note) for note in await self._notes.next(count, timeout)]
+
+    async def give_back(self) -> None:
+        """Let another gateway take over at once what this one has not handled.
+
+        Raises RedisError.
+        """
+        await self._notes.give_back()
 
     async def settle(self, notes: Sequence[Note]) -> None:
         """Remove notes that have been handled."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
+    from pdfspider.frontier.stream_consumer import OthersRun
+
 TASKS_PER_STEP = 100
 MOST_SENDERS = 100
 SETTLE_TASK = """
@@ -33,15 +35,22 @@ class Ended(NamedTuple):
 class PendingResults:
     """The results that one transport has to deliver; each is returned until it is settled."""
 
-    def __init__(self, redis: Redis, transport: str) -> None:
+    def __init__(self, redis: Redis, transport: str, others_run: OthersRun | None = None) -> None:
         self._redis: Any = redis
         self._transport = transport
         self._stream = f"{PREFIX}owed:{transport}"
-        self._notes = StreamConsumer(redis, self._stream)
+        self._notes = StreamConsumer(redis, self._stream, others_run)
 
     async def next(self, count: int, timeout: float) -> list[Ended]:
         """Return up to ``count`` runs that have ended, after waiting at most ``timeout`` seconds."""
         return [_ended(*note) for note in await self._notes.next(count, timeout)]
+
+    async def give_back(self) -> None:
+        """Let another gateway take over at once what this one has not settled.
+
+        Raises RedisError.
+        """
+        await self._notes.give_back()
 
     async def tasks(self, run: int) -> AsyncIterator[tuple[bytes, bytes]]:
         """Yield keys and records of the messages that wait for the end of this run."""

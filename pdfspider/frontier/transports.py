@@ -20,6 +20,8 @@ MESSAGES = "m:"
 RESULTS = ("received", "rejected", "published", "undelivered")
 EXPIRES = 30.0
 """Seconds after which a gateway that has not written its states counts as gone."""
+RUNS = 4.0
+"""Seconds for which a gateway certainly runs that has written its states; it does so each second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,17 @@ async def read_states(redis: Redis) -> list[TransportState]:
     if gone:
         await client.hdel(KEY, *gone)
     return found
+
+
+async def others_run(redis: Redis, gateway: str) -> bool:
+    """Return whether another gateway than this one has written its states just now.
+
+    Raises RedisError.
+    """
+    client: Any = redis
+    (seconds, _), fields = await client.time(), await client.hgetall(KEY)
+    own = f"{gateway}:".encode()
+    return any(json.loads(raw)["seen"] >= seconds - RUNS for name, raw in fields.items() if not name.startswith(own))
 
 
 async def forget_states(redis: Redis, gateway: str) -> None:

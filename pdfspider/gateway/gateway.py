@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import secrets
 import signal
-import time
 from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
@@ -16,13 +14,13 @@ from redis.exceptions import RedisError
 
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.durability import Durability
-from pdfspider.frontier.transports import EXPIRES, add_messages, forget_states, read_states, write_states
+from pdfspider.frontier.transports import add_messages, forget_states, read_states, write_states
 from pdfspider.gateway.outbound.event_publisher import EventPublisher
 from pdfspider.gateway.outbound.result_publisher import ResultPublisher
 from pdfspider.gateway.outbound.results import ResultMaker
 from pdfspider.gateway.registry import make_transports
 from pdfspider.gateway.service import GatewayService
-from pdfspider.gateway.shutdown import CLOSING, ENDING, LAST, end_the_rest, exit_after, within
+from pdfspider.gateway.shutdown import CLOSING, ENDING, GIVING_BACK, LAST, end_the_rest, exit_after, within
 from pdfspider.gateway.supervisor import Supervisor
 from pdfspider.metrics.server import MetricsServer
 from pdfspider.notifications.notifier import Notifier
@@ -30,12 +28,9 @@ from pdfspider.records import Database
 from pdfspider.tasks import end, raise_if_cancelled
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
-
     from pdfspider.config import Config
     from pdfspider.documents.copies import Copies
     from pdfspider.frontier.frontier import Frontier
-    from pdfspider.frontier.transports import TransportState
     from pdfspider.gateway.base import Transport
 
 logger = logging.getLogger(__name__)
@@ -69,7 +64,7 @@ async def serve(config: Config, frontier: Frontier, copies: Copies | None = None
             await notifier.open()
         for transport in served:
             await transport.listen()
-        await _serve(served, service, _publishers(frontier.redis, served, results))
+        await _serve(served, service, _publishers(service, served, results))
     finally:
         parts: dict[str, _Closable | None] = {transport.name: transport for transport in served}
         parts |= {"METRICS_URL": metrics, "NOTIFY_URLS": notifier, "Reading results": results, "The database": records}
@@ -101,12 +96,15 @@ async def _prepare(config: Config, frontier: Frontier) -> Database:
     return database
 
 
-def _publishers(redis: Redis, served: list[Transport], results: ResultMaker) -> list[ResultPublisher | EventPublisher]:
+def _publishers(
+    service: GatewayService, served: list[Transport], results: ResultMaker
+) -> list[ResultPublisher | EventPublisher]:
     """Return everything that publishes."""
-    events = {transport: EventPublisher(redis, transport, results) for transport in served if transport.tells}
+    redis, others = service.frontier.redis, service.others_run
+    events = {one: EventPublisher(redis, one, results, others) for one in served if one.tells}
     return [
         *events.values(),
-        *(ResultPublisher(redis, transport, results, events.get(transport)) for transport in served),
+        *(ResultPublisher(redis, one, results, events.get(one), others) for one in served),
     ]
 
 
@@ -128,8 +126,10 @@ async def _serve(
         loop.remove_signal_handler(signum)
     logger.info("Stopping: messages that were taken are settled first. Another signal ends the gateway at once")
     await within(ENDING, "Taking messages", end(serving))
-    await within(grace + ENDING, "Settling messages", service.close(grace))
+    settled = [service.close(grace), *(publisher.stop(grace) for publisher in publishers)]
+    await within(grace + ENDING, "Settling messages and publishing", asyncio.gather(*settled))
     await within(ENDING, "Publishing", end([*publishing, reporting]))
+    await within(GIVING_BACK, "Giving back", asyncio.gather(*(publisher.give_back() for publisher in publishers)))
 
 
 def _supervised(transport: Transport) -> Supervisor:
@@ -147,19 +147,14 @@ def _supervised_publishing(work: ResultPublisher | EventPublisher) -> Supervisor
 
 async def _tell_states(service: GatewayService, served: list[Transport]) -> None:
     """Store the states of the transports in the frontier, and add up the messages, until cancelled."""
-    gateway, at, redis = secrets.token_hex(4), 0.0, service.frontier.redis
+    gateway, redis = service.id, service.frontier.redis
     counted: Counter[tuple[str, str]] = Counter()
-    told: list[TransportState] = []
     try:
         while True:
             raise_if_cancelled()
-            states = [transport.health.read(gateway) for transport in served]
-            if states != told or time.monotonic() > at + EXPIRES / 3:
-                with suppress(RedisError):  # parts that need Redis report the failure
-                    await read_states(redis)  # removes the states of gateways that are gone
-                    await write_states(redis, states)
-                    told, at = states, time.monotonic()
-            with suppress(RedisError):
+            with suppress(RedisError):  # parts that need Redis report the failure
+                await write_states(redis, [transport.health.read(gateway) for transport in served])
+                await read_states(redis)  # removes the states of gateways that are gone
                 await _add_messages(service, counted)
             await asyncio.sleep(TOLD_EVERY)
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from pdfspider.documents.copies import InPlace
 from pdfspider.embedded.syncing import sync
 from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.durability import Durability
-from pdfspider.frontier.transports import read_states
+from pdfspider.frontier.transports import others_run, read_states
 from pdfspider.gateway.health import Health
 from pdfspider.gateway.inbound.due_only import DueOnly
 from pdfspider.gateway.inbound.inbound_queue import InboundQueue
@@ -37,6 +38,8 @@ class GatewayService:
 
     def __init__(self, config: Config, frontier: Frontier, results: ResultMaker, records: Database) -> None:
         self.config, self.frontier = config, frontier
+        self.id = secrets.token_hex(4)
+        """Random id of this gateway."""
         self._health: dict[str, Health] = {}
         self.event_transports: set[str] = set()
         """Transports that publish events of documents."""
@@ -54,6 +57,13 @@ class GatewayService:
         if transport not in self._health:
             self._health[transport] = Health(transport)
         return self._health[transport]
+
+    async def others_run(self) -> bool:
+        """Return whether another gateway runs.
+
+        Raises RedisError.
+        """
+        return await others_run(self.frontier.redis, self.id)
 
     async def faults(self) -> list[str]:
         """Return the transports that are down."""

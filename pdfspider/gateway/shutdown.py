@@ -19,7 +19,9 @@ ENDING = 5.0
 """Seconds for the end of tasks, which are cancelled again and again."""
 CLOSING = 10.0
 """Seconds for closing a connection in order."""
-LAST = 30.0
+GIVING_BACK = 2.0
+"""Seconds for what other gateways are to take over."""
+LAST = 35.0
 """Seconds beyond ``FRONTIER_GRACE`` after which a process that has not ended exits: more than all steps take."""
 
 

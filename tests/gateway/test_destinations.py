@@ -166,6 +166,25 @@ async def publish(owed: FakeOwed, transport: FakeTransport, seconds: float) -> N
         await end([work])
 
 
+def test_what_is_being_published_at_the_end_is_published_once() -> None:
+    async def test() -> None:
+        owed, transport = FakeOwed(), FakeTransport(lambda *_: None)
+        for _ in range(5):
+            owed.add("here")
+        answers = ResultPublisher(None, transport, FakeResults())
+        answers._owed = owed
+        work = asyncio.create_task(answers.run())
+        while not answers._under_way:
+            await asyncio.sleep(0.001)
+        owed.add("here")
+        await answers.stop(HOUR)
+        await end([work])
+        assert sorted(job for _, job in transport.published["here"]) == [f"job-{run}" for run in range(1, 6)]
+        assert list(owed._given) == [6]
+
+    on_jumping_clock(test())
+
+
 def test_an_outage_of_an_hour_loses_nothing_and_costs_little() -> None:
     async def test() -> None:
         began = now()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from pdfspider.frontier.durability import Durability
 from pdfspider.frontier.frontier import LINKS_PER_CALL, Frontier, Submitted
 from pdfspider.frontier.jobs import JobOptions, Submission, Task
 from pdfspider.frontier.pending_results import PendingResults, unanswered
+from pdfspider.frontier.transports import forget_states, others_run, write_states
+from pdfspider.gateway.health import Health
 from pdfspider.submission.seeds import seed
 
 if TYPE_CHECKING:
@@ -67,6 +70,34 @@ async def test_a_message_is_answered_once_its_run_has_ended(frontier: Frontier) 
     assert await unanswered(frontier.redis) == 0
     assert not await frontier.redis.keys("{pdfs}:tasks:*")
     assert not (await audit(frontier.redis)).lines()
+
+
+async def test_what_others_publish_is_taken_over_only_once_they_are_gone(frontier: Frontier) -> None:
+    await submit(frontier, OWN)
+    await end(frontier)
+    redis = frontier.redis
+    first = PendingResults(redis, "way", partial(others_run, redis, "first"))
+    await write_states(redis, [Health("way").read("first")])
+    (ended,) = await take(first)
+    second = PendingResults(redis, "way", partial(others_run, redis, "second"))
+    await write_states(redis, [Health("way").read("second")])
+    assert not await take(second)
+    await forget_states(redis, "first")  # as if it had been killed some seconds ago
+    assert await take(second) == [ended]
+
+
+async def test_what_is_given_back_is_taken_over_at_once(frontier: Frontier) -> None:
+    await submit(frontier, OWN)
+    await end(frontier)
+    redis = frontier.redis
+    await write_states(redis, [Health("way").read("third")])
+    first = PendingResults(redis, "way")
+    (ended,) = await take(first)
+    second = PendingResults(redis, "way", partial(others_run, redis, "second"))
+    assert not await take(second)
+    await first.give_back()
+    assert await take(second) == [ended]
+    await PendingResults(redis, "unknown").give_back()
 
 
 async def test_a_message_that_comes_again_changes_nothing_and_is_answered_again(frontier: Frontier) -> None:

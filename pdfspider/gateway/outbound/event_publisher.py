@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from pdfspider.frontier.pending_events import Note
+    from pdfspider.frontier.stream_consumer import OthersRun
     from pdfspider.gateway.base import Transport
     from pdfspider.gateway.outbound.results import ResultMaker
 
@@ -46,8 +47,10 @@ class EventPublisher:
     that is refused for good is dropped, because the document is also in the result.
     """
 
-    def __init__(self, redis: Redis, transport: Transport, results: ResultMaker) -> None:
-        self._redis, self._found = redis, PendingEvents(redis, transport.name)
+    def __init__(
+        self, redis: Redis, transport: Transport, results: ResultMaker, others_run: OthersRun | None = None
+    ) -> None:
+        self._redis, self._found = redis, PendingEvents(redis, transport.name, others_run)
         self.transport, self._results = transport, results
         self._destinations = Destinations("Documents", transport.name)
         self._trouble = ConditionLogger(
@@ -57,12 +60,13 @@ class EventPublisher:
         self._postponed = Postponed()
         self._pending: dict[int, list[Note]] = {}
         self._under_way: set[asyncio.Task[None]] = set()
+        self._stopped = False
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def run(self) -> None:
         """Publish events until cancelled."""
         try:
-            while True:
+            while not self._stopped:
                 if len(self._under_way) >= MOST_RUNS:
                     await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
                 for note in await self._notes.take():
@@ -70,13 +74,27 @@ class EventPublisher:
                         task = asyncio.create_task(self._tell_run(note.job, note.run))
                         self._under_way.add(task)
                         task.add_done_callback(self._under_way.discard)
+            await asyncio.Event().wait()
         finally:
             await end(self._under_way)
             self._pending.clear()
 
+    async def stop(self, timeout: float) -> None:
+        """Begin no more, and wait at most so many seconds for what is being published."""
+        self._stopped = True
+        if self._under_way and not self._destinations[""].is_closed:
+            await asyncio.wait(self._under_way, timeout=timeout)
+
+    async def give_back(self) -> None:
+        """Let another gateway take over at once what is not published.
+
+        Raises RedisError.
+        """
+        await self._found.give_back()
+
     def _add(self, note: Note) -> bool:
         """Return whether a task has to be started for this run."""
-        if not self._postponed.is_due(_name(note.run)):
+        if self._stopped or not self._postponed.is_due(_name(note.run)):
             return False
         if notes := self._pending.get(note.run):
             notes += [note] if len(notes) < MOST_PENDING else []

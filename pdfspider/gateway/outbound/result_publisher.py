@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from pdfspider.frontier.pending_results import Ended
+    from pdfspider.frontier.stream_consumer import OthersRun
     from pdfspider.gateway.base import Result, Transport
     from pdfspider.gateway.outbound.destinations import Destination
     from pdfspider.gateway.outbound.event_publisher import EventPublisher
@@ -49,9 +50,14 @@ class ResultPublisher:
     """
 
     def __init__(
-        self, redis: Redis, transport: Transport, results: ResultMaker, events: EventPublisher | None = None
+        self,
+        redis: Redis,
+        transport: Transport,
+        results: ResultMaker,
+        events: EventPublisher | None = None,
+        others_run: OthersRun | None = None,
     ) -> None:
-        self._owed = PendingResults(redis, transport.name)
+        self._owed = PendingResults(redis, transport.name, others_run)
         self.transport, self._results, self._events = transport, results, events
         self._cut = ConditionLogger(f"Results that are too large are shortened for {transport.name}", "")
         self._trouble = ConditionLogger(
@@ -66,19 +72,35 @@ class ResultPublisher:
 
         self._stirred = asyncio.Event()
         """Set when a run has ended or waits."""
+        self._stopped = False
 
     async def run(self) -> None:
         """Publish results until cancelled."""
         try:
-            while True:
+            while not self._stopped:
                 await self._make_room()
                 for ended in await self._pending.take():
                     # It may be this gateway's own, which has run for long.
-                    if ended.id not in self._under_way and self._postponed.is_due(ended.id):
+                    free = ended.id not in self._under_way and not self._stopped
+                    if free and self._postponed.is_due(ended.id):
                         self._under_way[ended.id] = asyncio.create_task(self._answer_all(ended))
+            await asyncio.Event().wait()
         finally:
             await end(self._under_way.values())
             self._under_way.clear()
+
+    async def stop(self, timeout: float) -> None:
+        """Begin no more, and wait at most so many seconds for what is being published."""
+        self._stopped = True
+        if busy := [task for run, task in self._under_way.items() if run not in self._waiting]:
+            await asyncio.wait(busy, timeout=timeout)
+
+    async def give_back(self) -> None:
+        """Let another gateway take over at once what is not published.
+
+        Raises RedisError.
+        """
+        await self._owed.give_back()
 
     async def _next(self) -> list[Ended]:
         return await self._owed.next(min(AT_ONCE, MOST_UNDER_WAY - len(self._under_way)), WAIT)

@@ -15,7 +15,7 @@ from pdfspider.condition_logger import ConditionLogger
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.blocking_pop import something_waits
 from pdfspider.frontier.connection import connect, is_away
-from pdfspider.frontier.stream_consumer import make_group
+from pdfspider.frontier.stream_consumer import SILENT, Takeover, give_back, make_group
 from pdfspider.gateway.base import Delivery, Transport, TransportError
 from pdfspider.gateway.rejects import of_list
 from pdfspider.gateway.transports.redis.scripts import MOVE, SET_ASIDE
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 GROUP = "gateway"
 WAIT = 5.0
 AT_ONCE = 200
-SILENT = 60_000
-"""Milliseconds after which another gateway's unacknowledged messages are taken over."""
+GIVING_BACK = 2.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,7 +91,7 @@ class RedisTransport(Transport):
         self._stream = f"{self._tasks}:stream"
         self._keep = self._read_keep()
         self._consumer = secrets.token_hex(4)
-        self._silent = 0  # at first what others have taken is taken over at once: they may all be dead
+        self._takeover = Takeover(service.others_run)
         self._look_at = 0.0
         self._is_checked = False
 
@@ -197,6 +196,9 @@ class RedisTransport(Transport):
         await self._redis.xadd(self._stream, fields)
 
     async def close(self) -> None:
+        with suppress(RedisError, TimeoutError):
+            async with asyncio.timeout(GIVING_BACK):
+                await give_back(self._redis, self._stream, GROUP, self._consumer)
         if not self._shared:
             await self._redis.aclose()
 
@@ -269,7 +271,7 @@ class RedisTransport(Transport):
 
     async def _read(self) -> list[Any]:
         streams = {self._stream: ">"}
-        block = int(WAIT * 1000)
+        block = int(self._takeover.shorten(WAIT) * 1000)
         answer = await self._redis.xreadgroup(GROUP, self._consumer, streams, count=AT_ONCE, block=block)
         return answer[0][1] if answer else []
 
@@ -277,8 +279,10 @@ class RedisTransport(Transport):
         """Return entries that a dead gateway has left, looked for now and then."""
         if time.monotonic() < self._look_at:
             return []
-        answer = await self._redis.xautoclaim(self._stream, GROUP, self._consumer, self._silent, "0-0", AT_ONCE)
+        silence = await self._takeover.least_silence()
+        answer = await self._redis.xautoclaim(self._stream, GROUP, self._consumer, silence, "0-0", AT_ONCE)
         entries: list[Any] = answer[1]
+        self._takeover.note(entries, silence)
         if not entries:
-            self._silent, self._look_at = SILENT, time.monotonic() + SILENT / 2000
+            self._look_at = time.monotonic() + self._takeover.shorten(SILENT / 2000)
         return entries
