@@ -10,6 +10,7 @@ import zmq
 import zmq.auth
 
 from bench.processes import free_port
+from pdfspider.submission.rejected import Rejected
 from tests.support import PATIENCE, Fleet, until
 
 if TYPE_CHECKING:
@@ -93,6 +94,31 @@ def test_requests_pushes_and_results(client: Client, gateway: Start, site: Serve
     with pytest.raises(zmq.Again):
         client.ask("http://127.0.0.1/" + "x" * 5000, rcvtimeo=500)  # the connection is closed on it
     assert "documents" in client.ask({"request": "result", "job": "pushed"})
+    running.stop()
+
+
+def test_frames_beside_the_message_are_not_dropped_in_silence(
+    client: Client, gateway: Start, site: Server, served: Fleet
+) -> None:
+    running = gateway(client.url)
+    url = site.site.document_url(2).encode()
+    with client.socket(zmq.DEALER, "requests") as dealer:
+        for sent, envelope in (([url], []), ([b"", url], [b""]), ([b"via", b"", url], [b"via", b""])):
+            dealer.send_multipart(sent)
+            *back, answer = dealer.recv_multipart()
+            assert back == envelope
+            assert "result_id" in json.loads(answer)
+        dealer.send_multipart([b"", url, url])
+        back, answer = dealer.recv_multipart()
+        assert (back, json.loads(answer)) == (b"", {"error": "a message of 2 frames: one is expected"})
+    with client.socket(zmq.PUSH, "push") as pushing, served.client() as redis:
+        pushing.send_multipart([b"", json.dumps({"url": site.site.document_url(4), "job": "delimited"}).encode()])
+        pushing.send_multipart([b"first", b"second \xff"])
+        until(lambda: "delimited" in served.status()["jobs"])
+        letter = until(lambda: redis.lindex("pdf_tasks:rejected", 0))
+        rejected = Rejected.load(letter)
+        assert (rejected.message, rejected.metadata) == (b"second \xff", {"frames": [b"first", b"second \xff"]})
+        assert rejected.reason == "a message of 2 frames: one is expected"
     running.stop()
 
 

@@ -68,9 +68,9 @@ class Requests:
         """Take requests from a ROUTER until cancelled."""
         while True:
             await self._room.acquire()
-            *envelope, body = await mailbox.receive()
-            delivery = RequestDelivery(body=body, mailbox=mailbox, envelope=envelope)
-            if (question := _question(body)) is not None:
+            envelope, said = _split(await mailbox.receive())
+            delivery = RequestDelivery(body=said[-1], mailbox=mailbox, envelope=envelope, invalid=one_expected(said))
+            if not delivery.invalid and (question := _question(delivery.body)) is not None:
                 self._start(self._reply(delivery, question))
             elif self._service.has_room(self._transport):
                 await self._service.accept(self._transport, delivery)
@@ -134,6 +134,20 @@ class Requests:
             run, last = int(number), bytes.fromhex(fingerprint)
         events = await self._service.events_after(job, run, last)
         return {"job": job, "run": run, "documents": [*events.values()]}
+
+
+def _split(frames: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Return the envelope of a request with its empty delimiter, if it has one, and the frames of the request."""
+    *envelope, body = frames
+    if b"" not in envelope:
+        return envelope, [body]
+    begin = len(envelope) - envelope[::-1].index(b"")
+    return frames[:begin], frames[begin:]
+
+
+def one_expected(frames: list[bytes]) -> str:
+    """Return why a message of several frames is invalid, "" for one frame."""
+    return f"a message of {len(frames)} frames: one is expected" if len(frames) > 1 else ""
 
 
 def _question(body: bytes) -> dict[str, Any] | None:

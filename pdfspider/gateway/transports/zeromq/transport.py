@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import zmq
 import zmq.auth
@@ -15,14 +15,14 @@ from pdfspider.exceptions import ConfigurationError
 from pdfspider.gateway.base import Delivery, Transport, TransportError
 from pdfspider.gateway.queries.replay import Replay
 from pdfspider.gateway.transports.zeromq.mailbox import Mailbox
-from pdfspider.gateway.transports.zeromq.requests import Requests
-from pdfspider.submission.rejected import Rejected
+from pdfspider.gateway.transports.zeromq.requests import Requests, one_expected
 from pdfspider.tasks import end_with
 from pdfspider.web.loopback import is_loopback
 
 if TYPE_CHECKING:
     from pdfspider.gateway.base import Event, Options, Receipt, Result
     from pdfspider.gateway.service import GatewayService
+    from pdfspider.submission.rejected import Rejected
 
 PORT = 5570
 LEAST_TIMEOUT = 10_000
@@ -37,12 +37,17 @@ class PushedDelivery(Delivery):
     """A pushed message, which nobody can answer: ZeroMQ forgets it when it delivers it."""
 
     transport: ZeroMqTransport
+    frames: list[bytes]
+    """The frames of a message that has several."""
+
+    def metadata(self) -> dict[str, Any]:
+        return {"frames": self.frames} if self.frames else {}
 
     async def ack(self, receipt: Receipt) -> None:
         pass
 
     async def reject(self, reason: str) -> None:
-        await self.transport.set_aside(self.body, reason)
+        await self.transport.set_aside(self.rejected(reason))
 
 
 class ZeroMqTransport(Transport):
@@ -100,7 +105,7 @@ class ZeroMqTransport(Transport):
     async def tell(self, event: Event) -> None:
         self._mailboxes[-1].send([f"{event.job} document".encode(), event.body])
 
-    async def set_aside(self, body: bytes, reason: str) -> None:
+    async def set_aside(self, rejected: Rejected) -> None:
         """Keep an invalid pushed message in the list ``rejects``, which holds the newest ones.
 
         Raises TransportError.
@@ -108,7 +113,7 @@ class ZeroMqTransport(Transport):
         name, redis = self.address.options["rejects"], self.service.frontier.redis
         try:
             async with redis.pipeline(transaction=True) as pipe:
-                pipe.lpush(name, Rejected(message=body, reason=reason).dump())
+                pipe.lpush(name, rejected.dump())
                 pipe.ltrim(name, 0, MOST_REJECTED - 1)
                 await pipe.execute()
         except RedisError as error:
@@ -125,7 +130,10 @@ class ZeroMqTransport(Transport):
     async def _pull(self, mailbox: Mailbox) -> None:
         while True:
             frames = await mailbox.receive()
-            await self.service.accept(self.name, PushedDelivery(body=frames[-1], transport=self))
+            said = frames[1:] if len(frames) > 1 and not frames[0] else frames  # a DEALER's delimiter
+            several = said if len(said) > 1 else []
+            delivery = PushedDelivery(body=said[-1], transport=self, frames=several, invalid=one_expected(said))
+            await self.service.accept(self.name, delivery)
 
     def _bind(self, kind: int, port: int, curve: tuple[bytes, bytes] | None) -> zmq.Socket[bytes]:
         gateway = self.service.config.gateway
