@@ -127,3 +127,15 @@ async def test_a_start_url_that_is_claimed_twice_is_one_url_of_its_job(rig: Rig)
         await frontier.submit("default", [entry("http://a.test/")], options=FREE, claimed=claimed)
     assert (await rig.status("default"))["queued"] == 1
     assert await rig.redis.exists(dead.taking, heir.taking, KEY) == 0
+
+
+async def test_what_a_worker_claims_that_was_given_up_meanwhile_goes_to_others_if_it_dies(rig: Rig) -> None:
+    worker = rig.worker("w1").frontier
+    assert await worker.claim_start_urls(0.01) == []
+    await worker.lease(0, 0)
+    await rig.expire()
+    assert await rig.redis.zscore("{pdfs}:workers", "w1") is None
+    await rig.redis.lpush(KEY, b"1")
+    assert await worker.claim_start_urls(0.01) == [b"1"]
+    await rig.expire()
+    assert await rig.worker("w2").frontier.claim_start_urls(0.01) == [b"1"]

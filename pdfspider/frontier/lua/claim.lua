@@ -6,6 +6,7 @@
 
 local worker, most = unpack(cmsgpack.unpack(ARGV[2]), 1, 2)
 if not is_worker(worker) or not is_number(most, 1, 5000) then error('a malformed claim', 0) end
+local LEAST = 30000 -- ms until a worker that is not known is given up
 local taking, unclaimed = P .. 'taking:' .. worker, P .. 'unclaimed'
 
 -- Each moves some entries of a key to the claim, where they stand before they leave the key.
@@ -36,6 +37,7 @@ if not take[kind] then
 end
 local room = most - call('LLEN', taking)
 expect('list', unclaimed)
+expect('zset', P .. 'workers')
 if room > 0 then
   local again = call('LRANGE', unclaimed, -room, -1)
   for _, raw in ipairs(again) do call('RPUSH', taking, raw) end
@@ -43,4 +45,7 @@ if room > 0 then
   room = room - #again
 end
 if room > 0 then take[kind](KEYS[1], room) end
-return call('LRANGE', taking, -most, -1)
+local claimed = call('LRANGE', taking, -most, -1)
+-- A worker that was stopped for long may be unknown by now; what it claims is given to others if it dies.
+if claimed[1] then call('ZADD', P .. 'workers', 'NX', str(now + math.max(lease_period, LEAST)), worker) end
+return claimed
