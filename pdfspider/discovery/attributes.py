@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from html import unescape
 from typing import TYPE_CHECKING
 
+from pdfspider.discovery.entities import unescape
 from pdfspider.discovery.rules import Reference, never_page, says_pdf, text_rule
 from pdfspider.discovery.scripts import files_in, is_spaced_file, is_template, named_address, plain, targets_in
 

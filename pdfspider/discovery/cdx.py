@@ -26,6 +26,7 @@ _OBJECT = re.compile(r"\s*(?:\S+ \d{14} )?\{[^\n]*\"(?:url|original)\":\s*\"").m
 _LINE = re.compile(r"(?: CDX [^\n]*\n)?\S+ \d{14} (?:https?://|warc/|dns:|ftp:)\S+ \S+ \S+ ", re.IGNORECASE).match
 _ROW = re.compile(r"\[(?:[^\[\]\"]++|\"(?:[^\"\\]++|\\.)*+\")*+\]", re.DOTALL).finditer
 _EACH_LINE = re.compile(r"[^\r\n]++").finditer
+_PAGE = re.compile(r"[0-9]{1,18}").fullmatch
 _TAIL = 4_096
 _KEY_ROW = re.compile(r"\[\s*\]\s*,\s*\[\s*\"([^\"\\]+)\"\s*\]\s*\]\s*\Z").search
 _KEY_LINE = re.compile(r"\n\s*\n([^\r\n]+)\s*\Z").search
@@ -62,7 +63,7 @@ def captured(text: str, url: str, cut: Callable[[int], object]) -> Iterator[tupl
     query = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
     if following:
         yield "cdx-next", Reference(f"?{urlencode(query | {'resumeKey': following[1].strip()})}")
-    elif captures and query.get("page", "").isdecimal():
+    elif captures and _PAGE(query.get("page", "")):
         yield "cdx-next", Reference(f"?{urlencode(query | {'page': str(int(query['page']) + 1)})}")
 
 

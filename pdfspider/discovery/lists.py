@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import zlib
-from html import unescape
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
@@ -15,6 +14,7 @@ from urllib.parse import quote
 from pdfspider.discovery.buckets import objects
 from pdfspider.discovery.cdx import captured, is_cdx
 from pdfspider.discovery.decoding import decode
+from pdfspider.discovery.entities import unescape
 from pdfspider.discovery.json_lists import described, html_in, is_json
 from pdfspider.discovery.rules import Reference, says_pdf
 
@@ -47,8 +47,8 @@ _ROOT = re.compile(
 ).match
 _INNER_ROOT = re.compile(r"<(?:[\w.-]+:)?(urlset|sitemapindex)[\s>]", re.IGNORECASE).search
 _TAG = re.compile(
-    r"<!--(?:.*?-->|.*)"
-    r"|<(?:([\w.-]{1,40}+):)?([A-Za-z]\w{0,40}+)(\s[^<>]{0,8192}+)?>\s*+(?:<!\[CDATA\[(.*?)(?:\]\]>|\Z)|([^<]*+))",
+    r"<(?![</])(?:!--(?:.*?-->|.*)"
+    r"|(?:([\w.-]{1,40}+):)?([A-Za-z]\w{0,40}+)(\s[^<>]{0,8192}+)?>\s*+(?:<!\[CDATA\[(.*?)(?:\]\]>|\Z)|([^<]*+)))",
     re.DOTALL,
 ).finditer
 _ATTRIBUTE = re.compile(r"""([\w:.-]{1,40}+)\s{0,9}=\s{0,9}(?:"([^"]*+)"|'([^']*+)')""").findall

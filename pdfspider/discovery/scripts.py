@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from html import unescape
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from pdfspider.discovery.entities import unescape
 from pdfspider.discovery.rules import Reference, never_page, rule, says_pdf
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ _CALL = re.compile(
     r"""(?:getDocument|PDFObject\.embed|PDFObject|PDFViewerApplication\.open|WebViewer|PSPDFKit\.load|NutrientViewer\.load
     |previewFile|flipBook|FlowPaperViewer|\w{0,20}PDFViewer|viewPdf|showPdf|openPdf|loadPdf|embedPdf|renderPdf|displayPdf)
     \s{0,9}\(\s{0,9}
-    (?:[^()"'`]{0,300}?(?:\{[^()]{0,500}?)?\b(?:url|file|src|source|initialDoc|document|pdf|PDFFile)["']?\s{0,9}:\s{0,9})?
+    (?:(?:[^()"'`{]{0,300}?|[^()"'`{]{0,300}+\{[^()]{0,500}?)\b(?:url|file|src|source|initialDoc|document|pdf|PDFFile)["']?\s{0,9}:\s{0,9})?
     ["'`]([^"'`<>\r\n\t]{1,2048}+)["'`](?!\s{0,9}\+)""",
     re.IGNORECASE | re.VERBOSE,
 ).finditer

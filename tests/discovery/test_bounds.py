@@ -11,6 +11,7 @@ import pytest
 from pdfspider.discovery.bounds import INTERNATIONAL_HOSTS, Bounds
 from pdfspider.discovery.links import Discovery, PageLinks, links
 from pdfspider.discovery.lists import unpacked
+from pdfspider.discovery.scripts import files_in
 from tests.hostile.pages import PAGES, filled, numbered
 
 MIB = 1 << 20
@@ -19,6 +20,8 @@ BOUNDS = Bounds(links=2_000, size=4 * MIB)
 DISCOVERY = Discovery(bounds=BOUNDS)
 CPU = 30.0
 """Seconds; each takes less than three on an idle machine, and took minutes or gigabytes without bounds."""
+RULE_CPU = 1.5
+"""Seconds; a rule takes a fifth of one on two MiB of the worst script. Without a bound it took six."""
 PADDING = "<p>" + "text " * 20_000
 MANY_TAGS = "<br>" * 9_000
 
@@ -44,6 +47,13 @@ def test_no_page_takes_more_than_some_seconds(name: str) -> None:
     found = found_on(name)
     assert time.process_time() - began < CPU
     assert len(found.links) <= BOUNDS.links
+
+
+def test_no_script_makes_the_rule_for_viewers_search_again_and_again() -> None:
+    calls = f"getDocument({'{' * 299}" * 6_700
+    began = time.process_time()
+    assert not [*files_in(calls)]
+    assert time.process_time() - began < RULE_CPU
 
 
 def test_links_are_bounded_by_number_before_they_are_resolved(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,6 +118,8 @@ PAGES = {
     "escapes": HostilePage(lambda: repeated("\\\\x", f"{DOCTYPE}<script>'a.pdf';pdfUrl='/", "'</script>")),
     "named-pdf": HostilePage(lambda: repeated("pdf" * 13 + " ", f"{DOCTYPE}<script>")),
     "named-pdf-everywhere": HostilePage(lambda: repeated(f"<script>{'pdf' * 13} </script>")),
+    "viewer-calls": HostilePage(lambda: repeated("getDocument(" + "{" * 299, f"{DOCTYPE}<script>")),
+    "viewer-call-names": HostilePage(lambda: repeated("getDocument(" + "{url url " * 60, f"{DOCTYPE}<script>")),
     "locations": HostilePage(lambda: filled(numbered("location='/@';"), f"{DOCTYPE}<script>")),
     "json-ld": HostilePage(
         lambda: repeated('{"pdf":[]},', f"{DOCTYPE}<script type=application/ld+json>[", "0]</script>", 2 << 20)
@@ -139,6 +141,7 @@ PAGES = {
     # lists
     "sitemap": HostilePage(lambda: filled(numbered("<loc>/@</loc>"), "<urlset>"), XML),
     "sitemap-of-nothing": HostilePage(lambda: repeated("<a>", "<urlset>"), XML),
+    "sitemap-of-openings": HostilePage(lambda: repeated("<", "<urlset>"), XML),
     "sitemap-of-comments": HostilePage(lambda: repeated("<!--", "<urlset>"), XML),
     "feed": HostilePage(
         lambda: filled(numbered("<item><link>/@</link><description>&lt;a href=/d@></description></item>"), "<rss>"), XML
