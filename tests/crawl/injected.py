@@ -20,6 +20,7 @@ from scrapy.http import HtmlResponse, Response
 from pdfspider.crawl.fetch import ssrf_guard
 from pdfspider.crawl.fetch.client import client
 from pdfspider.crawl.fetch.client.client import Client, ClientRequest
+from pdfspider.crawl.policy import robots
 from pdfspider.discovery import addresses
 from pdfspider.items import Capture
 from pdfspider.spiders.pdfs import PdfSpider
@@ -60,6 +61,19 @@ class StoppedAtOnce:
 
     def __init__(self) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+class FaultyRobots:
+    """An extension: a robots.txt that says "faulty" cannot be read."""
+
+    def __init__(self) -> None:
+        read = robots.reduced
+
+        def reduced(body: bytes, user_agent: str) -> bytes:
+            assert b"faulty" not in body
+            return read(body, user_agent)
+
+        robots.reduced = reduced
 
 
 class TaskCount:

@@ -23,6 +23,8 @@ BEFORE = "Sun, 22 Nov 2026 11:59:59 GMT"
         ({"Date": DATE, "Last-Modified": DATE}, None),
         ({"Last-Modified": BEFORE}, None),
         ({"Date": "yesterday", "Last-Modified": BEFORE}, None),
+        ({"Date": DATE, "Last-Modified": BEFORE.replace("2026", "99999999999")}, None),
+        ({"Date": DATE, "Last-Modified": BEFORE.replace("GMT", "+99999999999999")}, None),
         ({"Date": DATE.replace("GMT", "-0000"), "Last-Modified": BEFORE}, None),
         ({}, None),
     ],

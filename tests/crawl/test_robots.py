@@ -10,7 +10,8 @@ from bench.processes import free_port
 from bench.server import serve
 from bench.site import Site
 from pdfspider.crawl.policy.robots_rules import crawl_delay
-from tests.crawl.hostile import Request, hostile, page, redirect, reply
+from tests.crawl.hostile import HTML, PDF, Request, document, hostile, page, redirect, reply
+from tests.support import INJECTED, SETTINGS
 
 if TYPE_CHECKING:
     from tests.crawl.hostile import Answer
@@ -38,6 +39,30 @@ def test_what_is_forbidden_is_not_fetched(fleet: Fleet) -> None:
             server.url("/private/2.pdf"): "robots-denied",
         }
         assert fleet.row(server.url("/private/1"))["reason"]
+    fleet.audit()
+
+
+def test_whatever_a_robots_txt_has_its_urls_end(fleet: Fleet) -> None:
+    never = "Mon, 01 Jan 99999999999 00:00:00 GMT"
+    busy = reply(b"", HTML, f"Retry-After: {never}", status="503 Service Unavailable")
+    faulty = reply(b"User-agent: *\nDisallow: /faulty\n", TEXT)
+    extensions = {**SETTINGS["EXTENSIONS"], f"{INJECTED}.FaultyRobots": 1}
+    with (
+        hostile({"/busy": busy}) as server,
+        hostile({"/robots.txt": busy}) as late,
+        hostile({"/robots.txt": faulty}) as odd,
+    ):
+        server.answers["/"] = page("/busy", "/a.pdf", late.url("/b.pdf"), odd.url("/c.pdf"))
+        server.answers["/a.pdf"] = reply(document(), PDF, f"Last-Modified: {never}", f"Date: {never}")
+        worker = fleet.crawl(server.url(), RETRY_TIMES=0, EXTENSIONS=extensions)
+        assert fleet.outcomes() == {
+            server.url("/"): "page",
+            server.url("/busy"): "server-error",
+            server.url("/a.pdf"): "document",
+            late.url("/b.pdf"): "robots-unavailable",
+            odd.url("/c.pdf"): "internal-error",
+        }
+    assert worker.output.count("Cannot read the robots.txt of") == 1
     fleet.audit()
 
 

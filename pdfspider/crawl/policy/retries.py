@@ -94,6 +94,6 @@ def retry_after(response: StagedResponse) -> float:
     else:
         try:
             seconds = parsedate_to_datetime(value).timestamp() - time.time()
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             seconds = 0.0
     return min(max(seconds, 0.0), LONGEST_HOLD)

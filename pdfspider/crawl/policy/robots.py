@@ -105,7 +105,7 @@ class Robots:
 
     def __init__(self, config: Config, frontier: Frontier, staging: Staging) -> None:
         self._config, self._frontier, self._staging = config, frontier, staging
-        self._agent = config.robots_agent
+        self._agent, self._retry_delay = config.robots_agent, max(config.retry_delay, 0.1)
         self._rules: OrderedDict[str, Rules] = OrderedDict()
         self._size = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="robots")
@@ -182,15 +182,21 @@ class Robots:
     async def _fetch(self, crawler: Crawler, lease: Lease) -> None:
         try:
             response = await self._follow(crawler, lease)
+            failure = status_outcome(response.status)
+            lease.hold = retry_after(response) if failure in UNAVAILABLE else 0.0
+            found = await self._found(response, failure)
         except Exception as error:
             if is_give_back(error):
                 await self._frontier.release(lease, delay=getattr(error, "delay", 0.0), returned=True)
                 return
-            await self._tell(lease, None, outcome_of(error)[0])
+            if (outcome := outcome_of(error)[0]) is Outcome.INTERNAL_ERROR:
+                logger.exception("Cannot read the robots.txt of %s", lease.origin)
+            await self._fail(lease, outcome)
             return
-        failure = status_outcome(response.status)
-        lease.hold = retry_after(response) if failure in UNAVAILABLE else 0.0
-        await self._tell(lease, response, failure)
+        if failure in UNAVAILABLE:
+            await self._fail(lease, failure)
+        else:
+            await self._keep(lease, *found)
 
     async def _follow(self, crawler: Crawler, lease: Lease) -> StagedResponse:
         """Fetch a robots.txt, from whatever host it is redirected to.
@@ -249,25 +255,31 @@ class Robots:
             await _announce(crawler, response)
         return staged_response(self._config, self._staging, response)
 
-    async def _tell(self, lease: Lease, response: StagedResponse | None, failure: Outcome | None) -> None:
-        config, frontier = self._config, self._frontier
-        if response is not None and failure not in UNAVAILABLE:
-            # A robots.txt that is not there, or that only some may read, allows everything (RFC 9309, 2.3.1.3).
-            body = b"" if failure or response.status >= 300 or response.kind is Kind.PDF else response.body
-            lease.host_signal = HostSignal.OK
-            rules, delay = await self._read(body) if body else (b"", 0.0)
-            ttl = min(config.robots_ttl, LARGE_TTL) if len(rules) > LARGE else config.robots_ttl
-            await frontier.commit_robots(lease, body=rules, crawl_delay=delay, ttl=ttl)
-            return
-        assert failure is not None
+    async def _found(self, response: StagedResponse, failure: Outcome | None) -> tuple[bytes, float]:
+        """Return the rules in a response, and their crawl delay.
+
+        A robots.txt that is not there, or that only some may read, allows everything (RFC 9309, 2.3.1.3).
+        """
+        has_rules = not failure and response.status < 300 and response.kind is not Kind.PDF
+        return await self._read(response.body) if has_rules and response.body else (b"", 0.0)
+
+    async def _keep(self, lease: Lease, rules: bytes, crawl_delay: float) -> None:
+        lease.host_signal, ttl = HostSignal.OK, self._config.robots_ttl
+        ttl = min(ttl, LARGE_TTL) if len(rules) > LARGE else ttl
+        await self._frontier.commit_robots(lease, body=rules, crawl_delay=crawl_delay, ttl=ttl)
+
+    async def _fail(self, lease: Lease, failure: Outcome) -> None:
+        """Share that a robots.txt cannot be had.
+
+        One that cannot be reached forbids everything (RFC 9309, 2.3.1.4). The host's URLs fail with it, and when they
+        are tried again it is asked for again.
+        """
         if failure is Outcome.OUT_OF_SCOPE:
-            await frontier.commit_robots(lease, ttl=LOCAL_TTL, failure=failure.code)
+            await self._frontier.commit_robots(lease, ttl=LOCAL_TTL, failure=failure.code)
             return
-        # One that cannot be reached forbids everything (RFC 9309, 2.3.1.4). The host's URLs fail with it, and when they
-        # are tried again it is asked for again.
         failure = Outcome.ROBOTS_UNAVAILABLE if failure in UNAVAILABLE else failure
         lease.host_signal = host_signal(failure, None)
-        await frontier.commit_robots(lease, ttl=lease.hold + max(config.retry_delay, 0.1), failure=failure.code)
+        await self._frontier.commit_robots(lease, ttl=lease.hold + self._retry_delay, failure=failure.code)
 
 
 async def _answer(crawler: Crawler, request: Request) -> Response:

@@ -53,7 +53,7 @@ def strong_validator(headers: Mapping[str, str]) -> str | None:
     modified = headers.get("Last-Modified", "")
     try:
         age = parsedate_to_datetime(headers.get("Date", "")) - parsedate_to_datetime(modified)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return modified if age.total_seconds() >= 1 else None
 
