@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pdfspider.frontier.scripts import PREFIX
@@ -71,6 +72,8 @@ SCALES = (
     (100 * 86400, 86400, 3600, ("d", "h")),
 )
 
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]").sub
+"""Controls of terminals, what reorders a text, and what no encoding has."""
 PROGRAMS = ("pdfspider", "scrapy")
 """The names under which the commands are started."""
 
@@ -78,6 +81,11 @@ PROGRAMS = ("pdfspider", "scrapy")
 def total(classes: Mapping[str, int], outcomes: tuple[Outcome, ...]) -> int:
     """Return how many URLs ended in any of these outcomes."""
     return sum(classes.get(outcome.value, 0) for outcome in outcomes)
+
+
+def printable(text: str) -> str:
+    """Return a text that does nothing to a terminal: its control characters are escaped as in JSON."""
+    return _INVISIBLE(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:

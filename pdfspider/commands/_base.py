@@ -20,7 +20,7 @@ from pdfspider.config import Config
 from pdfspider.crawl.engine.tuning import collect_rarely
 from pdfspider.embedded import EmbeddedRedis
 from pdfspider.exceptions import ConfigurationError, InvalidInput, PdfSpiderError
-from pdfspider.formatting import PROGRAMS
+from pdfspider.formatting import PROGRAMS, printable
 from pdfspider.frontier.connection import check, connect
 from pdfspider.frontier.jobs import job_name
 from pdfspider.frontier.migration import check_format
@@ -216,8 +216,8 @@ def name_program(parser: argparse.ArgumentParser) -> None:
 
 
 def say(text: str) -> None:
-    """Write a line to standard output."""
-    sys.stdout.write(f"{text}\n")
+    """Write a line to standard output, without what a terminal would obey."""
+    sys.stdout.write(f"{printable(text)}\n")
 
 
 async def say_if_no_worker(frontier: Frontier) -> None:
@@ -230,5 +230,5 @@ def complain(*problems: str) -> int:
     """Write each problem as an error, and return the exit code."""
     for problem in problems:
         for line in problem.splitlines():
-            sys.stderr.write(f"error: {line}\n")
+            sys.stderr.write(f"error: {printable(line)}\n")
     return 1

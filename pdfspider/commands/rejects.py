@@ -17,7 +17,7 @@ from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import OnFrontier, say
 from pdfspider.exceptions import ConfigurationError, InvalidInput, PdfSpiderError
-from pdfspider.formatting import counted
+from pdfspider.formatting import counted, printable
 
 if TYPE_CHECKING:
     import argparse
@@ -138,8 +138,12 @@ def _table(found: Sequence[tuple[str, SetAside]]) -> Table:
     for column in ("reason", "message"):
         table.add_column(column, overflow="fold")
     for name, one in found:
-        table.add_row(name, one.id, _time(one), escape(one.rejected.reason), escape(_beginning(one)))
+        table.add_row(name, one.id, _time(one), *map(_cell, (one.rejected.reason, _beginning(one))))
     return table
+
+
+def _cell(text: str) -> str:
+    return escape(printable(text))
 
 
 async def _show(source: AsyncGenerator[SetAside, None], ids: Sequence[str], *, raw: bool) -> None:

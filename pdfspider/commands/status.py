@@ -14,7 +14,7 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import OnFrontier, say
-from pdfspider.formatting import CLASSES, MEANINGS, counted, said_size
+from pdfspider.formatting import CLASSES, MEANINGS, counted, printable, said_size
 from pdfspider.frontier.fleet import read_fleet
 from pdfspider.frontier.jobs import COUNTERS, job_name
 from pdfspider.frontier.transports import read_states
@@ -108,7 +108,7 @@ def _transports(states: list[dict[str, Any]]) -> Table:
     table.add_column("last error", overflow="fold")
     for state in states:
         numbers = (f"{state[name]:,}" for name in ("received", "published"))
-        table.add_row(state["transport"], state["gateway"], state["state"], *numbers, escape(state["error"]))
+        table.add_row(state["transport"], state["gateway"], state["state"], *numbers, escape(printable(state["error"])))
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -14,7 +15,7 @@ from scrapy.settings import Settings
 
 from pdfspider import settings as defaults
 from pdfspider.cli import find_unknown
-from pdfspider.commands._base import Ours, say, set_settings
+from pdfspider.commands._base import Ours, complain, say, set_settings
 from pdfspider.commands.crawl import _take_urls
 
 if TYPE_CHECKING:
@@ -113,3 +114,15 @@ def test_a_command_that_there_is_not(word: str, said: str | None) -> None:
 def test_the_spider_that_is_meant(args: list[str], arguments: dict[str, str], taken: list[str]) -> None:
     _take_urls(args, arguments)
     assert args == taken
+
+
+def test_nothing_that_is_printed_is_obeyed_by_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    text = json.dumps({"title": "a\x9b2J\u202e\ud800\x7f\x1b[31m é\n"}, ensure_ascii=False)
+    say(text)
+    say("one\ttwo\nthree\r\x1b[2J")
+    complain("no \x1b]0;owned\x07")
+    out, err = capsys.readouterr()
+    first, *rest = out.splitlines()
+    assert json.loads(first) == json.loads(text)
+    assert rest == ["one\ttwo", "three\\u000d\\u001b[2J"]
+    assert err == "error: no \\u001b]0;owned\\u0007\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import redis
@@ -12,6 +13,8 @@ from pdfspider.submission.rejected import Rejected
 if TYPE_CHECKING:
     from tests.commands.conftest import Scrapy
 
+EVIL = "\x1b]0;owned\x07\x1b[31m\x9b2J\u202e"
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 BINARY = b"\x1f\x8b\x08\x00\xff\xfe gzip, perhaps"
 
 
@@ -24,7 +27,7 @@ def test_the_command_lists_shows_and_sends_again(scrapy: Scrapy, redis_url: str)
 
     with redis.Redis.from_url(redis_url) as client:
         client.lpush("pdfs:start_urls:rejected", Rejected(message=BINARY, reason="not UTF-8").dump())
-        client.lpush("pdf_tasks:rejected", Rejected(message=b"one", reason="no URL").dump())
+        client.lpush("pdf_tasks:rejected", Rejected(message=b"one", reason=f"no URL {EVIL}").dump())
         client.lpush("pdf_tasks:rejected", Rejected(message=b"two", reason="no URL", cut=True).dump())
         listed = [json.loads(line) for line in run("--json").splitlines()]
         assert [(one["from"], one["message"][:3]) for one in listed] == [
@@ -33,6 +36,9 @@ def test_the_command_lists_shows_and_sends_again(scrapy: Scrapy, redis_url: str)
             ("redis", "two"),
         ]
         assert "no URL" in run("redis", listed[1]["id"])
+        shown = run("redis")
+        assert "no URL" in shown
+        assert not CONTROL.search(shown), shown
         assert "1 message sent again" in run("start_urls", "--resend")
         assert client.lrange("pdfs:start_urls", 0, -1) == [BINARY]
         said = run("redis", "--resend", code=1)
