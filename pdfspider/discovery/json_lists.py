@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 NODES = 500_000
 """Values of one list that are examined."""
 LONGEST = 50_000
+FORMATS = 10
+"""Types of one file that are looked at."""
 _IS_JSON = re.compile(r"[\w.-]+/(?:[\w.-]+\+)?(?:json|ld\+json)\s*(?:;|\Z)", re.IGNORECASE).match
 _BEGINS = re.compile(r"\ufeff?\s*+[\[{]").match
 _ADDRESS = re.compile(r"https?://\S+\Z|\.{0,2}/[^/\s]\S*\Z|[^\s:/?#]+/\S+\Z", re.IGNORECASE).match
@@ -38,11 +40,14 @@ def is_json(head: str, content_type: str | None) -> bool:
 
 def described(text: str, url: str, cut: Callable[[int], object]) -> Found:
     """Yield the files in JSON, the pages of a feed, and the next part; ``cut`` is told how many values are left."""
+    if _is_vast(text):
+        cut(1)
+        return
     try:
         waiting: list[Any] = [json.loads(text.lstrip("\ufeff"))]
     except (ValueError, RecursionError):
         return
-    feed = isinstance(waiting[0], dict) and "jsonfeed.org" in str(waiting[0].get("version"))
+    feed = isinstance(waiting[0], dict) and "jsonfeed.org" in _text(waiting[0].get("version"))
     nodes = found = 0
     while waiting and nodes < NODES and found < LONGEST:
         node = waiting.pop()
@@ -60,7 +65,7 @@ def described(text: str, url: str, cut: Callable[[int], object]) -> Found:
 
 def html_in(text: str) -> str:
     """Return the pieces of HTML in JSON, joined: entries of a feed, cells of a table."""
-    if "href=" not in text and "src=" not in text:
+    if ("href=" not in text and "src=" not in text) or _is_vast(text):
         return ""
     try:
         waiting: list[Any] = [json.loads(text.lstrip("\ufeff"))]
@@ -77,8 +82,22 @@ def html_in(text: str) -> str:
     return "\n".join(pieces)
 
 
+def _is_vast(text: str) -> bool:
+    """Return whether JSON has so many values that they would take hundreds of megabytes."""
+    return text.count("{") + text.count("[") > NODES or text.count(",") > 2 * NODES
+
+
+def _text(value: Any) -> str:
+    """Return a text, and "" for anything else: what is nested would be written out at each of its levels."""
+    return value if isinstance(value, str) else ""
+
+
+def _texts(value: Any) -> list[str]:
+    return list(map(_text, value[:FORMATS] if isinstance(value, list) else [value]))
+
+
 def _of_object(node: dict[str, Any], *, feed: bool) -> Found:
-    is_pdf = any("pdf" in str(node.get(name, "")).lower() for name in _TYPES)
+    is_pdf = any("pdf" in text.lower() for name in _TYPES for text in _texts(node.get(name)))
     for name, value in node.items():
         if not isinstance(value, str):
             continue
@@ -103,14 +122,14 @@ def _of_directory(node: dict[str, Any]) -> Found:
     if not isinstance(name, str):
         return
     if node.get("type") == "file" and says_pdf(name):
-        yield "json", Reference(quote(name), document=True)
+        yield "json", Reference(quote(name, errors="replace"), document=True)
     elif node.get("type") == "directory" or node.get("is_dir") is True:
-        yield "json-next", Reference(f"{quote(name.rstrip('/'))}/")
+        yield "json-next", Reference(quote(name.rstrip("/"), errors="replace") + "/")
 
 
 def _of_resource(node: dict[str, Any], links: dict[str, Any]) -> Found:
     """Yield what a resource of a DSpace leads to: an item to its bundles, these to their files, and the next part."""
-    kind, name = node.get("type"), str(node.get("name") or "")
+    kind, name = node.get("type"), _text(node.get("name"))
     if "next" in links:
         yield "json-next", Reference(_href(links["next"]))
     if kind == "item":

@@ -12,7 +12,7 @@ from pdfspider.discovery.bounds import INTERNATIONAL_HOSTS, Bounds
 from pdfspider.discovery.links import Discovery, PageLinks, links
 from pdfspider.discovery.lists import unpacked
 from pdfspider.discovery.scripts import files_in
-from tests.hostile.pages import PAGES, filled, numbered
+from tests.hostile.pages import JSON, PAGES, filled, numbered
 
 MIB = 1 << 20
 URL = "http://evil.test/"
@@ -54,6 +54,17 @@ def test_no_script_makes_the_rule_for_viewers_search_again_and_again() -> None:
     began = time.process_time()
     assert not [*files_in(calls)]
     assert time.process_time() - began < RULE_CPU
+
+
+@pytest.mark.parametrize(
+    ("name", "left_out"), [("json-nested-types", 0), ("json-of-lists", 1), ("json-of-objects", 1), ("json-of-texts", 1)]
+)
+def test_json_is_neither_written_out_again_nor_parsed_where_it_has_millions_of_values(name: str, left_out: int) -> None:
+    page = PAGES[name].body()
+    began = time.process_time()
+    found = DISCOVERY.find(page, URL, content_type=JSON)
+    assert time.process_time() - began < RULE_CPU
+    assert (found.links, found.left_out) == ([], left_out)
 
 
 def test_links_are_bounded_by_number_before_they_are_resolved(monkeypatch: pytest.MonkeyPatch) -> None:

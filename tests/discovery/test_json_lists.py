@@ -97,6 +97,11 @@ def test_what_lists_nothing(content_type: str, body: Any) -> None:
     assert found(body, content_type) == []
 
 
+def test_half_a_character_costs_no_list_its_other_files() -> None:
+    entries = [{"type": "file", "name": name, "mtime": "x"} for name in ("\ud800.pdf", "b.pdf")]
+    assert ("json", "dir/b.pdf", True) in found(entries)
+
+
 def test_only_declared_json_is_read_as_a_whole() -> None:
     assert is_list(b' {"a": 1}', "application/hal+json;charset=UTF-8", "a")
     assert not is_list(b'{"a": 1}', "text/plain", "a")

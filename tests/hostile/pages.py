@@ -10,9 +10,11 @@ if TYPE_CHECKING:
 
 SIZE = 10 * 1024 * 1024
 HTML = "text/html; charset=utf-8"
+JSON = "application/json"
 XML = "application/xml"
 DOCTYPE = "<!doctype html>"
 LONG = "x" * 8000
+MIB = 1 << 20
 
 
 class HostilePage(NamedTuple):
@@ -59,6 +61,11 @@ def nested_anchors() -> bytes:
 
 def small_nest() -> bytes:
     return ("<b><p>" * 4_090).encode()
+
+
+def nested_types() -> bytes:
+    """Each of the objects has all those within it as its type."""
+    return ('{"type":[' * 300 + f'"{"x" * MIB}"' + "]}" * 300).encode()
 
 
 def many_attributes() -> bytes:
@@ -160,6 +167,10 @@ PAGES = {
         ),
         "text/plain",
     ),
+    "json-of-lists": HostilePage(lambda: repeated("[],", "[", "[]]"), JSON),
+    "json-of-objects": HostilePage(lambda: repeated("{},", "[", "{}]"), JSON),
+    "json-of-texts": HostilePage(lambda: repeated('"ab",', "[", "0]"), JSON),
+    "json-nested-types": HostilePage(nested_types, JSON),
     "lines": HostilePage(lambda: filled(numbered("http://evil.test/@\n"), "http://evil.test/\n"), "text/plain"),
     "empty-lines": HostilePage(lambda: repeated("\n", "http://evil.test/\n"), "text/plain"),
 }
