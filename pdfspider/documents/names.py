@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_NAME = 255
+READ = 8_192
+"""Characters of a header that are read: thousands of encoded words take seconds."""
 _PARAMETER = re.compile(r';\s*([\w!#$%&+^`{}~*.-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;]*))')
 _ESCAPED = re.compile(r'\\(["\\])')
 _FILENAME = re.compile(r"filename(?:\*(\d{1,3}))?(\*)?", re.IGNORECASE).fullmatch
@@ -29,7 +31,7 @@ def file_name(disposition: str) -> str | None:
 
     Never raises.
     """
-    plain = extended = None
+    disposition, plain, extended = disposition[:READ], None, None
     parts: dict[int, tuple[str, bool]] = {}
     for number, star, value in _file_names(disposition):
         if number is not None:

@@ -68,3 +68,16 @@ def test_whatever_is_sent_a_name_is_no_path(disposition: str) -> None:
     assert name not in (".", "..")
     assert not set(name) & {"/", "\\", "\0", "\n"}
     name.encode()
+
+
+def test_only_the_beginning_of_an_endless_header_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def decode_header(value: str) -> list[tuple[str, None]]:
+        read.append(value)
+        return [(value, None)]
+
+    monkeypatch.setattr("pdfspider.documents.names.decode_header", decode_header)
+    assert file_name("attachment; filename=" + "=?x?q?=?=" * 30_000)
+    assert max(map(len, read)) < 10_000
+    assert file_name('attachment; filename="a.pdf"; x=' + "x" * 300_000) == "a.pdf"
