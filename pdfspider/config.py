@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from pdfspider.dashboard_config import DashboardConfig
 from pdfspider.discovery.bounds import Bounds
 from pdfspider.discovery.links import Discovery
-from pdfspider.discovery.robots_directives import OBEYABLE, robot_names
+from pdfspider.discovery.markup.robots_directives import OBEYABLE, robot_names
 from pdfspider.documents.inspection.limits import LEAST_MEMORY, Limits
 from pdfspider.documents.paths import LAYOUTS
 from pdfspider.exceptions import ConfigurationError

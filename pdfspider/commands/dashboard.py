@@ -10,7 +10,7 @@ from scrapy.commands import ScrapyCommand
 
 from pdfspider.commands._serving import Serving
 from pdfspider.exceptions import AddressInUse
-from pdfspider.frontier.dashboards import dashboard_url
+from pdfspider.frontier.reports.dashboards import dashboard_url
 
 if TYPE_CHECKING:
     import argparse

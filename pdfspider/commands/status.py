@@ -15,9 +15,9 @@ from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import OnFrontier, say
 from pdfspider.formatting import CLASSES, MEANINGS, counted, printable, said_size
-from pdfspider.frontier.fleet import read_fleet
 from pdfspider.frontier.jobs import COUNTERS, job_name
-from pdfspider.frontier.transports import read_states
+from pdfspider.frontier.reports.fleet import read_fleet
+from pdfspider.frontier.reports.transports import read_states
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:

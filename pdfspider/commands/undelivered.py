@@ -11,7 +11,7 @@ from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import OnFrontier, say
 from pdfspider.formatting import counted
-from pdfspider.frontier.undelivered import Undelivered, send_again, undelivered
+from pdfspider.frontier.results.undelivered import Undelivered, send_again, undelivered
 
 if TYPE_CHECKING:
     import argparse

@@ -9,7 +9,7 @@ from pdfspider.formatting import said_time
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pdfspider.frontier.worker_reports import Sample
+    from pdfspider.frontier.reports.worker_reports import Sample
 
 WIDTH, HEIGHT = 720, 160
 LINES = 4

@@ -18,7 +18,7 @@ from pdfspider.dashboard.application import make_application
 from pdfspider.dashboard.state import Dashboard
 from pdfspider.documents.copies import InPlace
 from pdfspider.exceptions import AddressInUse, ConfigurationError
-from pdfspider.frontier.dashboards import EXPIRES, announce, withdraw
+from pdfspider.frontier.reports.dashboards import EXPIRES, announce, withdraw
 from pdfspider.monitoring.reading import Monitor
 from pdfspider.notifications.notifier import Notifier
 from pdfspider.records import Database

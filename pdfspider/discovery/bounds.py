@@ -6,7 +6,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from pdfspider.discovery.robots_directives import PageDirectives
+from pdfspider.discovery.markup.robots_directives import PageDirectives
 from pdfspider.discovery.rules import Reference, says_pdf
 from pdfspider.discovery.urls import join
 

@@ -6,21 +6,22 @@ from operator import length_hint
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
-from pdfspider.discovery import data_urls, elements, forms, scripts
-from pdfspider.discovery.attributes import opened_by
+from pdfspider.discovery import data_urls
 from pdfspider.discovery.bounds import Bounds, References
-from pdfspider.discovery.decoding import decode
-from pdfspider.discovery.flattening import LARGE, slices, trees_of, with_end_tags
-from pdfspider.discovery.headers import linked
-from pdfspider.discovery.lists import SAME_DEPTH, list_reader, unpacked
-from pdfspider.discovery.nesting import DEPTH, Inner, documents_in
+from pdfspider.discovery.listings.lists import SAME_DEPTH, list_reader, unpacked
+from pdfspider.discovery.markup import elements, forms, scripts
+from pdfspider.discovery.markup.attributes import opened_by
+from pdfspider.discovery.markup.decoding import decode
+from pdfspider.discovery.markup.flattening import LARGE, slices, trees_of, with_end_tags
+from pdfspider.discovery.markup.headers import linked
+from pdfspider.discovery.markup.nesting import DEPTH, Inner, documents_in
+from pdfspider.discovery.markup.robots_directives import LINKS, MARKER, PageDirectives
+from pdfspider.discovery.markup.viewers import paths_in_query, shown_by
 from pdfspider.discovery.normal import MAX_LENGTH, without_fragment
 from pdfspider.discovery.platforms import listing_url
-from pdfspider.discovery.robots_directives import LINKS, MARKER, PageDirectives
 from pdfspider.discovery.rules import RULES, TECHNIQUES, TEXT_RULES, Reference, TextRule, never_page, says_pdf
 from pdfspider.discovery.sites import Sites
 from pdfspider.discovery.urls import join
-from pdfspider.discovery.viewers import paths_in_query, shown_by
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.items import Link
 

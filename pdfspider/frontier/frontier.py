@@ -24,10 +24,10 @@ from pdfspider.frontier.jobs import JobOptions, job_name
 from pdfspider.frontier.leases import CommitRequest, Grant, Lease, ago
 from pdfspider.frontier.overflow import Overflow
 from pdfspider.frontier.reach import networks_number
+from pdfspider.frontier.reports.view import View
 from pdfspider.frontier.scripts import PREFIX, Scripts
 from pdfspider.frontier.seen_cache import SeenCache
 from pdfspider.frontier.steering import Steering
-from pdfspider.frontier.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

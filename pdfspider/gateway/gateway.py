@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.durability import Durability
-from pdfspider.frontier.transports import add_messages, forget_states, read_states, write_states
+from pdfspider.frontier.reports.transports import add_messages, forget_states, read_states, write_states
 from pdfspider.gateway.outbound.event_publisher import EventPublisher
 from pdfspider.gateway.outbound.result_publisher import ResultPublisher
 from pdfspider.gateway.outbound.results import ResultMaker

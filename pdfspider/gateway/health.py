@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from pdfspider.condition_logger import ConditionLogger
-from pdfspider.frontier.transports import TransportState
+from pdfspider.frontier.reports.transports import TransportState
 from pdfspider.masking import masked
 
 ERROR_LENGTH = 500

@@ -12,7 +12,7 @@ from pdfspider.documents.copies import InPlace
 from pdfspider.embedded.syncing import sync
 from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.durability import Durability
-from pdfspider.frontier.transports import others_run, read_states
+from pdfspider.frontier.reports.transports import others_run, read_states
 from pdfspider.gateway.health import Health
 from pdfspider.gateway.inbound.due_only import DueOnly
 from pdfspider.gateway.inbound.inbound_queue import InboundQueue

@@ -9,7 +9,7 @@ from prometheus_client.core import CollectorRegistry, CounterMetricFamily, Gauge
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
-from pdfspider.frontier.fleet import read_fleet
+from pdfspider.frontier.reports.fleet import read_fleet
 from pdfspider.metrics.exposition import add_process, expose
 from pdfspider.metrics.server import Probes
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
     from pdfspider.config import Config
-    from pdfspider.frontier.fleet import Fleet
     from pdfspider.frontier.frontier import Frontier
+    from pdfspider.frontier.reports.fleet import Fleet
     from pdfspider.metrics.exposition import Exposition
     from pdfspider.metrics.server import Faults
 

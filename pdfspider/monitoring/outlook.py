@@ -9,8 +9,8 @@ from pdfspider.formatting import said_time
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pdfspider.frontier.host_states import HostState
-    from pdfspider.frontier.worker_reports import Sample
+    from pdfspider.frontier.reports.host_states import HostState
+    from pdfspider.frontier.reports.worker_reports import Sample
 
 RECENT = 60.0
 """Seconds over which a rate is taken."""

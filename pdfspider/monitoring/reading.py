@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 
 from pdfspider.frontier.block_rules import BlockRules
-from pdfspider.frontier.host_states import HostStates
+from pdfspider.frontier.reports.host_states import HostStates
+from pdfspider.frontier.reports.worker_reports import WorkerReports
 from pdfspider.frontier.scripts import PREFIX
-from pdfspider.frontier.worker_reports import WorkerReports
 from pdfspider.items import OUTCOMES_BY_CODE
 from pdfspider.monitoring.reasons import Facts, FleetFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pdfspider.frontier.host_states import HostState
-    from pdfspider.frontier.view import View
+    from pdfspider.frontier.reports.host_states import HostState
+    from pdfspider.frontier.reports.view import View
 
 HOSTS = 64
 """Hosts of a job that are looked at."""

@@ -16,8 +16,8 @@ from pdfspider.items import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pdfspider.frontier.host_states import Clock, HostState
-    from pdfspider.frontier.worker_reports import WorkerState
+    from pdfspider.frontier.reports.host_states import Clock, HostState
+    from pdfspider.frontier.reports.worker_reports import WorkerState
 
 FULL = 0.9
 """The part of Redis's memory at which workers stop leasing."""

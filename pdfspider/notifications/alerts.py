@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pdfspider.formatting import counted, said_time
-from pdfspider.frontier.fleet import frontier_time, read_fleet
+from pdfspider.frontier.reports.fleet import frontier_time, read_fleet
+from pdfspider.frontier.reports.worker_reports import WorkerReports
 from pdfspider.frontier.scripts import PREFIX
-from pdfspider.frontier.worker_reports import WorkerReports
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from pdfspider.frontier.fleet import Fleet
+    from pdfspider.frontier.reports.fleet import Fleet
 
 WINDOW = 900.0
 """Seconds over which counters are compared."""

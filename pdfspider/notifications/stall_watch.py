@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
 
-from pdfspider.frontier.fleet import frontier_time
+from pdfspider.frontier.reports.fleet import frontier_time
 from pdfspider.frontier.scripts import PREFIX
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pdfspider.exceptions import InvalidInput, JobNotFound
-from pdfspider.frontier.fleet import frontier_time
 from pdfspider.frontier.jobs import DEFAULT_JOB
+from pdfspider.frontier.reports.fleet import frontier_time
 from pdfspider.frontier.schedules import Schedule, Schedules
 from pdfspider.submission.schedules import check_cron, interval_of, next_time
 from pdfspider.submission.seeds import asked_by, changes_by, options, read_seeds, seed

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from pdfspider.frontier.frontier import Frontier
-from pdfspider.frontier.transports import TransportState, write_states
-from pdfspider.frontier.worker_reports import WorkerReport, WorkerReports
+from pdfspider.frontier.reports.transports import TransportState, write_states
+from pdfspider.frontier.reports.worker_reports import WorkerReport, WorkerReports
 from pdfspider.items import Outcome
 from pdfspider.records import listings
 from tests.frontier.rig import Clock, Worker

@@ -29,9 +29,9 @@ from bench.site import Site
 from pdfspider import settings as defaults
 from pdfspider.config import Config
 from pdfspider.frontier.connection import connect
-from pdfspider.frontier.fleet import Fleet
 from pdfspider.frontier.frontier import Frontier
-from pdfspider.frontier.transports import RESULTS
+from pdfspider.frontier.reports.fleet import Fleet
+from pdfspider.frontier.reports.transports import RESULTS
 from pdfspider.items import Outcome
 from pdfspider.metrics.fleet import FleetCollector, fleet_metrics
 from pdfspider.metrics.server import MetricsServer, Probes

@@ -10,8 +10,8 @@ import pytest
 
 from pdfspider.discovery.bounds import INTERNATIONAL_HOSTS, Bounds
 from pdfspider.discovery.links import Discovery, PageLinks, links
-from pdfspider.discovery.lists import unpacked
-from pdfspider.discovery.scripts import files_in
+from pdfspider.discovery.listings.lists import unpacked
+from pdfspider.discovery.markup.scripts import files_in
 from tests.hostile.pages import JSON, PAGES, filled, numbered
 
 MIB = 1 << 20

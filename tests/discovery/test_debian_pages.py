@@ -9,8 +9,8 @@ import pytest
 from scrapy.http import HtmlResponse
 from scrapy.linkextractors import LinkExtractor
 
-from pdfspider.discovery import flattening
 from pdfspider.discovery.links import links
+from pdfspider.discovery.markup import flattening
 from pdfspider.discovery.rules import never_page
 from pdfspider.discovery.urls import normalise
 

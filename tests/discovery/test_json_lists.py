@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pdfspider.discovery.links import Discovery
-from pdfspider.discovery.lists import is_list
+from pdfspider.discovery.listings.lists import is_list
 
 PAGE = "http://example.com/dir/list"
 
@@ -109,7 +109,7 @@ def test_only_declared_json_is_read_as_a_whole() -> None:
 
 
 def test_values_of_one_list_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pdfspider.discovery.json_lists.LONGEST", 10)
+    monkeypatch.setattr("pdfspider.discovery.listings.json_lists.LONGEST", 10)
     body = json.dumps([{"url": f"/{number}.pdf"} for number in range(100)])
     found = Discovery().find(body, PAGE, content_type="application/json")
     assert len(found.links) == 10

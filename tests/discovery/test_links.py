@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pdfspider.discovery.links import Discovery, links
-from pdfspider.discovery.lists import is_list
+from pdfspider.discovery.listings.lists import is_list
 from pdfspider.discovery.rules import TECHNIQUES, says_pdf
 from pdfspider.discovery.urls import normalise
 from pdfspider.items import Link

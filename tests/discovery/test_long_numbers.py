@@ -6,9 +6,9 @@ import html
 
 import pytest
 
-from pdfspider.discovery.cdx import captured
 from pdfspider.discovery.entities import unescape
 from pdfspider.discovery.links import Discovery
+from pdfspider.discovery.listings.cdx import captured
 
 LONG = "9" * 5_000
 URL = "http://evil.test/"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pdfspider.discovery.links import Discovery
-from pdfspider.discovery.robots_directives import of_headers, robot_names
+from pdfspider.discovery.markup.robots_directives import of_headers, robot_names
 
 NAMES = frozenset({"pdfspider"})
 DISCOVERY = Discovery(robot_names=NAMES)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pdfspider.discovery.links import Discovery
-from pdfspider.discovery.lists import is_list
+from pdfspider.discovery.listings.lists import is_list
 from pdfspider.discovery.rules import RULES, TECHNIQUES, TEXT_RULES
 from pdfspider.exceptions import ConfigurationError
 

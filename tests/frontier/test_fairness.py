@@ -6,9 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pdfspider.frontier.audit import audit
-from pdfspider.frontier.fleet import read_fleet
 from pdfspider.frontier.gates import HostSignal
 from pdfspider.frontier.jobs import JobOptions
+from pdfspider.frontier.reports.fleet import read_fleet
 from pdfspider.items import Outcome
 from tests.frontier.rig import FREE, entry, pages, subject
 

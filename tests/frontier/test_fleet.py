@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pdfspider.frontier.fleet import Ready, read_fleet
+from pdfspider.frontier.reports.fleet import Ready, read_fleet
 from pdfspider.items import Outcome
 from tests.frontier.rig import FREE, entry, pages
 
 if TYPE_CHECKING:
-    from pdfspider.frontier.fleet import Fleet
+    from pdfspider.frontier.reports.fleet import Fleet
     from tests.frontier.rig import Rig
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pdfspider.frontier.jobs import JobOptions, Task
-from pdfspider.frontier.pending_events import Log, PendingEvents
+from pdfspider.frontier.results.pending_events import Log, PendingEvents
 from pdfspider.items import Outcome
 from tests.frontier.rig import pages
 
 if TYPE_CHECKING:
-    from pdfspider.frontier.pending_events import Note
+    from pdfspider.frontier.results.pending_events import Note
     from tests.frontier.rig import Rig
 
 TOLD = Task("way", "key", b"record", once=False, events=True)

@@ -11,9 +11,9 @@ from pdfspider.frontier.block_rules import BlockRule, BlockRules
 from pdfspider.frontier.entries import host_id
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.frontier.gates import Gates, HostSignal
-from pdfspider.frontier.host_states import Clock
 from pdfspider.frontier.jobs import JobOptions
-from pdfspider.frontier.worker_reports import WorkerReport, WorkerReports
+from pdfspider.frontier.reports.host_states import Clock
+from pdfspider.frontier.reports.worker_reports import WorkerReport, WorkerReports
 from pdfspider.items import Outcome
 from pdfspider.monitoring.outlook import outlook, slowest
 from pdfspider.monitoring.reading import Monitor

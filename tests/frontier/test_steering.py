@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pdfspider.exceptions import FrontierError, InvalidInput, JobNotFound
-from pdfspider.frontier import view
 from pdfspider.frontier.block_rules import BlockRule, BlockRules
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.frontier.gates import HostSignal
-from pdfspider.frontier.job_lists import JobLists
 from pdfspider.frontier.jobs import JobOptions
+from pdfspider.frontier.reports import view
+from pdfspider.frontier.reports.job_lists import JobLists
 from pdfspider.items import Outcome
 from pdfspider.submission.changing import read_changes
 from tests.frontier.rig import FREE, entry, pages

@@ -22,9 +22,9 @@ from pdfspider.crawl.policy.retries import LONGEST_HOLD, retry_after
 from pdfspider.crawl.policy.robots import Rules
 from pdfspider.crawl.policy.robots_rules import crawl_delay, packed, parsed, reduced
 from pdfspider.crawl.policy.robots_rules import unpacked as unpacked_rules
-from pdfspider.discovery.headers import linked
 from pdfspider.discovery.links import Discovery
-from pdfspider.discovery.lists import INFLATED, unpacked
+from pdfspider.discovery.listings.lists import INFLATED, unpacked
+from pdfspider.discovery.markup.headers import linked
 from pdfspider.discovery.urls import canonical, fingerprint, host_of, join, normalise, origin_of
 from pdfspider.documents.head import HEAD_SIZE, sniff
 from pdfspider.documents.inspection.report import InvalidAnswer, Report

@@ -15,10 +15,10 @@ from aiohttp import web
 from bench.processes import free_port
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
-from pdfspider.frontier.pending_events import Note
-from pdfspider.frontier.pending_results import Ended, PendingResults, unanswered
-from pdfspider.frontier.stream_consumer import SILENT
-from pdfspider.frontier.undelivered import send_again, undelivered
+from pdfspider.frontier.results.pending_events import Note
+from pdfspider.frontier.results.pending_results import Ended, PendingResults, unanswered
+from pdfspider.frontier.results.stream_consumer import SILENT
+from pdfspider.frontier.results.undelivered import send_again, undelivered
 from pdfspider.gateway.base import Event, RefusedError, RejectedError, Result, TooLargeError, TransportError
 from pdfspider.gateway.health import Health
 from pdfspider.gateway.outbound import result_publisher as module

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import ClientSession
 
 from bench.processes import free_port
-from pdfspider.frontier.fleet import read_fleet
+from pdfspider.frontier.reports.fleet import read_fleet
 from pdfspider.gateway.gateway import _add_messages
 from pdfspider.gateway.transports.http.transport import HttpTransport
 from tests.gateway.inprocess import listening, service_on

@@ -16,15 +16,15 @@ from pdfspider.frontier.connection import connect
 from pdfspider.frontier.durability import Durability
 from pdfspider.frontier.frontier import LINKS_PER_CALL, Frontier, Submitted
 from pdfspider.frontier.jobs import JobOptions, Submission, Task
-from pdfspider.frontier.pending_results import PendingResults, unanswered
-from pdfspider.frontier.transports import forget_states, others_run, write_states
+from pdfspider.frontier.reports.transports import forget_states, others_run, write_states
+from pdfspider.frontier.results.pending_results import PendingResults, unanswered
 from pdfspider.gateway.health import Health
 from pdfspider.submission.seeds import seed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from pdfspider.frontier.pending_results import Ended
+    from pdfspider.frontier.results.pending_results import Ended
 
 OWN = Task("way", "key", b"record", once=True)
 SHARED = Task("way", "other", b"other record", once=False)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pdfspider.exceptions import ConfigurationError
-from pdfspider.frontier import transports
 from pdfspider.frontier.connection import connect
+from pdfspider.frontier.reports import transports
 from pdfspider.gateway import supervisor as supervising
 from pdfspider.gateway.base import TransportError
 from pdfspider.gateway.health import Health

@@ -16,8 +16,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 import pdfspider
 from bench.processes import free_port
 from pdfspider.exceptions import ConfigurationError
-from pdfspider.frontier.fleet import Fleet
 from pdfspider.frontier.leases import Lease, LeaseKind
+from pdfspider.frontier.reports.fleet import Fleet
 from pdfspider.items import Outcome
 from pdfspider.metrics.exposition import add_process, expose
 from pdfspider.metrics.fleet import FleetCollector

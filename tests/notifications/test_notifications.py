@@ -16,10 +16,10 @@ from aiosmtpd.controller import Controller
 
 from pdfspider.formatting import CLASSES
 from pdfspider.frontier.connection import connect
-from pdfspider.frontier.fleet import Fleet
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.frontier.jobs import JobOptions
 from pdfspider.frontier.leases import CommitRequest
+from pdfspider.frontier.reports.fleet import Fleet
 from pdfspider.items import Outcome
 from pdfspider.notification_config import MailConfig, NotificationConfig
 from pdfspider.notifications import notifier as module

@@ -12,9 +12,9 @@ from redis.exceptions import RedisError, ResponseError
 
 from pdfspider.crawl.engine.lost_requests import LostRequests
 from pdfspider.crawl.engine.requests import ReadyRequests, RequestMaker
-from pdfspider.crawl.engine.scheduled_runs import ScheduledRuns
 from pdfspider.crawl.engine.spider_signals import SpiderSignals
-from pdfspider.crawl.engine.start_urls import StartUrls
+from pdfspider.crawl.engine.starts.scheduled_runs import ScheduledRuns
+from pdfspider.crawl.engine.starts.start_urls import StartUrls
 from pdfspider.crawl.scrapy_internals import slot_of
 from pdfspider.crawl.visit import visit_of
 from pdfspider.frontier.leases import LeaseKind
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
 
-    from pdfspider.crawl.engine.start_requests import StartRequests
+    from pdfspider.crawl.engine.starts.start_requests import StartRequests
     from pdfspider.crawl.worker import Worker
     from pdfspider.frontier.leases import Grant, Lease
 

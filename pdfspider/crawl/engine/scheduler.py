@@ -11,12 +11,12 @@ from scrapy.core.scheduler import BaseScheduler
 from scrapy.exceptions import CloseSpider
 from scrapy.utils.defer import deferred_from_coro
 
-from pdfspider.crawl.engine.arguments import open_job
 from pdfspider.crawl.engine.fast_path import install
 from pdfspider.crawl.engine.ignored_settings import find_ignored
 from pdfspider.crawl.engine.lease_loop import LeaseLoop
 from pdfspider.crawl.engine.requests import ReadyRequests
-from pdfspider.crawl.engine.start_requests import FLAG, StartRequests
+from pdfspider.crawl.engine.starts.arguments import open_job
+from pdfspider.crawl.engine.starts.start_requests import FLAG, StartRequests
 from pdfspider.crawl.engine.tuning import settle_down
 from pdfspider.crawl.fetch.foreign_requests import NoLease
 from pdfspider.crawl.visit import lease_of, visit_of

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
 
-    from pdfspider.crawl.engine.start_requests import StartRequests
+    from pdfspider.crawl.engine.starts.start_requests import StartRequests
     from pdfspider.frontier.leases import Grant
 
 HEARTBEAT = 5.0

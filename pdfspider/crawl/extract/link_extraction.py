@@ -12,10 +12,10 @@ from pdfspider.crawl.extract.spider_requests import without_body
 from pdfspider.crawl.fetch.redirects import TO_GET, redirect_target
 from pdfspider.crawl.policy.robots_directives import forbids_links, obeyed
 from pdfspider.crawl.visit import visit_of
-from pdfspider.discovery.elements import refresh_target
-from pdfspider.discovery.lists import ANYWHERE, LISTED, SAME_DEPTH
+from pdfspider.discovery.listings.lists import ANYWHERE, LISTED, SAME_DEPTH
+from pdfspider.discovery.markup.elements import refresh_target
+from pdfspider.discovery.markup.robots_directives import REL_NOFOLLOW
 from pdfspider.discovery.normal import MAX_LENGTH
-from pdfspider.discovery.robots_directives import REL_NOFOLLOW
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.discovery.scope import Scope
 from pdfspider.discovery.urls import canonical, fingerprint, host_of

@@ -15,7 +15,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from pdfspider.crawl.fetch.errors import FetchError
 from pdfspider.crawl.fetch.responses import StagedResponse, is_asked_for
 from pdfspider.crawl.visit import visit_of
-from pdfspider.discovery.lists import is_list
+from pdfspider.discovery.listings.lists import is_list
 from pdfspider.discovery.urls import origin_of
 from pdfspider.documents.head import HEAD_SIZE, Kind, sniff
 from pdfspider.documents.tail import judge

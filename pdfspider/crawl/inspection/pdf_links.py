@@ -16,7 +16,7 @@ from pdfspider.crawl.inspection.extension import InspectionExtension
 from pdfspider.crawl.policy.budgets import bound_links
 from pdfspider.crawl.policy.robots_directives import includes, obeyed
 from pdfspider.crawl.worker import Worker
-from pdfspider.discovery.robots_directives import NOFOLLOW
+from pdfspider.discovery.markup.robots_directives import NOFOLLOW
 from pdfspider.documents.inspection.report import Report
 from pdfspider.exceptions import JobNotFound
 from pdfspider.items import Capture, Outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pdfspider.crawl.visit import visit_of
-from pdfspider.discovery.robots_directives import NOFOLLOW, NOINDEX, of_headers
+from pdfspider.discovery.markup.robots_directives import NOFOLLOW, NOINDEX, of_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Set

@@ -17,7 +17,7 @@ from pdfspider.crawl.progress.job_stats import JobStats, Paces, own_classes
 from pdfspider.crawl.progress.summary import crawl_summary
 from pdfspider.crawl.progress.terminal import Terminal
 from pdfspider.crawl.worker import Worker
-from pdfspider.frontier.dashboards import dashboard_url
+from pdfspider.frontier.reports.dashboards import dashboard_url
 from pdfspider.monitoring.outlook import slowest
 from pdfspider.monitoring.reading import Monitor
 from pdfspider.monitoring.reasons import reason

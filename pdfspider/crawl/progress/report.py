@@ -18,7 +18,7 @@ from scrapy import signals
 
 from pdfspider.crawl.progress.job_stats import Pace, own_classes
 from pdfspider.crawl.worker import Worker
-from pdfspider.frontier.worker_reports import EVERY, WorkerReport, WorkerReports
+from pdfspider.frontier.reports.worker_reports import EVERY, WorkerReport, WorkerReports
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler

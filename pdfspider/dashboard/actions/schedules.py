@@ -12,8 +12,8 @@ from pdfspider.dashboard.pages import Page, render
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.exceptions import InvalidInput, JobNotFound
 from pdfspider.frontier.entries import SCOPES
-from pdfspider.frontier.fleet import frontier_time
 from pdfspider.frontier.jobs import job_name
+from pdfspider.frontier.reports.fleet import frontier_time
 from pdfspider.frontier.schedules import Schedules
 from pdfspider.submission.params import Params, faults
 from pdfspider.submission.schedules import said_interval

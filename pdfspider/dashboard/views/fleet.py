@@ -14,9 +14,9 @@ from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.exceptions import RecordsError
 from pdfspider.formatting import counted, said_size
+from pdfspider.frontier.reports.transports import read_states
+from pdfspider.frontier.results.undelivered import TRANSPORTS
 from pdfspider.frontier.scripts import PREFIX
-from pdfspider.frontier.transports import read_states
-from pdfspider.frontier.undelivered import TRANSPORTS
 from pdfspider.monitoring.reasons import FULL
 from pdfspider.notifications.alert_watch import firing
 

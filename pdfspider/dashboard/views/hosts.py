@@ -12,13 +12,13 @@ from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.discovery.urls import host_of
 from pdfspider.formatting import CLASSES
-from pdfspider.frontier.host_states import HostPage
+from pdfspider.frontier.reports.host_states import HostPage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pdfspider.dashboard.state import Dashboard
-    from pdfspider.frontier.host_states import HostState
+    from pdfspider.frontier.reports.host_states import HostState
 
     Outcomes = dict[str, Counter[str]]
     """Numbers of URLs by host and outcome class."""

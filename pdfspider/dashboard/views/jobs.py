@@ -12,8 +12,8 @@ from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.exceptions import JobNotFound
 from pdfspider.formatting import FAILURES, LEFT_OUT
-from pdfspider.frontier.fleet import read_fleet
 from pdfspider.frontier.jobs import DEFAULT_JOB
+from pdfspider.frontier.reports.fleet import read_fleet
 from pdfspider.frontier.schedules import Schedules
 from pdfspider.monitoring.outlook import outlook
 from pdfspider.monitoring.reasons import reason

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pdfspider.dashboard.forms import whole
 from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import dashboard_of
-from pdfspider.frontier.fleet import frontier_time
+from pdfspider.frontier.reports.fleet import frontier_time
 from pdfspider.frontier.schedules import Schedules
 
 if TYPE_CHECKING:

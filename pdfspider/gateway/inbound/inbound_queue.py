@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.jobs import KEY_LENGTH
-from pdfspider.frontier.pending_results import unanswered
+from pdfspider.frontier.results.pending_results import unanswered
 from pdfspider.gateway.base import Receipt, TransportError
 from pdfspider.gateway.inbound.messages import understand
 from pdfspider.gateway.inbound.submit_batcher import MOST_TOGETHER, RedisWaiter, SubmitBatcher, Understood

@@ -13,8 +13,8 @@ from redis.exceptions import RedisError
 
 from pdfspider.condition_logger import ConditionLogger
 from pdfspider.exceptions import RecordsError
-from pdfspider.frontier.pending_events import PendingEvents
-from pdfspider.frontier.pending_results import only_task
+from pdfspider.frontier.results.pending_events import PendingEvents
+from pdfspider.frontier.results.pending_results import only_task
 from pdfspider.gateway.base import Event, RefusedError, RejectedError, TooLargeError, TransportError
 from pdfspider.gateway.outbound.destinations import Destinations
 from pdfspider.gateway.outbound.publisher import Pending, Postponed
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from pdfspider.frontier.pending_events import Note
-    from pdfspider.frontier.stream_consumer import OthersRun
+    from pdfspider.frontier.results.pending_events import Note
+    from pdfspider.frontier.results.stream_consumer import OthersRun
     from pdfspider.gateway.base import Transport
     from pdfspider.gateway.outbound.results import ResultMaker
 

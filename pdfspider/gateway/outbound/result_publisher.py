@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from pdfspider.condition_logger import ConditionLogger
 from pdfspider.exceptions import RecordsError
-from pdfspider.frontier.pending_results import PendingResults
+from pdfspider.frontier.results.pending_results import PendingResults
 from pdfspider.gateway.base import RejectedError, TooLargeError
 from pdfspider.gateway.outbound.destinations import Destinations
 from pdfspider.gateway.outbound.publisher import Pending, Postponed
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from pdfspider.frontier.pending_results import Ended
-    from pdfspider.frontier.stream_consumer import OthersRun
+    from pdfspider.frontier.results.pending_results import Ended
+    from pdfspider.frontier.results.stream_consumer import OthersRun
     from pdfspider.gateway.base import Result, Transport
     from pdfspider.gateway.outbound.destinations import Destination
     from pdfspider.gateway.outbound.event_publisher import EventPublisher

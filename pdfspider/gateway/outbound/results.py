@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pdfspider.config import Config
-    from pdfspider.frontier.pending_results import Ended
+    from pdfspider.frontier.results.pending_results import Ended
 
 PAGE = 500
 FAILED = [outcome for outcome in Outcome if outcome not in FOUND]

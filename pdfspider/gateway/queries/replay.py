@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.jobs import KEY_LENGTH
-from pdfspider.frontier.pending_results import only_task
+from pdfspider.frontier.results.pending_results import only_task
 from pdfspider.frontier.scripts import PREFIX
 from pdfspider.gateway.base import TransportError
 

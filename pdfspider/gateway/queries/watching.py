@@ -6,7 +6,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from pdfspider.frontier.pending_events import Log
+from pdfspider.frontier.results.pending_events import Log
 from pdfspider.tasks import end
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pdfspider.crawl.fetch.errors import BodyBroken, BodyStalled, DownloadStoppe
 from pdfspider.crawl.fetch.redirects import has_content
 from pdfspider.crawl.fetch.responses import StagedResponse, is_asked_for
 from pdfspider.crawl.visit import visit_of
-from pdfspider.discovery.lists import is_list
+from pdfspider.discovery.listings.lists import is_list
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.documents.errors import StagingBusy, StagingError
 from pdfspider.documents.head import HEAD_SIZE, Kind, is_doubtful, sniff

@@ -15,7 +15,7 @@ from pdfspider.condition_logger import ConditionLogger
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.blocking_pop import something_waits
 from pdfspider.frontier.connection import connect, is_away
-from pdfspider.frontier.stream_consumer import SILENT, Takeover, give_back, make_group
+from pdfspider.frontier.results.stream_consumer import SILENT, Takeover, give_back, make_group
 from pdfspider.gateway.base import Delivery, Transport, TransportError
 from pdfspider.gateway.rejects import of_list
 from pdfspider.gateway.transports.redis.scripts import MOVE, SET_ASIDE

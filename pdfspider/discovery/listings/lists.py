@@ -11,11 +11,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from pdfspider.discovery.buckets import objects
-from pdfspider.discovery.cdx import captured, is_cdx
-from pdfspider.discovery.decoding import decode
 from pdfspider.discovery.entities import unescape
-from pdfspider.discovery.json_lists import described, html_in, is_json
+from pdfspider.discovery.listings.buckets import objects
+from pdfspider.discovery.listings.cdx import captured, is_cdx
+from pdfspider.discovery.listings.json_lists import described, html_in, is_json
+from pdfspider.discovery.markup.decoding import decode
 from pdfspider.discovery.rules import Reference, says_pdf
 
 if TYPE_CHECKING:

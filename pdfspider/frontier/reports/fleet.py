@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pdfspider.frontier.reports.transports import KEY as TRANSPORTS
+from pdfspider.frontier.reports.transports import RESULTS, read_messages
 from pdfspider.frontier.scripts import PREFIX, UNREACHED
-from pdfspider.frontier.transports import KEY as TRANSPORTS
-from pdfspider.frontier.transports import RESULTS, read_messages
 from pdfspider.items import OUTCOMES_BY_CODE
 
 if TYPE_CHECKING:

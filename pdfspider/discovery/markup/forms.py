@@ -8,7 +8,7 @@ from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote_plus
 
-from pdfspider.discovery.elements import offers_pdf
+from pdfspider.discovery.markup.elements import offers_pdf
 from pdfspider.discovery.rules import Reference, rule, says_pdf
 
 if TYPE_CHECKING:

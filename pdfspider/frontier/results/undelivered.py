@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pdfspider.frontier.reports.transports import MESSAGES, TOTALS
 from pdfspider.frontier.scripts import PREFIX
-from pdfspider.frontier.transports import MESSAGES, TOTALS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pdfspider.frontier.results.stream_consumer import StreamConsumer
 from pdfspider.frontier.scripts import PREFIX
-from pdfspider.frontier.stream_consumer import StreamConsumer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from redis.asyncio import Redis
 
-    from pdfspider.frontier.stream_consumer import OthersRun
+    from pdfspider.frontier.results.stream_consumer import OthersRun
 
 
 class Note(NamedTuple):

@@ -6,7 +6,7 @@ import re
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from pdfspider.discovery.elements import related
+from pdfspider.discovery.markup.elements import related
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,8 +7,8 @@ from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
 from pdfspider.exceptions import JobNotFound
-from pdfspider.frontier.job_lists import JobLists
 from pdfspider.frontier.jobs import STATUS, Job, job_name, options_from_hash, status_of
+from pdfspider.frontier.reports.job_lists import JobLists
 from pdfspider.frontier.scripts import PREFIX
 
 if TYPE_CHECKING:

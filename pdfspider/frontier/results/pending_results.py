@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pdfspider.frontier.jobs import KEY_LENGTH
+from pdfspider.frontier.results.stream_consumer import GROUP, StreamConsumer
+from pdfspider.frontier.results.undelivered import Undelivered, keep_undelivered
 from pdfspider.frontier.scripts import PREFIX
-from pdfspider.frontier.stream_consumer import GROUP, StreamConsumer
-from pdfspider.frontier.undelivered import Undelivered, keep_undelivered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from redis.asyncio import Redis
 
-    from pdfspider.frontier.stream_consumer import OthersRun
+    from pdfspider.frontier.results.stream_consumer import OthersRun
 
 TASKS_PER_STEP = 100
 MOST_SENDERS = 100

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from pdfspider.discovery.entities import unescape
+from pdfspider.discovery.markup.scripts import files_in, is_spaced_file, is_template, named_address, plain, targets_in
 from pdfspider.discovery.rules import Reference, never_page, says_pdf, text_rule
-from pdfspider.discovery.scripts import files_in, is_spaced_file, is_template, named_address, plain, targets_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

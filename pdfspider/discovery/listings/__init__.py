@@ -1,0 +1,1 @@
+"""Read resources that are no pages but list what a site has."""

@@ -1,0 +1,1 @@
+"""What masters wait for: documents that were found, and results of jobs."""
