@@ -34,7 +34,7 @@ PIPELINES = {
     "Unsendable": {"internal-error", "document"},
     "LateDropping": {"page", "document"},
 }
-BUGS = {"parse": {"internal-error"}, "late": {"page", "document"}, "failed/broken": {"internal-error"}}
+BUGS = {"parse": {"internal-error", "document"}, "late": {"page", "document"}, "failed/broken": {"internal-error"}}
 SPIDER_MIDDLEWARES = {
     "RaisingInput": {"internal-error"},
     "RaisingOutput": {"internal-error"},

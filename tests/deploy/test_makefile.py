@@ -118,6 +118,7 @@ def test_it_lists_its_targets(project: Path) -> None:
         "politeness",
         "dashboard-load",
         "recall",
+        "beside-wget",
         "revision",
         "docs",
         "lock",

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from pdfspider.crawl.fetch.responses import StagedResponse
     from pdfspider.frontier.entries import Entry
 
-_RELOADS = re.compile(
-    rb"""<meta\s[^<>]{0,99}http-equiv\s*=\s*["']?refresh\b[^<>]{0,99}content\s*=\s*["']?\s*[0-9]{1,2}\s*;?\s*["'>\s/]
-    |<meta\s[^<>]{0,99}content\s*=\s*["']?\s*[0-9]{1,2}\s*;?\s*["']?\s[^<>]{0,99}http-equiv\s*=\s*["']?refresh\b
+reloads_itself = re.compile(
+    rb"""<meta\s[^<>]{0,99}http-equiv\s*=\s*["']?refresh\b[^<>]{0,99}content\s*=\s*
+        (?: (["'])\s*[0-9]{1,2}\s*;?\s*\1 | [0-9]{1,2};?[\s/>] )
+    |<meta\s[^<>]{0,99}content\s*=\s*
+        (?: (["'])\s*[0-9]{1,2}\s*;?\s*\2 | [0-9]{1,2};?(?=\s) ) \s*[^<>]{0,99}http-equiv\s*=\s*["']?refresh\b
     |setTimeout\([^;<>]{0,99}location\.reload""",
     re.IGNORECASE | re.VERBOSE,
 ).search
-"""A page that is loaded again after some seconds."""
+"""Whether a page loads itself again after some seconds, and not another."""
 
 
 def blocked_outcome(extractor: LinkExtractor, response: StagedResponse, entry: Entry) -> tuple[Outcome, str] | None:
@@ -57,7 +59,7 @@ def _wall(extractor: LinkExtractor, response: StagedResponse, entry: Entry) -> t
         found = Outcome.LOGIN_WALL, "a login instead of a document"
     elif asks_for_captcha(response.body):
         found = Outcome.CHALLENGE, "a captcha instead of a document"
-    elif _RELOADS(response.body) or (response.header("Refresh") or "").strip().isdecimal():
+    elif reloads_itself(response.body) or (response.header("Refresh") or "").strip().isdecimal():
         found = Outcome.NOT_READY, "a page that loads itself again, while the server is still preparing it"
     else:
         return None
