@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     Found = Iterator[tuple[str, Reference]]
 
 _SCRIPT = "javascript:"
+_NESTED = 3
 _RULE_MODULES = (elements, forms, scripts)
 """They register their rules."""
 _UNBOUNDED = Bounds()
@@ -233,14 +234,16 @@ class Discovery:
                 else:
                     references.found += [(technique, one) for element in named for one in find(element)]
 
-    def _resolved(self, found: Iterable[tuple[str, Reference]], base: str, encoding: str) -> Iterator[Link]:
+    def _resolved(
+        self, found: Iterable[tuple[str, Reference]], base: str, encoding: str, nested: int = _NESTED
+    ) -> Iterator[Link]:
         rules_of, off = self._sites.of_authority, self._off
         for technique, (href, hinted) in found:
             if not href or (len(href) > MAX_LENGTH and not (href := without_fragment(href))):
                 continue
             url = join(base, href, encoding)
             if url is None or "=" in href or ("#" in href and ".pdf" in href.lower()):
-                inner, alone = self._carried(href, url or base, encoding)
+                inner, alone = self._carried(href, url or base, encoding, nested)
                 yield from inner
                 if alone:
                     continue
@@ -252,11 +255,14 @@ class Discovery:
                 if rules_of(url.split("/", 3)[2]) is not None and "site" not in off:
                     yield from self._rewritten(url)
 
-    def _carried(self, href: str, base: str, encoding: str) -> tuple[list[Link], bool]:
-        """Return the links that a URL carries, and whether the URL itself is useless."""
+    def _carried(self, href: str, base: str, encoding: str, nested: int) -> tuple[list[Link], bool]:
+        """Return the links that a URL carries, and whether the URL itself is useless.
+
+        A script may open scripts ``nested`` deep, each of which is read in more than one way.
+        """
         if href[: len(_SCRIPT)].lower() == _SCRIPT and "event" not in self._off:
-            found = opened_by(unquote(href[len(_SCRIPT) :]))
-            return list(self._resolved((("event", one) for one in found), base, encoding)), True
+            found = dict.fromkeys(opened_by(unquote(href[len(_SCRIPT) :]))) if nested else ()
+            return list(self._resolved((("event", one) for one in found), base, encoding, nested - 1)), True
         shown = shown_by(href) if "viewer" not in self._off else None
         url = join(base, shown.reference.href or "", encoding) if shown else None
         if shown is None or url is None:

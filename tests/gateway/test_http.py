@@ -85,7 +85,7 @@ def test_a_frontier_without_memory_is_waited_for(gateway: Start, site: Server, s
         frontier.config_set("maxmemory", 1)
         try:
             answer = masters.submit(client.ask, "/jobs", {**part, "task_id": "waits"})
-            until(lambda: "Redis cannot be used" in client.gateway.output or answer.done())
+            until(lambda: "wait for Redis" in client.gateway.output or answer.done())
         finally:
             frontier.config_set("maxmemory", 0)
         assert answer.result(30)[0] == 202
