@@ -106,10 +106,12 @@ class ResultPublisher:
         return await self._owed.next(min(AT_ONCE, MOST_UNDER_WAY - len(self._under_way)), WAIT)
 
     async def _make_room(self) -> None:
-        """Drop the newest waiting runs in favour of others; the frontier returns them a minute later."""
+        """Drop the newest waiting runs in favour of others; the frontier returns them a minute later.
+
+        The one that has waited longest stays, or nobody would be there when a destination may be tried again.
+        """
         while len(self._under_way) >= MOST_UNDER_WAY:
-            if self.transport.has_destinations and self._waiting:
-                last = list(self._waiting)[-AT_ONCE:]
+            if self.transport.has_destinations and (last := list(self._waiting)[1:][-AT_ONCE:]):
                 await end([self._under_way[identity] for identity in last])
             else:
                 self._stirred.clear()
