@@ -11,7 +11,7 @@ from pdfspider.discovery.bounds import Bounds, References
 from pdfspider.discovery.listings.lists import SAME_DEPTH, list_reader, unpacked
 from pdfspider.discovery.markup import elements, forms, scripts
 from pdfspider.discovery.markup.attributes import opened_by
-from pdfspider.discovery.markup.decoding import decode
+from pdfspider.discovery.markup.decoding import decode, lowered
 from pdfspider.discovery.markup.flattening import LARGE, slices, trees_of, with_end_tags
 from pdfspider.discovery.markup.headers import linked
 from pdfspider.discovery.markup.nesting import DEPTH, Inner, documents_in
@@ -193,8 +193,8 @@ class Discovery:
         base, large = None, len(html) > LARGE
         inner = list[Inner]()
         nests, directives = depth < DEPTH, references.directives
-        whole = "" if large else _lowered(html)
-        marked = MARKER in whole or (large and any(MARKER in _lowered(part) for part in slices(html)))
+        whole = "" if large else lowered(html)
+        marked = MARKER in whole or (large and any(MARKER in lowered(part) for part in slices(html)))
         for tree in trees_of(html, self._bounds.elements, references.cut):
             base = _base(tree) if base is None else base
             if not depth:
@@ -208,10 +208,10 @@ class Discovery:
             outer = (base and join(url, base)) or url
             references.take(within, join(outer, own) if own is not None and document.has_base else None)
         for part in slices(html):
-            lowered = whole or _lowered(part)
-            says_pdf_at_all = "pdf" in lowered
+            text = whole or lowered(part)
+            says_pdf_at_all = "pdf" in text
             for markers, rules in self._text_rules.items():
-                if (says_pdf_at_all or "pdf" not in markers[0]) and any(map(lowered.__contains__, markers)):
+                if (says_pdf_at_all or "pdf" not in markers[0]) and any(map(text.__contains__, markers)):
                     for technique, _, find_in in rules:
                         references.extend(technique, find_in(part))
         return base
@@ -293,11 +293,6 @@ def _once(found: Iterable[Link], base_url: str) -> list[Link]:
         if (known is None or (link.document and not known.document)) and link.url != page:
             kept[link.url] = link
     return list(kept.values())
-
-
-def _lowered(text: str) -> str:
-    """Return a text with its ASCII letters in lower case; the others, which take five times as long, are lost."""
-    return text.lower() if text.isascii() else text.encode("utf-8", "replace").lower().decode("latin-1")
 
 
 def _base(tree: LexborHTMLParser) -> str | None:
