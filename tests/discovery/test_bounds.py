@@ -56,6 +56,14 @@ def test_no_script_makes_the_rule_for_viewers_search_again_and_again() -> None:
     assert time.process_time() - began < RULE_CPU
 
 
+@pytest.mark.parametrize("piece", ['type:"pdf",', '{}type:"pdf",', '{type:"pdf"}'])
+def test_no_script_has_the_objects_around_its_types_read_again_and_again(piece: str) -> None:
+    script = f"<script>{piece * (1_000_000 // len(piece))}</script>"
+    began = time.process_time()
+    assert not DISCOVERY.find(script, URL).links
+    assert time.process_time() - began < RULE_CPU
+
+
 @pytest.mark.parametrize(
     ("name", "left_out"), [("json-nested-types", 0), ("json-of-lists", 1), ("json-of-objects", 1), ("json-of-texts", 1)]
 )

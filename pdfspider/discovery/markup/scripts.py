@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -87,7 +87,8 @@ _FIELD = re.compile(
     rf"""(?:url|href|src|link|uri|path|file|self|download|location)\\{{0,3}}["']?\s{{0,9}}:\s{{0,9}}\\{{0,3}}["'`]({_VALUE}){_END}""",
     re.IGNORECASE,
 ).finditer
-_OBJECT = 2_048
+_OBJECT, _MOST_BRACES = 2_048, 64
+"""Characters of an object, and braces in it, that are looked at on each side of a place."""
 _BRACES = re.compile(r"[{}]").finditer
 _LOOKS_LIKE_FILE = re.compile(r"\S*[/?.]").match
 _FURNITURE = re.compile(r"icon|worker|viewer|script|css|js$|image|img|thumb|logo|preview", re.IGNORECASE).search
@@ -170,40 +171,53 @@ def files_in(script: str) -> Iterator[Reference]:
 
 def _files_of_type(script: str) -> Iterator[Reference]:
     """Yield the addresses in objects of JSON that say that they are PDFs."""
+    after: list[tuple[int, int]] = []
     for match in _SAYS_TYPE(script):
-        for field in _FIELD(_object_around(script, match.start(), match.end())):
+        while after and after[0][1] <= match.start():
+            del after[0]
+        if after and after[0][0] <= match.start():  # in the same object as the one before
+            continue
+        before = list(_own_stretches(_braces_before(script, match.start()), match.start(), "}"))
+        after = list(_own_stretches(_braces_after(script, match.end()), match.end(), "{"))
+        own = "<>".join(script[min(stretch) : max(stretch)] for stretch in (*before, *after))
+        for field in _FIELD(own):
             value = plain(field[1])
             if "/" in value and not is_template(value) and not never_page(value) and ":" not in value[:4]:
                 yield Reference(value, document=True)
 
 
-def _object_around(script: str, start: int, end: int) -> str:
-    """Return the object that a place is in, without the objects in it, and no more of it than ``_OBJECT`` each way."""
-    first, last = max(0, start - _OBJECT), end + _OBJECT
-    before = [(brace.end(), brace.start(), brace[0]) for brace in _BRACES(script, first, start)]
-    after = [(brace.start(), brace.end(), brace[0]) for brace in _BRACES(script, end, last)]
-    parts = [
-        script[near:far] if near < far else script[far:near] for near, far in _own(start, first, before[::-1], "}")
-    ]
-    return "<>".join((*parts, *(script[near:far] for near, far in _own(end, last, after, "{"))))
+def _braces_before(script: str, start: int) -> Iterator[tuple[int, str]]:
+    """Yield the braces before a place, the nearest first, and where the search ends."""
+    first, at = max(0, start - _OBJECT), start
+    for _ in range(_MOST_BRACES):
+        at = max(script.rfind("{", first, at), script.rfind("}", first, at))
+        if at < 0:
+            break
+        yield at, script[at]
+    yield max(at, first), ""
 
 
-def _own(start: int, limit: int, braces: list[tuple[int, int, str]], opens: str) -> Iterator[tuple[int, int]]:
-    """Yield the stretches from a place to the limit, or the end of its object, that are in no further object."""
+def _braces_after(script: str, end: int) -> Iterator[tuple[int, str]]:
+    """Yield the braces behind a place, the nearest first, and where the search ends."""
+    last = min(end + _OBJECT, len(script))
+    for brace in islice(_BRACES(script, end, last), _MOST_BRACES):
+        last = brace.start()
+        yield last, brace[0]
+    yield last, ""
+
+
+def _own_stretches(braces: Iterable[tuple[int, str]], start: int, opens: str) -> Iterator[tuple[int, int]]:
+    """Yield the stretches from a place to the end of its object that are in no further object."""
     depth, at = 0, start
-    for near, far, brace in braces:
+    for place, brace in braces:
+        if not depth:
+            yield at, place
         if brace == opens:
-            if not depth:
-                yield at, near
             depth += 1
-        elif not depth:
-            yield at, near
-            return
+        elif depth and brace:
+            depth, at = depth - 1, place
         else:
-            depth -= 1
-            at = far
-    if not depth:
-        yield at, limit
+            return
 
 
 def _spaced_files(script: str) -> Iterator[Reference]:
