@@ -19,7 +19,7 @@ KEY = "pdfspider_visit"
 
 @dataclass(slots=True, eq=False)
 class Visit:
-    """What is known of a visit before its URL is fetched."""
+    """A visit as it is known before its URL is fetched."""
 
     lease: Lease
     job: Job

@@ -18,7 +18,7 @@ TECHNIQUE = "data-url"
 MOST = 20
 """Documents of one page that are looked at."""
 _HEADER = "JVBERi0"
-"""What ``%PDF-`` is in Base64."""
+"""The beginning ``%PDF-`` in Base64."""
 _MARK = "#data-"
 _URLS = re.compile(
     r"data:application/(?:x-)?pdf(?:;[\w.*-]{1,40}+=[^;,\"'<>\s]{0,200}+){0,5};base64,([\w+/=%\s-]{20,}+)",

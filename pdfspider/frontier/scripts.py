@@ -33,7 +33,7 @@ PARTS = {
 }
 """The shared files of scripts that need fewer or more, because each call creates all functions again."""
 UNREACHED = 2**50
-"""What is added to the time at which an unreached host may be asked, as in ``lua/shared/keys.lua``."""
+"""The number that is added to the time at which an unreached host may be asked, as in ``lua/shared/keys.lua``."""
 FORMAT = 2
 """The version of the keys' layout, as in ``lua/shared/keys.lua``. Data without a version is of the first."""
 _FORMAT = re.compile(r"FORMAT (\d+)")

@@ -15,7 +15,7 @@ class Event(Protocol):
 
     @property
     def kind(self) -> str:
-        """What the event is about: "job" or "alert"."""
+        """The kind of thing that the event is about: "job" or "alert"."""
 
     @property
     def about(self) -> str:
@@ -47,7 +47,7 @@ class AlertEvent(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """What the event is about."""
+        """The kind of thing that the event is about."""
         return "alert"
 
     @property
@@ -85,7 +85,7 @@ class JobEvent(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """What the event is about."""
+        """The kind of thing that the event is about."""
         return "job"
 
     @property

@@ -25,7 +25,7 @@ OF_SEEDS = {"depth", "scope"}
 
 
 class Times(NamedTuple):
-    """When runs begin: at an interval in milliseconds, or by a cron expression."""
+    """The times at which runs begin: an interval in milliseconds, or a cron expression."""
 
     every: int = 0
     cron: str = ""

@@ -25,7 +25,7 @@ reloads_itself = re.compile(
     |setTimeout\([^;<>]{0,99}location\.reload""",
     re.IGNORECASE | re.VERBOSE,
 ).search
-"""Whether a page loads itself again after some seconds, and not another."""
+"""Finds a page that loads itself again after some seconds, and no other page."""
 
 
 def blocked_outcome(extractor: LinkExtractor, response: StagedResponse, entry: Entry) -> tuple[Outcome, str] | None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 READ_BY_CALLBACKS = (Outcome.PAGE, Outcome.OTHER, Outcome.EMPTY)
-"""What has been visited in vain where the callback has failed."""
+"""Outcomes of visits that were in vain where the callback has failed."""
 
 
 @dataclass(slots=True)

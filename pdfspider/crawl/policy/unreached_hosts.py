@@ -1,4 +1,4 @@
-"""How much of a worker hosts that have not answered yet may hold."""
+"""The bound on the part of a worker that hosts may hold which have not answered yet."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class UnreachedHosts:
 
     @property
     def room(self) -> int:
-        """How many further leases at such hosts the worker takes."""
+        """The number of further leases at such hosts that the worker takes."""
         return max(self._bound - self._held, 0)
 
     def granted(self, leases: Iterable[Lease]) -> None:

@@ -38,7 +38,7 @@ _LOOKS_LIKE_PAGE = re.compile(r"https?://|[^\s]*[/?]|[\w.-]+\.[a-z]{3,5}$", re.I
 
 
 class Button(NamedTuple):
-    """What sends a form: the fields that it adds, an address and a method of its own, and whether it offers a PDF."""
+    """A button that sends a form: its fields, an address and a method of its own, and whether it offers a PDF."""
 
     fields: tuple[tuple[str, str], ...] = ()
     action: str | None = None
@@ -47,7 +47,7 @@ class Button(NamedTuple):
 
 
 class Controls(NamedTuple):
-    """What a form sends: fields that are always the same, the values of each choice, and the buttons."""
+    """The content of a form: fields that are always the same, the values of each choice, and the buttons."""
 
     fixed: Fields
     choices: dict[str, list[str]]

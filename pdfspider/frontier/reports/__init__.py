@@ -1,1 +1,1 @@
-"""What the frontier can tell of jobs, hosts, workers, transports and the whole fleet."""
+"""Reports of the frontier: on jobs, hosts, workers, transports and the whole fleet."""

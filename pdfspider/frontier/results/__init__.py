@@ -1,1 +1,1 @@
-"""What masters wait for: documents that were found, and results of jobs."""
+"""Results of jobs and events of documents that masters wait for."""

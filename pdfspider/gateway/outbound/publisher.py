@@ -22,7 +22,7 @@ PAUSE = 1.0
 
 
 class Pending(Generic[T]):
-    """What the frontier has pending for one transport; ``what`` is "Results" or "Documents"."""
+    """Items that the frontier has pending for one transport; ``what`` is "Results" or "Documents"."""
 
     def __init__(self, what: str, transport: str, take_next: Callable[[], Awaitable[Sequence[T]]]) -> None:
         self._take_next = take_next

@@ -1,4 +1,4 @@
-"""What a reader of responses asks of the state of the document store."""
+"""The part of the state of the document store that a reader of responses asks for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Storage(Protocol):
 
     @property
     def is_closed(self) -> bool:
-        """Whether the store takes no documents."""
+        """Return whether the store takes no documents."""
 
     def check_size(self, size: int) -> None:
         """Raise FetchError for a document that is too large for the store."""
