@@ -16,6 +16,8 @@ class HostSignal(StrEnum):
     """The host is overloaded: 429 or 503."""
     DOWN = "down"
     """The host failed."""
+    UNKNOWN = "unknown"
+    """The host's name is not known: it failed, and is not expected to work after some minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

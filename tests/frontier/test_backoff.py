@@ -25,6 +25,12 @@ GATES = Gates(backoff=5, longest_backoff=40, breaker_failures=3, breaker_seconds
 NO_BREAKER = replace(GATES, breaker_failures=0)
 ADAPTING = replace(GATES, concurrency=2, longest_delay=10)
 ONE = JobOptions(cap=1, robots=0)
+OUTCOMES = {
+    HostSignal.OK: Outcome.NOT_FOUND,
+    HostSignal.BUSY: Outcome.THROTTLED,
+    HostSignal.DOWN: Outcome.TIMEOUT,
+    HostSignal.UNKNOWN: Outcome.DNS_ERROR,
+}
 
 
 async def answer(rig: Rig, worker: Worker, shown: HostSignal, **signs: Any) -> Lease:
@@ -39,8 +45,7 @@ async def end(worker: Worker, lease: Lease, shown: HostSignal, **signs: Any) -> 
     lease.host_signal = shown
     for name, value in signs.items():
         setattr(lease, name, value)
-    outcomes = {HostSignal.OK: Outcome.NOT_FOUND, HostSignal.BUSY: Outcome.THROTTLED, HostSignal.DOWN: Outcome.TIMEOUT}
-    await worker.commit(lease, outcomes[shown])
+    await worker.commit(lease, OUTCOMES[shown])
 
 
 async def opens_after(rig: Rig, worker: Worker, seconds: float) -> None:
@@ -317,6 +322,17 @@ async def test_what_waits_for_a_host_that_never_works_ends_as_host_down(rig: Rig
     classes = one["classes"], other["classes"]
     assert sum(found.get("timeout", 0) for found in classes) == 5
     assert sum(found["host-down"] for found in classes) == one["dead"] + other["dead"] - 5 == 200
+
+
+async def test_a_host_whose_name_is_not_known_is_given_up_after_one_opening(rig: Rig) -> None:
+    await rig.submit("j", *pages(20), seal=True)
+    worker = rig.worker(gates=replace(GATES, breaker_openings=5))
+    for _ in range(3):
+        await answer(rig, worker, HostSignal.UNKNOWN)
+    await rig.sleep(60, worker)
+    await answer(rig, worker, HostSignal.UNKNOWN)
+    assert len([url for url in await worker.work() if url.startswith(f"{Outcome.HOST_DOWN.code} ")]) == 16
+    assert (await rig.status("j"))["state"] == "finished"
 
 
 async def test_what_is_found_later_at_a_host_that_was_given_up_ends_too_until_it_is_asked_again(rig: Rig) -> None:

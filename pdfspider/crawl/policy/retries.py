@@ -81,6 +81,8 @@ def host_signal(outcome: Outcome, status: int | None) -> HostSignal:
     """Return what the end of a visit says about the URL's host."""
     if status in BUSY:
         return HostSignal.BUSY
+    if outcome is Outcome.DNS_ERROR:
+        return HostSignal.UNKNOWN
     if outcome in DOWN:
         return HostSignal.DOWN
     return HostSignal.NOTHING if status is None else HostSignal.OK

@@ -1,7 +1,8 @@
 -- What the end of a lease showed of its host.
 --
 --   signal    {kind, hold ms, latency ms (-1: unknown), whether the latency is that of a status 200}
---           kind  ok: the host answered; busy: it wants to be left alone; down: it failed; '': nothing
+--           kind  ok: the host answered; busy: it wants to be left alone; down: it failed; unknown: its name is not known,
+--           so that it is given up after one opening; '': nothing
 --   rules   {first back-off ms, longest, failures that open the breaker (0: it never opens), ms for which it opens first,
 --           openings, target concurrency (0: delays do not adapt), longest adapted delay ms}
 -- A host's trouble is five numbers: failures since the last success; the back-off (ms), which each busy answer doubles
@@ -45,27 +46,27 @@ local function note_success(hid, trouble, rules)
   if trouble.opened > 0 then call('ZREM', P .. 'breakers', hid) end
 end
 
--- Holds the host until its breaker lets one through; after too many openings it is given up for that time instead.
+-- Holds the host until its breaker lets one through; after `most` openings it is given up for that time instead.
 -- Answers until when it is given up (0: it is not).
-local function open_breaker(hid, opened, wait, rules)
+local function open_breaker(hid, opened, wait, most, rules)
   local over = now + math.max(wait, math.min(rules[4] * 2 ^ (opened - 1), LONGEST_OPENING))
   call('ZADD', P .. 'breakers', str(over + HOST_KEPT), hid)
-  if opened <= rules[5] then
+  if opened <= most then
     hold_host(hid, over - now)
     return 0
   end
   return over
 end
 
-local function note_failure(hid, trouble, busy, hold, rules)
+local function note_failure(hid, trouble, kind, hold, rules)
   local fails, rest, opened, since, down = trouble.fails + 1, trouble.rest, trouble.opened, trouble.since, 0
-  if busy then
+  if kind == 'busy' then
     rest, since = math.min(math.max(2 * rest, rules[1]), rules[2]), now
     hold = math.max(hold, rest)
   end
   if rules[3] > 0 and (opened > 0 or fails >= rules[3]) then
     opened, since = opened + 1, now
-    down = open_breaker(hid, opened, hold, rules)
+    down = open_breaker(hid, opened, hold, kind == 'unknown' and math.min(rules[5], 1) or rules[5], rules)
   else
     hold_host(hid, hold)
   end
@@ -91,7 +92,7 @@ local function apply_signal(hid, host, token, signal, rules)
   end
   if int(string.match(token, '^%d+')) / 1000 < trouble.since then hold_host(hid, hold)
   elseif kind == 'ok' then note_success(hid, trouble, rules)
-  else note_failure(hid, trouble, kind == 'busy', hold, rules) end
+  else note_failure(hid, trouble, kind, hold, rules) end
   return true
 end
 
