@@ -88,7 +88,7 @@ fuzz: $(VENV)/.requirements-test.txt ## throw odd bytes at what reads strangers'
 hostile: $(VENV)/.requirements-test.txt debian ## measure a worker against hostile hosts [ARGS="anchors hosts endless.pdf"]
 	@$(VENV)/bin/python -m tests.hostile $(value ARGS)
 
-bench: $(VENV)/.requirements.txt ## measure the crawl against the stock Scrapy stack [ARGS="--all --rounds 5"]
+bench: $(VENV)/.requirements-test.txt ## measure the crawl against the stock Scrapy stack [ARGS="--all --rounds 5"]
 	@$(VENV)/bin/python -m bench.compare $(value ARGS)
 
 peers: ## install further crawlers for `make bench ARGS=--all`: Crawlee, libcurl, and with Go also Colly
@@ -102,13 +102,13 @@ throughput: $(VENV)/.requirements-test.txt debian ## measure the gateway beside 
 frontier-load: $(VENV)/.requirements.txt ## queue ten million links of one host, and see what that costs [ARGS="--links 1000000"]
 	@$(VENV)/bin/python -m bench.frontier_load $(value ARGS)
 
-frontier-cost: $(VENV)/.requirements.txt ## measure what the frontier costs Redis, beside another checkout [ARGS="--against ../older"]
+frontier-cost: $(VENV)/.requirements-test.txt ## measure what the frontier costs Redis, beside another checkout [ARGS="--against ../older"]
 	@$(VENV)/bin/python -m bench.frontier_cost $(value ARGS)
 
 simulation: $(VENV)/.requirements.txt ## let 200 workers lease and commit, with fetches that only sleep [ARGS="--workers 50"]
 	@$(VENV)/bin/python -m bench.fleet $(value ARGS)
 
-politeness: $(VENV)/.requirements.txt ## measure how much of the rate that delays allow a crawl reaches [ARGS="--report build"]
+politeness: $(VENV)/.requirements-test.txt ## measure how much of the rate that delays allow a crawl reaches [ARGS="--report build"]
 	@$(VENV)/bin/python -m bench.politeness $(value ARGS)
 
 dashboard-load: $(VENV)/.requirements-test.txt ## ask for each page of the dashboard over 10,000 jobs, a million hosts, ten million captures

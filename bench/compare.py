@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import redis
 
 from bench.contenders import CONTENDERS, STANDARD, Contender
+from bench.plots import write_image
 from bench.processes import CrawlFailed, redis_server, run
 from bench.results import Measurement, machine, plot, table
 from bench.server import serve
@@ -115,7 +116,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", action="append", choices=names, help="run this one; may be given several times")
     parser.add_argument("--all", action="store_true", help="run all that are installed: see make peers")
-    parser.add_argument("--report", type=Path, metavar="DIR", help="write comparison.md and comparison.svg there")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write comparison.md, .svg and .png there")
     parser.add_argument("--disk", action="store_true", help="keep stores and Redis on the disk, not in /dev/shm")
     parser.add_argument("--limit", type=float, default=600, help="seconds after which a crawl is killed")
     for name in SITE:
@@ -136,11 +137,11 @@ def chosen(options: argparse.Namespace) -> list[Contender]:
 
 
 def write_report(directory: Path, measured: dict[str, list[Measurement]], site: Site) -> None:
-    """Write the table and the plot."""
+    """Write the table and the plot, this as SVG and as PNG."""
     directory.mkdir(parents=True, exist_ok=True)
     rounds = len(next(iter(measured.values())))
     (directory / "comparison.md").write_text(f"{machine()}, {rounds} rounds\n\n{table(measured, site.documents)}\n")
-    (directory / "comparison.svg").write_text(plot(measured))
+    write_image(directory / "comparison.svg", plot(measured))
 
 
 def main() -> int:

@@ -1,9 +1,8 @@
 """What the frontier is asked to do while ``bench.frontier_cost`` measures it; imports nothing but pdfspider.
 
-It runs in a process of its own, ``python -P bench/frontier_workload.py REDIS_URL URLS [URLS_PER_HOST]``, on the
-checkout that is first in PYTHONPATH, and prints one JSON object: for each part the number of things done, the CPU
-seconds that Redis needed for them and those of this process; with a number of URLs per host, other figures (see
-``grow``).
+It runs in a process of its own, ``python -P bench/frontier_workload.py REDIS_URL URLS``, on the checkout that is first
+in PYTHONPATH, and prints one JSON object: for each part the number of things done, the CPU seconds that Redis needed
+for them and those of this process. With ``REDIS_URL URLS_PER_HOST SIZE …`` it queues ever more URLs (see ``grow``).
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import random
 import sys
 import time
 from hashlib import blake2b
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pdfspider.frontier import leases as leases_module
@@ -94,46 +94,74 @@ class Workload:
         await self.measure("new links, each at a host of its own", urls, self.submit("own", own, CALL))
         return self.figures
 
-    async def grow(self, per_host: int) -> dict[str, Any]:
-        """Queue all URLs, so many at each host, and return what that and a lease of 64 cost."""
+    async def grow(self, sizes: Sequence[int], per_host: int) -> None:
+        """Queue ever more URLs, so many at each host, and print one JSON object for each size as it is reached."""
         self.frontier = Frontier(self.redis, worker="bench", ahead=0.5, queue_max=0)
         empty = (await self.redis.info("memory"))["used_memory"]
-        hosts, together, before = max(self.urls // per_host, 1), min(per_host, 32), await self.cpu()
-        for i in range(0, self.urls, CALL):
-            some = [entry(f"host-{n // together % hosts}.test", n) for n in range(i, min(i + CALL, self.urls))]
-            await self.frontier.submit("large", some, options=OPTIONS)
-        redis = (await self.cpu())[0] - before[0]
-        used = (await self.redis.info("memory"))["used_memory"] - empty
-        known = await self._bytes_of_known()
-        before = await self.cpu()
-        for _ in range(LEASES):
-            await self.frontier.lease(64, 0)
-        lease = (await self.cpu())[0] - before[0]
-        return {
-            "hosts": hosts,
-            "known": known,
-            "queued": used / self.urls - known,
-            "submit": redis / self.urls * 1e6,
-            "lease": lease / LEASES * 1e6,
-        }
+        for first, size in pairwise([0, *sizes]):
+            submitted = await self._seconds(self._spread(range(first, size), per_host))
+            used = (await self.redis.info("memory"))["used_memory"] - empty
+            known = await self._bytes_of_known(size)
+            queued, hosts = await self._count(), await self.redis.zcard("{pdfs}:hosts")
+            found = {"urls": size, "hosts": hosts, "known": known, "queued": (used - known * size) / queued}
+            found |= await self._cost_of_visits()
+            print(json.dumps(found | {"submit": submitted / (size - first) * 1e6}), flush=True)
 
-    async def _bytes_of_known(self) -> float:
-        """Return the bytes of Redis that one known URL takes, from a sample of the buckets."""
+    async def _spread(self, numbers: range, per_host: int) -> None:
+        """Submit URLs for new hosts; neighbours are links of one page: some for each of a few hosts."""
+        hosts, together = max(len(numbers) // per_host, 1), min(per_host, 32)
+        for i in range(0, len(numbers), CALL):
+            some = [
+                entry(f"host-{numbers[0]}-{(n - numbers[0]) // together % hosts}.test", n)
+                for n in numbers[i : i + CALL]
+            ]
+            await self.frontier.submit("large", some, options=OPTIONS)
+
+    async def _cost_of_visits(self) -> dict[str, float]:
+        """Return the microseconds of Redis for a lease of 64 URLs and for the commit of one of them."""
+        lease = commit = 0.0
+        for _ in range(LEASES):
+            before = await self.cpu()
+            leases = (await self.frontier.lease(64, 0)).leases
+            between = await self.cpu()
+            assert len(leases) == 64
+            for one in leases:
+                one.started_at = time.monotonic()
+            await asyncio.gather(*(self.frontier.commit(CommitRequest(one, "d", False, 100)) for one in leases))
+            lease, commit = lease + between[0] - before[0], commit + (await self.cpu())[0] - between[0]
+        return {"lease": lease / LEASES * 1e6, "commit": commit / LEASES / 64 * 1e6}
+
+    async def _seconds(self, work: Any) -> float:
+        """Return the CPU seconds of Redis for a piece of work."""
+        before = await self.cpu()
+        await work
+        return (await self.cpu())[0] - before[0]
+
+    async def _count(self) -> int:
+        """Return how many URLs are queued."""
+        run = (await self.redis.hget("{pdfs}:jobs", "large")).decode()
+        return int(await self.redis.hget(f"{{pdfs}}:job:{run}", "queued"))
+
+    async def _bytes_of_known(self, urls: int) -> float:
+        """Return the bytes of Redis that one of so many known URLs takes, from a sample of the buckets."""
         run = (await self.redis.hget("{pdfs}:jobs", "large")).decode()
         level, split = map(int, await self.redis.hmget(f"{{pdfs}}:job:{run}", "level", "split"))
         buckets, size = 2**level + split, 0
         sample = random.Random(1).choices(range(buckets), k=500)
         for bucket in sample:
             size += await self.redis.memory_usage(f"{{pdfs}}:seen:{run}:{bucket}") or 0
-        return size / len(sample) * buckets / self.urls
+        return size / len(sample) * buckets / urls
 
 
 async def main() -> None:
-    url, urls, *per_host = sys.argv[1:]
-    workload = Workload(url, int(urls))
-    figures = await (workload.grow(int(per_host[0])) if per_host else workload.run())
+    url, *numbers = sys.argv[1:]
+    workload = Workload(url, int(numbers[-1]))
+    if len(numbers) > 1:
+        per_host, *sizes = map(int, numbers)
+        await workload.grow(sizes, per_host)
+    else:
+        print(json.dumps(await workload.run()))
     await workload.redis.aclose()
-    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -18,9 +18,10 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from bench.plots import write_image
 from bench.processes import redis_server, run
 from bench.results import machine, plot_shares
-from bench.server import serve
+from bench.server import PROJECT, serve
 from bench.site import Site
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def measure(latency: int, delay: float, workers: int) -> Share:
         settings = {"DOWNLOAD_DELAY": delay, "REDIS_URL": redis_url, "DATA_DIR": f"{text}/data", "PDF_INSPECT": False}
         options = [word for name, value in settings.items() for word in ("-s", f"{name}={value}")]
         command = [sys.executable, "-m", "scrapy", "crawl", "pdfs", "-a", f"urls_file={urls}", *options]
-        run([*command, "--workers", str(workers)], Path(text), Path(text) / "output", LIMIT)
+        run([*command, "--workers", str(workers)], PROJECT, Path(text) / "output", LIMIT)
         return Share(latency, delay, workers, *shares(server.log(), delay))
 
 
@@ -91,7 +92,7 @@ def shares(log: Iterable[Entry], delay: float) -> tuple[float, float, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.politeness", description=__doc__)
-    parser.add_argument("--report", type=Path, metavar="DIR", help="write politeness.md and politeness.svg there")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write politeness.md, .svg and .png there")
     options = parser.parse_args()
     head = "| workers | delay, s | answer after, ms | share between requests | of the whole crawl | too early |"
     lines = [head, "|---|---|---|---|---|---|"]
@@ -104,7 +105,7 @@ def main() -> None:
     if options.report:
         options.report.mkdir(parents=True, exist_ok=True)
         (options.report / "politeness.md").write_text("\n".join([f"{machine()}\n", *lines, ""]))
-        (options.report / "politeness.svg").write_text(plot_shares({one.name: one.between for one in found}))
+        write_image(options.report / "politeness.svg", plot_shares({one.name: one.between for one in found}))
 
 
 if __name__ == "__main__":
