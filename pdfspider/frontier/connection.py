@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 2000
 """More connections than a gateway with all transports needs; redis-py's default limit is 100."""
+CLOSED = "handler is closed"
+"""Part of uvloop's error at a write to a socket that it has closed."""
 AWAY = (RedisConnectionError, RedisTimeoutError)
 PASSING = (*AWAY, OutOfMemoryError, ReadOnlyError)
 CODES = re.compile(r"\b(OOM|MISCONF|READONLY|LOADING|BUSY|NOREPLICAS|MASTERDOWN)\b")
@@ -38,10 +41,27 @@ def connect(url: str, *, on_failure: Callable[[], None] | None = None, **params:
     options: dict[str, Any] = {"socket_timeout": 15, "socket_connect_timeout": 5, "retry": retry, "protocol": 2}
     options["max_connections"] = CONNECTIONS
     options |= params
-    if is_sentinel(url):
-        return connect_by_sentinel(url, **options)
-    client: Redis = get_redis(redis_cls=Redis, url=url, **options)
+    client: Redis = (
+        connect_by_sentinel(url, **options) if is_sentinel(url) else get_redis(redis_cls=Redis, url=url, **options)
+    )
+    pool = client.connection_pool
+    pool.connection_class = type(pool.connection_class.__name__, (_ClosedIsAway, pool.connection_class), {})
     return client
+
+
+class _ClosedIsAway(AbstractConnection):
+    """A connection that reports a socket which uvloop has closed as asyncio's loop does: as a failed connection.
+
+    uvloop raises RuntimeError, which redis-py neither tries again nor turns into an error of its own.
+    """
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        try:
+            await super().send_packed_command(command, check_health)
+        except RuntimeError as error:
+            if CLOSED not in str(error):
+                raise
+            raise RedisConnectionError(f"the connection to Redis was closed: {error}") from error
 
 
 class _Backoff(ExponentialWithJitterBackoff):
