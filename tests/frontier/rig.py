@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import pytest
 from redis import Redis as SyncRedis
 from redis.exceptions import RedisError
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    import pytest
     from redis.asyncio import Redis
 
     from pdfspider.frontier.frontier import Submitted
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 FREE = JobOptions(cap=8, robots=0)
 """Nothing but the order holds URLs back."""
+on_one_server = pytest.mark.parametrize("binary", ["bundled"], indirect=True)
+"""Marks what takes seconds. All scripts run on the oldest Redis as well in random histories and in shorter tests."""
 
 
 class Server:

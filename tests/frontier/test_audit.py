@@ -16,7 +16,7 @@ from pdfspider.frontier.entries import host_id
 from pdfspider.frontier.jobs import JobOptions
 from pdfspider.items import Outcome
 from tests.frontier.audit import audit
-from tests.frontier.rig import entry, pages, subject
+from tests.frontier.rig import entry, on_one_server, pages, subject
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -324,6 +324,7 @@ async def a_suspect_waits_for_ever(s: Scene) -> None:
     await s.redis.zadd(f"{P}solo", {packed: FAR})
 
 
+@on_one_server
 @pytest.mark.parametrize("name", DAMAGE)
 async def test_damage_is_found(rig: Rig, name: str) -> None:
     scene = await set_scene(rig)
@@ -364,6 +365,7 @@ async def churn(worker: Worker, stop: asyncio.Event, rng: random.Random) -> None
         worker.clock.advance(0.01)
 
 
+@on_one_server
 async def test_movement_is_no_finding(rig: Rig) -> None:
     rng, stop = random.Random(5), asyncio.Event()
     await rig.submit("j", *pages(200), *pages(50, "b.test"))

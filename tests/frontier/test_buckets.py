@@ -11,7 +11,7 @@ import pytest
 from pdfspider.frontier.entries import Entry
 from pdfspider.items import Outcome
 from tests.frontier.audit import audit
-from tests.frontier.rig import FREE
+from tests.frontier.rig import FREE, on_one_server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +45,7 @@ async def check_whole_job(rig: Rig, count: int) -> None:
     assert (status["state"], status["done"]) == ("finished", count + 1)
 
 
+@on_one_server
 async def test_six_thousand_chosen_links_of_one_page_end_with_their_job(rig: Rig) -> None:
     await check_whole_job(rig, 6_200)
 

@@ -10,7 +10,7 @@ from pdfspider.frontier.gates import HostSignal
 from pdfspider.frontier.jobs import JobOptions
 from pdfspider.frontier.reports.fleet import read_fleet
 from pdfspider.items import Outcome
-from tests.frontier.rig import FREE, entry, pages, subject
+from tests.frontier.rig import FREE, entry, on_one_server, pages, subject
 
 if TYPE_CHECKING:
     from pdfspider.frontier.entries import Entry
@@ -65,6 +65,7 @@ class TestJobs:
         leases = (await worker.ask(2 * SLOTS, slots=SLOTS)).leases
         assert Counter(lease.run for lease in leases)[many.run] == 2 * SLOTS - 1
 
+    @on_one_server
     async def test_all_of_many_jobs_get_turns(self, rig: Rig) -> None:
         await rig.submit("many", *hosts(900))
         small = [(await rig.submit(f"small-{i}", *hosts(1, f"small-{i}"))).run for i in range(30)]

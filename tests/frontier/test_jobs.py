@@ -12,7 +12,7 @@ from pdfspider.frontier.jobs import JobOptions
 from pdfspider.frontier.leases import LeaseKind
 from pdfspider.items import Outcome
 from tests.frontier.audit import audit
-from tests.frontier.rig import FREE, entry, pages, subject
+from tests.frontier.rig import FREE, entry, on_one_server, pages, subject
 
 if TYPE_CHECKING:
     from tests.frontier.rig import Rig
@@ -160,6 +160,7 @@ async def test_pause_holds_a_job_and_no_other(rig: Rig) -> None:
     assert (await rig.status("j"))["done"] == 12
 
 
+@on_one_server
 async def test_a_job_that_is_paused_again_and_again_loses_no_host(rig: Rig) -> None:
     await rig.submit("j", *[url for i in range(150) for url in pages(2, f"{i}.test")], seal=True)
     worker, sweeper = rig.worker(), rig.worker("command").frontier

@@ -46,7 +46,7 @@ WEIGHTS = {
     "swap": 1,
 }
 """What may happen, and how often."""
-STEPS = 10_000
+STEPS = 6_000
 LEASE = 8
 CAPS = {"w1": 2, "w2": 4, "sweeper": 2}
 """Of a queue, by worker: ten URLs of a host may wait, so that some of them go to blocks and come back."""
@@ -267,7 +267,7 @@ def test_random_histories_end_as_the_model_says(server: Server, monkeypatch: pyt
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=26,
+            max_examples=16,
             stateful_step_count=20,
             deadline=None,
             derandomize=True,
@@ -278,4 +278,4 @@ def test_random_histories_end_as_the_model_says(server: Server, monkeypatch: pyt
     )
     print(f"{len(steps):,} steps: {Counter(steps)}")
     assert len(steps) >= STEPS
-    assert all(machine.swapped[name] > 20 for name in ("spill", "refill"))
+    assert all(machine.swapped[name] > 10 for name in ("spill", "refill"))

@@ -20,6 +20,7 @@ from pdfspider.frontier.migration import check_format, migrate
 from pdfspider.frontier.scripts import FORMAT
 from pdfspider.items import Outcome
 from tests.frontier.audit import audit
+from tests.frontier.rig import on_one_server
 
 if TYPE_CHECKING:
     from tests.frontier.rig import Rig
@@ -69,6 +70,7 @@ async def crawl(redis: Any, worker: str) -> list[bytes]:
     return fetched
 
 
+@on_one_server
 async def test_a_half_crawled_job_of_the_first_format_goes_on_in_this_one(rig: Rig) -> None:
     await load(rig.redis)
     before = await statuses(rig.redis)

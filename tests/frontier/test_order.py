@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pdfspider.exceptions import InvalidInput
-from tests.frontier.rig import FREE, entry, pages
+from tests.frontier.rig import FREE, entry, on_one_server, pages
 
 if TYPE_CHECKING:
     from pdfspider.frontier.leases import Lease
@@ -53,6 +53,7 @@ async def test_documents_come_before_pages(rig: Rig) -> None:
     assert sum(lease.entry.document for lease in leases if lease.entry) == pytest.approx(75, abs=2)
 
 
+@on_one_server
 @pytest.mark.parametrize("jobs", [1, 2, 3, 4, 5])
 async def test_pages_of_every_job_have_their_share_beside_documents(rig: Rig, jobs: int) -> None:
     for job in range(jobs):

@@ -15,7 +15,7 @@ from pdfspider.frontier.jobs import JobOptions
 from pdfspider.frontier.overflow import Member, digest, pack_block, unpack_block
 from pdfspider.items import Outcome
 from tests.frontier.audit import audit
-from tests.frontier.rig import FREE, entry, pages
+from tests.frontier.rig import FREE, entry, on_one_server, pages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +73,7 @@ async def test_what_is_beyond_the_cap_is_compressed_and_counted(rig: Rig) -> Non
     await audit(rig.redis)
 
 
+@on_one_server
 @pytest.mark.parametrize("step", [7, 300])
 async def test_the_order_is_that_of_a_queue_without_a_cap(rig: Rig, step: int) -> None:
     entries = mixed(600)
@@ -102,6 +103,7 @@ async def drain(rig: Rig, *workers: Worker) -> list[str]:
     return done
 
 
+@on_one_server
 async def test_urls_that_come_late_take_their_place(rig: Rig) -> None:
     worker = small(rig)
     await submit(worker, pages(300, priority=0))
@@ -112,6 +114,7 @@ async def test_urls_that_come_late_take_their_place(rig: Rig) -> None:
     assert kinds == ["high"] * 100 + ["middle"] * 300 + ["low"] * 100
 
 
+@on_one_server
 async def test_a_commit_of_many_links_is_shortened_by_the_next_sweep(rig: Rig) -> None:
     worker = small(rig)
     await submit(worker, pages(1, host="b.test"))
@@ -124,6 +127,7 @@ async def test_a_commit_of_many_links_is_shortened_by_the_next_sweep(rig: Rig) -
     assert len(await drain(rig, worker)) == 400
 
 
+@on_one_server
 async def test_a_host_does_not_idle_while_a_block_comes_back(rig: Rig) -> None:
     worker = small(rig)
     await submit(worker, pages(500))
@@ -132,6 +136,7 @@ async def test_a_host_does_not_idle_while_a_block_comes_back(rig: Rig) -> None:
         await worker.commit(lease)
 
 
+@on_one_server
 async def test_several_submit_at_once_and_several_lease(rig: Rig) -> None:
     first, second = small(rig, "w1"), small(rig, "w2")
     one, two = mixed(300, seed=1), mixed(300, seed=2)

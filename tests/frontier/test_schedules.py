@@ -16,7 +16,7 @@ from pdfspider.frontier.jobs import JobOptions
 from pdfspider.frontier.schedules import CHUNK, Planned, Schedule, Schedules
 from pdfspider.items import Outcome
 from pdfspider.submission.schedules import check_cron, interval_of, next_time, start_scheduled
-from tests.frontier.rig import FREE, entry, pages
+from tests.frontier.rig import FREE, entry, on_one_server, pages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,6 +134,7 @@ async def test_a_late_worker_starts_nothing(rig: Rig) -> None:
     assert await started_runs(rig) == 1
 
 
+@on_one_server
 async def test_a_worker_that_dies_between_two_parts_of_the_seeds_leaves_the_rest_to_another(rig: Rig) -> None:
     seeds = pages(3 * CHUNK)
     await put(rig, 5, seeds)
@@ -163,6 +164,7 @@ async def test_a_worker_that_dies_between_two_parts_of_the_seeds_leaves_the_rest
     assert (await rig.status("j"))["state"] == "finished"
 
 
+@on_one_server
 @pytest.mark.parametrize("seed", range(2))
 async def test_each_run_starts_once_while_workers_are_killed_at_random(rig: Rig, seed: int) -> None:
     """Calls are lost on their way, answers on their way back, and workers die in between."""
