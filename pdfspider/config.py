@@ -31,12 +31,20 @@ SPIDER = "pdfs"
 
 
 def _data_dir(settings: BaseSettings) -> Path:
-    return Path(settings["DATA_DIR"]).absolute()
+    return Path(str(settings["DATA_DIR"])).absolute()
 
 
 def _sqlite_at(path: Path) -> str:
-    """Return the URL of a SQLite database; paths may contain a percent sign, as Jenkins's do."""
-    return f"sqlite:///{quote(str(path), safe='/ :#@+')}"
+    """Return the URL of a SQLite database; paths may contain a percent sign, as Jenkins's do.
+
+    Raises ConfigurationError for a path that is not UTF-8.
+    """
+    try:
+        return f"sqlite:///{quote(str(path), safe='/ :#@+')}"
+    except UnicodeEncodeError:
+        raise ConfigurationError(
+            f"DATA_DIR={str(path.parent)!r} is not UTF-8: choose another, or set DATABASE_URL"
+        ) from None
 
 
 def _embedded_maxmemory(settings: BaseSettings) -> int | None:

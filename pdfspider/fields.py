@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,8 @@ def as_number(settings: BaseSettings, name: str, least: float = 0) -> float:
     value = settings[name]
     try:
         found = float(value)
+    except OverflowError:
+        found = math.inf
     except (TypeError, ValueError):
         raise ConfigurationError(f"{name}={value!r} is not a number") from None
     if not least <= found <= MOST:
@@ -75,8 +78,14 @@ def as_switch(settings: BaseSettings, name: str) -> bool:
 
 
 def as_words(settings: BaseSettings, name: str) -> tuple[str, ...]:
-    """Return the words between the commas of a setting."""
-    return tuple(word for each in settings.getlist(name) if (word := str(each).strip()))
+    """Return the words between the commas of a setting.
+
+    Raises ConfigurationError if it is no list.
+    """
+    try:
+        return tuple(word for each in settings.getlist(name) if (word := str(each).strip()))
+    except TypeError:
+        raise ConfigurationError(f"{name}={settings[name]!r} is not a list") from None
 
 
 def as_mapping(settings: BaseSettings, name: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pdfspider.frontier.scripts import PREFIX
@@ -110,6 +111,14 @@ def said_time(seconds: float) -> str:
             rest = whole % large // small
             return f"{whole // large} {names[0]}" + (f" {rest} {names[1]}" if rest else "")
     return f"{whole // 86400:,} d"
+
+
+def moment(seconds: float) -> str:
+    """Return a time as ``2026-11-28 08:15:03`` in UTC, as ``@1e+300`` if it is in no year from 1 to 9999."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return f"@{seconds:g}"
 
 
 def clock(seconds: float) -> str:

@@ -30,7 +30,7 @@ from pdfspider.submission.params import Params, faults
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
     from scrapy.settings import BaseSettings, Settings
 
@@ -73,9 +73,7 @@ class Ours:
         super().process_options(args, opts)  # type: ignore[misc]
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        for word in args:
-            if word.startswith("--"):
-                raise UsageError(f"there is no option {word}")
+        check_words(args, opts)
         collect_rarely()
         with _reporting(self):
             self.act(read_config(self.settings), args, opts)
@@ -161,8 +159,23 @@ def set_settings(settings: BaseSettings, assignments: list[str]) -> None:
             raise UsageError(f"-s {name}: there is no value, write -s {name}=VALUE", print_help=False)
         try:
             settings.set(name, value, "cmdline")
-        except ValueError as error:
-            raise UsageError(f"-s {name}={value}: it is not JSON: {error}", print_help=False) from None
+        except (ValueError, TypeError) as error:
+            raise UsageError(f"-s {name}={value}: it is not a JSON object: {error}", print_help=False) from None
+
+
+def check_words(args: Iterable[str], opts: argparse.Namespace) -> None:
+    """Raise UsageError for an argument that is empty or an unknown option, and for an option with an empty value.
+
+    An empty word is a variable of a shell that is not set, and must not mean "all".
+    """
+    for word in args:
+        if word.startswith("--"):
+            raise UsageError(f"there is no option {word}")
+        if not word:
+            raise UsageError("an argument is empty")
+    for name, value in vars(opts).items():
+        if value == "":
+            raise UsageError(f"--{name.replace('_', '-')} is empty")
 
 
 def require_database(config: Config) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
@@ -10,7 +9,7 @@ from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import OnFrontier, say
 from pdfspider.exceptions import InvalidInput
-from pdfspider.formatting import counted
+from pdfspider.formatting import counted, moment
 from pdfspider.frontier.block_rules import BlockRule, BlockRules
 from pdfspider.frontier.jobs import job_name
 
@@ -39,7 +38,7 @@ class Command(OnFrontier, ScrapyCommand):
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
-        parser.add_argument("--job", metavar="NAME", default="", help="only in this job (default: in all)")
+        parser.add_argument("--job", metavar="NAME", help="only in this job (default: in all)")
         parser.add_argument("--preview", action="store_true", help="show what it would drop, and block nothing")
         parser.add_argument("--remove", metavar="ID", help="do not block this any more")
 
@@ -75,7 +74,7 @@ def _rule(text: str, job: str) -> BlockRule:
 async def _list(rules: BlockRules) -> None:
     await rules.refresh()
     for rule in rules.rules:
-        say(f"{rule.id}  {datetime.fromtimestamp(rule.since, UTC):%Y-%m-%d %H:%M:%SZ}  {rule}")
+        say(f"{rule.id}  {moment(rule.since)}Z  {rule}")
     say(f"{counted(len(rules.rules), 'host or pattern', 'hosts and patterns')} blocked")
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 INTERVAL = 10.0
 """Seconds between two progress lines."""
-ALL = ""
+ALL = "all"
 
 
 class Command(Ours, ScrapyCommand):
@@ -63,7 +63,7 @@ class Command(Ours, ScrapyCommand):
         if opts.again not in (None, ALL, *Status):
             raise InvalidInput(f"--again {opts.again}: no such status (known: {', '.join(Status)})")
         require_database(config)
-        counts = asyncio.run(_inspect(config, self._copies(config), job, opts.again))
+        counts = asyncio.run(_inspect(config, self._copies(config), job, "" if opts.again == ALL else opts.again))
         say(_summary(counts))
         self.exitcode = 1 if counts[UNAVAILABLE] else 0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import aclosing, asynccontextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
@@ -17,7 +16,7 @@ from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import OnFrontier, say
 from pdfspider.exceptions import ConfigurationError, InvalidInput, PdfSpiderError
-from pdfspider.formatting import counted, printable
+from pdfspider.formatting import counted, moment, printable
 
 if TYPE_CHECKING:
     import argparse
@@ -64,6 +63,8 @@ class Command(OnFrontier, ScrapyCommand):
             raise UsageError("expected a NAME")
         if opts.raw and len(ids) != 1:
             raise UsageError("--raw needs one ID")
+        if opts.limit < 1:
+            raise InvalidInput(f"--limit {opts.limit} is less than 1")
 
         async def work(frontier: Frontier) -> None:
             async with _sources(config, frontier, name) as sources:
@@ -138,7 +139,7 @@ def _table(found: Sequence[tuple[str, SetAside]]) -> Table:
     for column in ("reason", "message"):
         table.add_column(column, overflow="fold")
     for name, one in found:
-        table.add_row(name, one.id, _time(one), *map(_cell, (one.rejected.reason, _beginning(one))))
+        table.add_row(name, one.id, moment(one.rejected.time), *map(_cell, (one.rejected.reason, _beginning(one))))
     return table
 
 
@@ -187,10 +188,6 @@ def _check(ids: Sequence[str], found: set[str]) -> None:
 def _said(one: SetAside) -> dict[str, Any]:
     said: dict[str, Any] = json.loads(one.rejected.dump())
     return said
-
-
-def _time(one: SetAside) -> str:
-    return datetime.fromtimestamp(one.rejected.time, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _beginning(one: SetAside) -> str:

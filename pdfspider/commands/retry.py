@@ -43,7 +43,7 @@ class Command(OnFrontier, ScrapyCommand):
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
-        parser.add_argument("--class", dest="outcome", metavar="CLASS", help="only this class (default: dead letters)")
+        parser.add_argument("--class", metavar="CLASS", help="only this class (default: dead letters)")
         parser.add_argument("--job", metavar="NAME", help="only this job")
         parser.add_argument("--depth", metavar="N", type=int, help="link depth, as for submit (default: DEPTH_LIMIT)")
         parser.add_argument("--scope", choices=SCOPES, default="host", help="scope, as for submit (default: host)")
@@ -51,7 +51,7 @@ class Command(OnFrontier, ScrapyCommand):
     def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:
         if args:
             raise UsageError(f"unexpected: {args[0]}")
-        job, outcome = job_name(opts.job) if opts.job else None, _outcome(opts.outcome)
+        job, outcome = job_name(opts.job) if opts.job else None, _outcome(getattr(opts, "class"))
         depth = config.depth if opts.depth is None else opts.depth
         if not 0 <= depth <= DEEPEST:
             raise InvalidInput(f"--depth {depth} is not between 0 and {DEEPEST}")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import OnFrontier, say
-from pdfspider.formatting import counted
-from pdfspider.frontier.results.undelivered import Undelivered, send_again, undelivered
+from pdfspider.exceptions import InvalidInput
+from pdfspider.formatting import counted, moment
+from pdfspider.frontier.jobs import job_name
+from pdfspider.frontier.results.undelivered import TRANSPORTS, Undelivered, send_again, undelivered
 
 if TYPE_CHECKING:
     import argparse
@@ -46,11 +47,14 @@ class Command(OnFrontier, ScrapyCommand):
         if len(args) > 1:
             raise UsageError("expected at most one transport")
         transport = args[0] if args else None
+        job = job_name(opts.job) if opts.job else None
 
         async def work(frontier: Frontier) -> None:
             number = 0
+            if transport:
+                await _check(config, frontier, transport)
             async for result in undelivered(frontier.redis, transport):
-                if opts.job in (None, result.job):
+                if job in (None, result.job):
                     number += 1
                     say(json.dumps(_fields(result)) if opts.json else _line(result))
                     if opts.again:
@@ -59,6 +63,20 @@ class Command(OnFrontier, ScrapyCommand):
                 say(f"{counted(number, 'result')} {'will be published again' if opts.again else 'undelivered'}")
 
         return work
+
+
+async def _check(config: Config, frontier: Frontier, name: str) -> None:
+    """Raise InvalidInput if no transport has this name, neither in GATEWAY_URLS nor among those that had results."""
+    from pdfspider.gateway.registry import make_transports
+    from pdfspider.gateway.service import InspectionOnlyService
+
+    client: Any = frontier.redis
+    names = {known.decode() for known in await client.smembers(TRANSPORTS)}
+    for transport in make_transports(config.gateway.urls, InspectionOnlyService(config, frontier)):
+        names.add(transport.name)
+        await transport.close()
+    if name not in names:
+        raise InvalidInput(f"{name} is none of the transports of GATEWAY_URLS")
 
 
 def _fields(result: Undelivered) -> dict[str, Any]:
@@ -74,5 +92,4 @@ def _fields(result: Undelivered) -> dict[str, Any]:
 
 
 def _line(result: Undelivered) -> str:
-    at = datetime.fromtimestamp(result.time, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    return f"{at}  {result.transport}  job {result.job}  {result.reason}"
+    return f"{moment(result.time)}Z  {result.transport}  job {result.job}  {result.reason}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
+from pdfspider import formatting
 from pdfspider.formatting import CLASSES, FAILURES, LEFT_OUT, MEANINGS, counted, said_rate, said_size, said_time, total
 from pdfspider.submission.schedules import said_interval
 
@@ -23,7 +23,7 @@ def number(value: float) -> str:
 
 def moment(seconds: float | None) -> str:
     """Return a time as ``2026-11-28 08:15:03`` in UTC, "" for none."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S") if seconds else ""
+    return formatting.moment(seconds) if seconds else ""
 
 
 def ago(seconds: float | None) -> str:

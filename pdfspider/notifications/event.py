@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from pdfspider.formatting import moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,8 +71,7 @@ class AlertEvent(NamedTuple):
 
     def text(self) -> str:
         """Return the alert as text."""
-        begun = datetime.fromtimestamp(self.since, UTC)
-        return f"{self.said}\n\nIt began on {begun:%Y-%m-%d %H:%M:%S} UTC. scrapy status and the dashboard show more.\n"
+        return f"{self.said}\n\nIt began on {moment(self.since)} UTC. scrapy status and the dashboard show more.\n"
 
 
 class JobEvent(NamedTuple):

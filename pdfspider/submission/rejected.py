@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -56,7 +57,7 @@ class Rejected:
             return cls(
                 message=said["message"].encode() if encoded is None else base64.b64decode(encoded, validate=True),
                 reason=str(said["reason"]),
-                time=float(said["time"]),
+                time=_instant(said["time"]),
                 metadata=_rich(said.get("metadata") or {}),
                 cut=bool(said.get("cut")),
             )
@@ -66,6 +67,15 @@ class Rejected:
     def shortened(self, length: int) -> Rejected:
         """Return only the beginning of a message that is too large."""
         return Rejected(message=self.message[:length], reason=self.reason[:length], time=self.time, cut=True)
+
+
+def _instant(seconds: Any) -> float:
+    """Return a time, 0 for a number that is none: infinite, not a number, or beyond what a float holds."""
+    try:
+        found = float(seconds)
+    except OverflowError:
+        return 0
+    return found if math.isfinite(found) else 0
 
 
 def _plain(value: Any) -> Any:

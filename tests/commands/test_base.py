@@ -68,11 +68,18 @@ def test_an_option_that_there_is_not_is_no_argument() -> None:
         Command().run(["--jsn"], Namespace())
 
 
+@pytest.mark.parametrize(("words", "job"), [([""], None), (["j"], "")])
+def test_an_empty_word_is_not_everything(words: list[str], job: str | None) -> None:
+    with pytest.raises(UsageError, match="is empty"):
+        Command().run(words, Namespace(job=job))
+
+
 @pytest.mark.parametrize(
     ("assignment", "said"),
     [
         ("DOWNLOAD_DELAY", "-s DOWNLOAD_DELAY: there is no value, write -s DOWNLOAD_DELAY=VALUE"),
-        ("ITEM_PIPELINES=mine.Pipeline", "-s ITEM_PIPELINES=mine.Pipeline: it is not JSON: "),
+        ("ITEM_PIPELINES=5", "-s ITEM_PIPELINES=5: it is not a JSON object: "),
+        ("ITEM_PIPELINES=mine.Pipeline", "-s ITEM_PIPELINES=mine.Pipeline: it is not a JSON object: "),
     ],
 )
 def test_a_setting_that_is_no_setting(assignment: str, said: str) -> None:

@@ -54,6 +54,10 @@ ERRORS = {
     "status nobody": ["there is no job 'nobody'"],
     "retry --class bad-luck": ["--class bad-luck: no such class of failure (known: empty, "],
     "retry": ["there is no database at "],
+    "rejects --limit -1": ["--limit -1 is less than 1"],
+    "undelivered nowhere": ["nowhere is none of the transports"],
+    "undelivered \udcff": ["is none of the transports"],
+    "undelivered --job a/b": ["not a job name: 'a/b'"],
     "due nobody": ["there is no database at "],
     "export captures.doc": ["the name must end in .jsonl, .csv, .parquet"],
 }

@@ -8,7 +8,7 @@ from scrapy.settings import Settings
 from pdfspider.crawl.progress.display import line, panel, plain
 from pdfspider.crawl.progress.job_stats import JobStats, Paces
 from pdfspider.crawl.progress.summary import command
-from pdfspider.formatting import FAILURES, FOUND, LEFT_OUT, MEANINGS, clock, counted, said_size, said_time
+from pdfspider.formatting import FAILURES, FOUND, LEFT_OUT, MEANINGS, clock, counted, moment, said_size, said_time
 from pdfspider.items import Outcome
 
 
@@ -76,6 +76,11 @@ def test_a_command_names_the_places_that_were_chosen() -> None:
     assert command(settings, "export captures.csv").endswith("-s DATA_DIR='my data' -s DATABASE_URL=postgresql://u@h/d")
     assert command(settings, "retry --job j").endswith(" -s REDIS_URL='redis://u:***@h:1/0'")
     assert command(Settings(chosen), "retry --job j").endswith("retry --job j")
+
+
+@pytest.mark.parametrize("seconds", [1e300, -1e300, 1e12, -1e12, float("inf"), float("nan")])
+def test_a_time_in_no_year_is_a_number(seconds: float) -> None:
+    assert moment(seconds) == f"@{seconds:g}"
 
 
 def test_sizes_times_and_counts() -> None:

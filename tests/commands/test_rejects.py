@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+import pytest
 import redis
 
 from pdfspider.submission.rejected import Rejected
@@ -47,3 +48,10 @@ def test_the_command_lists_shows_and_sends_again(scrapy: Scrapy, redis_url: str)
         assert [fields for _, fields in client.xrange("pdf_tasks:stream")] == [{b"message": b"one"}]
         assert client.llen("pdf_tasks:rejected") == 1
         assert "none of the transports" in run("nowhere", code=1)
+
+
+@pytest.mark.parametrize("written", ["Infinity", "-Infinity", "NaN", "9" * 400])
+def test_a_time_that_is_none_leaves_the_message_as_it_is(written: str) -> None:
+    assert Rejected.load(f'{{"message": "m", "reason": "r", "time": {written}}}'.encode()) == Rejected(
+        message=b"m", reason="r", time=0
+    )
