@@ -467,6 +467,17 @@ class TestErrors:
         with EmbeddedRedis(directory):
             assert servers(directory) == [server]
 
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory to another user")
+    def test_a_directory_that_another_user_has_made(self, directory: Path) -> None:
+        directory.mkdir(mode=0o777, parents=True)
+        os.chown(directory, 1234, -1)
+        with pytest.raises(EmbeddedRedisError, match=r"belongs to another user \(uid 1234\)"):
+            EmbeddedRedis(directory).start()
+        assert not any(directory.iterdir())
+        os.chown(directory.parent, 1234, -1)  # whoever owns DATA_DIR owns what is in it
+        with EmbeddedRedis(directory):
+            assert servers(directory)
+
     @pytest.mark.parametrize("length", [1, 100])
     def test_no_short_path(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: int) -> None:
         temporary = tmp_path / ("t" * length)

@@ -60,6 +60,7 @@ class EmbeddedRedis:
         try:
             if self._membership is None:
                 self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _check_owner(self.directory)
                 with lock(self.directory / "start.lock", patience=2 * START_PATIENCE):
                     self._join(Server(self.directory))
             return self.url
@@ -95,3 +96,15 @@ class EmbeddedRedis:
         membership, self._membership = self._membership, None
         if membership is not None:
             os.close(membership)
+
+
+def _check_owner(directory: Path) -> None:
+    """Raise EmbeddedRedisError if another user has made the directory in one that this user can write to.
+
+    The owner of a directory can put another socket in the place of Redis's.
+    """
+    owner = directory.stat().st_uid
+    if owner not in (os.geteuid(), directory.parent.stat().st_uid):
+        raise EmbeddedRedisError(
+            f"{directory} belongs to another user (uid {owner}): remove it, or choose another DATA_DIR"
+        )

@@ -55,7 +55,11 @@ def export(database_url: str, path: str | os.PathLike[str], job: str | None = No
 @contextmanager
 def _existing(database_url: str) -> Iterator[Engine]:
     url = read_url(database_url)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+    try:
+        missing = url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file()
+    except OSError as error:
+        raise ConfigurationError(f"Cannot read {shown(url)}: {error.strerror}") from None
+    if missing:
         raise ConfigurationError(f"There is no database at {shown(url)}")
     require_tables(url, PATIENCE)
     engine = connect(url, patience=PATIENCE, writes=False)

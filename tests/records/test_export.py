@@ -117,6 +117,11 @@ def test_unknown_suffixes(tmp_path: Path, name: str) -> None:
         export(f"sqlite:///{tmp_path}/pdfs.db", tmp_path / name)
 
 
+def test_a_database_that_cannot_be_read_is_not_the_file_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="Cannot read sqlite"):
+        export(f"sqlite:///{tmp_path}/{'x' * 300}", tmp_path / "out.csv")
+
+
 def test_a_missing_database_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="There is no database"):
         export(f"sqlite:///{tmp_path}/pdfs.db", tmp_path / "out.csv")
