@@ -141,9 +141,9 @@ class CommitRequest(NamedTuple):
         return lease.token, self.code, self.dead, started, self.size, lease.signal(), links, bool(self.code)
 
 
-def ago(started_at: float | None) -> int:
+def ago(started_at: float | None) -> float:
     """Return the milliseconds since a start, -1 if there was none.
 
-    The result is rounded so that a start never seems earlier than it was.
+    They are not rounded: each millisecond by which a start seems later is lost to the next one at its host.
     """
-    return -1 if started_at is None else max(int((time.monotonic() - started_at) * 1000) - 1, 0)
+    return -1 if started_at is None else (time.monotonic() - started_at) * 1000

@@ -39,6 +39,19 @@ async def starts(rig: Rig, workers: list[Worker], seconds: float, step: float = 
     return found
 
 
+async def test_a_host_may_be_asked_within_a_millisecond_of_its_delay(rig: Rig) -> None:
+    await rig.submit("j", *pages(2), options=SLOW)
+    worker = rig.worker()
+    rig.clock.advance(0.0003)
+    lease = worker.start(await worker.one())
+    await rig.sleep(0.6008)
+    await worker.commit(lease)
+    await rig.sleep(0.3992)
+    assert not await worker.lease()
+    await rig.sleep(0.001)
+    assert await worker.lease()
+
+
 async def test_the_cap_holds_over_all_workers(rig: Rig) -> None:
     await rig.submit("j", *pages(20), options=JobOptions(cap=3, robots=0))
     one, two = rig.worker("w1"), rig.worker("w2")

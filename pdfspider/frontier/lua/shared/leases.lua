@@ -19,7 +19,7 @@ end
 local function note_start(hid, host, token, ago, free)
   local key, others = P .. 'host:' .. hid, without(host.starting, token)
   if ago >= 0 then
-    host.last = math.max(host.last, now - ago)
+    host.last = math.max(host.last, math.ceil(now_us / 1000 - ago))
     call('HSET', key, 'last', host.last)
   end
   if others == '' and free then call('HDEL', key, 'starting', 'fcap')
