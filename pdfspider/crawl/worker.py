@@ -23,6 +23,7 @@ from pdfspider.crawl.extract.captures import CaptureMaker
 from pdfspider.crawl.extract.large_pages import Pages
 from pdfspider.crawl.extract.link_extraction import LinkExtractor
 from pdfspider.crawl.fetch.bodies.body_stream import ByteCount
+from pdfspider.crawl.fetch.client import open_files
 from pdfspider.crawl.fetch.credentials import Credentials
 from pdfspider.crawl.fetch.in_flight import InFlight
 from pdfspider.crawl.fetch.start_permits import StartPermits
@@ -141,6 +142,7 @@ class Worker:
 
         Raises ConfigurationError at once for anything that cannot be used.
         """
+        open_files.reserve(self.config.concurrency)
         await self._open_redis()
         await self._open_records()
         await self._open_store()

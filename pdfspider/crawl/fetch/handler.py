@@ -12,7 +12,8 @@ from scrapy.core.downloader.handlers.base import BaseDownloadHandler
 from pdfspider.crawl.fetch.bodies.partial_download import DownloadInterrupted
 from pdfspider.crawl.fetch.bodies.ranges import Tries
 from pdfspider.crawl.fetch.bodies.response_reader import ResponseReader
-from pdfspider.crawl.fetch.client.client import Client, ClientRequest
+from pdfspider.crawl.fetch.client import open_files
+from pdfspider.crawl.fetch.client.client import CONNECTIONS, Client, ClientRequest
 from pdfspider.crawl.fetch.client.options import client_options, proxy_options
 from pdfspider.crawl.fetch.cookies import Cookies, NoCookies
 from pdfspider.crawl.fetch.download_signals import DownloadSignals
@@ -65,7 +66,8 @@ class StagingDownloadHandler(BaseDownloadHandler):
         )
         self._sessions = Sessions(enabled=config.cookies)
         self._headers = RequestHeaders(crawler.settings, worker.credentials)
-        self._client = Client(self._headers.default, client_options(crawler.settings, config.connect_timeout))
+        options = client_options(crawler.settings, config.connect_timeout)
+        self._client = Client(self._headers.default, options, open_files.spare(CONNECTIONS, config.concurrency))
 
     async def close(self) -> None:
         """Close all connections."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from typing import TYPE_CHECKING, Any
 
 import pycurl
 
+from pdfspider.crawl.fetch.client import open_files
 from pdfspider.crawl.fetch.errors import FetchError
 from pdfspider.discovery.addresses import OWN, is_allowed, literal_address, own_block
 from pdfspider.frontier.reach import block_of, with_block
@@ -22,17 +24,28 @@ class _Socket(socket.socket):
     """A socket that libcurl takes a duplicate of, and that is closed when nobody has it any more."""
 
     def __del__(self) -> None:
-        self.close()
+        if hasattr(self, "_io_refs"):  # else there was none to open
+            self.close()
 
 
 def open_socket(start: RequestStart, _purpose: int, address: Any) -> socket.socket | int:
-    """Return a socket to connect with, SOCKET_BAD if the request may not reach this address.
+    """Return a socket to connect with, SOCKET_BAD if the request may not reach this address, or there is none.
 
     libcurl asks for each address of a name that it has resolved, before it connects.
     """
     if not start.may_reach(address.addr[0]):
         return int(pycurl.SOCKET_BAD)
-    return _Socket(address.family, address.socktype, address.protocol)
+    try:
+        opened = _Socket(address.family, address.socktype, address.protocol)
+        os.close(os.dup(opened.fileno()))  # as pycurl does, which tells nobody why it cannot
+    except OSError as error:
+        start.is_without_socket = error.errno in open_files.EXHAUSTED
+        if start.is_without_socket:
+            open_files.shortage.begin(error.strerror)
+        return int(pycurl.SOCKET_BAD)
+    start.is_without_socket = False
+    open_files.shortage.end()
+    return opened
 
 
 async def look_behind_proxy(host: str, lease: Lease, networks: str, *, resolve: bool) -> None:

@@ -92,16 +92,17 @@ class Handle:
 class Client:
     """Sends requests, and keeps connections and handles for further ones.
 
-    ``headers`` are sent with all requests, ``options`` are set on all handles.
+    ``headers`` are sent with all requests, ``options`` are set on all handles. At most ``connections`` are kept.
     """
 
     headers: Mapping[str, str]
     options: tuple[Option, ...]
+    connections: int = CONNECTIONS
     _multi: Multi = field(init=False)
     _spare: list[Handle] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        self._multi = Multi(CONNECTIONS)
+        self._multi = Multi(self.connections)
 
     async def send(self, request: ClientRequest, start: RequestStart) -> Transfer:
         """Send a request, and return its transfer when the head of the response has come; the caller closes it.

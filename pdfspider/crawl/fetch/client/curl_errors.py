@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pycurl
 
+from pdfspider.crawl.fetch.client import open_files
 from pdfspider.crawl.fetch.errors import BodyBroken, FetchError, GiveBack
 from pdfspider.items import Outcome
 from pdfspider.masking import masked
@@ -43,6 +44,8 @@ def error_of_code(start: RequestStart, code: int, message: str, *, has_head: boo
         return GiveBack(message)
     if start.refused:
         return FetchError(Outcome.OUT_OF_SCOPE, start.refused)
+    if not has_head and (start.is_without_socket or open_files.are_exhausted()):
+        return GiveBack("no more files can be opened", open_files.PAUSE)
     outcome = OUTCOMES.get(code, Outcome.CONNECTION_ERROR)
     if outcome is Outcome.TIMEOUT:  # nothing else has a limit in libcurl
         message = f"no connection within {start.timeouts.connect:g} s"

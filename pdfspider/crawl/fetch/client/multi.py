@@ -91,8 +91,13 @@ class Multi:
 
     def _renew(self) -> None:
         self._resting = None
-        self._let_go()
-        self._multi = self._new()
+        try:
+            fresh = self._new()
+        except pycurl.error:  # there are no files for it
+            self._rest_if_idle()
+        else:
+            self._let_go()
+            self._multi = fresh
 
     def _watch(self, what: int, socket: int, _multi: object, _data: object) -> None:
         if not self._is_closed:
