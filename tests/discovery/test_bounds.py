@@ -18,10 +18,10 @@ MIB = 1 << 20
 URL = "http://evil.test/"
 BOUNDS = Bounds(links=2_000, size=4 * MIB)
 DISCOVERY = Discovery(bounds=BOUNDS)
-CPU = 30.0
+CPU = 60.0
 """Seconds; each takes less than three on an idle machine, and took minutes or gigabytes without bounds."""
-RULE_CPU = 1.5
-"""Seconds; a rule takes a fifth of one on two MiB of the worst script. Without a bound it took six."""
+RULE_CPU = 5.0
+"""Seconds; a rule takes less than one on three MB of the worst script. Without a bound it took thirteen."""
 PADDING = "<p>" + "text " * 20_000
 MANY_TAGS = "<br>" * 9_000
 
@@ -44,13 +44,13 @@ def found_on(name: str, bounds: Bounds = BOUNDS) -> PageLinks:
 )
 def test_no_page_takes_more_than_some_seconds(name: str) -> None:
     began = time.process_time()
-    found = found_on(name)
+    found = Discovery(bounds=BOUNDS).find(PAGES[name].body()[: 5 * MIB], URL, technique="seed")
     assert time.process_time() - began < CPU
     assert len(found.links) <= BOUNDS.links
 
 
 def test_no_script_makes_the_rule_for_viewers_search_again_and_again() -> None:
-    calls = f"getDocument({'{' * 299}" * 6_700
+    calls = f"getDocument({'{' * 299}" * 10_000
     began = time.process_time()
     assert not [*files_in(calls)]
     assert time.process_time() - began < RULE_CPU

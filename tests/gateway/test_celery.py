@@ -170,8 +170,8 @@ def test_a_task_is_answered_where_its_master_listens(
         unknown.get(60)
     with pytest.raises(ValueError, match="only application/json"):
         pickled.get(60)
-    revoked = app.send_task("any.download_pdf", [url], countdown=0.5)
-    revoked.revoke()
+    app.control.revoke("unwanted")
+    revoked = app.send_task("any.download_pdf", [url], task_id="unwanted", countdown=2)
     with pytest.raises(TaskRevokedError):
         revoked.get(60)
     assert later.get(60)["task_id"] == "later"
