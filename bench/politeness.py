@@ -81,7 +81,8 @@ def measure(latency: int, delay: float, workers: int) -> Share:
 
 def in_flight(latency: int, delay: float) -> dict[str, int]:
     """Return the settings with which hosts that answer so slowly can be asked so often."""
-    at_a_host = 1 + int(latency / 1000 / delay)
+    turns = latency // round(1000 * delay)  # that pass while a host answers
+    at_a_host = turns + 2 if turns else 1
     return {"CONCURRENT_REQUESTS_PER_DOMAIN": at_a_host, "CONCURRENT_REQUESTS": 2 * HOSTS * at_a_host}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from bench.fleet import early
 from bench.log import Entry
-from bench.politeness import shares
+from bench.politeness import in_flight, shares
 from bench.results import plot_shares
 
 
@@ -31,3 +31,8 @@ def test_shares_are_drawn_with_their_names() -> None:
     image = fromstring(plot_shares({"1 at 0.1 s": 0.98}))
     texts = [element.text for element in image.iter("{http://www.w3.org/2000/svg}text")]
     assert texts == ["1 at 0.1 s", "98.0%"]
+
+
+@pytest.mark.parametrize(("latency", "delay", "at_a_host"), [(50, 0.1, 1), (300, 1.0, 1), (300, 0.3, 3), (300, 0.1, 5)])
+def test_slow_hosts_are_asked_with_several_requests_in_flight(latency: int, delay: float, at_a_host: int) -> None:
+    assert in_flight(latency, delay)["CONCURRENT_REQUESTS_PER_DOMAIN"] == at_a_host
