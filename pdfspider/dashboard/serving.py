@@ -24,6 +24,7 @@ from pdfspider.notifications.notifier import Notifier
 from pdfspider.records import Database
 from pdfspider.records.listings import Listings
 from pdfspider.tasks import end
+from pdfspider.web.listener import Limits, Listener
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from pdfspider.frontier.frontier import Frontier
 
 logger = logging.getLogger(__name__)
+
+LIMITS = Limits(connections=256, per_address=0, timeout=30)
+"""A browser has a few connections, and as many pages are followed as LivePages allows."""
 
 
 async def serve(config: Config, frontier: Frontier, copies: Copies | None, stopped: asyncio.Event) -> None:
@@ -82,12 +86,13 @@ async def _notifying(config: Config, frontier: Frontier) -> AsyncIterator[None]:
 
 
 async def _listen(config: DashboardConfig, redis: Redis, parts: Dashboard, stopped: asyncio.Event) -> None:
+    tls = _tls(config)
     app = make_application(parts, Access(config.token, secure=bool(config.cert) or config.tls_terminated))
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()
-    announcing = None
+    announcing, listener = None, Listener(runner.server, LIMITS, tls)
     try:
-        await _start(runner, config)
+        await _start(listener, config)
         announcing = asyncio.create_task(_announce(redis, config.url))
         logger.info("The dashboard is at %s", config.url)
         await stopped.wait()
@@ -96,13 +101,13 @@ async def _listen(config: DashboardConfig, redis: Redis, parts: Dashboard, stopp
             await end([announcing])
             with suppress(RedisError):
                 await withdraw(redis, config.url)
+        await listener.close()
         await runner.cleanup()
 
 
-async def _start(runner: web.AppRunner, config: DashboardConfig) -> None:
-    site = web.TCPSite(runner, config.host, config.port, ssl_context=_tls(config))
+async def _start(listener: Listener, config: DashboardConfig) -> None:
     try:
-        await site.start()
+        await listener.start(config.host, config.port)
     except OSError as error:
         taken = AddressInUse if error.errno == errno.EADDRINUSE else ConfigurationError
         raise taken(f"cannot listen on DASHBOARD_URL {config.url}: {error}") from error

@@ -9,6 +9,7 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from pdfspider.exceptions import ConfigurationError
+from pdfspider.web.listener import Limits, Listener
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     """Returns the metrics in the format that an Accept header asks for."""
     Faults = Callable[[], Awaitable[list[str]]]
     """Returns the reasons why this process is not ready; none if it is."""
+
+LIMITS = Limits(connections=64, per_address=0, timeout=30)
+"""A worker's files are for its crawl."""
 
 
 class Probes:
@@ -62,6 +66,7 @@ class MetricsServer:
     def __init__(self, address: tuple[str, int], probes: Probes) -> None:
         self._address, self._probes = address, probes
         self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
 
     async def open(self) -> None:
         """Listen.
@@ -74,12 +79,15 @@ class MetricsServer:
         await self._runner.setup()
         host, port = self._address
         try:
-            await web.TCPSite(self._runner, host, port).start()
+            self._listener = Listener(self._runner.server, LIMITS)
+            await self._listener.start(host, port)
         except OSError as error:
             await self.close()
             raise ConfigurationError(f"METRICS_URL: cannot listen on {host}:{port}: {error}") from error
 
     async def close(self) -> None:
         """Stop listening."""
+        if self._listener:
+            await self._listener.close()
         if self._runner:
             await self._runner.cleanup()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 from scrapy.settings import Settings
 
+from bench.processes import free_port
 from pdfspider import settings as defaults
 from pdfspider.config import Config
+from pdfspider.dashboard import serving
 from pdfspider.dashboard.routes import ACTIONS, VIEWS
 from pdfspider.exceptions import ConfigurationError
+from pdfspider.web.listener import Limits
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,3 +143,26 @@ async def test_metrics_need_the_token_and_probes_do_not(serve: Serve) -> None:
         status, text = await served.get("/metrics", Authorization="Bearer secret")
     assert status == 200
     assert "pdfspider_workers_wanted 0.0" in text
+
+
+async def test_a_request_that_does_not_end_is_ended(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pdfspider.dashboard.serving.LIMITS", Limits(connections=5, per_address=0, timeout=0.5))
+    stopped, port = asyncio.Event(), free_port()
+    async with serve(DASHBOARD_URL=f"http://127.0.0.1:{port}") as served, asyncio.TaskGroup() as tasks:
+        parts = served.parts
+        tasks.create_task(serving._listen(parts.config.dashboard, parts.frontier.redis, parts, stopped))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                reader, writer = await connected(port)
+                writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ")
+                assert await reader.read() == b""
+                writer.close()
+        finally:
+            stopped.set()
+
+
+async def connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    while True:
+        with suppress(ConnectionError):
+            return await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.sleep(0.01)

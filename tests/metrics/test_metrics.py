@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,8 @@ from pdfspider.metrics.exposition import add_process, expose
 from pdfspider.metrics.fleet import FleetCollector
 from pdfspider.metrics.server import MetricsServer, Probes
 from pdfspider.metrics.worker import Numbers, WorkerMetrics
+from pdfspider.web.listener import Limits
+from tests.support import PATIENCE
 
 if TYPE_CHECKING:
     from pdfspider.metrics.exposition import Exposition
@@ -156,5 +160,31 @@ async def test_probes_say_what_is_wrong() -> None:
                 assert (response.status, (await response.json())["reasons"]) == (503, faults)
             async with client.get("/metrics") as response:
                 assert (response.status, (await response.json())["reasons"]) == (503, ["Redis: it is away"])
+    finally:
+        await server.close()
+
+
+async def test_who_only_connects_takes_no_files_from_the_crawl(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections are bounded, and one that sends half a request is ended."""
+
+    async def find() -> list[str]:
+        return []
+
+    async def metrics(accept: str) -> Exposition:
+        return of_fleet(accept)
+
+    monkeypatch.setattr("pdfspider.metrics.server.LIMITS", Limits(connections=5, per_address=0, timeout=0.5))
+    port = free_port()
+    server = MetricsServer(("127.0.0.1", port), Probes(metrics, find))
+    await server.open()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
+            for _, writer in held:
+                writer.write(b"GET /healthz HTTP/1.1\r\nX: ")
+            for reader, writer in held:
+                with suppress(ConnectionError):
+                    assert await reader.read() == b""
+                writer.close()
     finally:
         await server.close()

@@ -6,10 +6,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 from redis.exceptions import RedisError
 
 from pdfspider.exceptions import InvalidInput, JobNotFound, RecordsError
+from pdfspider.web.listener import BROKEN
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 RETRY_AFTER = "5"
 """Seconds."""
-BROKEN = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
-"""Errors of a body that is incomplete, or not encoded as its headers say."""
 EXPECTED = (web.HTTPException, InvalidInput, JobNotFound, RedisError, RecordsError, UnicodeError, *BROKEN)
 
 

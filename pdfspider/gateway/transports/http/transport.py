@@ -15,7 +15,8 @@ from pdfspider.gateway.queries.replay import Replay
 from pdfspider.gateway.transports.exposure import check_exposure
 from pdfspider.gateway.transports.http.calls import Calls
 from pdfspider.gateway.transports.http.problems import with_problems
-from pdfspider.gateway.transports.http.server import Limits, Listener
+from pdfspider.gateway.transports.http.server import Connection
+from pdfspider.web.listener import Limits, Listener
 
 if TYPE_CHECKING:
     from pdfspider.gateway.base import Event, Options, Result
@@ -56,7 +57,7 @@ class HttpTransport(Transport):
         assert server is not None
         server.request_handler = with_problems(server.request_handler)
         limits = Limits(gateway.connections, gateway.connections_per_address, gateway.client_timeout)
-        self._listener = Listener(server, limits, tls)
+        self._listener = Listener(server, limits, tls, Connection)
         try:
             await self._listener.start(self.address.host, self.address.port or PORT)
         except OSError as error:
