@@ -14,7 +14,7 @@ from pdfspider.exceptions import ClientError
 from pdfspider.tasks import end
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from pdfspider.client.models import Document, Result, Status
 
@@ -133,7 +133,7 @@ class AsyncJob:
                     return models.result(data)
         raise ClientError("the job has ended without a result")
 
-    async def documents(self) -> AsyncIterator[Document]:
+    async def documents(self) -> AsyncGenerator[Document, None]:
         """Yield each document once, as it is found, until the job has ended."""
         known = set()
         async with aclosing(self._events(documents=True)) as events:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-T = TypeVar("T")
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,5 +92,5 @@ def result(said: Mapping[str, Any]) -> Result:
 
 def _known(kind: type[T], said: Mapping[str, Any]) -> T:
     """Make an instance from the fields that it has; a newer gateway may send more."""
-    names = {each.name for each in fields(kind)}  # type: ignore[arg-type]
+    names = {each.name for each in fields(kind)}
     return kind(**{name: value for name, value in said.items() if name in names})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pdfspider.client.asynchronous import AsyncClient
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterator
+    from collections.abc import AsyncGenerator, Coroutine, Iterator
     from pathlib import Path
     from typing import TypeVar
 
@@ -35,7 +35,7 @@ class Loop:
         finally:
             future.cancel()
 
-    def iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
+    def iterate(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
         """Yield the items of an asynchronous iterator."""
         done: Any = object()
 
@@ -43,7 +43,7 @@ class Loop:
             return await anext(items, done)
 
         async def close() -> None:
-            await items.aclose()  # type: ignore[attr-defined]
+            await items.aclose()
 
         try:
             while (item := self.run(step())) is not done:

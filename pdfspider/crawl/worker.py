@@ -92,11 +92,11 @@ class Worker:
         """The name of that run's job."""
         self.received = ByteCount()
         self.before_end: list[Callable[[], Awaitable[None]]] = []
-        """What a worker whose job has ended still brings to its end, in a bounded time."""
+        """Called when the worker's job has ended, for background work that is finished in a bounded time."""
         self.before_close: list[Callable[[], Awaitable[None]]] = []
-        """What wants to look at the frontier once more, after the last lease has ended."""
+        """Called after the last lease has ended, while the frontier can still be read."""
         self.when_stored: list[Callable[[str], None]] = []
-        """What wants to know of each document (its hash) that is stored, recorded and committed."""
+        """Called with the hash of each document that was stored, recorded and committed."""
         self.in_flight = InFlight()
         self.pages = Pages()
         self.opener = Opener(config.inspect_limits)
@@ -105,11 +105,11 @@ class Worker:
         """The leases that this worker has, from the grant to the end."""
         self.unreached = UnreachedHosts(config.concurrency)
         self.releasing: set[Lease] = set()
-        """Those of them that are on their way back to the frontier."""
+        """Leases that are being given back to the frontier."""
         self.wake = asyncio.Event()
         """Set when there may be something to lease."""
         self.draining = False
-        """Whether the frontier asked this worker to finish what it holds before it leases again."""
+        """True if the frontier asked this worker to finish its leases before it gets new ones."""
         self._make_conditions()
         self._background: set[asyncio.Task[None]] = set()
         directory, maxmemory = config.data_dir / "redis", config.embedded_maxmemory
@@ -250,7 +250,7 @@ class Worker:
         try:
             await self.frontier.release(lease, delay=delay, counted=counted, returned=returned, code=code)
         except RedisError as error:
-            logger.warning("A lease is left to expire: %s", error)
+            logger.warning("A lease could not be given back and will expire: %s", error)
         finally:
             self.releasing.discard(lease)
             self.settled(lease)

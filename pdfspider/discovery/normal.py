@@ -19,9 +19,9 @@ PATH_SAFE = f"{_SAFE}'"
 QUERY_SAFE = f"{_SAFE}?"
 
 BLANK = "".join(map(chr, range(0x21)))
-"""What browsers take away around a URL."""
+"""Characters that browsers strip from both ends of a URL."""
 BREAKS = str.maketrans("", "", "\t\r\n")
-"""What browsers take out of a URL."""
+"""Removes the characters that browsers remove anywhere in a URL."""
 
 _PARTS = re.compile(r"(https?)://(?:[^/?#@]*@)?(\[[^\]]*\]|[^:/?#]*)(:[0-9]+)?(/[^?]*)(?:\?(.*))?").fullmatch
 _LONG_HOST = re.compile(r"(?:https?:[/\\]*|[/\\]{2,})[^/\\?#]{1024}", re.IGNORECASE).match

@@ -115,7 +115,7 @@ class Sites:
         except ValueError as error:
             raise ConfigurationError(f"PDF_SITE_RULES: {suffix!r} is not a host: {error}") from None
         if not isinstance(entries, list | tuple) or not entries:
-            raise ConfigurationError(f"PDF_SITE_RULES: what stands at {suffix!r} is not a list of rules")
+            raise ConfigurationError(f"PDF_SITE_RULES: the value of {suffix!r} is not a list of rules")
         rewrites, rules = self._rules.get(host, Rules())
         for entry in entries:
             if isinstance(entry, list | tuple):

@@ -21,7 +21,7 @@ DEEPEST = 10**12
 """The largest depth, so that each can be packed."""
 
 NEW = b"-\0\0\0"
-"""What stands in a member of a queue between its kind and its payload until a worker has tried it (see keys.lua)."""
+"""The bytes between kind and payload in a queue member that no worker has tried yet (see keys.lua)."""
 PAGES, PER_PRIORITY, PER_DEPTH, DEPTHS = 2**50, 2**42, 2**34, 255
 """The parts of a queue's score (see keys.lua); what is below a depth is the order of submission."""
 REACH_AT = 4

@@ -92,7 +92,7 @@ class Task(NamedTuple):
     result, more digits distinguish the senders.
     """
     record: bytes
-    """What the result needs: a JSON object whose last key is "reply", the destination."""
+    """The master's part of the result: a JSON object whose last key is "reply", the destination."""
     once: bool
     """True for a job of its own: the message is not accepted again for a later run of that job."""
     events: bool = False

@@ -95,7 +95,7 @@ class Migration:
         self._redis: Any = redis
         self._script = redis.register_script(_source())
         self._reach: dict[str, int] = {}
-        """What the URLs of a run may reach."""
+        """The addresses that the URLs of each run may reach, as a number (see reach.py)."""
 
     async def run(self) -> int:
         """Move everything; return how many keys there were."""

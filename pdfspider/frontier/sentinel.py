@@ -43,7 +43,7 @@ class SentinelUrl(NamedTuple):
     for_sentinels: dict[str, Any]
     """Options of the connections to the Sentinels."""
     options: dict[str, Any]
-    """Those to the primary."""
+    """Options of the connections to the primary."""
 
 
 def connect_by_sentinel(url: str, **params: Any) -> Redis:

@@ -77,7 +77,7 @@ class Delivery(ABC):
     body has precedence. A repeated message with either changes only the destination of its result.
     """
     reply: dict[str, Any] = field(default_factory=dict)
-    """What the transport needs to send the result, as JSON. The frontier stores it for the Result."""
+    """The destination of the result, as JSON. The frontier stores it for the Result."""
     invalid: str = ""
     """The reason why the message is invalid, if its transport knows that already."""
 

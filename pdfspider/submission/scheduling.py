@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pdfspider.exceptions import InvalidInput, JobNotFound
@@ -102,4 +103,9 @@ async def _known_seeds(
     if not found:
         raise JobNotFound(f"the database has no seeds of a job {params.job!r}: name its URLs")
     depth = config.depth if params.depth is None else params.depth
-    return [seed(url, depth=depth, scope=params.scope, reach=lambda _, reach=reach: reach) for url, reach in found]  # type: ignore[misc]
+    return [seed(url, depth=depth, scope=params.scope, reach=partial(_known_reach, reach)) for url, reach in found]
+
+
+def _known_reach(reach: int, _host: str) -> int:
+    """Return the reach that a seed had before, whatever its host."""
+    return reach

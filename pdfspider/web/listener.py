@@ -28,7 +28,7 @@ UNLOGGED.disabled = True
 BROKEN = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
 """Errors of a body that is incomplete, or not encoded as its headers say."""
 CLOSED = "the handler is closed"
-"""What uvloop's RuntimeError says if a client has left while its response is written."""
+"""The message of uvloop's RuntimeError if a client disconnects while its response is written."""
 PAUSE = 1.0
 """Seconds until connections are accepted again when the system has no file descriptors left."""
 LOGGED_EVERY = 60.0

@@ -131,7 +131,7 @@ def test_a_second_interrupt_ends_it_at_once(terminal: Open, site: Server) -> Non
     shown = terminal("-a", f"urls={site.url}slow?ms=600000", "-s", "FRONTIER_GRACE=600")
     shown.read_until("leased +1 ")
     shown.interrupt()
-    shown.read_until("stopping: what is under way has 600 s")
+    shown.read_until("stopping: requests in flight have 600 s")
     shown.interrupt()
     assert shown.end() == 1
     assert shown.written.rindex(SHOW) > shown.written.rindex(HIDE)

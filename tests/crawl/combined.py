@@ -30,7 +30,7 @@ SHARE = 7
 class ApiHandler(HTTP11DownloadHandler):
     """A download handler as those of scraping APIs are: it answers with a response of its own."""
 
-    async def download_request(self, request: Request) -> Response:  # type: ignore[override]
+    async def download_request(self, request: Request) -> Response:
         response = await super().download_request(request)
         return response.replace(flags=["api"], headers={**response.headers, "X-Api-Request-Id": "1"})
 
@@ -41,7 +41,7 @@ class RetryMiddleware:
     def process_response(self, request: Request, response: Response, spider: Spider) -> Response | Request:
         if crc32(urlsplit(request.url).path.encode()) % SHARE or "again" in request.meta or "robots" in request.url:
             return response
-        spider.crawler.stats.inc_value("own/retried")  # type: ignore[union-attr]
+        spider.crawler.stats.inc_value("own/retried")
         return request.replace(meta={**request.meta, "again": True, "dont_cache": True}, dont_filter=True)
 
 

@@ -1,4 +1,4 @@
-"""Looking for what earlier runs brought, where there is nobody to tell."""
+"""The look-up of documents of earlier runs in the database."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def test_what_cannot_be_kept_is_refused_with_its_reason(fleet: Fleet) -> None:
         worker = fleet.start(server.url(), spider="refused", **MODULES).finish()
         assert fleet.outcomes() == {server.url(): "page", server.url("/1.pdf"): "document", server.url("/own"): "page"}
         reasons = {
-            "/lambda": "is no method of the spider, by whose name workers could find it",
+            "/lambda": "is not a method of the spider, so workers cannot find it by its name",
             "/put": "a PUT request: only GET and POST are sent",
             "/object": "its meta['item'] is not JSON: Object of type object is not JSON serializable",
             "/tuple": "its cb_kwargs['pair'] would not come back from JSON as it is: (1, 2)",
@@ -165,7 +165,7 @@ def test_start_of_a_subclass(fleet: Fleet, tmp_path: Path, mode: str) -> None:
         }
         assert {"started": site} in lines(items)
         assert [line["number"] for line in lines(items) if line.get("technique") == "seed"] == [1]
-        assert ("is no method of the spider" in worker.output) == (mode == "bad")
+        assert ("is not a method of the spider" in worker.output) == (mode == "bad")
         assert ("RuntimeError" in worker.output) == (mode == "bad")
 
 

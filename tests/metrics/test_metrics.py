@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import ClientSession
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -52,8 +53,6 @@ FLEET = Fleet(
 
 
 def of_fleet(accept: str = "") -> Exposition:
-    from prometheus_client import CollectorRegistry  # noqa: PLC0415 - only here
-
     registry = CollectorRegistry()
     registry.register(FleetCollector(FLEET))
     add_process(registry)

@@ -149,7 +149,7 @@ class LeaseLoop:
         if time.monotonic() < self._reconcile_at:
             return
         if unknown := await self._worker.frontier.reconcile(self._worker.held):
-            logger.warning("The frontier took this worker to hold %d URLs more than it does", unknown)
+            logger.warning("The frontier counted %d leases that this worker does not hold", unknown)
         self._reconcile_at = time.monotonic() + self._worker.config.lease_seconds
 
     async def _accept(self, lease: Lease) -> Request | None:
@@ -238,7 +238,7 @@ class LeaseLoop:
 
     async def _give_up_leases(self) -> None:
         self._given_up = self._worker.frontier.valid_until
-        logger.warning("The leases of this worker have run out: %d URLs are given up", len(self._worker.held))
+        logger.warning("The leases of this worker have expired: %d URLs are given up", len(self._worker.held))
         self._worker.in_flight.abort_all()
         await self._release_buffer()
 

@@ -247,7 +247,7 @@ class Processor(ItemPipelineManager):
 
     async def _leave_links(self, capture: Capture, error: Exception) -> Capture | None:
         """Commit without links that the frontier cannot take, because it could not at any later fetch."""
-        logger.error("What was found at %s cannot be queued: %s", capture.url, error)
+        logger.error("The links of %s cannot be queued: %s", capture.url, error)
         if not capture.links:
             await self._worker.release(capture.lease, returned=True)
             return None

@@ -58,7 +58,7 @@ class SpiderSignals:
         return None if errors else reason
 
     def announce(self, requests: Iterable[Request]) -> None:
-        """Tell of requests that come from the frontier; one that a listener ignores ends without a fetch."""
+        """Send ``request_scheduled`` for each request; one that a listener ignores ends without a fetch."""
         if not is_heard(signals.request_scheduled):
             return
         send, spider = self._crawler.signals.send_catch_log, self._crawler.spider

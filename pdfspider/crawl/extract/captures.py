@@ -89,7 +89,7 @@ class CaptureMaker:
         except FetchError as error:
             capture.outcome, capture.reason = outcome_of(error)
         except Exception as error:
-            logger.exception("Cannot make sense of %s", response.url)
+            logger.exception("Cannot parse %s", response.url)
             capture.outcome, capture.reason = outcome_of(error)
         return capture
 

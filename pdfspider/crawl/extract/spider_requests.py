@@ -177,7 +177,9 @@ def _name(spider: Spider, method: Callable[..., Any] | None, part: str) -> str |
         return None
     name = getattr(method, "__name__", "")
     if getattr(method, "__self__", None) is not spider or getattr(spider, name, None) != method:
-        raise RequestRefused(f"its {part} {method!r} is no method of the spider, by whose name workers could find it")
+        raise RequestRefused(
+            f"its {part} {method!r} is not a method of the spider, so workers cannot find it by its name"
+        )
     return name
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def stock_output(config: Config, params: Params, response: Response) -> Iterator[Any]:
     """Yield an item for the documents that a page leads to, and a request for each page in scope."""
-    declared = response.headers.get("Content-Type", b"").decode("latin-1")  # type: ignore[union-attr]
+    declared = (response.headers.get("Content-Type") or b"").decode("latin-1")
     kind, url = sniff(response.body[:HEAD_SIZE], declared), normalise(response.url)
     if kind is Kind.PDF:
         yield {"url": url, "file_urls": [url]}

@@ -28,7 +28,7 @@ class DownloadSignals:
         self._crawler = crawler
 
     def headers(self, request: Request, received: Mapping[str, str]) -> DownloadStopped | None:
-        """Tell that the head of a response has come, and return who wants no body."""
+        """Send ``headers_received``, and return the error if a listener stops the download."""
         if not is_heard(signals.headers_received):
             return None
         length = received.get("Content-Length", "")
@@ -36,13 +36,13 @@ class DownloadSignals:
         return self._send(signals.headers_received, request, headers=Headers(list(received.items())), body_length=size)
 
     def chunks(self, request: Request, chunks: Chunks, stopped: DownloadStopped | None) -> Chunks:
-        """Return the chunks of a body, each of which is told when it comes."""
+        """Return the chunks of a body; listeners get a signal for each."""
         if stopped or is_heard(signals.bytes_received):
             return HeardChunks(self, request, chunks, stopped)
         return chunks
 
     def bytes(self, request: Request, data: bytes) -> DownloadStopped | None:
-        """Tell that some bytes of a body have come, and return who wants no more of them."""
+        """Send ``bytes_received``, and return the error if a listener stops the download."""
         return self._send(signals.bytes_received, request, data=data)
 
     def _send(self, signal: object, request: Request, **named: Any) -> DownloadStopped | None:
@@ -54,7 +54,7 @@ class DownloadSignals:
 
 
 class HeardChunks:
-    """The chunks of a body, with a signal for each; they end with DownloadStopped where a listener says so."""
+    """The chunks of a body, with a signal for each; they end with DownloadStopped if a listener stops the download."""
 
     def __init__(
         self, told: DownloadSignals, request: Request, chunks: Chunks, stopped: DownloadStopped | None

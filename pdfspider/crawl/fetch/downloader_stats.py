@@ -60,7 +60,7 @@ class DownloaderStats:
             self._stats.inc_value(f"downloader/exception_type_count/{global_object_name(type(error))}")
 
     def note_end(self, request: Request) -> None:
-        """Tell that a request has left the downloader."""
+        """Send the signal that a request has left the downloader."""
         if is_heard(signals.request_left_downloader):
             self._send(signals.request_left_downloader, request=request)
 

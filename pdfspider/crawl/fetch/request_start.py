@@ -47,7 +47,7 @@ class RequestStart:
         self.refused = ""
         """Why there was no connection to an address, if the lease may not reach it."""
         self.is_without_socket = False
-        """Whether there is no connection because no more files can be opened."""
+        """True if there is no connection because no more files can be opened."""
         self._networks = networks
         self._lease, self._report = lease, report
         self._is_sent = False

@@ -51,7 +51,7 @@ class StagedResponse(Response):
 
     request: Request
     extracted: Extracted | None = None
-    """What a page leads to, where that was found out beforehand."""
+    """The links of a page, if they were extracted before the callback."""
 
     def __new__(cls, *args: Any, kind: Kind = Kind.OTHER, request: Request | None = None, **kwargs: Any) -> Any:
         """Return a response with selectors for a page, and for text that the spider asked for."""

@@ -68,7 +68,7 @@ class StartPermits:
         await self._await(lease.starts_at)
 
     def report(self, lease: Lease) -> None:
-        """Tell the frontier of a start that it waits for."""
+        """Report a request start for which the frontier waits."""
         self._run(self._frontier.started(lease))
 
     async def run(self, download: Callable[[Request], Awaitable[Any]], request: Request) -> Response:

@@ -52,7 +52,7 @@ class InspectionExtension:
             "Inspections cannot be recorded: they wait", "Inspections are recorded again"
         )
         self.inspections: InspectionService | None = None
-        """What looks inside documents, if the store is a directory."""
+        """Inspects documents; None if the store is not a directory."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     Verdict = tuple[Outcome, str]
 
 PATTERNS = 50_000
-"""Those that a worker counts at once; of what was seen the longest time ago it begins anew."""
+"""Patterns that a worker counts at once. Beyond that, it forgets the one that was seen the longest time ago."""
 HOSTS = 50_000
 RUNS = 10_000
-"""Those whose redirects out of their scope a worker counts at once."""
+"""Runs of which a worker counts the redirects out of the scope."""
 WORTH = 10
 """Pages by which a pattern's bound grows for each document that they have led to."""
 STEPS = 1000
@@ -104,7 +104,7 @@ class Budgets:
         try:
             return not (await frontier.job(lease.run)).max_pages or await frontier.admit_page(lease)
         except (RedisError, FrontierError):
-            raise GiveBack("the frontier does not say whether there is room for it") from None
+            raise GiveBack("the frontier does not answer, so the page limit cannot be checked") from None
 
     def admits_redirect(self, run: int) -> bool:
         """Return whether a job may follow one more redirect out of its scope, and count it.

@@ -67,7 +67,7 @@ class ConditionalRequests:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._thread, self._read, by_run, jobs)
         except RecordsError as error:
-            logger.warning("What earlier runs brought is fetched again: %s", error)
+            logger.warning("Documents of earlier runs cannot be looked up and are fetched again: %s", error)
             return {}
 
     async def _name(self, run: int) -> str | None:

@@ -43,7 +43,7 @@ class NotDueHosts:
                 job = await self._frontier.job(run)
                 found = await not_due(self._config, self._records, job.name, run) if job.due else NOTHING
             except RecordsError as error:
-                logger.warning("Hosts that are not due yet are visited too: %s", error)
+                logger.warning("The hosts that are due cannot be looked up, so all hosts are visited: %s", error)
                 found = NOTHING
             except (JobNotFound, RedisError):
                 continue

@@ -85,9 +85,9 @@ class Rules:
     text: int = 0
     """Bytes of the rules."""
     size: int = 1_000
-    """Bytes of memory that they take, about."""
+    """Approximate bytes of memory that they take."""
     reservations: tuple[str, ...] = ()
-    """What it says for what else the site's responses may be used."""
+    """Its lines that restrict other uses of the site's responses (Content-Signal, Content-Usage)."""
 
     def verdict(self, url: str, user_agent: str) -> tuple[Outcome, str] | None:
         """Return class and reason of a URL that may not be fetched, None for one that may."""

@@ -45,7 +45,7 @@ class Storage:
         self._watching: asyncio.Task[None] | None = None
         self._uploading: Lease | None = None
         self.on_trial = False
-        """Whether one URL may be leased, whose document shows if the store is back."""
+        """True if one URL may be leased, to test whether the store accepts its document."""
         self.capacity = 0
         """Bytes that the file system of staging holds in all; 0: not known."""
         self._successes = 0

@@ -11,7 +11,7 @@ from pdfspider.exceptions import ConfigurationError
 AUTO = "auto"
 MOST = 256
 QUOTA = Path("/sys/fs/cgroup/cpu.max")
-"""Where Linux says how many microseconds of CPU time a container has in each period."""
+"""The files in which Linux gives the microseconds of CPU time of a container in each period."""
 
 
 def number_of_workers(text: str) -> int:

@@ -30,7 +30,7 @@ class JobStats:
     delayed: int = 0
     leased: int = 0
     hosts: int | None = None
-    """Where the job has URLs; not told over all jobs."""
+    """Number of hosts with URLs of the job; None for all jobs together."""
     workers: int = 0
     bytes: int = 0
     classes: Mapping[str, int] = field(default_factory=dict)

@@ -42,7 +42,7 @@ class Metrics:
         self._metrics = WorkerMetrics(self._read, config.staging_root)
         self._server = MetricsServer(config.metrics_address, Probes(self._expose, self._faults))
         self._responses: dict[Lease, float] = {}
-        """When the responses of visits that have not ended were there."""
+        """The time at which the response of each visit that has not ended arrived."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:

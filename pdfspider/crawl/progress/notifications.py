@@ -1,4 +1,4 @@
-"""Tell of jobs that end or stall, and of alerts, at the destinations of ``NOTIFY_URLS``."""
+"""Notify the destinations of ``NOTIFY_URLS`` of jobs that end or stall, and of alerts."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ HOSTS_LOOKED_AT = 16
 JOBS_SUMMED = 500
 """Open jobs, the newest, that a worker which serves all sums up."""
 SHARE = 20
-"""A look at the frontier is followed by a rest of at least so many times its duration."""
+"""After each query of the frontier, the progress pauses for at least so many times its duration."""
 
 
 class Progress:
@@ -110,7 +110,7 @@ class Progress:
         if self._asked_at and time.monotonic() - self._asked_at > SILENCE:
             job_stats = replace(job_stats, state="the frontier does not answer")
         elif not self._crawler.crawling:
-            job_stats = replace(job_stats, state=f"stopping: what is under way has {self._grace:g} s")
+            job_stats = replace(job_stats, state=f"stopping: requests in flight have {self._grace:g} s")
         return panel(job_stats, self._paces, self._elapsed, self._slowest, self._why)
 
     async def _introduce(self) -> None:
@@ -182,7 +182,9 @@ class Progress:
             return
         if not (self._crawler.crawling or self._stopping):
             self._stopping = True
-            logger.info("Stopping: what is under way has %g s; a second signal ends it at once", self._grace)
+            logger.info(
+                "Stopping: requests in flight have %g s to finish; a second signal ends them at once", self._grace
+            )
         if not self._interval:
             return
         silent = time.monotonic() - self._said_at

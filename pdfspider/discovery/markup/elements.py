@@ -38,9 +38,9 @@ _OBJECT_PARAMETERS = frozenset(("src", "movie", "file", "data", "filename", "url
 _ROOTED = re.compile(r"\s*+(?:https?:)?/", re.IGNORECASE).match
 _EMPTY_FRAME = re.compile(r"\s*+(?:about:|javascript:|data:text/html|\Z)", re.IGNORECASE).match
 _LAZY = ("data-src", "data-lazy-src", "data-lazy", "data-original", "data-url", "data-litespeed-src")
-"""Where lazy frames keep their address until they are seen."""
+"""Attributes with the URL of a frame that is loaded lazily."""
 _CLICKED = ("data-url", "data-href", "data-link", "data-file", "data-src", "data-path", "data-download")
-"""Where a link that leads nowhere by itself may keep what a script opens."""
+"""Attributes with the URL that a script opens when a link without a URL is clicked."""
 _NOTHING: tuple[Reference, ...] = ()
 
 # "PDF", "Download PDF", "Als PDF ansehen (1,2 MB)", "Full text [pdf, 12 pages]"; not "How to make a PDF".

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser
 
 DEPTH = 3
-"""How deep documents stand in each other that are searched."""
+"""Levels of nested documents that are searched."""
 _MODES = ("shadowrootmode", "shadowroot")
 
 

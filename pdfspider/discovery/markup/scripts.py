@@ -73,7 +73,7 @@ _WRITTEN = re.compile(
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|u\{([0-9a-fA-F]{1,5})\}|(.))", re.DOTALL)
 _ENCODED = re.compile(r"%2f|https?%3a", re.IGNORECASE).match
 is_template = re.compile(r"[{}*^|]|%s").search
-"""Whether something is still to be put into a text."""
+"""Finds a placeholder in a text."""
 _ADDRESS = re.compile(
     r"https?://|\.{0,2}/[^/]|//[\w-]|[\w./-]+\.(?:php|aspx?|jsp|do|cgi|ashx|cfm)\b(?![\w.])", re.IGNORECASE
 ).match
@@ -82,7 +82,7 @@ _SAYS_TYPE = re.compile(
     |(?:ext|extension|format|type|mime)\\{0,3}["']?\s{0,9}:\s{0,9}\\{0,3}["']\.?pdf\\{0,3}["']""",
     re.IGNORECASE | re.VERBOSE,
 ).finditer
-"""What says in JSON that an object is a PDF."""
+"""Finds the members of JSON objects that name the type PDF."""
 _FIELD = re.compile(
     rf"""(?:url|href|src|link|uri|path|file|self|download|location)\\{{0,3}}["']?\s{{0,9}}:\s{{0,9}}\\{{0,3}}["'`]({_VALUE}){_END}""",
     re.IGNORECASE,

@@ -93,7 +93,7 @@ class KeyReader:
         self.unreadable: set[Finding] = set()
         self.solo: list[Solo] = []
         self.urls: Counter[str] = Counter()
-        """How many URLs each run has."""
+        """The number of URLs of each run."""
         self.now, self.lease_period = 0.0, 0.0
         self.secret = b""
         """The key of the hash that puts fingerprints into buckets."""

@@ -45,9 +45,9 @@ class HostState:
     pause: float
     """Seconds between two starts, as jobs, robots.txt and its latency ask."""
     crawl_delay: float
-    """That of its robots.txt."""
+    """Seconds, from its robots.txt."""
     resting: float
-    """Seconds for which it is left alone yet, because it asked for that or failed."""
+    """Seconds until it gets requests again, after it asked for a pause or failed."""
     cap: int
     in_flight: int
     failures: int
@@ -55,11 +55,11 @@ class HostState:
     cause: Outcome | None
     """The class of the last failure that is or was tried again."""
     openings: int
-    """How often its breaker has opened without a success in between; 0: it is closed."""
+    """Number of times that its breaker has opened since the last success; 0: it is closed."""
     given_up: bool
-    """Whether its URLs end as host-down."""
+    """True if its URLs end as host-down."""
     asks_robots: bool
-    """Whether its robots.txt is being fetched."""
+    """True while its robots.txt is being fetched."""
     queued: int
     """URLs of the first runs that wait for it, also those that are delayed."""
     next_retry: float | None

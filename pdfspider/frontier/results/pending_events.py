@@ -40,7 +40,7 @@ class PendingEvents:
         return [_note(*note) for note in await self._notes.next(count, timeout)]
 
     async def give_back(self) -> None:
-        """Let another gateway take over at once what this one has not handled.
+        """Make the events that this gateway has not handled available to others at once.
 
         Raises RedisError.
         """

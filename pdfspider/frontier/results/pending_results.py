@@ -46,7 +46,7 @@ class PendingResults:
         return [_ended(*note) for note in await self._notes.next(count, timeout)]
 
     async def give_back(self) -> None:
-        """Let another gateway take over at once what this one has not settled.
+        """Make the entries that this gateway has not settled available to others at once.
 
         Raises RedisError.
         """

@@ -94,7 +94,7 @@ class StreamConsumer:
             await pipe.execute()
 
     async def give_back(self) -> None:
-        """Let another gateway take over at once what this one has not settled.
+        """Make the entries that this gateway has not settled available to others at once.
 
         Raises RedisError.
         """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SHOWN = 3
 COMPRESSED = (b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
-"""How bodies begin that are compressed by gzip or zlib."""
+"""The first bytes of bodies that are compressed by gzip or zlib."""
 FRAME = 5
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 

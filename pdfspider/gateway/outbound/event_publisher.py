@@ -86,7 +86,7 @@ class EventPublisher:
             await asyncio.wait(self._under_way, timeout=timeout)
 
     async def give_back(self) -> None:
-        """Let another gateway take over at once what is not published.
+        """Make the events that are not published available to other gateways at once.
 
         Raises RedisError.
         """

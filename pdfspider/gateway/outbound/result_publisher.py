@@ -96,7 +96,7 @@ class ResultPublisher:
             await asyncio.wait(busy, timeout=timeout)
 
     async def give_back(self) -> None:
-        """Let another gateway take over at once what is not published.
+        """Make the results that are not published available to other gateways at once.
 
         Raises RedisError.
         """

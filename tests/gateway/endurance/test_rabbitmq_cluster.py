@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pika
@@ -91,15 +92,19 @@ def test_each_node_is_killed_once(nodes: list[RabbitMQ], gateway: Start, site: S
         given = [next(left) for _ in range(EACH)]
         submit(node, *(task(urls[int(name) % len(urls)], name) for name in given))
 
+    def has_results(node: RabbitMQ) -> bool:
+        found["pdf_results"].extend(read(node, "pdf_results"))
+        return bool(found["pdf_results"])
+
     for number, node in enumerate(nodes):  # the first is the one that the gateway is connected to
         beside = nodes[number - 1]
         hand_in(beside)
         node.kill()
-        until(lambda beside=beside: found["pdf_results"].extend(read(beside, "pdf_results")) or found["pdf_results"])  # type: ignore[misc]
+        until(partial(has_results, beside))
         hand_in(beside)
         submit(beside, "not a URL")
         node.start()
-        until(lambda node=node: is_whole(node))  # type: ignore[misc]
+        until(partial(is_whole, node))
 
     def all_there() -> bool:
         for queue in ("pdf_results", "pdf_rejects"):

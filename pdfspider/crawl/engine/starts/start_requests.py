@@ -48,9 +48,9 @@ class StartRequests:
         self._ready, self._room = asyncio.Event(), asyncio.Event()
         self._has_ended = False
         self.is_taking = False
-        """Whether requests that are handed to the engine are seeds."""
+        """True while requests that are given to the engine are seeds."""
         self.failed = False
-        """Whether ``start()`` raised an error, or yielded a request that was refused."""
+        """True if ``start()`` raised an error, or yielded a request that was refused."""
 
     @property
     def are_used(self) -> bool:

@@ -36,10 +36,10 @@ class PartialDownload:
     is_measured: bool
     in_parts: bool = True
     ended: tuple[int, bytes] | None = None
-    """Where it ended before, if it had the end of a PDF there although more should have come."""
+    """Its previous end, if the document was complete there although the server had declared more."""
 
     def end(self) -> tuple[int, bytes]:
-        """Return where it ends by now, for a comparison with where it ended before."""
+        """Return its present end, to compare it with the previous one."""
         return self.file.size, sha256(self.file.tail).digest()
 
     def response(self, flaw: str | None, staged: Finished | None = None, kind: Kind = Kind.PDF) -> StagedResponse:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CLOSING_SECONDS = 0.5
-"""How long a close waits; threads that still resolve names end by themselves."""
+"""Seconds for which a close waits. Threads that still resolve names end by themselves."""
 IDLE_SECONDS = 10.0
 READ, WRITE = pycurl.POLL_IN, pycurl.POLL_OUT
 
