@@ -12,7 +12,7 @@ import pytest
 
 from pdfspider.crawl.fetch.client import open_files
 from pdfspider.crawl.fetch.errors import GiveBack
-from tests.crawl.test_client import OK, serving
+from tests.crawl.loopback import OK, serving
 from tests.crawl.transfers import client, get
 
 if TYPE_CHECKING:
