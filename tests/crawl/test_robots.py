@@ -46,19 +46,24 @@ def test_whatever_a_robots_txt_has_its_urls_end(fleet: Fleet) -> None:
     never = "Mon, 01 Jan 99999999999 00:00:00 GMT"
     busy = reply(b"", HTML, f"Retry-After: {never}", status="503 Service Unavailable")
     faulty = reply(b"User-agent: *\nDisallow: /faulty\n", TEXT)
+    by_proxy = reply(b"", HTML, status="407 Proxy Authentication Required")
     extensions = {**SETTINGS["EXTENSIONS"], f"{INJECTED}.FaultyRobots": 1}
     with (
         hostile({"/busy": busy}) as server,
         hostile({"/robots.txt": busy}) as late,
         hostile({"/robots.txt": faulty}) as odd,
+        hostile({"/robots.txt": by_proxy}) as behind,
     ):
-        server.answers["/"] = page("/busy", "/a.pdf", late.url("/b.pdf"), odd.url("/c.pdf"))
+        links = "/busy", "/by-proxy", "/a.pdf", late.url("/b.pdf"), odd.url("/c.pdf"), behind.url("/d.pdf")
+        server.answers |= {"/": page(*links), "/by-proxy": by_proxy}
         server.answers["/a.pdf"] = reply(document(), PDF, f"Last-Modified: {never}", f"Date: {never}")
         worker = fleet.crawl(server.url(), RETRY_TIMES=0, EXTENSIONS=extensions)
         assert fleet.outcomes() == {
             server.url("/"): "page",
             server.url("/busy"): "server-error",
+            server.url("/by-proxy"): "connection-error",
             server.url("/a.pdf"): "document",
+            behind.url("/d.pdf"): "connection-error",
             late.url("/b.pdf"): "robots-unavailable",
             odd.url("/c.pdf"): "internal-error",
         }

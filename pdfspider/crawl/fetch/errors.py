@@ -84,6 +84,7 @@ STATUS_OUTCOMES = {
     401: Outcome.FORBIDDEN,
     403: Outcome.FORBIDDEN,
     404: Outcome.NOT_FOUND,
+    407: Outcome.CONNECTION_ERROR,  # a proxy speaks, not the host: it wants other credentials
     410: Outcome.NOT_FOUND,
     429: Outcome.THROTTLED,
     451: Outcome.FORBIDDEN,

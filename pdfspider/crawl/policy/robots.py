@@ -193,7 +193,7 @@ class Robots:
                 logger.exception("Cannot read the robots.txt of %s", lease.origin)
             await self._fail(lease, outcome)
             return
-        if failure in UNAVAILABLE:
+        if failure in UNAVAILABLE or failure is Outcome.CONNECTION_ERROR:
             await self._fail(lease, failure)
         else:
             await self._keep(lease, *found)
