@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import time
 from collections import Counter, defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -109,8 +109,9 @@ class Worker:
         """The largest resident size in bytes until the worker ended."""
         peak = 0
         while self.process.poll() is None:
-            status = Path(f"/proc/{self.process.pid}/status").read_text()
-            peak = max([peak, *(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))])
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                status = Path(f"/proc/{self.process.pid}/status").read_text()
+                peak = max([peak, *(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))])
             time.sleep(0.02)
         return peak * 1024
 
