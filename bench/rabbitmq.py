@@ -15,7 +15,8 @@ import pika
 from bench.processes import free_port
 
 SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-PATIENCE = 60
+PATIENCE = 300
+"""Seconds that only a broker takes which will never answer, on a machine that is very busy too."""
 
 
 class NotInstalled(Exception):
@@ -53,7 +54,11 @@ class RabbitMQ:
         }
         self._names = None if beside else self._start_names(epmd)
         self._node: subprocess.Popen[bytes] | None = None
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
 
     def _start_names(self, epmd: str) -> subprocess.Popen[bytes]:
         command = [epmd, "-port", self.environment["ERL_EPMD_PORT"], "-address", "127.0.0.1"]
@@ -82,9 +87,10 @@ class RabbitMQ:
     def kill(self) -> None:
         """As kill -9."""
         if self._node:
-            pid = int((self.directory / "pid").read_text())
-            os.kill(pid, 9)
-            self._node.wait(30)
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has not come so far, or has ended
+                os.kill(int((self.directory / "pid").read_text()), 9)
+            self._node.kill()
+            self._node.wait(PATIENCE)
             self._node = None
 
     def restart(self) -> None:
@@ -95,7 +101,7 @@ class RabbitMQ:
         self.kill()
         if self._names:
             self._names.kill()
-            self._names.wait(30)
+            self._names.wait(PATIENCE)
 
     def connect(self) -> pika.BlockingConnection:
         return pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", self.port))

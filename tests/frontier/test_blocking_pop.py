@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
+from pdfspider.tasks import end
 from tests.frontier.rig import FREE, Server, entry
 from tests.support import PATIENCE
 
@@ -28,8 +29,7 @@ async def test_who_is_idle_hears_of_new_urls_also_after_a_restart(binary: str, t
     assert not heard.is_set()
     await redis.delete("{pdfs}:hosts")
     await _hears(frontier, heard, "c")
-    listening.cancel()
-    await asyncio.gather(listening, return_exceptions=True)
+    await end([listening])
     await redis.aclose()
     server.stop()
 

@@ -27,6 +27,7 @@ from pdfspider.notifications.alert_watch import AlertWatch, firing
 from pdfspider.notifications.alerts import RULES, Reading, Rule
 from pdfspider.notifications.notifier import Notifier
 from pdfspider.notifications.stall_watch import StallWatch
+from pdfspider.tasks import end
 from tests.frontier.rig import FREE, entry, pages
 from tests.gateway.inprocess import service_on
 from tests.support import PATIENCE, ROOT, free_port
@@ -158,9 +159,7 @@ async def test_what_a_dead_process_had_taken_is_sent_by_another(
         found.statuses = [503] * 3
         await crawl(frontier, "one")
         await until(lambda: found.refused)
-        for task in dead._tasks:  # as kill -9
-            task.cancel()
-        await asyncio.gather(*dead._tasks, return_exceptions=True)
+        await end(dead._tasks)  # as kill -9
         await dead._senders[0].destination.close()
         found.statuses = []
         other = Notifier(config(url), frontier, 8)
