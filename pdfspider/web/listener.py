@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-UNLOGGED = logging.getLogger(f"{__name__}.access")
-UNLOGGED.disabled = True
+UNLOGGED = logging.Logger("requests", logging.CRITICAL + 1)
+"""A logger for requests that logs none; one of ``getLogger`` would be enabled again when Scrapy configures logging."""
 BROKEN = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
 """Errors of a body that is incomplete, or not encoded as its headers say."""
 CLOSED = "the handler is closed"

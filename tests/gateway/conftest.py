@@ -66,6 +66,7 @@ class Gateway:
             self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(PATIENCE) == 0, self.output
         assert "Traceback" not in self.output, self.output
+        assert " HTTP/1.1" not in self.output, "requests are not logged"
 
 
 @pytest.fixture(scope="module")
