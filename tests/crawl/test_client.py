@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from math import inf
 from typing import TYPE_CHECKING
 
 import pycurl
@@ -15,7 +16,7 @@ from pdfspider.crawl.fetch.client.options import client_options
 from pdfspider.crawl.fetch.errors import FetchError, GiveBack, StartAgain
 from pdfspider.items import Outcome
 from tests.crawl.loopback import OK, Site, serving
-from tests.crawl.transfers import client, get, start
+from tests.crawl.transfers import client, get, start, starts_until
 from tests.support import free_port
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ async def test_a_refused_start_sends_nothing() -> None:
     site = Site()
     async with serving(site) as port, client() as ours:
         url = f"http://127.0.0.1:{port}/"
-        late = start(url)
+        late = start(url, starts=starts_until(inf))
         late._lease.report = True
         with pytest.raises(GiveBack, match="turn"):
             await get(ours, url, late)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from math import inf
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 from pdfspider.crawl.fetch.client.client import Client, ClientRequest
-from pdfspider.crawl.fetch.request_start import RequestStart, Timeouts
+from pdfspider.crawl.fetch.request_start import RequestStart, Starts, Timeouts
+from pdfspider.crawl.fetch.start_permits import StartPermits
 from pdfspider.discovery.addresses import OWN, PUBLIC
 from pdfspider.frontier.leases import Lease, LeaseKind
 from pdfspider.frontier.reach import with_block
@@ -21,10 +24,23 @@ if TYPE_CHECKING:
 PATIENCE = Timeouts(60, 60, 60)
 
 
-def start(url: str, timeouts: Timeouts = PATIENCE, *, public: bool = False, networks: str | None = "") -> RequestStart:
+def starts_until(valid_until: float) -> StartPermits:
+    """Return the starts of a worker whose leases pass at that time of the monotonic clock."""
+    unused = cast("Any", None)
+    return StartPermits(cast("Any", SimpleNamespace(valid_until=valid_until)), unused, unused, unused)
+
+
+def start(
+    url: str,
+    timeouts: Timeouts = PATIENCE,
+    *,
+    public: bool = False,
+    networks: str | None = "",
+    starts: Starts | None = None,
+) -> RequestStart:
     lease = Lease("1", 1, LeaseKind.URL, starts_at=0, report=False, deliveries=1, expiries=0, entry=None)
     lease.reach = with_block(lease.reach, PUBLIC if public else OWN)
-    return RequestStart(url, lease, lambda _: None, timeouts, networks)
+    return RequestStart(url, lease, starts or starts_until(inf), timeouts, networks)
 
 
 @asynccontextmanager

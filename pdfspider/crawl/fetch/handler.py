@@ -247,7 +247,7 @@ class StagingDownloadHandler(BaseDownloadHandler):
             networks = None
         head = request.meta.get("download_timeout") or config.answer_timeout
         timeouts = Timeouts(config.connect_timeout, head, config.idle_timeout)
-        return RequestStart(url, lease, self._starts.report, timeouts, networks)
+        return RequestStart(url, lease, self._starts, timeouts, networks)
 
     async def _send(self, outgoing: ClientRequest, start: RequestStart, lease: Lease) -> Transfer:
         while True:

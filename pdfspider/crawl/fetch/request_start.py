@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from pdfspider.crawl.fetch.errors import FetchError, GiveBack, StartAgain
+from pdfspider.crawl.fetch.errors import FetchError, StartAgain
 from pdfspider.discovery.addresses import OWN, PUBLIC, is_allowed, own_block
-from pdfspider.frontier.leases import LATEST_START
 from pdfspider.frontier.reach import block_of, with_block
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pdfspider.frontier.leases import Lease
 
 logger = logging.getLogger("pdfspider.crawl.fetch.handler")
@@ -28,10 +25,20 @@ class Timeouts(NamedTuple):
     idle: float
 
 
+class Starts(Protocol):
+    """The part of the starts of a worker's requests that each of them needs."""
+
+    def check(self, lease: Lease) -> None:
+        """Raise LeaseLost or GiveBack if a request of the lease may not be sent any more."""
+
+    def report(self, lease: Lease) -> None:
+        """Report a request start for which the frontier waits."""
+
+
 class RequestStart:
     """The start of one request of a lease.
 
-    ``report`` tells the frontier of a start that it waits for. ``networks`` are the networks that the lease may reach
+    ``networks`` are the networks that the lease may reach
     besides public addresses, None for a proxy, which the operator has chosen.
     """
 
@@ -39,7 +46,7 @@ class RequestStart:
         self,
         url: str,
         lease: Lease,
-        report: Callable[[Lease], None],
+        starts: Starts,
         timeouts: Timeouts,
         networks: str | None = "",
     ) -> None:
@@ -49,7 +56,7 @@ class RequestStart:
         self.is_without_socket = False
         """True if there is no connection because no more files can be opened."""
         self._networks = networks
-        self._lease, self._report = lease, report
+        self._lease, self._starts = lease, starts
         self._is_sent = False
 
     def may_reach(self, address: str) -> bool:
@@ -62,8 +69,8 @@ class RequestStart:
     def begin(self, address: str) -> None:
         """Record that the request is sent to an address, by a connection that may be another job's.
 
-        Raises FetchError if the lease may not reach it, GiveBack if it is too late, and StartAgain if it was sent
-        before, on a connection that turned out to be closed.
+        Raises FetchError if the lease may not reach it, LeaseLost or GiveBack if it is too late, and StartAgain if it
+        was sent before, on a connection that turned out to be closed.
         """
         if not self.may_reach(address):
             raise FetchError(Outcome.OUT_OF_SCOPE, self.refused)
@@ -71,8 +78,7 @@ class RequestStart:
         lease = self._lease
         if self._is_sent:
             raise StartAgain
-        if lease.report and time.monotonic() > lease.starts_at + LATEST_START:
-            raise GiveBack("its turn at the host has passed")
+        self._starts.check(lease)
         self._is_sent = True
         if block_of(lease.reach) == OWN:
             own = own_block(address) if self._networks is not None else PUBLIC
@@ -80,7 +86,7 @@ class RequestStart:
         lease.started_at = time.monotonic()
         logger.debug("start %.6f %s", lease.started_at, self.url)
         if lease.report:
-            self._report(lease)
+            self._starts.report(lease)
 
     def may_be_sent_again(self) -> None:
         """Let the request be sent once more, under a permit of its own."""

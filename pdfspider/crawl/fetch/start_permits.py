@@ -67,6 +67,17 @@ class StartPermits:
         lease.starts_at = time.monotonic() + wait
         await self._await(lease.starts_at)
 
+    def check(self, lease: Lease) -> None:
+        """Check that a request may still be sent: between its permit and this moment the worker may have been stopped.
+
+        Raises LeaseLost, and GiveBack if its turn at the host has passed.
+        """
+        now = time.monotonic()
+        if now > self._frontier.valid_until:
+            raise LeaseLost
+        if lease.report and now > lease.starts_at + LATEST_START:
+            raise GiveBack("its turn at the host has passed")
+
     def report(self, lease: Lease) -> None:
         """Report a request start for which the frontier waits."""
         self._run(self._frontier.started(lease))
@@ -77,8 +88,7 @@ class StartPermits:
         with self._in_flight.track(lease):
             await self._check_address(request.url, lease)
             await self.begin(request, lease)
-            if lease.report and time.monotonic() > lease.starts_at + LATEST_START:
-                raise GiveBack("its turn at the host has passed")
+            self.check(lease)
             lease.started_at = time.monotonic()
             logger.debug("start %.6f %s", lease.started_at, request.url)
             if lease.report:
