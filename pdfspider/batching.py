@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-MANY, LONGER = 8, 4
+LARGE_GROUP, LARGE_GROUP_WINDOWS = 8, 4
 UNSENDABLE = (TypeError, ValueError, OverflowError)
 """What an item raises that cannot be put into bytes."""
 
@@ -57,7 +57,7 @@ class Batcher(Generic[Item, Answer]):
             while self._waiting:
                 await asyncio.sleep(self._window * patience)
                 group = self._group()
-                patience = LONGER if len(group) >= MANY and not self._waiting else 1
+                patience = LARGE_GROUP_WINDOWS if len(group) >= LARGE_GROUP and not self._waiting else 1
                 await self._flush(group)
         finally:
             self._task = None

@@ -13,13 +13,13 @@ from scrapy.cmdline import execute
 
 from pdfspider import commands
 
-HELP = ("-h", "--help", "help")
+HELP_WORDS = ("-h", "--help", "help")
 
 
 def main() -> None:
     """Run the command that the arguments name, and exit with its code."""
     words = sys.argv[1:]
-    if not words or words[0] in HELP:
+    if not words or words[0] in HELP_WORDS:
         sys.stdout.write(usage())
         return
     if problem := find_unknown(words[0]):

@@ -27,7 +27,7 @@ from pdfspider.notification_config import NotificationConfig
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
 
-SPIDER = "pdfs"
+SPIDER_NAME = "pdfs"
 
 
 def _data_dir(settings: BaseSettings) -> Path:
@@ -54,7 +54,7 @@ def _embedded_maxmemory(settings: BaseSettings) -> int | None:
 def _start_urls(settings: BaseSettings) -> str:
     pattern = settings["REDIS_START_URLS_KEY"]
     with suppress(KeyError, TypeError, ValueError):
-        if key := pattern % {"name": SPIDER}:
+        if key := pattern % {"name": SPIDER_NAME}:
             return str(key)
     raise ConfigurationError(f"REDIS_START_URLS_KEY={pattern!r} is no key: a name, in which %(name)s may stand")
 

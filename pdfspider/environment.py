@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PREFIX, FILE = "PDFSPIDER_", "_FILE"
+PREFIX, FILE_SUFFIX = "PDFSPIDER_", "_FILE"
 REAL_NAMES = ("LOG_FILE",)
 """Settings whose names end as those of files do."""
 
@@ -26,8 +26,8 @@ def settings_from(environment: Mapping[str, str]) -> dict[str, str]:
         name = variable.removeprefix(PREFIX)
         if name == variable or not name.isupper():
             continue
-        if name.endswith(FILE) and name not in REAL_NAMES:
-            found[name.removesuffix(FILE)] = _content(variable, value)
+        if name.endswith(FILE_SUFFIX) and name not in REAL_NAMES:
+            found[name.removesuffix(FILE_SUFFIX)] = _content(variable, value)
         else:
             found[name] = value
     return found

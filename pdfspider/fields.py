@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from scrapy.settings import BaseSettings
 
-MOST = 1e12
+MAX_NUMBER = 1e12
 """No number is larger: a size of a terabyte, a time of 30,000 years."""
 
 
@@ -49,8 +49,8 @@ def as_number(settings: BaseSettings, name: str, least: float = 0) -> float:
         found = math.inf
     except (TypeError, ValueError):
         raise ConfigurationError(f"{name}={value!r} is not a number") from None
-    if not least <= found <= MOST:
-        raise ConfigurationError(f"{name}={value!r} is out of range: it must be from {least:g} to {MOST:g}")
+    if not least <= found <= MAX_NUMBER:
+        raise ConfigurationError(f"{name}={value!r} is out of range: it must be from {least:g} to {MAX_NUMBER:g}")
     return found
 
 

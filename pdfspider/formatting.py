@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from redis.exceptions import RedisError
 
-FOUND = (Outcome.DOCUMENT, Outcome.DUPLICATE, Outcome.UNCHANGED, Outcome.PAGE, Outcome.REDIRECT, Outcome.OTHER)
-LEFT_OUT = (
+FOUND_OUTCOMES = (Outcome.DOCUMENT, Outcome.DUPLICATE, Outcome.UNCHANGED, Outcome.PAGE, Outcome.REDIRECT, Outcome.OTHER)
+LEFT_OUT_OUTCOMES = (
     Outcome.ROBOTS_DENIED,
     Outcome.OUT_OF_SCOPE,
     Outcome.OVER_BUDGET,
@@ -23,10 +23,10 @@ LEFT_OUT = (
     Outcome.BLOCKED,
     Outcome.CANCELLED,
 )
-FAILURES = tuple(outcome for outcome in Outcome if outcome not in FOUND + LEFT_OUT)
+FAILURE_OUTCOMES = tuple(outcome for outcome in Outcome if outcome not in FOUND_OUTCOMES + LEFT_OUT_OUTCOMES)
 
-CLASSES = {outcome.value: outcome for outcome in Outcome}
-MEANINGS = {
+OUTCOMES_BY_NAME = {outcome.value: outcome for outcome in Outcome}
+OUTCOME_MEANINGS = {
     Outcome.DOCUMENT: "PDFs that are new to this job",
     Outcome.DUPLICATE: "PDFs that this job has from another URL",
     Outcome.UNCHANGED: "as an earlier run brought them",
@@ -66,7 +66,7 @@ MEANINGS = {
     Outcome.INTERNAL_ERROR: "a defect of pdfspider or of the spider: see the log",
 }
 
-SCALES = (
+TIME_SCALES = (
     (60, 1, 1, ("s", "")),
     (3600, 60, 1, ("min", "s")),
     (86400, 3600, 60, ("h", "min")),
@@ -75,7 +75,7 @@ SCALES = (
 
 _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]").sub
 """Controls of terminals, what reorders a text, and what no encoding has."""
-PROGRAMS = ("pdfspider", "scrapy")
+PROGRAM_NAMES = ("pdfspider", "scrapy")
 """The names under which the commands are started."""
 
 
@@ -106,7 +106,7 @@ def said_size(size: float) -> str:
 def said_time(seconds: float) -> str:
     """Return a duration: ``42 s``, ``3 min 5 s``, ``2 h``, ``4 d 3 h``."""
     whole = round(seconds)
-    for limit, large, small, names in SCALES:
+    for limit, large, small, names in TIME_SCALES:
         if whole < limit:
             rest = whole % large // small
             return f"{whole // large} {names[0]}" + (f" {rest} {names[1]}" if rest else "")

@@ -94,14 +94,14 @@ class Hop(NamedTuple):
     url: str
 
 
-VISIT = ("document", "lease", "left_out", "links", "recorded", "retry_in", "staged", "stored", "withheld")
+VISIT_FIELDS = ("document", "lease", "left_out", "links", "recorded", "retry_in", "staged", "stored", "withheld")
 
 
 class VisitState:
     """The data that travels with a Capture and is no part of it: neither exported nor seen by ``ItemAdapter``."""
 
     if not TYPE_CHECKING:  # mypy takes the inherited slots of a dataclass for missing
-        __slots__ = VISIT
+        __slots__ = VISIT_FIELDS
 
     lease: Any
     links: list[Any]
@@ -129,7 +129,7 @@ class VisitState:
 
     def take_over(self, other: VisitState) -> None:
         """Go on with the visit of another capture, of which this one is a copy."""
-        for name in VISIT:
+        for name in VISIT_FIELDS:
             setattr(self, name, getattr(other, name))
 
 

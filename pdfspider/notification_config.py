@@ -13,7 +13,7 @@ from pdfspider.masking import masked_url
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
 
-DESTINATION = re.compile(r"https?://[^/\s]\S*|mailto:[^@\s]+@[^@\s?]+")
+DESTINATION_PATTERN = re.compile(r"https?://[^/\s]\S*|mailto:[^@\s]+@[^@\s?]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class NotificationConfig:
         """
         urls = as_words(settings, "NOTIFY_URLS")
         for url in urls:
-            if not DESTINATION.fullmatch(url):
+            if not DESTINATION_PATTERN.fullmatch(url):
                 raise ConfigurationError(
                     f"NOTIFY_URLS: {masked_url(url)!r} is neither http(s)://… nor mailto:NAME@HOST"
                 )

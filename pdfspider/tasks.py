@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
-PATIENCE = 0.15
-LEAVING = (asyncio.CancelledError, SystemExit)
+CANCEL_INTERVAL_S = 0.15
+EXIT_EXCEPTIONS = (asyncio.CancelledError, SystemExit)
 """Exceptions that are no Exception, and that code of others raises all the same."""
 
 
 def as_failure(error: BaseException) -> Exception:
-    """Return the failure of code that raised one of ``LEAVING``; raise it again where this task is being cancelled."""
+    """Return the failure of code that raised one of ``EXIT_EXCEPTIONS``.
+
+    Raise the exception again if this task is being cancelled.
+    """
     task = asyncio.current_task()
     if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
         raise error
@@ -35,7 +38,7 @@ async def end(tasks: Iterable[asyncio.Future[Any]]) -> None:
         for task in left:
             task.cancel()
         try:
-            await asyncio.wait(left, timeout=PATIENCE)
+            await asyncio.wait(left, timeout=CANCEL_INTERVAL_S)
         except asyncio.CancelledError as error:
             cancelled = error
         left = {task for task in left if not task.done()}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-SAMPLE = 64
+SAMPLE_SIZE = 64
 """Bytes that are looked at: markup is ASCII, so every other one of them is NUL."""
 
 
 def utf16_without_mark(body: bytes) -> Literal["utf-16-le", "utf-16-be"] | None:
     """Return the codec of text in UTF-16 that begins without a byte order mark; None for anything else."""
-    sample = body[:SAMPLE]
+    sample = body[:SAMPLE_SIZE]
     if 0 not in sample or len(sample) < 4:
         return None
     first, second = sample[0::2], sample[1::2]

@@ -359,7 +359,7 @@ def test_starter_killed_at_any_moment_blocks_nobody(directory: Path, launch: Lau
 
 
 def test_stopped_server_is_killed_when_its_users_have_left(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pdfspider.embedded.server.STOP_PATIENCE", 0.5)
+    monkeypatch.setattr("pdfspider.embedded.server.STOP_TIMEOUT_S", 0.5)
     embedded = EmbeddedRedis(directory)
     embedded.start()
     servers(directory)[0].suspend()
@@ -457,7 +457,7 @@ class TestErrors:
     def test_server_that_does_not_answer(
         self, directory: Path, launch: Launch, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("pdfspider.embedded.server.START_PATIENCE", 0.5)
+        monkeypatch.setattr("pdfspider.embedded.server.START_TIMEOUT_S", 0.5)
         joined(launch())
         (server,) = servers(directory)
         server.suspend()

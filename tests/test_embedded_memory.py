@@ -11,7 +11,7 @@ import redis
 from bench.server import serve
 from bench.site import Site
 from pdfspider.embedded import EmbeddedRedis
-from pdfspider.embedded.memory import LEAST, _group_limits, default_maxmemory
+from pdfspider.embedded.memory import LEAST_MEMORY, _group_limits, default_maxmemory
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.frontier.jobs import JobOptions
@@ -40,7 +40,7 @@ def maxmemory(url: str) -> int:
 
 def test_there_is_a_limit_unless_it_is_switched_off(directory: Path) -> None:
     with EmbeddedRedis(directory) as embedded:
-        assert maxmemory(embedded.url) == default_maxmemory() >= LEAST
+        assert maxmemory(embedded.url) == default_maxmemory() >= LEAST_MEMORY
     with EmbeddedRedis(directory, ROOM) as embedded:
         assert maxmemory(embedded.url) == ROOM
     with EmbeddedRedis(directory, 0) as embedded:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from pdfspider.tasks import PATIENCE, end, raise_if_cancelled
+from pdfspider.tasks import CANCEL_INTERVAL_S, end, raise_if_cancelled
 
 
 async def test_an_end_that_is_cancelled_itself_ends_its_tasks_first() -> None:
@@ -20,7 +20,7 @@ async def test_an_end_that_is_cancelled_itself_ends_its_tasks_first() -> None:
         try:
             await asyncio.sleep(60)
         finally:
-            await asyncio.shield(asyncio.create_task(asyncio.sleep(PATIENCE / 3)))
+            await asyncio.shield(asyncio.create_task(asyncio.sleep(CANCEL_INTERVAL_S / 3)))
             ended = True
 
     async def supervise() -> None:

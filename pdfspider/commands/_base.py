@@ -20,7 +20,7 @@ from pdfspider.config import Config
 from pdfspider.crawl.engine.tuning import collect_rarely
 from pdfspider.embedded import EmbeddedRedis
 from pdfspider.exceptions import ConfigurationError, InvalidInput, PdfSpiderError
-from pdfspider.formatting import PROGRAMS, printable
+from pdfspider.formatting import PROGRAM_NAMES, printable
 from pdfspider.frontier.connection import check, connect
 from pdfspider.frontier.jobs import job_name
 from pdfspider.frontier.migration import check_format
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED, CLOSED_PIPE = 130, 141
 """Exit codes, as shells give them for SIGINT and SIGPIPE."""
-LIMITS = {name: name for name in ("max_pages", "max_documents", "max_seconds")}
+LIMIT_ARGUMENTS = {name: name for name in ("max_pages", "max_documents", "max_seconds")}
 """The arguments that limit a job, and the options of commands that give them."""
 
 
@@ -219,7 +219,7 @@ def read_params(opts: argparse.Namespace, names: Mapping[str, str], **given: Any
 def program() -> str:
     """Return the name of the program that was started: ``pdfspider`` or ``scrapy``."""
     name = Path(sys.argv[0]).name
-    return name if name in PROGRAMS else "scrapy"
+    return name if name in PROGRAM_NAMES else "scrapy"
 
 
 def name_program(parser: argparse.ArgumentParser) -> None:

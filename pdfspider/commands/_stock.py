@@ -14,7 +14,7 @@ from pdfspider.crawl.engine.stock_parts import PARTS, WITHOUT_CRAWL
 if TYPE_CHECKING:
     import argparse
 
-FAILURES = (
+FETCH_ERRORS = (
     OSError,
     exceptions.CannotResolveHostError,
     exceptions.DownloadConnectionRefusedError,
@@ -46,13 +46,13 @@ class WithStockParts:
         """Run the command; where its page cannot be fetched the exit code is 1."""
         try:
             super().run(args, opts)  # type: ignore[misc]
-        except FAILURES as error:
+        except FETCH_ERRORS as error:
             self.exitcode = complain(f"cannot fetch {' '.join(args)}: {error}")
 
     def _in_one_line(self, record: logging.LogRecord) -> bool:
         """Leave the traceback of a failed download out, which says nothing that its message does not."""
         error = record.exc_info and record.exc_info[1]
-        if isinstance(error, FAILURES):
+        if isinstance(error, FETCH_ERRORS):
             text = record.getMessage()
             record.msg, record.args, record.exc_info = text if str(error) in text else f"{text}: {error}", (), None
             self.exitcode = 1

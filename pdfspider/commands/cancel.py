@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pdfspider.config import Config
     from pdfspider.frontier.frontier import Frontier
 
-PAUSE = 0.1
+POLL_INTERVAL_S = 0.1
 
 
 class Command(OnFrontier, ScrapyCommand):
@@ -59,4 +59,4 @@ async def _sweep_until_cancelled(frontier: Frontier, run: int, patience: float) 
         status = await frontier.status_of_run(run)
         if status is None or status["state"] == "cancelled" or time.monotonic() > deadline:
             return status
-        await asyncio.sleep(0 if more else PAUSE)
+        await asyncio.sleep(0 if more else POLL_INTERVAL_S)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from scrapy.commands import ScrapyCommand
 
 from pdfspider.commands._base import OnFrontier, one_job, say
-from pdfspider.submission.changing import OPTIONS, read_changes
+from pdfspider.submission.changing import CHANGEABLE, read_changes
 
 if TYPE_CHECKING:
     import argparse
@@ -42,7 +42,7 @@ class Command(OnFrontier, ScrapyCommand):
 
     def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:
         name = one_job(args)
-        changes = read_changes({option: getattr(opts, option) for option in OPTIONS})
+        changes = read_changes({option: getattr(opts, option) for option in CHANGEABLE})
 
         async def work(frontier: Frontier) -> None:
             await frontier.steering.change(name, changes)

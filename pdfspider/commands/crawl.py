@@ -26,7 +26,7 @@ from pdfspider.crawl.processes.command import child_command
 from pdfspider.crawl.processes.number import number_of_workers
 from pdfspider.crawl.processes.parent import WorkerProcesses
 from pdfspider.exceptions import ConfigurationError, PdfSpiderError
-from pdfspider.fields import MOST, as_number, as_switch
+from pdfspider.fields import MAX_NUMBER, as_number, as_switch
 from pdfspider.spiders.pdfs import PdfSpider
 from pdfspider.submission.params import Params, faults
 from pdfspider.submission.seeds import read_seeds
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FAILED = ("refused", "failed", "start_error", "")
+FAILED_REASONS = ("refused", "failed", "start_error", "")
 """Close reasons that are errors; "" means that the spider was ended by force."""
 
 
@@ -141,7 +141,7 @@ class Command(crawl.Command):
         if isinstance(started, asyncio.Future):
             started.add_done_callback(_explain)
         self.crawler_process.start()
-        if self.crawler_process.bootstrap_failed or self._reason in FAILED:
+        if self.crawler_process.bootstrap_failed or self._reason in FAILED_REASONS:
             self.exitcode = 1
 
     def _note_opening(self) -> None:
@@ -231,4 +231,4 @@ def _check_scrapys_own(settings: BaseSettings) -> None:
         if isinstance(default, bool) or name.endswith("_ENABLED"):
             as_switch(settings, name)
         elif isinstance(default, int | float):
-            as_number(settings, name, least=-MOST)
+            as_number(settings, name, least=-MAX_NUMBER)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pdfspider.config import Config
     from pdfspider.documents.copies import Copies
 
-INTERVAL = 10.0
+PROGRESS_INTERVAL_S = 10.0
 """Seconds between two progress lines."""
 ALL = "all"
 
@@ -114,7 +114,7 @@ async def _work(inspections: InspectionService, groups: AsyncIterator[list[str]]
 
 async def _tell(counts: Counter[str]) -> None:
     while True:
-        await asyncio.sleep(INTERVAL)
+        await asyncio.sleep(PROGRESS_INTERVAL_S)
         say(_summary(counts))
 
 

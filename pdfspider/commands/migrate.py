@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pdfspider.config import Config
 
-PATIENCE = 30.0
+LOCK_TIMEOUT_S = 30.0
 """Seconds for which a locked database is tried again."""
 
 
@@ -33,7 +33,7 @@ def migrate_database(config: Config) -> str:
     url = read_url(config.database_url)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
         return f"database: none at {config.shown_database}"
-    migrate_tables(url, PATIENCE)
+    migrate_tables(url, LOCK_TIMEOUT_S)
     return f"database: {config.shown_database} has the tables of this version (revision {REVISION})"
 
 

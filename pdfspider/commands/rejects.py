@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from pdfspider.gateway.rejects import SetAside
 
 START_URLS = "start_urls"
-LIMIT = 100
-SHOWN = 60
-WIDE = 160
+DEFAULT_LIMIT = 100
+MAX_SHOWN = 60
+PIPE_WIDTH = 160
 
 
 class Command(OnFrontier, ScrapyCommand):
@@ -54,7 +54,11 @@ class Command(OnFrontier, ScrapyCommand):
         parser.add_argument("--raw", action="store_true", help="print the message with this ID as it came")
         parser.add_argument("--resend", action="store_true", help="resend the messages with these IDs, or all of NAME")
         parser.add_argument(
-            "--limit", metavar="N", type=int, default=LIMIT, help=f"list at most N messages (default: {LIMIT})"
+            "--limit",
+            metavar="N",
+            type=int,
+            default=DEFAULT_LIMIT,
+            help=f"list at most N messages (default: {DEFAULT_LIMIT})",
         )
 
     def plan(self, config: Config, args: list[str], opts: argparse.Namespace) -> Work:
@@ -127,7 +131,7 @@ async def _list(sources: dict[str, AsyncGenerator[SetAside, None]], limit: int, 
         for name, one in found:
             say(json.dumps({"from": name, "id": one.id, **_said(one)}, ensure_ascii=False))
     else:
-        Console(highlight=False, width=None if sys.stdout.isatty() else WIDE).print(_table(found))
+        Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH).print(_table(found))
     if problems:
         raise ConfigurationError("\n".join(problems))
 
@@ -191,4 +195,4 @@ def _said(one: SetAside) -> dict[str, Any]:
 
 
 def _beginning(one: SetAside) -> str:
-    return one.rejected.message[:SHOWN].decode("utf-8", "backslashreplace")
+    return one.rejected.message[:MAX_SHOWN].decode("utf-8", "backslashreplace")

@@ -10,8 +10,8 @@ from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import OnFrontier, require_database, say, say_if_no_worker
 from pdfspider.exceptions import InvalidInput
-from pdfspider.formatting import CLASSES, FOUND, counted
-from pdfspider.frontier.entries import DEEPEST, SCOPES
+from pdfspider.formatting import FOUND_OUTCOMES, OUTCOMES_BY_NAME, counted
+from pdfspider.frontier.entries import MAX_DEPTH, SCOPES
 from pdfspider.frontier.jobs import job_name
 from pdfspider.items import Outcome
 from pdfspider.records import Database
@@ -53,8 +53,8 @@ class Command(OnFrontier, ScrapyCommand):
             raise UsageError(f"unexpected: {args[0]}")
         job, outcome = job_name(opts.job) if opts.job else None, _outcome(getattr(opts, "class"))
         depth = config.depth if opts.depth is None else opts.depth
-        if not 0 <= depth <= DEEPEST:
-            raise InvalidInput(f"--depth {depth} is not between 0 and {DEEPEST}")
+        if not 0 <= depth <= MAX_DEPTH:
+            raise InvalidInput(f"--depth {depth} is not between 0 and {MAX_DEPTH}")
         require_database(config)
 
         async def work(frontier: Frontier) -> None:
@@ -80,8 +80,8 @@ class Command(OnFrontier, ScrapyCommand):
 def _outcome(name: str | None) -> Outcome | None:
     if name is None:
         return None
-    outcome = CLASSES.get(name)
-    if outcome is None or outcome in FOUND:
-        known = ", ".join(outcome.value for outcome in Outcome if outcome not in FOUND)
+    outcome = OUTCOMES_BY_NAME.get(name)
+    if outcome is None or outcome in FOUND_OUTCOMES:
+        known = ", ".join(outcome.value for outcome in Outcome if outcome not in FOUND_OUTCOMES)
         raise InvalidInput(f"--class {name}: no such class of failure (known: {known})")
     return outcome

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import LIMITS, OnFrontier, read_params, say, say_if_no_worker
+from pdfspider.commands._base import LIMIT_ARGUMENTS, OnFrontier, read_params, say, say_if_no_worker
 from pdfspider.exceptions import JobNotFound
 from pdfspider.formatting import counted
 from pdfspider.frontier.entries import SCOPES
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pdfspider.submission.params import Params
 
 
-NAMES = {"urls_file": "file", "depth": "depth", "scope": "scope", "due": "due"}
+ARGUMENT_NAMES = {"urls_file": "file", "depth": "depth", "scope": "scope", "due": "due"}
 
 
 class Command(OnFrontier, ScrapyCommand):
@@ -77,7 +77,7 @@ class Command(OnFrontier, ScrapyCommand):
         if not (opts.every or opts.cron):
             raise UsageError("expected --every, --cron or --remove")
         times = Times.read(opts.every or "", opts.cron or "", int(time.time() * 1000))
-        params = read_params(opts, {**NAMES, **LIMITS}, job=name, urls=args[1:])
+        params = read_params(opts, {**ARGUMENT_NAMES, **LIMIT_ARGUMENTS}, job=name, urls=args[1:])
         if params.names_urls:
             read_seeds(params, config)
         return _put(config, params, times)

@@ -14,7 +14,7 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import OnFrontier, say
-from pdfspider.formatting import CLASSES, MEANINGS, counted, printable, said_size
+from pdfspider.formatting import OUTCOME_MEANINGS, OUTCOMES_BY_NAME, counted, printable, said_size
 from pdfspider.frontier.jobs import COUNTERS, job_name
 from pdfspider.frontier.reports.fleet import read_fleet
 from pdfspider.frontier.reports.transports import read_states
@@ -27,8 +27,13 @@ if TYPE_CHECKING:
     from pdfspider.config import Config
     from pdfspider.frontier.frontier import Frontier
 
-WIDE = 160
-NOTHING: dict[str, Any] = {"jobs": {}, "hosts": {"waiting": 0, "breakers_open": 0}, "workers": {}, "transports": []}
+PIPE_WIDTH = 160
+EMPTY_STATUS: dict[str, Any] = {
+    "jobs": {},
+    "hosts": {"waiting": 0, "breakers_open": 0},
+    "workers": {},
+    "transports": [],
+}
 
 
 class Command(OnFrontier, ScrapyCommand):
@@ -54,7 +59,7 @@ class Command(OnFrontier, ScrapyCommand):
         if opts.workers_wanted:
             say("0")
         elif opts.json:
-            say(json.dumps(NOTHING))
+            say(json.dumps(EMPTY_STATUS))
         else:
             super().when_nothing(config, opts)
 
@@ -80,7 +85,7 @@ class Command(OnFrontier, ScrapyCommand):
 
 
 def _show(status: dict[str, Any], known: int, *, classes: bool) -> None:
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
     if status["jobs"]:
         console.print(_jobs(status["jobs"]))
     if classes:
@@ -129,7 +134,7 @@ def _classes(job: dict[str, Any]) -> Table:
     table.add_column("class", no_wrap=True)
     table.add_column("URLs", justify="right", no_wrap=True)
     table.add_column("")
-    notes = {**MEANINGS, Outcome.DOCUMENT: said_size(job["bytes"])}
+    notes = {**OUTCOME_MEANINGS, Outcome.DOCUMENT: said_size(job["bytes"])}
     for name, number in sorted(job["classes"].items(), key=lambda item: -item[1]):
-        table.add_row(name, f"{number:,}", notes[CLASSES[name]])
+        table.add_row(name, f"{number:,}", notes[OUTCOMES_BY_NAME[name]])
     return table

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import LIMITS, OnFrontier, read_params, say, say_if_no_worker
+from pdfspider.commands._base import LIMIT_ARGUMENTS, OnFrontier, read_params, say, say_if_no_worker
 from pdfspider.exceptions import InvalidInput
 from pdfspider.formatting import counted
 from pdfspider.frontier.entries import SCOPES
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pdfspider.submission.params import Params
 
 
-NAMES = {"job": "job", "urls_file": "file", "depth": "depth", "scope": "scope", "due": "due"}
+ARGUMENT_NAMES = {"job": "job", "urls_file": "file", "depth": "depth", "scope": "scope", "due": "due"}
 
 
 class Command(OnFrontier, ScrapyCommand):
@@ -83,4 +83,4 @@ def _params(args: list[str], opts: argparse.Namespace) -> Params:
     limits = opts.max_pages or opts.max_documents or opts.max_seconds
     if opts.job in (None, DEFAULT_JOB) and (opts.seal or opts.due or limits):
         raise InvalidInput(f"the job {DEFAULT_JOB} never ends: --seal, --due and the limits (--max-…) need a --job")
-    return read_params(opts, {**NAMES, **LIMITS}, urls=args)
+    return read_params(opts, {**ARGUMENT_NAMES, **LIMIT_ARGUMENTS}, urls=args)

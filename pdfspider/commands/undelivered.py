@@ -12,7 +12,7 @@ from pdfspider.commands._base import OnFrontier, say
 from pdfspider.exceptions import InvalidInput
 from pdfspider.formatting import counted, moment
 from pdfspider.frontier.jobs import job_name
-from pdfspider.frontier.results.undelivered import TRANSPORTS, Undelivered, send_again, undelivered
+from pdfspider.frontier.results.undelivered import TRANSPORTS_KEY, Undelivered, send_again, undelivered
 
 if TYPE_CHECKING:
     import argparse
@@ -71,7 +71,7 @@ async def _check(config: Config, frontier: Frontier, name: str) -> None:
     from pdfspider.gateway.service import InspectionOnlyService
 
     client: Any = frontier.redis
-    names = {known.decode() for known in await client.smembers(TRANSPORTS)}
+    names = {known.decode() for known in await client.smembers(TRANSPORTS_KEY)}
     for transport in make_transports(config.gateway.urls, InspectionOnlyService(config, frontier)):
         names.add(transport.name)
         await transport.close()

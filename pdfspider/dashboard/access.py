@@ -7,7 +7,7 @@ import hmac
 
 from aiohttp import hdrs, web
 
-from pdfspider.web.origin_checks import OWN_SITE, PROTECTION, check_host, check_origin
+from pdfspider.web.origin_checks import SAME_SITE_VALUES, SECURITY_HEADERS, check_host, check_origin
 
 COOKIE = "pdfspider"
 KEPT = 30 * 24 * 3600
@@ -15,7 +15,7 @@ OPEN = ("/login", "/static/", "/healthz", "/readyz")
 """What is served without the token: paths, and the beginnings of paths."""
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 HEADERS = {
-    **PROTECTION,
+    **SECURITY_HEADERS,
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
     "object-src 'none'",
     "Referrer-Policy": "same-origin",
@@ -73,7 +73,7 @@ def _is_visit(request: web.Request) -> bool:
     headers = request.headers
     return (
         request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
-        and headers.get("Sec-Fetch-Site", "none") not in OWN_SITE
+        and headers.get("Sec-Fetch-Site", "none") not in SAME_SITE_VALUES
         and headers.get("Sec-Fetch-Mode") == "navigate"
         and headers.get("Sec-Fetch-Dest") == "document"
     )

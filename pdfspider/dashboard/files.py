@@ -11,7 +11,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from pdfspider.dashboard.state import dashboard_of
-from pdfspider.web.documents import SHA256, Documents
+from pdfspider.web.documents import SHA256_PATTERN, Documents
 
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 NAMES = ("style.css", "live.js", "icon.svg")
@@ -50,7 +50,7 @@ async def document(request: web.Request) -> web.StreamResponse:
 async def thumbnail(request: web.Request) -> web.Response:
     """Answer with the picture of a document's first page."""
     sha256 = request.match_info["sha256"]
-    if not re.fullmatch(SHA256, sha256):
+    if not re.fullmatch(SHA256_PATTERN, sha256):
         raise web.HTTPNotFound
     path = dashboard_of(request).config.data_dir / "thumbnails" / sha256[:2] / sha256[2:4] / f"{sha256}.png"
     try:

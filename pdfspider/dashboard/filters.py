@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from pdfspider import formatting
-from pdfspider.formatting import CLASSES, FAILURES, LEFT_OUT, MEANINGS, counted, said_rate, said_size, said_time, total
+from pdfspider.formatting import (
+    FAILURE_OUTCOMES,
+    LEFT_OUT_OUTCOMES,
+    OUTCOME_MEANINGS,
+    OUTCOMES_BY_NAME,
+    counted,
+    said_rate,
+    said_size,
+    said_time,
+    total,
+)
 from pdfspider.submission.schedules import said_interval
 
 if TYPE_CHECKING:
@@ -68,17 +78,17 @@ def is_followed(url: str) -> bool:
 
 def failures(classes: Mapping[str, int]) -> int:
     """Return how many URLs failed."""
-    return total(classes, FAILURES)
+    return total(classes, FAILURE_OUTCOMES)
 
 
 def left_out(classes: Mapping[str, int]) -> int:
     """Return how many URLs were left out."""
-    return total(classes, LEFT_OUT)
+    return total(classes, LEFT_OUT_OUTCOMES)
 
 
 def meaning(outcome: str) -> str:
     """Return what an outcome class means."""
-    return MEANINGS[CLASSES[outcome]] if outcome in CLASSES else ""
+    return OUTCOME_MEANINGS[OUTCOMES_BY_NAME[outcome]] if outcome in OUTCOMES_BY_NAME else ""
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

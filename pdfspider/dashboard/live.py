@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from pdfspider.dashboard.pages import render_live
 from pdfspider.exceptions import PdfSpiderError
-from pdfspider.web.open_streams import COMMENT, OpenStreams
+from pdfspider.web.open_streams import KEEP_ALIVE, OpenStreams
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -70,5 +70,5 @@ async def _follow(request: web.Request, response: web.StreamResponse, view: View
                 await response.write(f"event: page\ndata: {json.dumps(html)}\n\n".encode())
         if time.monotonic() - sent_at > SILENCE:
             sent_at = time.monotonic()
-            await response.write(COMMENT)
+            await response.write(KEEP_ALIVE)
         await asyncio.sleep(min(max(TICK, SHARE * (time.monotonic() - began)), LONGEST_REST))

@@ -18,7 +18,7 @@ from pdfspider.dashboard.application import make_application
 from pdfspider.dashboard.state import Dashboard
 from pdfspider.documents.copies import InPlace
 from pdfspider.exceptions import AddressInUse, ConfigurationError
-from pdfspider.frontier.reports.dashboards import EXPIRES, announce, withdraw
+from pdfspider.frontier.reports.dashboards import TTL_S, announce, withdraw
 from pdfspider.monitoring.reading import Monitor
 from pdfspider.notifications.notifier import Notifier
 from pdfspider.records import Database
@@ -129,4 +129,4 @@ async def _announce(redis: Redis, url: str) -> None:
     while True:
         with suppress(RedisError):
             await announce(redis, url)
-        await asyncio.sleep(EXPIRES / 3)
+        await asyncio.sleep(TTL_S / 3)

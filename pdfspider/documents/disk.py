@@ -14,7 +14,7 @@ from pdfspider.documents.store import open_new
 if TYPE_CHECKING:
     from pathlib import Path
 
-RESERVE = 64 * 1024 * 1024
+RESERVED_BYTES = 64 * 1024 * 1024
 """Bytes; with less room than this, or than a hundredth of a smaller disk, a disk counts as full."""
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Errors that say that there is no room for what was written."""
@@ -35,7 +35,7 @@ def probe(directory: Path, size: int = 0) -> Room:
 
     The call blocks.
     """
-    reserve = min(RESERVE, capacity(directory) // 100)
+    reserve = min(RESERVED_BYTES, capacity(directory) // 100)
     if not _takes(directory, max(reserve, 1)):
         return Room.NONE
     return Room.ENOUGH if size <= reserve or _takes(directory, size) else Room.LESS

@@ -42,7 +42,7 @@ _LOGIN_URL = re.compile(
     re.IGNORECASE,
 ).search
 
-REACH = 64 * 1024
+SEARCHED_SIZE = 64 * 1024
 """Bytes of a page that are searched."""
 
 
@@ -57,17 +57,17 @@ def declared_challenge(headers: Mapping[str, str]) -> str | None:
 
 def challenge(page: bytes) -> str | None:
     """Return the protection whose challenge the page is, None if it is none that is known."""
-    beginning = page[:REACH]
+    beginning = page[:SEARCHED_SIZE]
     return next((name for name, marks in _CHALLENGES.items() if marks.search(beginning)), None)
 
 
 def asks_for_captcha(page: bytes) -> bool:
     """Return whether a page contains a captcha."""
-    return _CAPTCHA.search(page, 0, REACH) is not None
+    return _CAPTCHA.search(page, 0, SEARCHED_SIZE) is not None
 
 
 def is_login(page: bytes, url: str) -> bool:
     """Return whether a page is a login: it asks for a password, and its title, heading or URL says so."""
-    if not _PASSWORD.search(page, 0, REACH):
+    if not _PASSWORD.search(page, 0, SEARCHED_SIZE):
         return False
-    return bool(_LOGIN_TITLE.search(page, 0, REACH) or _LOGIN_URL(url))
+    return bool(_LOGIN_TITLE.search(page, 0, SEARCHED_SIZE) or _LOGIN_URL(url))

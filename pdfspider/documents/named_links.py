@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-NAMES = ".names"
-FULL = (errno.EMLINK, errno.ENAMETOOLONG)
+NAMES_DIRECTORY = ".names"
+TOLERATED_ERRORS = (errno.EMLINK, errno.ENAMETOOLONG)
 """Errors for which a document goes without a further name: it has too many, or one of them is too long."""
 
 
@@ -36,8 +36,8 @@ class Wanted(NamedTuple):
 
 def check_links(root: Path) -> None:
     """Raise ConfigurationError if a directory's file system has no hard links, or no symbolic ones."""
-    make_directory(root / NAMES)
-    probe = root / NAMES / f".{os.getpid()}-{os.urandom(4).hex()}"
+    make_directory(root / NAMES_DIRECTORY)
+    probe = root / NAMES_DIRECTORY / f".{os.getpid()}-{os.urandom(4).hex()}"
     made = [probe.with_suffix(suffix) for suffix in (".file", ".hard", ".symbolic")]
     try:
         made[0].touch()
@@ -73,7 +73,7 @@ def _attempt(document: Wanted, changed: dict[Path, None]) -> str | StoreError | 
             if _take(document.root, sha256, candidate, changed):
                 return candidate
     except OSError as error:
-        if error.errno not in FULL:
+        if error.errno not in TOLERATED_ERRORS:
             return StoreError(document.root / name, error)
     return None
 
@@ -99,7 +99,7 @@ def _take(root: Path, sha256: str, name: str, changed: dict[Path, None]) -> bool
 def _reserve(root: Path, sha256: str, name: str, changed: dict[Path, None]) -> bool:
     """Note whose a name is, and return whether it is this document's."""
     key = blake2b(key_of(name).encode(), digest_size=16).hexdigest()
-    entry = root / NAMES / key[:2] / key
+    entry = root / NAMES_DIRECTORY / key[:2] / key
     _make(entry.parent, root, changed)
     try:
         entry.symlink_to(sha256)

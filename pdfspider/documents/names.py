@@ -16,8 +16,8 @@ from urllib.parse import unquote_to_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_NAME = 255
-READ = 8_192
+MAX_NAME_LENGTH = 255
+MAX_HEADER_LENGTH = 8_192
 """Characters of a header that are read: thousands of encoded words take seconds."""
 _PARAMETER = re.compile(r';\s*([\w!#$%&+^`{}~*.-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;]*))')
 _ESCAPED = re.compile(r'\\(["\\])')
@@ -31,7 +31,7 @@ def file_name(disposition: str) -> str | None:
 
     Never raises.
     """
-    disposition, plain, extended = disposition[:READ], None, None
+    disposition, plain, extended = disposition[:MAX_HEADER_LENGTH], None, None
     parts: dict[int, tuple[str, bool]] = {}
     for number, star, value in _file_names(disposition):
         if number is not None:
@@ -108,4 +108,4 @@ def _decode(data: bytes, charset: str) -> str:
 def _bare(name: str) -> str | None:
     text = "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
     text = text.replace("\\", "/").rpartition("/")[2].strip(' "')
-    return text[:MAX_NAME] if text.strip(".") else None
+    return text[:MAX_NAME_LENGTH] if text.strip(".") else None

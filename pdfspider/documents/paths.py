@@ -6,8 +6,8 @@ import re
 import unicodedata
 from urllib.parse import unquote, urlsplit
 
-MOST_PARTS = 8
-LONGEST_PART = 100
+MAX_PARTS = 8
+MAX_PART_LENGTH = 100
 """Bytes of a directory's name in UTF-8; a file's name may have twice as many."""
 _FORBIDDEN = re.compile(r'[<>:"|?*]')
 _UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
@@ -24,9 +24,12 @@ def safe_path(wanted: str) -> str:
     It has no control characters, no names of devices, no hidden files, and a bounded length in every part.
     """
     parts = [part for each in re.split(r"[/\\]", wanted) if (part := _safe_part(each))]
-    if len(parts) > MOST_PARTS:
-        parts = [*parts[: MOST_PARTS - 1], parts[-1]]
-    parts = [*(_cut(part, LONGEST_PART) for part in parts[:-1]), *(_cut(part, 2 * LONGEST_PART) for part in parts[-1:])]
+    if len(parts) > MAX_PARTS:
+        parts = [*parts[: MAX_PARTS - 1], parts[-1]]
+    parts = [
+        *(_cut(part, MAX_PART_LENGTH) for part in parts[:-1]),
+        *(_cut(part, 2 * MAX_PART_LENGTH) for part in parts[-1:]),
+    ]
     if parts and _OF_THE_STORE(parts[0]):
         parts[0] = f"_{parts[0]}"
     return "/".join(parts)
@@ -84,7 +87,7 @@ def _cut(part: str, most: int) -> str:
     if len(part.encode()) <= most:
         return part
     stem, dot, suffix = part.rpartition(".")
-    if not stem or len(suffix) > LONGEST_PART // 5:
+    if not stem or len(suffix) > MAX_PART_LENGTH // 5:
         stem, dot, suffix = part, "", ""
     room = most - len(f"{dot}{suffix}".encode())
     return stem.encode()[:room].decode("utf-8", "ignore").rstrip(". ") + dot + suffix

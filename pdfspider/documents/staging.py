@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-STAGING = ".staging"
+STAGING_DIRECTORY = ".staging"
 BATCH_SIZE = 768 * 1024
 """Bytes that are collected before they are written; a smaller document stays in memory until it is stored."""
-PARTS = 64
+MAX_CHUNKS_COLLECTED = 64
 """Chunks that are collected before they are joined: small ones take more memory than their bytes."""
 THREADS = 4
 
@@ -65,7 +65,7 @@ class Staging:
     def __init__(self, root: Path | None, worker: str, *, limit: int = 0, patience: float = 30.0) -> None:
         if worker in {"", ".", ".."} or Path(worker).name != worker:
             raise ConfigurationError(f"{worker!r} cannot name a staging directory")
-        self.directory = (root or Path()) / STAGING / worker
+        self.directory = (root or Path()) / STAGING_DIRECTORY / worker
         if root is not None:
             make_directory(self.directory)
         self.executor = ThreadPoolExecutor(THREADS, "staging")
@@ -208,7 +208,7 @@ class StagedFile:
         self.size += len(chunk)
         self._held += len(chunk)
         self._parts.append(chunk)
-        if len(self._parts) == PARTS:
+        if len(self._parts) == MAX_CHUNKS_COLLECTED:
             self._join()
         if self._held >= BATCH_SIZE:
             await self._flush()

@@ -24,10 +24,10 @@ _LENGTH = re.compile(rb"/L\s+(\d{1,19})\b")
 _OBJECT = re.compile(rb"\d\s+\d+\s+obj\b")
 _XREF_STREAM = re.compile(rb"/Type\s*/XRef\b")
 
-MISSING = "the end of the PDF is missing"
-STEP = 1024 * 1024
+END_MISSING = "the end of the PDF is missing"
+STEP_SIZE = 1024 * 1024
 """Bytes of a file that are searched at once for its end."""
-OVERLAP = 64
+OVERLAP_SIZE = 64
 """Bytes that two such pieces share: enough for all that is searched."""
 
 _SLACK = len(b"OF\r\n\r\n")
@@ -46,7 +46,7 @@ def judge(head: bytes, tail: bytes, size: int) -> str | None:
 def judge_end(head: bytes, size: int, *, whole: bool) -> str | None:
     """Return why a PDF is not whole of which it is known whether its end is there; None if it is."""
     if not whole:
-        return MISSING
+        return END_MISSING
     length = linearized_length(head)
     if length is not None and size < length - _SLACK:
         return f"the PDF was linearized with {length} bytes, {size} came"
@@ -70,8 +70,8 @@ def has_end(read: Callable[[int, int], bytes], size: int) -> bool:
     """
     end, after = size, b""
     while end > 0:
-        start = max(end - STEP, 0)
-        piece = read(start, end - start) + after[:OVERLAP]
+        start = max(end - STEP_SIZE, 0)
+        piece = read(start, end - start) + after[:OVERLAP_SIZE]
         pointer = piece.rfind(_POINTER)
         if pointer >= 0:
             return _ends(piece[pointer + len(_POINTER) :])

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from pdfspider.embedded.addresses import socket_path
 from pdfspider.embedded.locks import lock
-from pdfspider.embedded.server import START_PATIENCE, STOP_PATIENCE, Server
+from pdfspider.embedded.server import START_TIMEOUT_S, STOP_TIMEOUT_S, Server
 from pdfspider.exceptions import EmbeddedRedisError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class EmbeddedRedis:
             if self._membership is None:
                 self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 _check_owner(self.directory)
-                with lock(self.directory / "start.lock", patience=2 * START_PATIENCE):
+                with lock(self.directory / "start.lock", patience=2 * START_TIMEOUT_S):
                     self._join(Server(self.directory))
             return self.url
         except (OSError, subprocess.SubprocessError) as error:
@@ -74,7 +74,7 @@ class EmbeddedRedis:
         """
         if self._membership is None:
             return
-        with suppress(OSError), lock(self.directory / "start.lock", patience=STOP_PATIENCE):
+        with suppress(OSError), lock(self.directory / "start.lock", patience=STOP_TIMEOUT_S):
             self._leave()
             Server(self.directory).shut_down_if_unused()
         self._leave()

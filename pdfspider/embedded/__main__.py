@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from pdfspider.embedded.locks import lock
-from pdfspider.embedded.server import STOP_PATIENCE, Server
+from pdfspider.embedded.server import STOP_TIMEOUT_S, Server
 from pdfspider.exceptions import EmbeddedRedisError
 
 SUPERVISION_INTERVAL = 0.2
@@ -37,7 +37,7 @@ def _look_after(server: Server, supervisor_lock: int) -> bool:
         server.send_signal(signal.SIGTERM)
         return False
     try:
-        with lock(server.directory / "start.lock", patience=STOP_PATIENCE):
+        with lock(server.directory / "start.lock", patience=STOP_TIMEOUT_S):
             if server.shut_down_if_unused():
                 os.close(supervisor_lock)  # before start.lock, so that the next user starts its own supervisor
                 return False

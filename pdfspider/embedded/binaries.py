@@ -16,7 +16,7 @@ from pdfspider.exceptions import EmbeddedRedisError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OLDEST = (6, 2)
+OLDEST_VERSION = (6, 2)
 """The least version of Redis that the scripts of the frontier run on."""
 SHARED_FORMAT = (7, 3)
 """Valkey reads the files of every Redis before this version; Redis changed their format after the two parted."""
@@ -92,7 +92,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _is_recent(version: Version) -> bool:
-    return version.product != "Redis" or version.numbers >= OLDEST
+    return version.product != "Redis" or version.numbers >= OLDEST_VERSION
 
 
 def _replace(path: Path, text: str) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-STEP = 0.01
+POLL_INTERVAL_S = 0.01
 """Seconds between two checks."""
 
 
@@ -54,5 +54,5 @@ def wait(condition: Callable[[], bool], patience: float) -> bool:
     while not condition():
         if time.monotonic() >= deadline:
             return False
-        time.sleep(STEP)
+        time.sleep(POLL_INTERVAL_S)
     return True

@@ -6,22 +6,22 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-SHARE = 4
+MEMORY_DIVISOR = 4
 """The server gets one part in so many: it doubles for a while when it rewrites its file, and workers need some too."""
-LEAST = 64 * 2**20
-UNKNOWN = 2**30
+LEAST_MEMORY = 64 * 2**20
+ASSUMED_MEMORY = 2**30
 """The assumed memory in bytes of a machine that does not tell."""
 
 
 def default_maxmemory() -> int:
     """Return the server's share of the memory of this machine, or of this process's control group."""
-    return max(min([_physical_memory(), *_group_limits(Path("/"))]) // SHARE, LEAST)
+    return max(min([_physical_memory(), *_group_limits(Path("/"))]) // MEMORY_DIVISOR, LEAST_MEMORY)
 
 
 def _physical_memory() -> int:
     with suppress(ValueError, OSError):
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return UNKNOWN * SHARE
+    return ASSUMED_MEMORY * MEMORY_DIVISOR
 
 
 def _group_limits(root: Path) -> list[int]:

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 import pdfspider
 from pdfspider.embedded.addresses import ask, socket_path
 from pdfspider.embedded.binaries import choose_binary
-from pdfspider.embedded.locks import STEP, is_held, lock, wait
+from pdfspider.embedded.locks import POLL_INTERVAL_S, is_held, lock, wait
 from pdfspider.embedded.memory import default_maxmemory
 from pdfspider.exceptions import EmbeddedRedisError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ROOT = Path(pdfspider.__file__).parents[1]
-START_PATIENCE = 30.0
-STOP_PATIENCE = 8.0
+PACKAGE_PARENT = Path(pdfspider.__file__).parents[1]
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 8.0
 DIRECTIVES = (
     "--port 0 --unixsocket redis.sock --unixsocketperm 700 --daemonize yes --pidfile redis.pid --logfile redis.log "
     "--appendonly yes --appendfsync everysec --maxmemory-policy noeviction --save"
@@ -62,7 +62,7 @@ class Server:
     def ensure_supervisor(self) -> None:
         """Start a supervisor unless there is one."""
         with suppress(TimeoutError), lock(self.directory / "supervisor.lock") as held, self.log.open("ab") as log:
-            path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+            path = os.pathsep.join(filter(None, (str(PACKAGE_PARENT), os.environ.get("PYTHONPATH"))))
             command = [sys.executable, "-P", "-m", "pdfspider.embedded", str(self.directory), str(held)]
             _detach(command, held, env={**os.environ, "PYTHONPATH": path}, stdout=log, stderr=log, check=True)
 
@@ -96,12 +96,12 @@ class Server:
         # First, so that nobody uses a dying server if this process is killed now.
         with suppress(OSError):
             (self.directory / "redis.sock").unlink()
-        wait(lambda: bool(self.find_pid()) or not self.is_running(), STOP_PATIENCE)
+        wait(lambda: bool(self.find_pid()) or not self.is_running(), STOP_TIMEOUT_S)
         for signum in (signal.SIGTERM, signal.SIGKILL):
             if not self.is_running():
                 return
             self.send_signal(signum)
-            wait(lambda: not self.is_running(), STOP_PATIENCE)
+            wait(lambda: not self.is_running(), STOP_TIMEOUT_S)
 
     def send_signal(self, signum: int) -> None:
         """Send a signal to the server, if it exists."""
@@ -129,13 +129,13 @@ class Server:
 
     def _comes_to_answer(self) -> bool:
         """Return whether the server answers; one that loads a large file may take its time."""
-        deadline = time.monotonic() + START_PATIENCE
+        deadline = time.monotonic() + START_TIMEOUT_S
         while (answer := ask(socket_path(self.directory))) != b"+PONG\r\n":
             if answer.startswith(b"-LOADING"):
-                deadline = time.monotonic() + START_PATIENCE
+                deadline = time.monotonic() + START_TIMEOUT_S
             if not self.is_running() or time.monotonic() > deadline:
                 return False
-            time.sleep(STEP)
+            time.sleep(POLL_INTERVAL_S)
         return True
 
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 KEY = f"{PREFIX}blocked"
 VERSION = "version"
-MOST = 200
-LONGEST = 1000
+MAX_RULES = 200
+MAX_LENGTH = 1000
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class BlockRule:
         if bool(self.host) == bool(self.pattern):
             raise InvalidInput("either a host or a pattern is blocked")
         value = self.host or self.pattern
-        if len(value) > LONGEST or not value.isprintable() or " " in value:
+        if len(value) > MAX_LENGTH or not value.isprintable() or " " in value:
             raise InvalidInput(f"{value[:100]!r} is neither a host nor a pattern of URLs")
         if self.host and any(sign in self.host for sign in "/?#@*"):
             raise InvalidInput(f"{self.host!r} is not a host")
@@ -112,8 +112,8 @@ class BlockRules:
         for known in self.rules:
             if (known.host, known.pattern, known.job) == (rule.host, rule.pattern, rule.job):
                 return known
-        if len(self.rules) >= MOST:
-            raise InvalidInput(f"there are {MOST} blocked hosts and patterns already")
+        if len(self.rules) >= MAX_RULES:
+            raise InvalidInput(f"there are {MAX_RULES} blocked hosts and patterns already")
         fields = asdict(rule.check())
         fields.pop("id")
         fields["since"] = (await self._redis.time())[0]

@@ -7,7 +7,7 @@ from typing import Any
 
 from pdfspider.tasks import end
 
-GLANCE = 0.1
+POLL_INTERVAL_S = 0.1
 
 
 async def something_waits(
@@ -16,7 +16,7 @@ async def something_waits(
     """Return whether one of the keys has entries, after waiting at most ``timeout`` seconds.
 
     If ``source`` is a list, a new entry is noticed at once and moves to ``target``. Redis has no such command for sets
-    and sorted sets, so these are polled every ``GLANCE`` seconds.
+    and sorted sets, so these are polled every ``POLL_INTERVAL_S`` seconds.
     """
     keys = (source, target, *others)
     if await redis.exists(*keys):
@@ -24,7 +24,7 @@ async def something_waits(
     moving = asyncio.ensure_future(redis.blmove(source, target, timeout, side, "LEFT"))
     try:
         while not moving.done():
-            await asyncio.wait({moving}, timeout=GLANCE)
+            await asyncio.wait({moving}, timeout=POLL_INTERVAL_S)
             if await redis.exists(*keys):
                 return True
         return moving.result() is not None

@@ -21,13 +21,13 @@ from pdfspider.masking import masked_url
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CONNECTIONS = 2000
+MAX_CONNECTIONS = 2000
 """More connections than a gateway with all transports needs; redis-py's default limit is 100."""
 CLOSED = "handler is closed"
 """Part of uvloop's error at a write to a socket that it has closed."""
-AWAY = (RedisConnectionError, RedisTimeoutError)
-PASSING = (*AWAY, OutOfMemoryError, ReadOnlyError)
-CODES = re.compile(r"\b(OOM|MISCONF|READONLY|LOADING|BUSY|NOREPLICAS|MASTERDOWN)\b")
+CONNECTION_ERRORS = (RedisConnectionError, RedisTimeoutError)
+TEMPORARY_ERRORS = (*CONNECTION_ERRORS, OutOfMemoryError, ReadOnlyError)
+TEMPORARY_CODES = re.compile(r"\b(OOM|MISCONF|READONLY|LOADING|BUSY|NOREPLICAS|MASTERDOWN)\b")
 """Refusals that will pass; an error from a script (in Redis 6) has the code somewhere in its text."""
 
 
@@ -39,7 +39,7 @@ def connect(url: str, *, on_failure: Callable[[], None] | None = None, **params:
     """
     retry = Retry(_Backoff(on_failure), 10)
     options: dict[str, Any] = {"socket_timeout": 15, "socket_connect_timeout": 5, "retry": retry, "protocol": 2}
-    options["max_connections"] = CONNECTIONS
+    options["max_connections"] = MAX_CONNECTIONS
     options |= params
     client: Redis = (
         connect_by_sentinel(url, **options) if is_sentinel(url) else get_redis(redis_cls=Redis, url=url, **options)
@@ -80,12 +80,12 @@ class _Backoff(ExponentialWithJitterBackoff):
 
 def may_pass(error: RedisError) -> bool:
     """Return whether the same call may succeed later: Redis is away, busy, out of memory, or cannot write."""
-    return isinstance(error, PASSING) or bool(CODES.search(str(error)))
+    return isinstance(error, TEMPORARY_ERRORS) or bool(TEMPORARY_CODES.search(str(error)))
 
 
 def is_away(error: RedisError) -> bool:
     """Return whether Redis gave no answer."""
-    return isinstance(error, AWAY)
+    return isinstance(error, CONNECTION_ERRORS)
 
 
 def is_out_of_memory(error: RedisError) -> bool:

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-POLL = 0.02
-TOGETHER = 0.05
+POLL_INTERVAL_S = 0.02
+GROUPING_S = 0.05
 """Seconds during which callers are collected for one sync."""
-SECOND = 1_000_000
-TIMEOUT = 10_000
-UNDER_WAY = ("aof_pending_bio_fsync", "aof_buffer_length")
+SECOND_US = 1_000_000
+TIMEOUT_MS = 10_000
+PENDING_FIELDS = ("aof_pending_bio_fsync", "aof_buffer_length")
 
 
 class Durability:
@@ -61,7 +61,7 @@ class Durability:
             await asyncio.to_thread(self._own_sync)
 
     async def _wait_for_redis(self) -> None:
-        await asyncio.sleep(TOGETHER)
+        await asyncio.sleep(GROUPING_S)
         self._next = None
         if not await self.written() or await self._syncs_always():
             return
@@ -85,18 +85,18 @@ class Durability:
         while not synced:
             async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.hset(f"{PREFIX}meta", "synced", "")
-                pipe.execute_command("WAITAOF", 1, 0, TIMEOUT)
+                pipe.execute_command("WAITAOF", 1, 0, TIMEOUT_MS)
                 synced = (await pipe.execute())[1][0]
 
     async def _next_sync(self) -> None:
-        await self._idle(*UNDER_WAY)
+        await self._idle(*PENDING_FIELDS)
         now = (await self._server())["server_time_usec"]
-        left = SECOND - now % SECOND
+        left = SECOND_US - now % SECOND_US
         while left > 0:
-            await asyncio.sleep(left / SECOND)
+            await asyncio.sleep(left / SECOND_US)
             left -= (after := (await self._server())["server_time_usec"]) - now
             now = after
-        await self._idle(*UNDER_WAY)
+        await self._idle(*PENDING_FIELDS)
 
     async def _idle(self, *fields: str) -> None:
         """Return when all these fields of INFO are 0."""
@@ -104,7 +104,7 @@ class Durability:
             info = await self._redis.info("persistence")
             if not any(info.get(field) for field in fields):
                 return
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
 
 def _note(sync: asyncio.Task[None]) -> None:

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 SCOPES = ("host", "domain", "any")
 SCOPE_NUMBERS = {scope: number for number, scope in enumerate(SCOPES)}
-DEEPEST = 10**12
+MAX_DEPTH = 10**12
 """The largest depth, so that each can be packed."""
 
-NEW = b"-\0\0\0"
+UNTRIED = b"-\0\0\0"
 """The bytes between kind and payload in a queue member that no worker has tried yet (see keys.lua)."""
-PAGES, PER_PRIORITY, PER_DEPTH, DEPTHS = 2**50, 2**42, 2**34, 255
+PAGE_SCORE, SCORE_PER_PRIORITY, SCORE_PER_DEPTH, MAX_SCORED_DEPTH = 2**50, 2**42, 2**34, 255
 """The parts of a queue's score (see keys.lua); what is below a depth is the order of submission."""
-REACH_AT = 4
+REACH_SHIFT = 4
 """The bit at which the reach begins among the flags of a payload; lease.lua knows it too."""
-ALWAYS = 4
+REQUIRED_VALUES = 4
 """The number of elements of a payload that are never left out."""
 
 _packer = msgpack.Packer(use_bin_type=False)
@@ -77,7 +77,7 @@ class Entry(NamedTuple):
         values: list[Any] = [
             self.url,
             self.depth,
-            SCOPE_NUMBERS[self.scope] | self.leaf << 2 | self.document << 3 | self.reach << REACH_AT,
+            SCOPE_NUMBERS[self.scope] | self.leaf << 2 | self.document << 3 | self.reach << REACH_SHIFT,
             origin_length(self.url),
             self.max_depth,
             self.priority,
@@ -87,7 +87,7 @@ class Entry(NamedTuple):
         ]
         if self.hops or self.cookies or self.sought or self.request:
             values += ([list(hop) for hop in self.hops], self.cookies, self.sought, self.request)
-        while len(values) > ALWAYS and not values[-1]:
+        while len(values) > REQUIRED_VALUES and not values[-1]:
             values.pop()
         payload: bytes = _packer.pack(values)
         return payload
@@ -113,20 +113,20 @@ class Entry(NamedTuple):
             hops=tuple(Hop(*hop) for hop in hops),
             cookies=tuple((host, tuple(map(tuple, pairs))) for host, pairs in cookies) if cookies else (),
             sought=sought,
-            reach=flags >> REACH_AT,
+            reach=flags >> REACH_SHIFT,
             request=request,
         )
 
     def member(self) -> bytes:
         """Return the member of a queue that stands for this URL."""
-        return b"".join((self.fingerprint, b"d" if self.document else b"p", NEW, self.pack()))
+        return b"".join((self.fingerprint, b"d" if self.document else b"p", UNTRIED, self.pack()))
 
     def rank(self) -> int:
         """Return the score of the member, apart from the order of submission."""
         priority = self.priority and max(-128, min(self.priority, 127))
-        depth = min(DEPTHS, self.depth)
-        rank = (127 - priority) * PER_PRIORITY + depth * PER_DEPTH
-        return rank if self.document else PAGES + rank
+        depth = min(MAX_SCORED_DEPTH, self.depth)
+        rank = (127 - priority) * SCORE_PER_PRIORITY + depth * SCORE_PER_DEPTH
+        return rank if self.document else PAGE_SCORE + rank
 
     def child(self, **changes: Any) -> Entry:
         """Return a copy with some fields changed."""

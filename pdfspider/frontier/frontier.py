@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from pdfspider.frontier.jobs import Submission, Task
     from pdfspider.frontier.schedules import Planned
 
-PAGES_KEPT = 30 * 24 * 3600
+PAGE_COUNT_TTL_S = 30 * 24 * 3600
 """Seconds for which the count is kept after the last page of a run."""
 LINKS_PER_CALL = 512
-LISTEN = 10.0
-ASK_AGAIN, TAKEN = -2, -3
+LISTEN_TIMEOUT_S = 10.0
+ASK_AGAIN, HOST_TAKEN = -2, -3
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +241,7 @@ class Frontier(View):
         async with self.redis.pubsub() as channel:
             await channel.subscribe(f"{PREFIX}wake")
             while True:
-                if await channel.get_message(ignore_subscribe_messages=True, timeout=LISTEN):
+                if await channel.get_message(ignore_subscribe_messages=True, timeout=LISTEN_TIMEOUT_S):
                     heard()
 
     async def renew(self) -> bool:
@@ -287,7 +287,7 @@ class Frontier(View):
         wait, _ = await self._persist("visit", self.worker, lease.token, ago(lease.started_at), host_id(host))
         if wait == ASK_AGAIN:
             return None
-        if wait == TAKEN:
+        if wait == HOST_TAKEN:
             raise HostTaken
         if wait < 0:
             raise LeaseLost
@@ -342,7 +342,7 @@ class Frontier(View):
         key = f"{PREFIX}pages:{run}"
         async with self.redis.pipeline(transaction=False) as pipe:
             pipe.hincrby(key, host, pages)
-            pipe.expire(key, PAGES_KEPT)
+            pipe.expire(key, PAGE_COUNT_TTL_S)
             return int((await pipe.execute())[0])
 
     async def leave(self) -> None:

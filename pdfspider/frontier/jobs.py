@@ -20,7 +20,7 @@ JOB_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 META_LIMIT = 16 * 1024
 DEFAULT_JOB = "default"
 """The job of what names none; it never ends."""
-LARGEST = 10**15
+MAX_NUMBER = 10**15
 """No larger number is handed to the scripts; it stands for no limit just as well."""
 
 
@@ -59,24 +59,24 @@ class JobOptions:
 
     def fields(self) -> dict[str, str | bytes]:
         """Return the fields of the job's hash, without those that are 0 or empty."""
-        named = zip(OPTIONS, _values(self), strict=True)
+        named = zip(OPTION_NAMES, _values(self), strict=True)
         return {name: value if isinstance(value, bytes) else _text(value) for name, value in named if value}
 
 
 def options_from_hash(raw: Mapping[bytes, bytes]) -> JobOptions:
     """Return the options in the hash of a run."""
-    given = {name: raw[name.encode()] for name in OPTIONS if name.encode() in raw}
+    given = {name: raw[name.encode()] for name in OPTION_NAMES if name.encode() in raw}
     texts = {"meta": lambda value: value, "anchors": bytes.decode}
     return JobOptions(**{name: texts.get(name, int)(value) for name, value in given.items()})
 
 
 def _text(value: int | str) -> str:
     """Return an option as text; no number is so large that the scripts could not reckon with it."""
-    return str(value if isinstance(value, str) else min(value, LARGEST))
+    return str(value if isinstance(value, str) else min(value, MAX_NUMBER))
 
 
-OPTIONS = tuple(field.name for field in fields(JobOptions))
-_values = attrgetter(*OPTIONS)
+OPTION_NAMES = tuple(field.name for field in fields(JobOptions))
+_values = attrgetter(*OPTION_NAMES)
 
 
 KEY_LENGTH = 16
@@ -146,7 +146,7 @@ class Job:
 
 
 COUNTERS = ("queued", "delayed", "leased", "done", "dead")
-STATUS = ("state", "sealed", "run", *COUNTERS, "documents", "bytes", "classes")
+STATUS_NAMES = ("state", "sealed", "run", *COUNTERS, "documents", "bytes", "classes")
 """The names of what ``status_of`` returns."""
 
 

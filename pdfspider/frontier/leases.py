@@ -13,7 +13,7 @@ from pdfspider.frontier.gates import HostSignal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LATEST_START = 2.0
+MAX_START_DELAY_S = 2.0
 """Seconds after which a start that others wait for is given up; permit.lua waits a little longer."""
 
 

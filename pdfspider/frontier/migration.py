@@ -1,7 +1,7 @@
 """Brings the frontier's keys from the first format to the present one, in bounded steps that can be broken off.
 
-Every key that changes is renamed to one that begins with ``OLD``; then its parts move to where they belong, each part
-in one script. So it is known at any moment what is still to be moved.
+Every key that changes is renamed to one that begins with ``OLD_PREFIX``; then its parts move to where they belong, each
+part in one script. So it is known at any moment what is still to be moved.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ import msgpack
 from pdfspider.exceptions import ConfigurationError, FormatError, PdfSpiderError
 from pdfspider.frontier.entries import Entry
 from pdfspider.frontier.reach import networks_number, reach_with
-from pdfspider.frontier.scripts import FORMAT, PREFIX
+from pdfspider.frontier.scripts import KEY_FORMAT, PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from redis.asyncio import Redis
 
-OLD = f"{PREFIX}format-1:"
-META = f"{PREFIX}meta"
-STEP = 256
+OLD_PREFIX = f"{PREFIX}format-1:"
+META_KEY = f"{PREFIX}meta"
+ITEMS_PER_CALL = 256
 """Parts of a key that one call moves."""
-CHANGED = re.compile(r"seen:\d+:\d+|q:[0-9a-f]{16}:\d+|solo|worker:[^:]+")
-OUTDATED = re.compile(r"worker:[^:]+:calls")
-HEADER = 12
+CHANGED_KEYS = re.compile(r"seen:\d+:\d+|q:[0-9a-f]{16}:\d+|solo|worker:[^:]+")
+OUTDATED_KEYS = re.compile(r"worker:[^:]+:calls")
+HEADER_SIZE = 12
 """Bytes of a member before its payload, in the first format."""
-ALL, PUBLIC = 1, 0
+ANY_ADDRESS, PUBLIC_ADDRESSES = 1, 0
 """Blocks of addresses, as in ``discovery/addresses.py``: the URL's own, and none that is private."""
 ADVICE = (
     "it cannot be migrated: let the version that wrote it end its jobs, or begin with an empty one (another REDIS_URL"
@@ -45,8 +45,8 @@ _USERINFO = re.compile(r"^(https?://)[^/?#]*@")
 async def check_format(redis: Redis) -> None:
     """Raise FormatError where the frontier's keys are not of the present format."""
     found = await _format_of(redis)
-    if found is not None and found != FORMAT:
-        raise FormatError(found, newer=found > FORMAT)
+    if found is not None and found != KEY_FORMAT:
+        raise FormatError(found, newer=found > KEY_FORMAT)
 
 
 async def migrate(redis: Redis) -> str:
@@ -54,18 +54,18 @@ async def migrate(redis: Redis) -> str:
     found = await _format_of(redis)
     if found is None:
         return "frontier: there is none"
-    if found == FORMAT:
-        return f"frontier: it has the format {FORMAT} already"
-    if found > FORMAT:
+    if found == KEY_FORMAT:
+        return f"frontier: it has the format {KEY_FORMAT} already"
+    if found > KEY_FORMAT:
         raise FormatError(found, newer=True)
     await _refuse_while_used(redis)
     moved = await Migration(redis).run()
-    return f"frontier: {moved:,} keys were brought to the format {FORMAT}"
+    return f"frontier: {moved:,} keys were brought to the format {KEY_FORMAT}"
 
 
 async def _format_of(redis: Any) -> int | None:
     """Return the version of the keys; None where nothing was ever written."""
-    run_id, version = await redis.hmget(META, "run_id", "format")
+    run_id, version = await redis.hmget(META_KEY, "run_id", "format")
     if version and not version.isdigit():
         raise ConfigurationError(f"the frontier's keys have the format {version.decode(errors='replace')!r}; {ADVICE}")
     return int(version) if version else 1 if run_id else None
@@ -74,7 +74,7 @@ async def _format_of(redis: Any) -> int | None:
 async def _refuse_while_used(redis: Any) -> None:
     """Raise ConfigurationError while a worker may be alive, or where what there is was never released."""
     seconds, microseconds = await redis.time()
-    now = seconds * 1000 + microseconds // 1000 + int(await redis.hget(META, "shift") or 0)
+    now = seconds * 1000 + microseconds // 1000 + int(await redis.hget(META_KEY, "shift") or 0)
     alive = await redis.zrangebyscore(f"{PREFIX}workers", now, "+inf")
     if alive:
         names = ", ".join(name.decode() for name in alive[:3])
@@ -99,19 +99,19 @@ class Migration:
 
     async def run(self) -> int:
         """Move everything; return how many keys there were."""
-        await self._redis.hsetnx(META, "secret", secrets.token_hex(32))
-        if not await self._redis.hexists(META, "migrating"):
+        await self._redis.hsetnx(META_KEY, "secret", secrets.token_hex(32))
+        if not await self._redis.hexists(META_KEY, "migrating"):
             await self._check()
             await self._set_aside()
-            await self._redis.hset(META, "migrating", FORMAT)
+            await self._redis.hset(META_KEY, "migrating", KEY_FORMAT)
         moved = 0
-        async for key in _keys(self._redis, f"{OLD}*"):
-            await self._move(key.removeprefix(OLD))
+        async for key in _keys(self._redis, f"{OLD_PREFIX}*"):
+            await self._move(key.removeprefix(OLD_PREFIX))
             moved += 1
         await self._sum_up()
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(META, "format", FORMAT)
-            pipe.hdel(META, "migrating")
+            pipe.hset(META_KEY, "format", KEY_FORMAT)
+            pipe.hdel(META_KEY, "migrating")
             await pipe.execute()
         return moved
 
@@ -136,7 +136,7 @@ class Migration:
         async for key in _keys(self._redis, f"{PREFIX}q:*"):
             for member in await self._redis.zrange(key, 0, 0):
                 try:
-                    _renewed(member, PUBLIC)
+                    _renewed(member, PUBLIC_ADDRESSES)
                 except (ValueError, TypeError, LookupError, AttributeError, PdfSpiderError):
                     raise ConfigurationError(f"{key} is not of the first format; {ADVICE}") from None
 
@@ -144,9 +144,9 @@ class Migration:
         """Rename what changes, remove what nobody can use any more, and begin with a single bucket in each run."""
         async for key in _keys(self._redis, f"{PREFIX}*"):
             name = key.removeprefix(PREFIX)
-            if CHANGED.fullmatch(name):
-                await self._redis.renamenx(key, OLD + name)
-            elif OUTDATED.fullmatch(name) or (name.startswith("robots:") and await self._is_refused(key)):
+            if CHANGED_KEYS.fullmatch(name):
+                await self._redis.renamenx(key, OLD_PREFIX + name)
+            elif OUTDATED_KEYS.fullmatch(name) or (name.startswith("robots:") and await self._is_refused(key)):
                 await self._redis.delete(key)
             elif re.fullmatch(r"job:\d+", name):
                 await self._redis.hset(key, mapping={"level": 0, "split": 0})
@@ -165,11 +165,11 @@ class Migration:
 
     async def _move_bucket(self, name: str, run: str) -> None:
         if not await self._redis.exists(f"{PREFIX}job:{run}"):
-            await self._redis.unlink(OLD + name)  # its run is being removed
+            await self._redis.unlink(OLD_PREFIX + name)  # its run is being removed
             return
-        fingerprints = await self._redis.hkeys(OLD + name)
-        for i in range(0, len(fingerprints), STEP):
-            await self._call("seen", name, run, fingerprints[i : i + STEP])
+        fingerprints = await self._redis.hkeys(OLD_PREFIX + name)
+        for i in range(0, len(fingerprints), ITEMS_PER_CALL):
+            await self._call("seen", name, run, fingerprints[i : i + ITEMS_PER_CALL])
 
     async def _move_queue(self, name: str) -> None:
         """Move a queue, or the URLs that are to be leased alone."""
@@ -178,21 +178,21 @@ class Migration:
             renewed = partial(_renewed_solo, reaches=reaches)
         else:
             renewed = partial(_renewed, reach=await self._reach_of(name.rpartition(":")[2]))
-        while members := await self._redis.zrange(OLD + name, 0, STEP - 1):
+        while members := await self._redis.zrange(OLD_PREFIX + name, 0, ITEMS_PER_CALL - 1):
             await self._call("zset", name, PREFIX + name, [(member, renewed(member)) for member in members])
 
     async def _move_hash(self, name: str) -> None:
         """Move the leases of a worker that is gone."""
-        for token, packed in (await self._redis.hgetall(OLD + name)).items():
+        for token, packed in (await self._redis.hgetall(OLD_PREFIX + name)).items():
             lease = msgpack.unpackb(packed, raw=True)
             if member := lease.get(b"member"):
                 lease[b"member"] = _renewed(member, await self._reach_of(lease[b"run"].decode()))
             if lease.pop(b"targets", None) is not None:
-                lease[b"reach"] = str(PUBLIC)
+                lease[b"reach"] = str(PUBLIC_ADDRESSES)
             await self._call("hash", name, PREFIX + name, [(token, msgpack.packb(lease, use_bin_type=False))])
 
     async def _call(self, kind: str, name: str, to: str, items: Sequence[Any]) -> None:
-        await self._script(args=[msgpack.packb((kind, OLD + name, to, items), use_bin_type=False)])
+        await self._script(args=[msgpack.packb((kind, OLD_PREFIX + name, to, items), use_bin_type=False)])
 
     async def _runs(self) -> list[str]:
         return [run.decode() for run in await self._redis.hvals(f"{PREFIX}jobs")]
@@ -204,18 +204,18 @@ class Migration:
             networks = targets.removeprefix("public").strip()
             if networks:
                 await self._redis.hset(f"{PREFIX}networks", networks_number(networks), networks)
-            self._reach[run] = reach_with(PUBLIC, networks) if targets else ALL
+            self._reach[run] = reach_with(PUBLIC_ADDRESSES, networks) if targets else ANY_ADDRESS
         return self._reach[run]
 
 
 def _renewed(member: bytes, reach: int) -> bytes:
     """Return a member of a queue in the present format."""
-    return member[:HEADER] + b"\0" + _entry(member[HEADER:], reach).pack()
+    return member[:HEADER_SIZE] + b"\0" + _entry(member[HEADER_SIZE:], reach).pack()
 
 
 def _renewed_solo(packed: bytes, reaches: dict[str, int]) -> bytes:
     run, host, member, score = msgpack.unpackb(packed, raw=True)
-    renewed = _renewed(member, reaches.get(run.decode(), PUBLIC))
+    renewed = _renewed(member, reaches.get(run.decode(), PUBLIC_ADDRESSES))
     return bytes(msgpack.packb((run, host, renewed, score), use_bin_type=False))
 
 

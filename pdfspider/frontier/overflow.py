@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     Refill = tuple[bytes, bytes, bytes, bytes, int]
     """Host id, run, the range of least scores of the blocks to bring back, and whether the last come first."""
 
-MOST_MEMBERS = 512
+MAX_MEMBERS = 512
 """The most members of a block; spill.lua takes no more."""
-FORMAT = b"\x01"
+BLOCK_FORMAT = b"\x01"
 """First byte of a block."""
-PAGES, DELAYED = 2**50, 2**52
+PAGE_SCORE, DELAYED_SCORE = 2**50, 2**52
 """Scores from which on a member is a page, and delayed, as in lua/shared/keys.lua."""
-KINDS = (("-inf", f"({PAGES}"), (str(PAGES), f"({DELAYED}"))
+SCORE_RANGES = (("-inf", f"({PAGE_SCORE}"), (str(PAGE_SCORE), f"({DELAYED_SCORE}"))
 """The ranges of scores of documents and of pages."""
-ROUNDS = 64
+MAX_BLOCKS_PER_CALL = 64
 """The most blocks that one call makes; the rest is noted in Redis."""
 
 
@@ -49,7 +49,7 @@ def pack_block(members: Sequence[Member]) -> bytes:
     scores = [members[0].score, *(later.score - one.score for one, later in pairwise(members))]
     columns = [scores, [member[8:] for member, _ in members]]
     packed: bytes = msgpack.packb((fingerprints, zlib.compress(msgpack.packb(columns), 1)))
-    return FORMAT + packed
+    return BLOCK_FORMAT + packed
 
 
 def unpack_block(block: bytes) -> list[Member]:
@@ -57,7 +57,7 @@ def unpack_block(block: bytes) -> list[Member]:
 
     Raises FrontierError.
     """
-    if block[:1] != FORMAT:
+    if block[:1] != BLOCK_FORMAT:
         raise FrontierError("a queue's overflow was written by a later version of pdfspider")
     try:
         fingerprints, compressed = msgpack.unpackb(block[1:])
@@ -88,7 +88,7 @@ class Overflow:
         self._scripts = scripts
         self._most = queue_max // 2
         self._kept = queue_max * 3 // 8
-        self._size = max(1, min(MOST_MEMBERS, queue_max // 8))
+        self._size = max(1, min(MAX_MEMBERS, queue_max // 8))
         self._at_once = max(1, min(4, (self._most - queue_max // 8) // self._size))
 
     async def spill(self, host: str, run: str) -> None:
@@ -97,7 +97,7 @@ class Overflow:
         If Redis fails, the queue stays listed as overfull.
         """
         try:
-            for _ in range(ROUNDS):
+            for _ in range(MAX_BLOCKS_PER_CALL):
                 if not await self._spill_once(host, run):
                     break
             else:
@@ -126,11 +126,11 @@ class Overflow:
         """
         key = f"{PREFIX}q:{host}:{run}"
         async with self._redis.pipeline(transaction=False) as pipe:
-            for least, most in KINDS:
+            for least, most in SCORE_RANGES:
                 pipe.zcount(key, least, most)
             counts = await pipe.execute()
         done = False
-        for (least, most), number in zip(KINDS, counts, strict=True):
+        for (least, most), number in zip(SCORE_RANGES, counts, strict=True):
             if number > self._most:
                 size = min(self._size, number - self._kept)
                 done |= await self._swap(host, run, await self._last(key, least, most, size))

@@ -14,7 +14,7 @@ import msgpack
 
 from pdfspider.exceptions import FrontierError, InvalidInput
 from pdfspider.frontier.entries import Entry
-from pdfspider.frontier.jobs import OPTIONS, JobOptions
+from pdfspider.frontier.jobs import OPTION_NAMES, JobOptions
 from pdfspider.frontier.scripts import PREFIX
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-TIMES = f"{PREFIX}schedules"
-CHUNK = 500
+TIMES_KEY = f"{PREFIX}schedules"
+SEEDS_PER_ELEMENT = 500
 """Seeds in one element of the list."""
-MOST_SEEDS = 100_000
-MOST_SCHEDULES = 10_000
+MAX_SEEDS = 100_000
+MAX_SCHEDULES = 10_000
 
 
 class Planned(NamedTuple):
@@ -66,23 +66,26 @@ class Schedules:
 
         Raises InvalidInput and RedisError.
         """
-        if not 0 < len(seeds) <= MOST_SEEDS:
-            raise InvalidInput(f"{len(seeds):,} seeds: a schedule has 1 to {MOST_SEEDS:,}")
-        if await self._redis.zcard(TIMES) >= MOST_SCHEDULES and await self._redis.zscore(TIMES, schedule.job) is None:
-            raise FrontierError(f"there are {MOST_SCHEDULES:,} schedules already")
-        chunks = [seeds[i : i + CHUNK] for i in range(0, len(seeds), CHUNK)]
+        if not 0 < len(seeds) <= MAX_SEEDS:
+            raise InvalidInput(f"{len(seeds):,} seeds: a schedule has 1 to {MAX_SEEDS:,}")
+        if (
+            await self._redis.zcard(TIMES_KEY) >= MAX_SCHEDULES
+            and await self._redis.zscore(TIMES_KEY, schedule.job) is None
+        ):
+            raise FrontierError(f"there are {MAX_SCHEDULES:,} schedules already")
+        chunks = [seeds[i : i + SEEDS_PER_ELEMENT] for i in range(0, len(seeds), SEEDS_PER_ELEMENT)]
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.delete(_seeds_key(schedule.job))
             pipe.hset(_key(schedule.job), mapping=_fields(schedule, len(seeds)))
             for chunk in chunks:
                 pipe.rpush(_seeds_key(schedule.job), msgpack.packb([_pack(seed) for seed in chunk]))
-            pipe.zadd(TIMES, {schedule.job: schedule.next})
+            pipe.zadd(TIMES_KEY, {schedule.job: schedule.next})
             await pipe.execute()
 
     async def remove(self, job: str) -> bool:
         """Remove the schedule of a job, and return whether there was one."""
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.zrem(TIMES, job)
+            pipe.zrem(TIMES_KEY, job)
             pipe.delete(_key(job), _seeds_key(job))
             return bool((await pipe.execute())[0])
 
@@ -90,26 +93,26 @@ class Schedules:
         """Return the schedule of a job, None if it has none."""
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hgetall(_key(job))
-            pipe.zscore(TIMES, job)
+            pipe.zscore(TIMES_KEY, job)
             fields, at = await pipe.execute()
         return _schedule(job, fields, int(at)) if fields and at is not None else None
 
     async def all(self) -> list[Schedule]:
         """Return all schedules, the next ones first."""
-        return await self.page(MOST_SCHEDULES)
+        return await self.page(MAX_SCHEDULES)
 
     async def next_times(self, jobs: Sequence[str]) -> dict[str, int]:
         """Return when the next run of each of these jobs begins that has a schedule."""
-        times = await self._redis.zmscore(TIMES, jobs) if jobs else []
+        times = await self._redis.zmscore(TIMES_KEY, jobs) if jobs else []
         return {job: int(at) for job, at in zip(jobs, times, strict=True) if at is not None}
 
     async def count(self) -> int:
         """Return the number of schedules."""
-        return int(await self._redis.zcard(TIMES))
+        return int(await self._redis.zcard(TIMES_KEY))
 
     async def page(self, limit: int, start: int = 0) -> list[Schedule]:
         """Return up to ``limit`` schedules by their next time, without the first ``start``."""
-        known = await self._redis.zrange(TIMES, start, start + limit - 1, withscores=True)
+        known = await self._redis.zrange(TIMES_KEY, start, start + limit - 1, withscores=True)
         async with self._redis.pipeline(transaction=False) as pipe:
             for name, _ in known:
                 pipe.hgetall(_key(name.decode()))
@@ -143,7 +146,7 @@ def _fields(schedule: Schedule, seeds: int) -> dict[str, str | bytes | int]:
 
 
 def _schedule(job: str, fields: dict[bytes, bytes], at: int) -> Schedule:
-    options = {name: value for name, value in json.loads(fields[b"options"]).items() if name in OPTIONS}
+    options = {name: value for name, value in json.loads(fields[b"options"]).items() if name in OPTION_NAMES}
     return Schedule(
         job=job,
         every=int(fields[b"every"]),

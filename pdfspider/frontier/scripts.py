@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 PREFIX = "{pdfs}:"
 """The prefix of all keys of the frontier."""
-ROOM = "redis.call('DEL', '{pdfs}:none')\n"
+FREE_MEMORY = "redis.call('DEL', '{pdfs}:none')\n"
 """Redis without memory refuses a script at its first write, unless that frees memory. This write lets all scripts but
 submit go on, so that leases can end and workers stay alive.
 """
-SHARED = ("keys", "clock", "jobs", "seen", "hosts", "overflow", "queues", "leases", "troubles")
+SHARED_FILES = ("keys", "clock", "jobs", "seen", "hosts", "overflow", "queues", "leases", "troubles")
 """The shared files in their order: each uses those before it."""
-PARTS = {
-    **dict.fromkeys(("claim", "reconcile", "renew"), SHARED[:2]),
-    **dict.fromkeys(("submit", "commit"), (*SHARED, "links")),
+FILES_BY_SCRIPT = {
+    **dict.fromkeys(("claim", "reconcile", "renew"), SHARED_FILES[:2]),
+    **dict.fromkeys(("submit", "commit"), (*SHARED_FILES, "links")),
 }
 """The shared files of scripts that need fewer or more, because each call creates all functions again."""
-UNREACHED = 2**50
+UNREACHED_SCORE = 2**50
 """The number that is added to the time at which an unreached host may be asked, as in ``lua/shared/keys.lua``."""
-FORMAT = 2
+KEY_FORMAT = 2
 """The version of the keys' layout, as in ``lua/shared/keys.lua``. Data without a version is of the first."""
 _FORMAT = re.compile(r"FORMAT (\d+)")
-NAMES = (
+SCRIPT_NAMES = (
     "submit",
     "claim",
     "lease",
@@ -60,21 +60,23 @@ NAMES = (
 )
 
 
-OUTER = 2
+OUTER_FILES = 2
 """The shared files, keys and clock, that stand outside of a function that has all others. A closure finds what is local
 to the running function by going through all that other closures have from there, but what is local outside at once.
 """
-INNER = "return (function()"
+INNER_BEGIN = "return (function()"
 
 
 @cache
 def source(name: str) -> str:
     """Return the text of a script, as Redis gets it."""
     room = files("pdfspider.frontier") / "lua"
-    parts = [room / "shared" / f"{part}.lua" for part in PARTS.get(name, SHARED)] + [room / f"{name}.lua"]
+    parts = [room / "shared" / f"{part}.lua" for part in FILES_BY_SCRIPT.get(name, SHARED_FILES)] + [
+        room / f"{name}.lua"
+    ]
     texts = [part.read_text("utf-8") for part in parts]
-    text = "\n".join((*texts[:OUTER], INNER, *texts[OUTER:], "end)()"))
-    return text if name == "submit" else ROOM + text
+    text = "\n".join((*texts[:OUTER_FILES], INNER_BEGIN, *texts[OUTER_FILES:], "end)()"))
+    return text if name == "submit" else FREE_MEMORY + text
 
 
 class Scripts:
@@ -87,7 +89,7 @@ class Scripts:
         self, redis: Redis, start_urls: str, queue_max: int = 0, clock: Callable[[], int] | None = None
     ) -> None:
         self._secret = secrets.token_hex(32)  # the frontier's, where it has none yet
-        self._scripts: dict[str, AsyncScript] = {name: redis.register_script(source(name)) for name in NAMES}
+        self._scripts: dict[str, AsyncScript] = {name: redis.register_script(source(name)) for name in SCRIPT_NAMES}
         self._start_urls = start_urls
         self._clock = clock
         self._queue_max = str(queue_max)
@@ -98,7 +100,7 @@ class Scripts:
             answer = await self._scripts[name](keys=[self._start_urls], args=self._pack(arguments))
         except ResponseError as error:
             if found := _FORMAT.search(str(error)):
-                raise FormatError(int(found[1]), newer=int(found[1]) > FORMAT) from None
+                raise FormatError(int(found[1]), newer=int(found[1]) > KEY_FORMAT) from None
             raise
         if isinstance(answer, Exception):
             raise FrontierError(str(answer))

@@ -13,7 +13,7 @@ from redis.sentinel import Sentinel as BlockingSentinel
 
 SCHEMES = {"redis+sentinel": False, "rediss+sentinel": True}
 """Schemes, and whether their connections are encrypted, including those to the Sentinels."""
-PORT = 26379
+DEFAULT_PORT = 26379
 
 
 class FailoverRedis(Redis):
@@ -100,5 +100,5 @@ def _credentials(text: str) -> dict[str, str]:
 def _address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or text.endswith("]"):
-        return text.strip("[]"), PORT
+        return text.strip("[]"), DEFAULT_PORT
     return host.strip("[]"), int(port)

@@ -9,7 +9,7 @@ import msgpack
 
 from pdfspider.exceptions import FrontierError, InvalidInput, JobNotFound
 from pdfspider.frontier.entries import host_id
-from pdfspider.frontier.jobs import LARGEST, job_name
+from pdfspider.frontier.jobs import MAX_NUMBER, job_name
 from pdfspider.frontier.scripts import PREFIX
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from pdfspider.frontier.block_rules import BlockRule
     from pdfspider.frontier.scripts import Scripts
 
-CHANGEABLE = ("delay", "cap", "max_pages", "max_documents", "max_time")
+CHANGEABLE_OPTIONS = ("delay", "cap", "max_pages", "max_documents", "max_time")
 """Options that can be changed; times in milliseconds."""
-HOSTS_AT_ONCE = 200
-HOSTS_LOOKED_AT, URLS_LOOKED_AT = 64, 2000
+HOSTS_PER_PAGE = 200
+MAX_HOSTS_PREVIEWED, MAX_URLS_PREVIEWED = 64, 2000
 """Hosts, and URLs of all of them, that a preview looks at."""
-EXAMPLES = 20
-HEADER = 13
+MAX_EXAMPLES = 20
+HEADER_SIZE = 13
 """Bytes before the payload of a queue's member, as in lua/shared/keys.lua."""
 
 
@@ -55,7 +55,7 @@ class Steering:
         Raises JobNotFound, InvalidInput and FrontierError.
         """
         for option, value in changes.items():
-            if option not in CHANGEABLE or not (option == "cap") <= value < LARGEST:
+            if option not in CHANGEABLE_OPTIONS or not (option == "cap") <= value < MAX_NUMBER:
                 raise InvalidInput(f"{option} cannot be {value}")
         answer = await self._scripts(
             "change", job_name(name), {option: str(value) for option, value in changes.items()}
@@ -72,9 +72,9 @@ class Steering:
         """Bring the hosts of a run in line with its options, some of them at a time."""
         cursor = 0
         while True:
-            cursor, hosts = await self._redis.sscan(f"{PREFIX}job:{run}:hosts", cursor, count=HOSTS_AT_ONCE)
-            for start in range(0, len(hosts), HOSTS_AT_ONCE):
-                await self._scripts("limits", *(hid.decode() for hid in hosts[start : start + HOSTS_AT_ONCE]))
+            cursor, hosts = await self._redis.sscan(f"{PREFIX}job:{run}:hosts", cursor, count=HOSTS_PER_PAGE)
+            for start in range(0, len(hosts), HOSTS_PER_PAGE):
+                await self._scripts("limits", *(hid.decode() for hid in hosts[start : start + HOSTS_PER_PAGE]))
             if not cursor:
                 return
 
@@ -92,21 +92,23 @@ class Steering:
         async with self._redis.pipeline(transaction=False) as pipe:
             for hid, of_run in places:
                 pipe.zcard(f"{PREFIX}q:{hid}:{of_run}")
-                pipe.zrange(f"{PREFIX}q:{hid}:{of_run}", 0, max(URLS_LOOKED_AT // len(places), 1) - 1)
+                pipe.zrange(f"{PREFIX}q:{hid}:{of_run}", 0, max(MAX_URLS_PREVIEWED // len(places), 1) - 1)
             answers = await pipe.execute() if places else []
         members = [member for found in answers[1::2] for member in found]
-        urls = [str(msgpack.unpackb(member[HEADER:], raw=False)[0]) for member in members]
+        urls = [str(msgpack.unpackb(member[HEADER_SIZE:], raw=False)[0]) for member in members]
         matched = [url for url in urls if rule.applies(rule.job, url)]
-        return Preview(len(matched), len(urls), sum(answers[::2]), matched[:EXAMPLES])
+        return Preview(len(matched), len(urls), sum(answers[::2]), matched[:MAX_EXAMPLES])
 
     async def _places(self, rule: BlockRule, run: int | None) -> list[tuple[str, str]]:
         """Return hosts and runs whose queues are looked at."""
         if rule.host:
             hosts = [host_id(rule.host)]
         elif run:
-            hosts = [hid.decode() for hid in await self._redis.srandmember(f"{PREFIX}job:{run}:hosts", HOSTS_LOOKED_AT)]
+            hosts = [
+                hid.decode() for hid in await self._redis.srandmember(f"{PREFIX}job:{run}:hosts", MAX_HOSTS_PREVIEWED)
+            ]
         else:
-            hosts = [hid.decode() for hid in await self._redis.zrange(f"{PREFIX}hosts", 0, HOSTS_LOOKED_AT - 1)]
+            hosts = [hid.decode() for hid in await self._redis.zrange(f"{PREFIX}hosts", 0, MAX_HOSTS_PREVIEWED - 1)]
         if run:
             return [(hid, str(run)) for hid in hosts]
         async with self._redis.pipeline(transaction=False) as pipe:

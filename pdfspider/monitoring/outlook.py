@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from pdfspider.frontier.reports.host_states import HostState
     from pdfspider.frontier.reports.worker_reports import Sample
 
-RECENT = 60.0
+RATE_WINDOW_S = 60.0
 """Seconds over which a rate is taken."""
-SLOWEST = 3
+SLOWEST_SHOWN = 3
 """Hosts that are named as the slowest."""
-SOON = 1.0
+SOON_S = 1.0
 """Seconds of which nothing is said."""
-ENOUGH = 4.0
+LEAST_HISTORY_S = 4.0
 """Seconds of history without which nothing is said of a rate."""
 
 
@@ -37,10 +37,10 @@ class Outlook(NamedTuple):
 
 def slowest(hosts: Sequence[HostState]) -> str:
     """Return which of several hosts take longest at least, "" where there is one or all are quick."""
-    late = sorted((host for host in hosts if host.seconds_left > SOON), key=lambda host: -host.seconds_left)
+    late = sorted((host for host in hosts if host.seconds_left > SOON_S), key=lambda host: -host.seconds_left)
     if len(hosts) < 2 or not late:
         return ""
-    each = (f"{host.name} {host.queued:,} left, {said_time(host.seconds_left)}" for host in late[:SLOWEST])
+    each = (f"{host.name} {host.queued:,} left, {said_time(host.seconds_left)}" for host in late[:SLOWEST_SHOWN])
     return f"slowest hosts: {'; '.join(each)}"
 
 
@@ -51,10 +51,10 @@ def outlook(job: Mapping[str, Any], history: Sequence[Sample], hosts: Sequence[H
     polite = max((host.seconds_left for host in hosts), default=0.0)
     if not left or job["state"] != "running":
         return Outlook(None, None, polite, None)
-    before = [sample for sample in history if now - sample.time >= ENOUGH]
+    before = [sample for sample in history if now - sample.time >= LEAST_HISTORY_S]
     if not before:
         return Outlook(None, None, polite, None)
-    first = next((sample for sample in before if now - sample.time <= RECENT), before[-1])
+    first = next((sample for sample in before if now - sample.time <= RATE_WINDOW_S), before[-1])
     span = now - first.time
     rate, shrinks = (ended - first.ended) / span, (first.left - left) / span
     if rate <= 0 or shrinks <= 0.1 * rate:

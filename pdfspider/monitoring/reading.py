@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from pdfspider.frontier.reports.host_states import HostState
     from pdfspider.frontier.reports.view import View
 
-HOSTS = 64
+MAX_HOSTS = 64
 """Hosts of a job that are looked at."""
-HEADER = 13
+HEADER_SIZE = 13
 """Bytes before the payload of a queue's member, as in lua/shared/keys.lua."""
 
 
@@ -48,7 +48,7 @@ class Monitor:
             blocked=frozenset(rule.job for rule in rules.rules),
         )
 
-    async def facts(self, job: Mapping[str, Any], fleet: FleetFacts, hosts: int = HOSTS) -> Facts:
+    async def facts(self, job: Mapping[str, Any], fleet: FleetFacts, hosts: int = MAX_HOSTS) -> Facts:
         """Return the facts of a job, with some of its hosts.
 
         Raises RedisError.
@@ -80,6 +80,6 @@ class Monitor:
 
 
 def _origin(member: bytes) -> bytes:
-    payload = msgpack.unpackb(member[HEADER:], raw=True)
+    payload = msgpack.unpackb(member[HEADER_SIZE:], raw=True)
     origin: bytes = payload[0][: payload[3]]
     return origin

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pdfspider.formatting import MEANINGS, counted, said_time
+from pdfspider.formatting import OUTCOME_MEANINGS, counted, said_time
 from pdfspider.frontier.jobs import DEFAULT_JOB
 from pdfspider.items import Outcome
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from pdfspider.frontier.reports.host_states import Clock, HostState
     from pdfspider.frontier.reports.worker_reports import WorkerState
 
-FULL = 0.9
+FULL_SHARE = 0.9
 """The part of Redis's memory at which workers stop leasing."""
-SOON = 1.0
+SOON_S = 1.0
 """Seconds of which nothing is said."""
 
 
@@ -114,7 +114,9 @@ def _no_worker(facts: Facts) -> str:
 def _full(facts: Facts) -> str:
     used = facts.fleet.memory
     return (
-        f"Redis is full ({used:.0%} of its maxmemory): nothing is leased until there is room." if used >= FULL else ""
+        f"Redis is full ({used:.0%} of its maxmemory): nothing is leased until there is room."
+        if used >= FULL_SHARE
+        else ""
     )
 
 
@@ -138,7 +140,7 @@ def _fetching(facts: Facts) -> str:
     if not facts.waiting:
         return "The last URL is being fetched." if leased == 1 else f"The last {leased:,} URLs are being fetched."
     slowest = max(facts.hosts, key=lambda host: host.seconds_left, default=None)
-    if slowest is None or slowest.seconds_left < SOON:
+    if slowest is None or slowest.seconds_left < SOON_S:
         return f"{fetched}, {facts.waiting:,} wait for their turn."
     pace = f"one request each {_said(slowest.pause)}"
     return (
@@ -149,7 +151,7 @@ def _fetching(facts: Facts) -> str:
 
 def _retrying(facts: Facts) -> str:
     host = facts.next_host
-    if host is None or facts.job["queued"] or host.next_retry is None or host.next_retry < max(host.resting, SOON):
+    if host is None or facts.job["queued"] or host.next_retry is None or host.next_retry < max(host.resting, SOON_S):
         return ""
     delayed = facts.job["delayed"]
     waits = "waits" if delayed == 1 else "wait"
@@ -162,7 +164,9 @@ def _host_in_trouble(facts: Facts) -> str:
     if host is None or not host.trouble:
         return ""
     others = f" It has {facts.known_hosts:,} hosts, and this one opens first." if facts.known_hosts > 1 else ""
-    when = f"it is asked again in {said_time(host.resting)}" if host.resting > SOON else "it is about to be asked again"
+    when = (
+        f"it is asked again in {said_time(host.resting)}" if host.resting > SOON_S else "it is about to be asked again"
+    )
     if host.given_up:
         return f"{host.name} was given up, because it only failed: its URLs end as host-down.{others}"
     if failure := facts.robots_failures.get(host.name):
@@ -185,7 +189,7 @@ def _host_busy(facts: Facts) -> str:
             f"{host.name} is busy: {counted(host.in_flight, 'request')} in flight there for this job or others, "
             f"and no more than {host.cap:,} may be."
         )
-    if host.opens_in > SOON:
+    if host.opens_in > SOON_S:
         return (
             f"{host.name} is asked once each {_said(host.pause)}{_because_of_robots(host)}: again in "
             f"{said_time(host.opens_in)}."
@@ -217,7 +221,7 @@ def _because_of_robots(host: HostState) -> str:
 
 
 def _class(outcome: Outcome) -> str:
-    return f"{outcome.value} ({MEANINGS[outcome]})"
+    return f"{outcome.value} ({OUTCOME_MEANINGS[outcome]})"
 
 
 def _opens_in(host: HostState) -> float:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from redis.exceptions import RedisError
 
 from pdfspider.frontier.scripts import PREFIX
-from pdfspider.notifications.alerts import RULES, WINDOW, counters, read
-from pdfspider.notifications.stall_watch import KEPT_EVENTS
+from pdfspider.notifications.alerts import RULES, WINDOW_S, counters, read
+from pdfspider.notifications.stall_watch import MAX_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ALERTS = f"{PREFIX}alerts"
-TURN = f"{PREFIX}alerts:turn"
-AT = "window"
+ALERTS_KEY = f"{PREFIX}alerts"
+TURN_KEY = f"{PREFIX}alerts:turn"
+WINDOW_FIELD = "window"
 """The field with the counters at the beginning of the window; all others are alerts."""
-PERIOD = 30.0
+PERIOD_S = 30.0
 
 
 class Alert(NamedTuple):
@@ -59,23 +59,23 @@ class AlertWatch:
         """Look until cancelled."""
         while True:
             with suppress(RedisError):
-                if await self._redis.set(TURN, b"", nx=True, px=int(PERIOD * 1000)):
+                if await self._redis.set(TURN_KEY, b"", nx=True, px=int(PERIOD_S * 1000)):
                     await self.look()
-            await asyncio.sleep(PERIOD)
+            await asyncio.sleep(PERIOD_S)
 
     async def look(self) -> None:
         """Compare the fleet with what it was, and note the alerts that begin and end.
 
         Raises RedisError.
         """
-        window = json.loads(await self._redis.hget(ALERTS, AT) or b"{}")
+        window = json.loads(await self._redis.hget(ALERTS_KEY, WINDOW_FIELD) or b"{}")
         known = await _known(self._redis)
         reading = await read(self._redis, self._frontier.start_urls, self._concurrency, window)
         for rule in RULES:
             await self._judge(rule, reading, known.get(rule.alert))
-        if not window or reading.now - window["at"] / 1000 >= WINDOW:
+        if not window or reading.now - window["at"] / 1000 >= WINDOW_S:
             begun = {"at": int(reading.now * 1000), **counters(reading.fleet)}
-            await self._redis.hset(ALERTS, AT, json.dumps(begun))
+            await self._redis.hset(ALERTS_KEY, WINDOW_FIELD, json.dumps(begun))
 
     async def _judge(self, rule: Rule, reading: Reading, known: Alert | None) -> None:
         text = rule.find(reading)
@@ -93,15 +93,15 @@ class AlertWatch:
         if known and known.told:
             await self._note(known._replace(text=f"{known.text} This is over."), "resolved")
         if known:
-            await self._redis.hdel(ALERTS, known.name)
+            await self._redis.hdel(ALERTS_KEY, known.name)
 
     async def _note(self, alert: Alert, event: str) -> None:
         """Store an alert, with an event if there is one to tell of."""
         fields: Any = {"event": event, "alert": alert.name, "text": alert.text, "since": str(int(alert.since))}
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(ALERTS, alert.name, json.dumps(alert))
+            pipe.hset(ALERTS_KEY, alert.name, json.dumps(alert))
             if event:
-                pipe.xadd(f"{PREFIX}events", fields, maxlen=KEPT_EVENTS, approximate=True)
+                pipe.xadd(f"{PREFIX}events", fields, maxlen=MAX_EVENTS, approximate=True)
             await pipe.execute()
         if event:
             logger.warning("%s: %s", alert.name, alert.text)
@@ -109,5 +109,5 @@ class AlertWatch:
 
 async def _known(redis: Redis) -> Mapping[str, Alert]:
     client: Any = redis
-    fields = await client.hgetall(ALERTS)
-    return {name.decode(): Alert(*json.loads(value)) for name, value in fields.items() if name.decode() != AT}
+    fields = await client.hgetall(ALERTS_KEY)
+    return {name.decode(): Alert(*json.loads(value)) for name, value in fields.items() if name.decode() != WINDOW_FIELD}

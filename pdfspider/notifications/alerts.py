@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     from pdfspider.frontier.reports.fleet import Fleet
 
-WINDOW = 900.0
+WINDOW_S = 900.0
 """Seconds over which counters are compared."""
-ENOUGH = 20
+LEAST_ENDED = 20
 """URLs that have to end in a window before their failures say anything."""
-OWN_FAULTS = (Outcome.POISON, Outcome.INTERNAL_ERROR, Outcome.PIPELINE_ERROR, Outcome.STORE_ERROR)
-DEAD = tuple(outcome for outcome in Outcome if outcome.dead)
+OWN_FAILURES = (Outcome.POISON, Outcome.INTERNAL_ERROR, Outcome.PIPELINE_ERROR, Outcome.STORE_ERROR)
+DEAD_OUTCOMES = tuple(outcome for outcome in Outcome if outcome.dead)
 
 
 class Reading(NamedTuple):
@@ -61,7 +61,7 @@ async def read(redis: Redis, start_urls: str, concurrency: int, window: Mapping[
     workers = await WorkerReports(redis).workers(now)
     alive = [worker for worker in workers if worker.deadline > 0]
     known = counters(fleet)
-    has_ended = bool(window) and now - window["at"] >= WINDOW * 1000
+    has_ended = bool(window) and now - window["at"] >= WINDOW_S * 1000
     return Reading(
         now=now / 1000,
         fleet=fleet,
@@ -79,8 +79,8 @@ def counters(fleet: Fleet) -> dict[str, int]:
             results[result] += number
     return {
         "ended": sum(fleet.ended.values()),
-        "dead": sum(fleet.ended[outcome.value] for outcome in DEAD),
-        "own_faults": sum(fleet.ended[outcome.value] for outcome in OWN_FAULTS),
+        "dead": sum(fleet.ended[outcome.value] for outcome in DEAD_OUTCOMES),
+        "own_faults": sum(fleet.ended[outcome.value] for outcome in OWN_FAILURES),
         "expired": fleet.expired,
         **results,
     }
@@ -127,14 +127,14 @@ def _no_progress(reading: Reading) -> str | None:
     if reading.counted is None:
         return None
     ready = reading.fleet.oldest_ready > 600 and not reading.counted["ended"]
-    return f"URLs could be fetched, and none has ended for {said_time(WINDOW)}." if ready else ""
+    return f"URLs could be fetched, and none has ended for {said_time(WINDOW_S)}." if ready else ""
 
 
 def _failures(reading: Reading) -> str | None:
     if reading.counted is None:
         return None
     ended, dead = reading.counted["ended"], reading.counted["dead"]
-    return f"{dead / ended:.0%} of the URLs end as dead letters." if ended >= ENOUGH and dead > 0.5 * ended else ""
+    return f"{dead / ended:.0%} of the URLs end as dead letters." if ended >= LEAST_ENDED and dead > 0.5 * ended else ""
 
 
 def _more_than(name: str, limit: int, text: str) -> Callable[[Reading], str | None]:
@@ -144,7 +144,7 @@ def _more_than(name: str, limit: int, text: str) -> Callable[[Reading], str | No
         if reading.counted is None:
             return None
         number = reading.counted[name]
-        return text.format(number=number, window=said_time(WINDOW)) if number > limit else ""
+        return text.format(number=number, window=said_time(WINDOW_S)) if number > limit else ""
 
     return find
 

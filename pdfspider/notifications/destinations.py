@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from pdfspider.notification_config import MailConfig, NotificationConfig
     from pdfspider.notifications.event import Event
 
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses of a webhook that may take the same event later."""
-TIMEOUT = 30.0
-PASSING_REPLY = 500
+TIMEOUT_S = 30.0
+FIRST_FINAL_REPLY = 500
 """Replies of a mail server below this one may change."""
 
 
@@ -73,7 +73,7 @@ class Hook:
             status = await self._client.post(self._url, event.kind, event.id, event.body())
         except (ClientError, TimeoutError, OSError) as error:
             raise NotSent(f"{type(error).__name__}: {error}") from error
-        if status in PASSING:
+        if status in RETRYABLE_STATUSES:
             raise NotSent(f"it answered {status}")
         if not 200 <= status < 300:
             raise Refused(f"it answered {status}")
@@ -99,12 +99,12 @@ class Mailbox:
             await asyncio.to_thread(self._send, self._message(event))
         except smtplib.SMTPRecipientsRefused as error:
             ((code, reply),) = error.recipients.values()
-            raise (NotSent if code < PASSING_REPLY else Refused)(
+            raise (NotSent if code < FIRST_FINAL_REPLY else Refused)(
                 f"{code} {reply.decode('utf-8', 'replace')}"
             ) from error
         except smtplib.SMTPResponseException as error:
             said = f"{error.smtp_code} {error.smtp_error!r}"
-            raise (NotSent if error.smtp_code < PASSING_REPLY else Refused)(said) from error
+            raise (NotSent if error.smtp_code < FIRST_FINAL_REPLY else Refused)(said) from error
         except (smtplib.SMTPException, OSError) as error:
             raise NotSent(f"{type(error).__name__}: {error}") from error
 
@@ -120,7 +120,7 @@ class Mailbox:
     def _send(self, message: EmailMessage) -> None:
         config = self._config
         connect = smtplib.SMTP_SSL if config.ssl else smtplib.SMTP
-        with connect(config.host, config.port, timeout=TIMEOUT) as server:
+        with connect(config.host, config.port, timeout=TIMEOUT_S) as server:
             if config.tls and not config.ssl:
                 server.starttls()
             if config.user:

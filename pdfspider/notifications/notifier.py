@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-EVENTS = f"{PREFIX}events"
-AT_ONCE = 16
-WAIT = 2.0
-SILENT = 60_000
+EVENTS_KEY = f"{PREFIX}events"
+BATCH_SIZE = 16
+POLL_TIMEOUT_S = 2.0
+IDLE_MS = 60_000
 """Milliseconds after which the events of a process that is gone are taken over."""
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-TRIES = 12
+FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
+MAX_TRIES = 12
 """Tries of one event, over about eight minutes, after which it is given up."""
-PATIENCE = 5.0
+END_TIMEOUT_S = 5.0
 """Seconds that what is being sent has when a process ends, and so many that the last events have."""
 
 
@@ -64,12 +64,12 @@ class Notifier:
         """Send what is there in a bounded time; the rest is left to others."""
         async with AsyncExitStack() as held:
             with suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(END_TIMEOUT_S):
                     for sender in self._senders:
                         await held.enter_async_context(sender.sending)
             await end(self._tasks)
         with suppress(TimeoutError, RedisError):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(END_TIMEOUT_S):
                 await asyncio.gather(*(sender.finish() for sender in self._senders))
         for sender in self._senders:
             await sender.destination.close()
@@ -93,7 +93,7 @@ class Sender:
     async def open(self) -> None:
         """Create the consumer group, if there is none, behind the last event."""
         try:
-            await self._redis.xgroup_create(EVENTS, self._group, id="$", mkstream=True)
+            await self._redis.xgroup_create(EVENTS_KEY, self._group, id="$", mkstream=True)
         except ResponseError as error:
             if not str(error).startswith("BUSYGROUP"):
                 raise
@@ -102,14 +102,14 @@ class Sender:
         """Send events until cancelled."""
         while True:
             try:
-                for note in await self._take_over() or await self._read(">", WAIT):
-                    await self._deliver(note, TRIES)
+                for note in await self._take_over() or await self._read(">", POLL_TIMEOUT_S):
+                    await self._deliver(note, MAX_TRIES)
             except RedisError as error:
                 if str(error).startswith("NOGROUP"):
                     await self.open()
                     continue
                 self._trouble.begin(error)
-                await asyncio.sleep(FIRST_PAUSE)
+                await asyncio.sleep(FIRST_PAUSE_S)
 
     async def finish(self) -> None:
         """Try once more to send what this process has taken, and what has come since."""
@@ -118,13 +118,13 @@ class Sender:
                 await self._deliver(note, 1)
 
     async def _take_over(self) -> list[Note]:
-        answer = await self._redis.xautoclaim(EVENTS, self._group, self._consumer, SILENT, "0-0", AT_ONCE)
+        answer = await self._redis.xautoclaim(EVENTS_KEY, self._group, self._consumer, IDLE_MS, "0-0", BATCH_SIZE)
         return [(entry, fields) for entry, fields in answer[1] if fields]
 
     async def _read(self, start: str, timeout: float) -> list[Note]:
         block = int(timeout * 1000) or None
         answer: Any = await self._redis.xreadgroup(
-            self._group, self._consumer, {EVENTS: start}, count=AT_ONCE, block=block
+            self._group, self._consumer, {EVENTS_KEY: start}, count=BATCH_SIZE, block=block
         )
         return [note for _, entries in answer or () for note in entries]
 
@@ -132,15 +132,15 @@ class Sender:
         """Send one event, and acknowledge it once it is sent, refused or given up."""
         identity, fields = note
         event = await self._event(fields)
-        pause = FIRST_PAUSE
+        pause = FIRST_PAUSE_S
         for left in reversed(range(tries)):
             async with self.sending:
                 if await self._is_settled(event, is_last=tries > 1 and not left):
-                    await self._redis.xack(EVENTS, self._group, identity)
+                    await self._redis.xack(EVENTS_KEY, self._group, identity)
                     return
             if left:
                 await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
+                pause = min(2 * pause, MAX_PAUSE_S)
 
     async def _is_settled(self, event: Event, *, is_last: bool) -> bool:
         """Try to send an event, and return whether it is sent, refused or, after the last try, given up."""

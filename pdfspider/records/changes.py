@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pdfspider.exceptions import RecordsError
 from pdfspider.items import Outcome
 from pdfspider.records.engine import said
-from pdfspider.records.history import HAVING, RECENT, runs_before
+from pdfspider.records.history import DOCUMENT_OUTCOMES, RECENT_RUNS, runs_before
 from pdfspider.records.places import Place, newest_first
 from pdfspider.records.reader import pages
 from pdfspider.records.schema import captures
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, Row, Select
 
-GONE = (Outcome.GONE.value, Outcome.NOT_FOUND.value)
-CONCLUSIVE = (*HAVING, *GONE)
+GONE_OUTCOMES = (Outcome.GONE.value, Outcome.NOT_FOUND.value)
+CONCLUSIVE_OUTCOMES = (*DOCUMENT_OUTCOMES, *GONE_OUTCOMES)
 NEW, CHANGED, LOST = "new", "changed", "gone"
-LOOKED_AT = 1000
+CAPTURES_PER_CALL = 1000
 """Captures that one call looks at."""
-AFTER_ALL = 2**53
+AFTER_ALL_RUNS = 2**53
 """A number that is larger than that of any run."""
-NAMES = ("fingerprint", "url", "outcome", "sha256", "size", "run", "finished")
+COLUMN_NAMES = ("fingerprint", "url", "outcome", "sha256", "size", "run", "finished")
 
 
 class Change(NamedTuple):
@@ -103,12 +103,12 @@ def _states(job: str, *where: Any) -> Select[Any]:
     """Return the query for the newest capture of each URL that says something of it."""
     newest = (
         select(captures.c.fingerprint, func.max(captures.c.run).label("run"))
-        .where(captures.c.job == job, captures.c.outcome.in_(CONCLUSIVE), *where)
+        .where(captures.c.job == job, captures.c.outcome.in_(CONCLUSIVE_OUTCOMES), *where)
         .group_by(captures.c.fingerprint)
         .subquery()
     )
     same = and_(captures.c.run == newest.c.run, captures.c.fingerprint == newest.c.fingerprint)
-    return select(*(captures.c[name] for name in NAMES)).join(newest, same).where(captures.c.job == job)
+    return select(*(captures.c[name] for name in COLUMN_NAMES)).join(newest, same).where(captures.c.job == job)
 
 
 def _states_before(engine: Engine, job: str, runs: Sequence[int], fingerprints: Sequence[int]) -> dict[int, str | None]:
@@ -126,7 +126,7 @@ def _states_at(job: str, runs: Sequence[int], fingerprints: Sequence[int]) -> Se
 
 def _document(row: Row[Any]) -> str | None:
     """Return the document that a URL has in a state, None if it has none any more."""
-    return row.sha256 if row.outcome in HAVING else None
+    return row.sha256 if row.outcome in DOCUMENT_OUTCOMES else None
 
 
 def _change(row: Row[Any], before: str | None) -> Change | None:
@@ -144,27 +144,27 @@ def recent_changes(engine: Engine, job: str, since: int | None, limit: int, afte
     The part may be short although there is a next one.
     """
     with engine.connect() as connection:
-        runs = [*runs_before(connection, job, AFTER_ALL)]
+        runs = [*runs_before(connection, job, AFTER_ALL_RUNS)]
         since = (runs[1] if len(runs) > 1 else 0) if since is None else since
         earlier = [*runs_before(connection, job, since + 1)]
         later = [*takewhile(lambda run: run > since, runs)]
-        looked_at = [*islice(_candidates(connection, job, later, after), LOOKED_AT + 1)]
-        found = _compared(connection, job, looked_at[:LOOKED_AT], later, earlier)
+        looked_at = [*islice(_candidates(connection, job, later, after), CAPTURES_PER_CALL + 1)]
+        found = _compared(connection, job, looked_at[:CAPTURES_PER_CALL], later, earlier)
         shown = [*islice(found, limit + 1)]
-    last = shown[limit - 1][0] if len(shown) > limit else looked_at[-2] if len(looked_at) > LOOKED_AT else None
+    last = shown[limit - 1][0] if len(shown) > limit else looked_at[-2] if len(looked_at) > CAPTURES_PER_CALL else None
     following = Place(last.finished, str(last.fingerprint)) if last else None
     return ChangesPart([change for _, change in shown[:limit]], following, since, runs)
 
 
 def _candidates(connection: Connection, job: str, runs: Sequence[int], after: Place | None) -> Iterator[Row[Any]]:
     """Yield the captures of these runs that say something of their URLs, the newest first."""
-    queries = [_of_class(job, run, outcome, after) for run in runs for outcome in CONCLUSIVE]
+    queries = [_of_class(job, run, outcome, after) for run in runs for outcome in CONCLUSIVE_OUTCOMES]
     parts = [connection.execute(query).all() for query in queries]
     return merge(*parts, key=attrgetter("finished", "fingerprint"), reverse=True)
 
 
 def _of_class(job: str, run: int, outcome: str, after: Place | None) -> Select[Any]:
-    query = select(*(captures.c[name] for name in NAMES)).limit(LOOKED_AT + 1)
+    query = select(*(captures.c[name] for name in COLUMN_NAMES)).limit(CAPTURES_PER_CALL + 1)
     return newest_first(query, job, run, outcome, after)
 
 
@@ -187,7 +187,7 @@ def _compared(
 def _latest(connection: Connection, job: str, runs: Sequence[int], fingerprints: Sequence[int]) -> dict[int, Row[Any]]:
     """Return the states of these URLs after these runs; the latest runs are searched first."""
     found: dict[int, Row[Any]] = {}
-    for part in (runs[:RECENT], runs[RECENT:]):
+    for part in (runs[:RECENT_RUNS], runs[RECENT_RUNS:]):
         missing = [fingerprint for fingerprint in fingerprints if fingerprint not in found]
         if part and missing:
             rows = connection.execute(_states_at(job, part, missing))

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from pdfspider.records.visits import Pace, Visits
     from pdfspider.records.writer import Answer, Result
 
-PATIENCE = 30.0
-GROUP = 500
-PAGE = 500
+OPEN_TIMEOUT_S = 30.0
+BATCH_SIZE = 500
+PAGE_SIZE = 500
 
 
 class Database:
@@ -49,11 +49,11 @@ class Database:
         self._id = database_id
         self._writer = Writer(engine, patience)
         self._inspections = Inspections(engine, patience)
-        self._write: Batcher[Row, Result] = Batcher(self._write_group, limit=GROUP)
+        self._write: Batcher[Row, Result] = Batcher(self._write_group, limit=BATCH_SIZE)
         self._closed = False
 
     @classmethod
-    async def open(cls, url: str, *, patience: float = PATIENCE) -> Database:
+    async def open(cls, url: str, *, patience: float = OPEN_TIMEOUT_S) -> Database:
         """Open the database at ``sqlite:///PATH`` or ``postgresql://…`` and create missing tables.
 
         ``patience`` is how many seconds a write waits for a database that is locked or unreachable before it fails.
@@ -155,7 +155,7 @@ class Database:
         """
         last: str | None = ""
         while last is not None:
-            query = documents_after(last, job, among, PAGE)
+            query = documents_after(last, job, among, PAGE_SIZE)
             page = await self._call(self._inspections.page, query)
             for sha256 in page:
                 yield sha256
@@ -189,7 +189,7 @@ class Database:
 @asynccontextmanager
 async def _reader(url: URL) -> AsyncIterator[tuple[Engine, ThreadPoolExecutor]]:
     """Yield an engine and a thread of their own, so that a long read delays no write."""
-    engine = connect(url, patience=PATIENCE, writes=False)
+    engine = connect(url, patience=OPEN_TIMEOUT_S, writes=False)
     thread = ThreadPoolExecutor(1, thread_name_prefix="records-reader")
     try:
         yield engine, thread

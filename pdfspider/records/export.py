@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     Pages = Iterator[Sequence[Row[Any]]]
     Format = Callable[[Path, Select[Any], Pages], int]
 
-PATIENCE = 30.0
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+OPEN_TIMEOUT_S = 30.0
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """First characters of a formula; the last four are full-width forms, which some spreadsheets treat alike."""
 
 
@@ -61,8 +61,8 @@ def _existing(database_url: str) -> Iterator[Engine]:
         raise ConfigurationError(f"Cannot read {shown(url)}: {error.strerror}") from None
     if missing:
         raise ConfigurationError(f"There is no database at {shown(url)}")
-    require_tables(url, PATIENCE)
-    engine = connect(url, patience=PATIENCE, writes=False)
+    require_tables(url, OPEN_TIMEOUT_S)
+    engine = connect(url, patience=OPEN_TIMEOUT_S, writes=False)
     try:
         yield engine
     finally:
@@ -110,7 +110,7 @@ def _inert(row: Row[Any]) -> list[Any]:
 
     See OWASP's page on CSV injection (owasp.org/www-community/attacks/CSV_Injection).
     """
-    return [f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in row]
+    return [f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell for cell in row]
 
 
 def _parquet(path: Path, query: Select[Any], found: Pages) -> int:

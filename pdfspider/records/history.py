@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-PATIENCE = 30.0
-RUNS = 64
+OPEN_TIMEOUT_S = 30.0
+MAX_RUNS = 64
 """Earlier runs that are searched, because the last ones may have had only a few hosts."""
-RECENT = 8
+RECENT_RUNS = 8
 """Runs that are searched first; the others are searched for URLs that these did not visit."""
-HAVING = (Outcome.DOCUMENT.value, Outcome.DUPLICATE.value, Outcome.UNCHANGED.value)
+DOCUMENT_OUTCOMES = (Outcome.DOCUMENT.value, Outcome.DUPLICATE.value, Outcome.UNCHANGED.value)
 
 RUN_BEFORE = select(func.max(captures.c.run)).where(
     captures.c.job == bindparam("job"), captures.c.run < bindparam("run")
 )
-VISITED = (
+VISITED_CONDITIONS = (
     captures.c.job == bindparam("job"),
     captures.c.run.in_(bindparam("runs", expanding=True)),
     captures.c.fingerprint.in_(bindparam("fingerprints", expanding=True)),
@@ -55,13 +55,13 @@ class History:
     """
 
     def __init__(self, database_url: str) -> None:
-        self._engine = connect(read_url(database_url), patience=PATIENCE, writes=False)
+        self._engine = connect(read_url(database_url), patience=OPEN_TIMEOUT_S, writes=False)
         self._find = (
             select(*(captures.c[name] for name in Earlier._fields))
-            .where(*VISITED, captures.c.sha256.is_not(None), captures.c.outcome.in_(HAVING))
+            .where(*VISITED_CONDITIONS, captures.c.sha256.is_not(None), captures.c.outcome.in_(DOCUMENT_OUTCOMES))
             .order_by(captures.c.run)
         )
-        self._find_visited = select(captures.c.fingerprint).where(*VISITED).distinct()
+        self._find_visited = select(captures.c.fingerprint).where(*VISITED_CONDITIONS).distinct()
 
     def runs_before(self, job: str, run: int) -> tuple[int, ...]:
         """Return a bounded number of the job's runs before this one, the latest first.
@@ -88,12 +88,12 @@ class History:
     def _documents(
         self, connection: Connection, job: str, runs: Sequence[int], fingerprints: set[int]
     ) -> dict[int, Earlier]:
-        recent: dict[str, object] = {"job": job, "runs": runs[:RECENT]}
+        recent: dict[str, object] = {"job": job, "runs": runs[:RECENT_RUNS]}
         found = self._found(connection, recent | {"fingerprints": list(fingerprints)})
-        if len(runs) > RECENT and (missing := fingerprints - found.keys()):
+        if len(runs) > RECENT_RUNS and (missing := fingerprints - found.keys()):
             visited = connection.scalars(self._find_visited, recent | {"fingerprints": list(missing)})
             if missing := missing.difference(visited):
-                older = {"job": job, "runs": runs[RECENT:], "fingerprints": list(missing)}
+                older = {"job": job, "runs": runs[RECENT_RUNS:], "fingerprints": list(missing)}
                 return found | self._found(connection, older)
         return found
 
@@ -108,7 +108,7 @@ class History:
 
 def runs_before(connection: Connection, job: str, run: int) -> Iterator[int]:
     """Yield the runs of a job before this one, the latest first, with one step in the index for each."""
-    for _ in range(RUNS):
+    for _ in range(MAX_RUNS):
         before = connection.scalar(RUN_BEFORE, {"job": job, "run": run})
         if before is None:
             return

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pdfspider.records.rows import Row
 
-MOST = 64
+ROWS_PER_STATEMENT = 64
 """Rows in one statement: databases bound its parameters, and remember a bounded number of statements."""
 _PARTS = re.compile(r"(.*\bVALUES )(\((?:[^()]|\(\w+\))*\))(.*)", re.DOTALL)
 
@@ -36,7 +36,10 @@ class ManyRows:
 
     def __call__(self, connection: Connection, rows: Sequence[Row]) -> int:
         """Insert the rows, and return how many were added or changed."""
-        return sum(self._insert(connection, rows[begin : begin + MOST]) for begin in range(0, len(rows), MOST))
+        return sum(
+            self._insert(connection, rows[begin : begin + ROWS_PER_STATEMENT])
+            for begin in range(0, len(rows), ROWS_PER_STATEMENT)
+        )
 
     def _insert(self, connection: Connection, rows: Sequence[Row]) -> int:
         values = tuple(chain.from_iterable(map(self._values, rows)))

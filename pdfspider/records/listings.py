@@ -31,14 +31,26 @@ if TYPE_CHECKING:
 
     Answer = TypeVar("Answer")
 
-STORED = (Outcome.DOCUMENT, Outcome.DUPLICATE, Outcome.UNCHANGED)
-HARMLESS = (*STORED, Outcome.PAGE, Outcome.REDIRECT, Outcome.OTHER)
-LOOKED_AT = 2000
+STORED_OUTCOMES = (Outcome.DOCUMENT, Outcome.DUPLICATE, Outcome.UNCHANGED)
+SUCCESSFUL_OUTCOMES = (*STORED_OUTCOMES, Outcome.PAGE, Outcome.REDIRECT, Outcome.OTHER)
+MAX_DOCUMENTS_SEARCHED = 2000
 """Documents that one call of a search looks at."""
-VISITS = 10_000
+MAX_CAPTURES_SEARCHED = 10_000
 """Captures of one document that are looked at."""
-SHOWN = ("job", "run", "fingerprint", "url", "found_on", "technique", "depth", "status", "outcome", "reason", "sha256")
-OF_CAPTURE = tuple(captures.c[name] for name in (*SHOWN, "size", "finished", "disposition_name"))
+SHOWN_COLUMNS = (
+    "job",
+    "run",
+    "fingerprint",
+    "url",
+    "found_on",
+    "technique",
+    "depth",
+    "status",
+    "outcome",
+    "reason",
+    "sha256",
+)
+CAPTURE_COLUMNS = tuple(captures.c[name] for name in (*SHOWN_COLUMNS, "size", "finished", "disposition_name"))
 
 
 class Part(NamedTuple):
@@ -102,8 +114,8 @@ class Listings:
     async def documents(self, limit: int, after: Place | None = None, search: Search | None = None) -> Part:
         """Return documents by when they were first seen, each with its title and one URL.
 
-        A search looks at ``LOOKED_AT`` documents, so that the part may be short although there is a next one. Raises
-        RecordsError.
+        A search looks at ``MAX_DOCUMENTS_SEARCHED`` documents, so that the part may be short although there is a next
+        one. Raises RecordsError.
         """
         return await self._call(_documents, limit, after, search or Search())
 
@@ -115,9 +127,9 @@ class Listings:
         return await self._call(_document, sha256)
 
     async def visits(self, sha256: str, limit: int, after: Place | None = None) -> Part:
-        """Return captures that have a document, the newest first; of more than ``VISITS`` only so many are known.
+        """Return captures that have a document, the newest first.
 
-        Raises RecordsError.
+        Only ``MAX_CAPTURES_SEARCHED`` of them are searched. Raises RecordsError.
         """
         return await self._call(_visits, sha256, limit, after)
 
@@ -168,7 +180,9 @@ def _captures(engine: Engine, queries: Sequence[Select[Any]], limit: int) -> Par
 
 def _of_class(job: str, run: int, outcome: Outcome, limit: int, after: Place | None) -> Select[Any]:
     titled = captures.outerjoin(inspections, inspections.c.sha256 == captures.c.sha256)
-    query = select(*OF_CAPTURE, inspections.c.title, inspections.c.pages, inspections.c.thumbnail).select_from(titled)
+    query = select(*CAPTURE_COLUMNS, inspections.c.title, inspections.c.pages, inspections.c.thumbnail).select_from(
+        titled
+    )
     return newest_first(query.limit(limit), job, run, outcome.value, after)
 
 
@@ -183,14 +197,14 @@ def _documents(engine: Engine, limit: int, after: Place | None, search: Search) 
     if after:
         newest = newest.where(tuple_(*order) < tuple_(after.time, after.key))
     newest = newest.order_by(*(column.desc() for column in order))
-    looked_at = newest.limit(LOOKED_AT if search.filters() else limit + 1).subquery()
+    looked_at = newest.limit(MAX_DOCUMENTS_SEARCHED if search.filters() else limit + 1).subquery()
     query = _titled().join(looked_at, looked_at.c.sha256 == documents.c.sha256).where(*search.filters())
     query = query.order_by(*(column.desc() for column in order)).limit(limit + 1)
     with engine.connect() as connection:
         part = _part(connection.execute(query).all(), limit, "first_seen", "sha256")
         if part.next or not search.filters():
             return part
-        last = connection.execute(newest.offset(LOOKED_AT - 1).limit(1)).first()
+        last = connection.execute(newest.offset(MAX_DOCUMENTS_SEARCHED - 1).limit(1)).first()
         return Part(part.rows, Place(*last) if last else None)
 
 
@@ -213,9 +227,9 @@ def _document(engine: Engine, sha256: str) -> Any:
 def _visits(engine: Engine, sha256: str, limit: int, after: Place | None) -> Part:
     order = captures.c.finished, captures.c.fingerprint
     key = captures.c.job, captures.c.run, captures.c.fingerprint
-    looked_at = select(*key).where(captures.c.sha256 == sha256).limit(VISITS).subquery()
+    looked_at = select(*key).where(captures.c.sha256 == sha256).limit(MAX_CAPTURES_SEARCHED).subquery()
     same = and_(*(captures.c[column.name] == looked_at.c[column.name] for column in key))
-    query: Select[Any] = select(*OF_CAPTURE, captures.c.final_url, captures.c.hops).join(looked_at, same)
+    query: Select[Any] = select(*CAPTURE_COLUMNS, captures.c.final_url, captures.c.hops).join(looked_at, same)
     query = query.where(order[0].is_not(None)).order_by(*(column.desc() for column in order)).limit(limit + 1)
     if after:
         query = query.where(tuple_(*order) < tuple_(after.time, after.number))
@@ -228,7 +242,7 @@ def _failure(engine: Engine, job: str, run: int, fingerprint: int) -> Failure | 
     query = select(*(captures.c[name] for name in Failure._fields)).where(*mine)
     with engine.connect() as connection:
         row = connection.execute(query).first()
-    if row is None or OUTCOMES[row.outcome] in HARMLESS:
+    if row is None or OUTCOMES[row.outcome] in SUCCESSFUL_OUTCOMES:
         return None
     return Failure._make(row)._replace(outcome=OUTCOMES[row.outcome])
 

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine, Row, Select
 
-PAGE = 5000
-AMBIGUOUS = ("status", "reason")
+PAGE_SIZE = 5000
+SHARED_COLUMNS = ("status", "reason")
 """Columns of inspections that captures have too."""
-DEAD = [outcome.value for outcome in Outcome if outcome.dead]
+DEAD_OUTCOMES = [outcome.value for outcome in Outcome if outcome.dead]
 
 
 class Failure(NamedTuple):
@@ -46,7 +46,7 @@ def pages(engine: Engine, query: Select[Any]) -> Generator[Sequence[Row[Any]]]:
     """
     try:
         with (
-            engine.connect().execution_options(yield_per=PAGE) as connection,
+            engine.connect().execution_options(yield_per=PAGE_SIZE) as connection,
             connection.execute(query) as found,
         ):
             yield from found.partitions()
@@ -59,7 +59,7 @@ def failure_pages(engine: Engine, job: str | None, outcome: Outcome | None) -> G
 
     Without a class, these are all dead letters.
     """
-    for page in pages(engine, _failures(job, DEAD if outcome is None else [outcome.value])):
+    for page in pages(engine, _failures(job, DEAD_OUTCOMES if outcome is None else [outcome.value])):
         yield [Failure._make(row)._replace(outcome=OUTCOMES[row.outcome]) for row in page]
 
 
@@ -82,8 +82,8 @@ def _failures(job: str | None, classes: list[str]) -> Select[Any]:
 def export_query(job: str | None) -> Select[Any]:
     """Return the query for one row per capture, with its document and inspection."""
     of_document = [documents.c.size.label("document_size"), documents.c.first_seen, documents.c.path]
-    inside = [column for column in inspections.c if column.name not in {"sha256", *AMBIGUOUS}]
-    of_inspection = [inspections.c[name].label(f"inspection_{name}") for name in AMBIGUOUS]
+    inside = [column for column in inspections.c if column.name not in {"sha256", *SHARED_COLUMNS}]
+    of_inspection = [inspections.c[name].label(f"inspection_{name}") for name in SHARED_COLUMNS]
     all_three = captures.outerjoin(documents, documents.c.sha256 == captures.c.sha256).outerjoin(
         inspections, inspections.c.sha256 == captures.c.sha256
     )

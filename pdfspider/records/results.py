@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, Select
 
-STORED = [Outcome.DOCUMENT.value, Outcome.DUPLICATE.value, Outcome.UNCHANGED.value]
-FAILURE = ("url", "outcome", "status", "reason", "found_on")
+STORED_OUTCOMES = [Outcome.DOCUMENT.value, Outcome.DUPLICATE.value, Outcome.UNCHANGED.value]
+FAILURE_COLUMNS = ("url", "outcome", "status", "reason", "found_on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +107,12 @@ def _documents(job: str, run: int) -> Select[Any]:
     both = captures.outerjoin(documents, documents.c.sha256 == captures.c.sha256).outerjoin(
         inspections, inspections.c.sha256 == captures.c.sha256
     )
-    mine = _of_run(job, run), captures.c.outcome.in_(STORED)
+    mine = _of_run(job, run), captures.c.outcome.in_(STORED_OUTCOMES)
     return select(*columns, captures.c.found_on).select_from(both).where(*mine)
 
 
 def _failures(job: str, run: int, failed: Collection[str]) -> Select[Any]:
-    columns = [captures.c[name] for name in FAILURE]
+    columns = [captures.c[name] for name in FAILURE_COLUMNS]
     mine = _of_run(job, run), captures.c.outcome.in_(failed)
     return select(*columns).where(*mine).order_by(captures.c.finished)
 

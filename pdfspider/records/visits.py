@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     HostOf = Callable[[str], str]
 
-CHANGES = {Outcome.DOCUMENT.value, Outcome.DUPLICATE.value, Outcome.GONE.value}
-WAYS = {Outcome.PAGE.value, Outcome.REDIRECT.value}
-NOT_ASKED = (
+CHANGED_OUTCOMES = {Outcome.DOCUMENT.value, Outcome.DUPLICATE.value, Outcome.GONE.value}
+PASSED_OUTCOMES = {Outcome.PAGE.value, Outcome.REDIRECT.value}
+UNASKED_OUTCOMES = (
     Outcome.ROBOTS_DENIED,
     Outcome.OVER_BUDGET,
     Outcome.TRAP,
@@ -72,9 +72,9 @@ class _Seen:
 
     def add(self, host: str, sources: set[str], outcome: str) -> None:
         self.visited.add(host)
-        if outcome in CHANGES:
+        if outcome in CHANGED_OUTCOMES:
             self.changed |= {host, *sources}
-        elif outcome in WAYS and sources:
+        elif outcome in PASSED_OUTCOMES and sources:
             self.ways[host] |= sources
 
     def spread(self) -> None:
@@ -110,7 +110,7 @@ def _seen(engine: Engine, job: str, run: int, host_of: HostOf) -> _Seen:
     fields = (captures.c.url, captures.c.found_on, captures.c.hops, captures.c.outcome)
     query = select(*fields).where(captures.c.job == job, captures.c.run == run)
     seen = _Seen()
-    rows: Any = pages(engine, query.where(captures.c.outcome.not_in([outcome.value for outcome in NOT_ASKED])))
+    rows: Any = pages(engine, query.where(captures.c.outcome.not_in([outcome.value for outcome in UNASKED_OUTCOMES])))
     for page in rows:
         for url, found_on, hops, outcome in page:
             host = host_of(url)

@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 Result = Outcome | RecordsError
 
-DECIDED = frozenset({Outcome.DOCUMENT.value, Outcome.DUPLICATE.value})
-OWNING = DECIDED | {Outcome.UNCHANGED.value}
-OPTIONAL = tuple(column.name for column in captures.c if column.nullable)
-SHOWN, MOST_SAID = 100, 300
+DECIDED_OUTCOMES = frozenset({Outcome.DOCUMENT.value, Outcome.DUPLICATE.value})
+OWNING_OUTCOMES = DECIDED_OUTCOMES | {Outcome.UNCHANGED.value}
+OPTIONAL_COLUMNS = tuple(column.name for column in captures.c if column.nullable)
+MAX_VALUE_SHOWN, MAX_REASON = 100, 300
 """Characters of a refused value, and of what the database says about it."""
-FIRST_PAUSE = 0.05
-LONGEST_PAUSE = 2.0
+FIRST_PAUSE_S = 0.05
+MAX_PAUSE_S = 2.0
 
 
 def patiently(engine: Engine, work: Callable[[Connection], Answer], deadline: float) -> Answer:
     """Do the work in a transaction, and repeat it until the deadline while the database is locked or gone."""
-    for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
+    for pause in pauses(FIRST_PAUSE_S, MAX_PAUSE_S):
         try:
             with engine.begin() as connection:
                 return work(connection)
@@ -105,11 +105,11 @@ class Writer:
 
         Raises RecordsUnavailable if the database itself is the cause.
         """
-        given = [name for name in OPTIONAL if row[name] is not None]
+        given = [name for name in OPTIONAL_COLUMNS if row[name] is not None]
         bare = row | dict.fromkeys(given)
         refused = [name for name in given if not self._takes(bare | {name: row[name]})] if self._takes(bare) else []
-        shown = ", ".join(f"{name}={row[name]!a:.{SHOWN}}" for name in refused) or "a capture"
-        reason = ascii(said(error))[1:-1][:MOST_SAID]
+        shown = ", ".join(f"{name}={row[name]!a:.{MAX_VALUE_SHOWN}}" for name in refused) or "a capture"
+        reason = ascii(said(error))[1:-1][:MAX_REASON]
         return RecordRefused(f"The database refused {shown}: {reason}", tuple(refused))
 
     def _takes(self, row: Row) -> bool:
@@ -130,7 +130,7 @@ class Writer:
 
     def _write(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Write the rows in the order of their keys, so that two writers never wait for each other."""
-        claims = [row for row in rows if row["sha256"] and row["outcome"] in OWNING]
+        claims = [row for row in rows if row["sha256"] and row["outcome"] in OWNING_OUTCOMES]
         if claims:
             self._decide(connection, claims)
         newest = {capture_key(row): row for row in sorted(rows, key=lambda row: row["token"])}
@@ -141,7 +141,7 @@ class Writer:
         self._add_documents(connection, [document_row(found[sha256]) for sha256 in sorted(found)])
         owner = self._owners(connection, claims)
         for row in claims:
-            if row["outcome"] not in DECIDED:
+            if row["outcome"] not in DECIDED_OUTCOMES:
                 continue
             owned = owner[owner_key(row)] == row["fingerprint"]
             row["outcome"] = Outcome.DOCUMENT.value if owned else Outcome.DUPLICATE.value

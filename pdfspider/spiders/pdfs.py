@@ -14,7 +14,7 @@ from scrapy_redis.spiders import RedisSpider
 from scrapy_spider_metadata import Args
 
 from pdfspider import settings as project_settings
-from pdfspider.config import SPIDER
+from pdfspider.config import SPIDER_NAME
 from pdfspider.crawl.engine import item_adapter, stock_parts
 from pdfspider.crawl.engine.standalone import with_visit
 from pdfspider.crawl.extract.stock_items import stock_output
@@ -53,7 +53,7 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
     Links travel inside the Capture, never as requests, because the frontier takes them all in one call.
     """
 
-    name = SPIDER
+    name = SPIDER_NAME
     args: Params
 
     @classmethod

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from pdfspider.exceptions import InvalidInput
-from pdfspider.fields import MOST
-from pdfspider.frontier.entries import DEEPEST
+from pdfspider.fields import MAX_NUMBER
+from pdfspider.frontier.entries import MAX_DEPTH
 from pdfspider.frontier.jobs import job_name
 
 if TYPE_CHECKING:
@@ -47,20 +47,22 @@ class Params(BaseModel):
     )
     job: Annotated[str, AfterValidator(_name)] | None = Field(default=None, description="name of the job")
     depth: int | None = Field(
-        default=None, ge=0, le=DEEPEST, description="how many links deep to follow (default: DEPTH_LIMIT)"
+        default=None, ge=0, le=MAX_DEPTH, description="how many links deep to follow (default: DEPTH_LIMIT)"
     )
     scope: Literal["host", "domain", "any"] = Field(
         default="host", description="where pages are followed; a link that says it is a PDF may lead out of it"
     )
     due: bool = Field(default=False, description="leave out hosts that are not due again yet")
-    max_pages: int = Field(default=0, ge=0, le=int(MOST), description="end after this many pages; 0: no limit")
+    max_pages: int = Field(default=0, ge=0, le=int(MAX_NUMBER), description="end after this many pages; 0: no limit")
     max_seconds: float | None = Field(
         default=None,
         ge=0,
-        le=MOST,
+        le=MAX_NUMBER,
         description="end what is queued after so many seconds; 0: no limit (default: FRONTIER_MAX_SECONDS)",
     )
-    max_documents: int = Field(default=0, ge=0, le=int(MOST), description="end after this many documents; 0: no limit")
+    max_documents: int = Field(
+        default=0, ge=0, le=int(MAX_NUMBER), description="end after this many documents; 0: no limit"
+    )
 
     @property
     def names_urls(self) -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-OPEN = ("running", "paused")
+OPEN_STATES = ("running", "paused")
 
 
 async def visited(config: Config, records: Database, job: str, at: int) -> dict[str, Visits]:
@@ -75,7 +75,7 @@ async def _opening(frontier: Frontier, job: str) -> int:
     except JobNotFound:
         return _now()
     status = await frontier.status_of_run(run)
-    return run if status and status["state"] in OPEN else _now()
+    return run if status and status["state"] in OPEN_STATES else _now()
 
 
 def _now() -> int:

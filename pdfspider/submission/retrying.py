@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     Groups = AsyncIterator[tuple[str, list[Failure]]]
 
-DEAD = [outcome for outcome in Outcome if outcome.dead]
-AT_ONCE = 5000
+DEAD_OUTCOMES = [outcome for outcome in Outcome if outcome.dead]
+BATCH_SIZE = 5000
 
 
 async def retry(
@@ -45,7 +45,7 @@ async def retry(
     Return how many URLs were queued again for each job. ``left_out`` counts those that only the spider can ask for.
     Raises JobNotFound if the job has none and does not exist.
     """
-    revive = {each.code: "dead" if each.dead else "done" for each in ([outcome] if outcome else DEAD)}
+    revive = {each.code: "dead" if each.dead else "done" for each in ([outcome] if outcome else DEAD_OUTCOMES)}
     again: Counter[str] = Counter()
     async for name, failures in _by_job(records, job, outcome):
         entries = [_entry(failure, depth, scope) for failure in failures if not _is_of_spider(failure)]
@@ -81,7 +81,7 @@ async def _by_job(records: Database, job: str | None, outcome: Outcome | None) -
         async for failure in failures:
             group = groups[failure.job]
             group.append(failure)
-            if len(group) >= AT_ONCE:
+            if len(group) >= BATCH_SIZE:
                 yield failure.job, groups.pop(failure.job)
     for name, group in groups.items():
         yield name, group

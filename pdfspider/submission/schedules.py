@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pdfspider.frontier.schedules import Schedule
     from pdfspider.records import Database
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
-LONGEST = 3650 * 86_400
+SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+MAX_INTERVAL_S = 3650 * 86_400
 
 
 def interval_of(text: str) -> int:
@@ -28,8 +28,8 @@ def interval_of(text: str) -> int:
     Raises InvalidInput.
     """
     found = re.fullmatch(r"(\d{1,9})([smhdw])", text.strip())
-    seconds = int(found[1]) * UNITS[found[2]] if found else 0
-    if not 1 <= seconds <= LONGEST:
+    seconds = int(found[1]) * SECONDS_PER_UNIT[found[2]] if found else 0
+    if not 1 <= seconds <= MAX_INTERVAL_S:
         raise InvalidInput(f"{text!r} is no interval: a number with s, m, h, d or w, such as 12h or 7d, up to 3650d")
     return seconds * 1000
 
@@ -37,8 +37,8 @@ def interval_of(text: str) -> int:
 def said_interval(milliseconds: int) -> str:
     """Return an interval as :func:`interval_of` reads it, in the largest unit up to days that gives a whole number."""
     seconds = milliseconds // 1000
-    unit = next(unit for unit in "dhms" if seconds % UNITS[unit] == 0)
-    return f"{seconds // UNITS[unit]}{unit}"
+    unit = next(unit for unit in "dhms" if seconds % SECONDS_PER_UNIT[unit] == 0)
+    return f"{seconds // SECONDS_PER_UNIT[unit]}{unit}"
 
 
 def check_cron(text: str, now: int) -> None:

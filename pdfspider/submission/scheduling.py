@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pdfspider.records import Database
     from pdfspider.submission.params import Params
 
-OF_SEEDS = {"depth", "scope"}
+SEED_ARGUMENTS = {"depth", "scope"}
 """The arguments that are part of each seed."""
 
 
@@ -92,7 +92,9 @@ async def _known_seeds(
 
     Raises JobNotFound.
     """
-    changed = {name: value for name, value in params.model_dump().items() if name in OF_SEEDS & params.model_fields_set}
+    changed = {
+        name: value for name, value in params.model_dump().items() if name in SEED_ARGUMENTS & params.model_fields_set
+    }
     if "depth" in changed:
         changed["max_depth"] = changed.pop("depth")
     if before:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from pdfspider.discovery.urls import fingerprint, host_of, normalise
 from pdfspider.exceptions import ConfigurationError, InvalidInput
-from pdfspider.frontier.entries import DEEPEST, Entry
+from pdfspider.frontier.entries import MAX_DEPTH, Entry
 from pdfspider.frontier.jobs import JobOptions
 from pdfspider.submission.reach import reach_of_operator
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pdfspider.submission.params import Params
 
 ANCHOR_LIMIT = 64
-SHOWN = 5
+ERRORS_SHOWN = 5
 
 
 class Asked(TypedDict, total=False):
@@ -46,8 +46,8 @@ def seed(
     ``reach`` returns the reach of a seed on a host, by default that of an operator's seed. Raises InvalidInput.
     """
     url = normalise(url)
-    if depth > DEEPEST:
-        raise InvalidInput(f"{depth} is no depth: it must be at most {DEEPEST}")
+    if depth > MAX_DEPTH:
+        raise InvalidInput(f"{depth} is no depth: it must be at most {MAX_DEPTH}")
     return Entry(
         url=url,
         fingerprint=fingerprint(url),
@@ -125,8 +125,8 @@ def read_seeds(params: Params, config: Config, priority: int = 0) -> list[Entry]
         except InvalidInput as error:
             bad.append(str(error))
     if bad:
-        more = [f"and {len(bad) - SHOWN:,} more like these"] if len(bad) > SHOWN else []
-        raise InvalidInput("\n".join(bad[:SHOWN] + more))
+        more = [f"and {len(bad) - ERRORS_SHOWN:,} more like these"] if len(bad) > ERRORS_SHOWN else []
+        raise InvalidInput("\n".join(bad[:ERRORS_SHOWN] + more))
     return seeds
 
 

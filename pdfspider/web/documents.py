@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from pdfspider.documents.copies import Copies
 
-SHA256 = r"^[0-9a-f]{64}$"
-CHUNK = 1 << 18
+SHA256_PATTERN = r"^[0-9a-f]{64}$"
+CHUNK_SIZE = 1 << 18
 ONE_RANGE = re.compile(r"bytes\s*=\s*(\d{0,18})-(\d{0,18})", re.ASCII | re.IGNORECASE)
 
 
@@ -34,7 +34,7 @@ class Documents:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer with a document, or with the part that the request asks for."""
         sha256 = request.match_info["sha256"]
-        if not re.fullmatch(SHA256, sha256):
+        if not re.fullmatch(SHA256_PATTERN, sha256):
             raise InvalidInput("expected a SHA-256 of 64 lower-case hexadecimal digits")
         if self._copies is None:
             raise web.HTTPNotFound(reason="the documents of this store cannot be read here")
@@ -73,7 +73,7 @@ async def _answer(request: web.Request, sha256: str, file: BinaryIO, headers: di
 async def _send(file: BinaryIO, part: range, response: web.StreamResponse) -> None:
     await asyncio.to_thread(file.seek, part.start)
     left = len(part)
-    while left and (chunk := await asyncio.to_thread(file.read, min(CHUNK, left))):
+    while left and (chunk := await asyncio.to_thread(file.read, min(CHUNK_SIZE, left))):
         left -= len(chunk)
         await response.write(chunk)
 

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-UNLOGGED = logging.Logger("requests", logging.CRITICAL + 1)
+SILENT_LOGGER = logging.Logger("requests", logging.CRITICAL + 1)
 """A logger for requests that logs none; one of ``getLogger`` would be enabled again when Scrapy configures logging."""
-BROKEN = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
+BODY_ERRORS = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
 """Errors of a body that is incomplete, or not encoded as its headers say."""
 CLOSED = "the handler is closed"
 """The message of uvloop's RuntimeError if a client disconnects while its response is written."""
-PAUSE = 1.0
+ACCEPT_PAUSE_S = 1.0
 """Seconds until connections are accepted again when the system has no file descriptors left."""
-LOGGED_EVERY = 60.0
+LOG_INTERVAL_S = 60.0
 """Seconds between two log messages about connections that are refused, because strangers may come and go quickly."""
 
 
@@ -55,7 +55,7 @@ class Connection(web.RequestHandler):
             loop=loop,
             keepalive_timeout=timeout or forever,
             lingering_time=min(timeout or 10, 10),
-            access_log=UNLOGGED,
+            access_log=SILENT_LOGGER,
         )
         self._timeout, self._closed = timeout, closed
         self._stuck: asyncio.TimerHandle | None = None
@@ -80,7 +80,7 @@ class Connection(web.RequestHandler):
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Log an error unless the client caused it."""
         error = kw.get("exc_info")
-        if not isinstance(error, BROKEN) and CLOSED not in str(error):
+        if not isinstance(error, BODY_ERRORS) and CLOSED not in str(error):
             super().log_exception(*args, **kw)
 
     def handle_error(
@@ -91,7 +91,7 @@ class Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer a request that is not HTTP with 400, and log an error of this server."""
-        if exc and not isinstance(exc, BROKEN):
+        if exc and not isinstance(exc, BODY_ERRORS):
             logger.error("A request to %s could not be answered", request.path, exc_info=exc)
             message = None
         if request.writer.output_size > 0:
@@ -127,10 +127,10 @@ class Listener:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sockets: list[socket.socket] = []
         self._full = ConditionLogger(
-            "HTTP refuses connections above its limits", "HTTP accepts all connections again", every=LOGGED_EVERY
+            "HTTP refuses connections above its limits", "HTTP accepts all connections again", every=LOG_INTERVAL_S
         )
         self._exhausted = ConditionLogger(
-            "HTTP cannot accept connections", "HTTP accepts connections again", every=LOGGED_EVERY
+            "HTTP cannot accept connections", "HTTP accepts connections again", every=LOG_INTERVAL_S
         )
 
     async def start(self, host: str, port: int) -> None:
@@ -165,7 +165,7 @@ class Listener:
                 client, address = await loop.sock_accept(listening)
             except OSError as error:
                 self._exhausted.begin(error)
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(ACCEPT_PAUSE_S)
                 continue
             self._exhausted.end()
             if self._has_room(address[0]):

@@ -11,9 +11,9 @@ from aiohttp import web
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-HEADERS = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+STREAM_HEADERS = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
 """Headers of a stream; the second one makes nginx pass each event on at once."""
-COMMENT = b": nothing new\n\n"
+KEEP_ALIVE = b": nothing new\n\n"
 """A comment, which a quiet stream gets now and then so that nobody cuts it."""
 
 
@@ -29,7 +29,7 @@ class OpenStreams:
     @asynccontextmanager
     async def open(self, request: web.Request) -> AsyncIterator[web.StreamResponse]:
         """Begin the response to a request, as the task that handles it; the block writes events to it."""
-        response = web.StreamResponse(headers=HEADERS)
+        response = web.StreamResponse(headers=STREAM_HEADERS)
         await response.prepare(request)
         task = asyncio.current_task()
         assert task is not None

@@ -8,10 +8,10 @@ from aiohttp import hdrs, web
 
 from pdfspider.web.loopback import is_loopback
 
-OWN_SITE = ("same-origin", "none")
+SAME_SITE_VALUES = ("same-origin", "none")
 """Accepted values of Sec-Fetch-Site; "none" means that a person typed the URL."""
 DEFAULT_PORTS = {"http": 80, "https": 443}
-PROTECTION = {
+SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
@@ -34,7 +34,7 @@ def check_host(request: web.Request, *, only_loopback: bool) -> None:
 
 def check_origin(request: web.Request) -> None:
     """Raise web.HTTPForbidden for a request that a page of another origin has made."""
-    if request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITE:
+    if request.headers.get("Sec-Fetch-Site", "none") not in SAME_SITE_VALUES:
         raise web.HTTPForbidden(reason="requests from pages of another origin are refused (Sec-Fetch-Site)")
     for origin in request.headers.getall(hdrs.ORIGIN, []):
         if not _is_same(origin, request.headers.get(hdrs.HOST, "")):

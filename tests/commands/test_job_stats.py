@@ -8,7 +8,17 @@ from scrapy.settings import Settings
 from pdfspider.crawl.progress.display import line, panel, plain
 from pdfspider.crawl.progress.job_stats import JobStats, Paces
 from pdfspider.crawl.progress.summary import command
-from pdfspider.formatting import FAILURES, FOUND, LEFT_OUT, MEANINGS, clock, counted, moment, said_size, said_time
+from pdfspider.formatting import (
+    FAILURE_OUTCOMES,
+    FOUND_OUTCOMES,
+    LEFT_OUT_OUTCOMES,
+    OUTCOME_MEANINGS,
+    clock,
+    counted,
+    moment,
+    said_size,
+    said_time,
+)
 from pdfspider.items import Outcome
 
 
@@ -46,7 +56,9 @@ def test_bytes_are_those_that_come_before_they_are_stored() -> None:
 
 
 def test_every_class_is_explained_and_in_one_group() -> None:
-    assert sorted(MEANINGS) == sorted(Outcome) == sorted((*FOUND, *LEFT_OUT, *FAILURES))
+    assert (
+        sorted(OUTCOME_MEANINGS) == sorted(Outcome) == sorted((*FOUND_OUTCOMES, *LEFT_OUT_OUTCOMES, *FAILURE_OUTCOMES))
+    )
 
 
 def test_the_end_is_no_sooner_than_the_slowest_host_allows() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pdfspider.crawl.fetch.errors import GiveBack
 from pdfspider.exceptions import LeaseLost
-from pdfspider.frontier.leases import LATEST_START, Lease, LeaseKind
+from pdfspider.frontier.leases import MAX_START_DELAY_S, Lease, LeaseKind
 from tests.crawl.loopback import OK, serving
 from tests.crawl.transfers import client, get, start, starts_until
 
@@ -39,7 +39,7 @@ async def test_nothing_is_sent_once_the_leases_have_passed(left: float, requests
 
 def test_a_turn_that_has_passed_is_given_back() -> None:
     starts = starts_until(time.monotonic() + 60)
-    late = time.monotonic() - LATEST_START - 1
+    late = time.monotonic() - MAX_START_DELAY_S - 1
     for report in (False, True):
         lease = Lease("1", 1, LeaseKind.URL, starts_at=late, report=report, deliveries=1, expiries=0, entry=None)
         if report:

@@ -10,7 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from pdfspider.crawl.fetch.errors import is_give_back
 from pdfspider.crawl.policy.retries import BY_STATUS, PASSING
-from pdfspider.formatting import MEANINGS
+from pdfspider.formatting import OUTCOME_MEANINGS
 from pdfspider.items import OUTCOMES_BY_CODE, Outcome
 
 REFERENCE = (Path(__file__).parents[2] / "docs/reference.md").read_text("utf-8")
@@ -25,7 +25,7 @@ def test_the_reference_says_what_is_tried_again(outcome: Outcome) -> None:
 
 def test_every_class_has_a_code_and_a_meaning() -> None:
     assert len(OUTCOMES_BY_CODE) == len(Outcome)
-    assert set(MEANINGS) == set(Outcome)
+    assert set(OUTCOME_MEANINGS) == set(Outcome)
     assert all(len(code) == 1 and code.isascii() for code in OUTCOMES_BY_CODE)
 
 

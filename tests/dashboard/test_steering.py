@@ -176,7 +176,7 @@ async def test_documents_are_searched_a_bounded_number_at_a_time(serve: Serve, m
         assert (await served.get("/documents?sha256=xyz"))[0] == 400
         assert (await served.get("/documents?since=yesterday"))[0] == 400
         assert (await served.get("/documents?after=nonsense"))[0] == 400
-        monkeypatch.setattr(listings, "LOOKED_AT", 5)
+        monkeypatch.setattr(listings, "MAX_DOCUMENTS_SEARCHED", 5)
         text = (await served.get("/documents?text=report-1_x"))[1]
         following: list[str] = []
         while following := re.findall(r'class="button" href="(/documents[^"]+)"', text):

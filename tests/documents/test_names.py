@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pdfspider.documents.names import MAX_NAME, file_name
+from pdfspider.documents.names import MAX_NAME_LENGTH, file_name
 
 NAMES = {
     'attachment; filename="report.pdf"': "report.pdf",
@@ -51,7 +51,7 @@ def test_names(disposition: str) -> None:
 
 
 def test_a_name_has_an_end() -> None:
-    assert file_name(f"attachment; filename={'x' * 100_000}") == "x" * MAX_NAME
+    assert file_name(f"attachment; filename={'x' * 100_000}") == "x" * MAX_NAME_LENGTH
 
 
 HEADERS = st.lists(
@@ -64,7 +64,7 @@ HEADERS = st.lists(
 @given(st.text() | HEADERS)
 def test_whatever_is_sent_a_name_is_no_path(disposition: str) -> None:
     name = file_name(f"attachment; {disposition}") or "x"
-    assert 0 < len(name) <= MAX_NAME
+    assert 0 < len(name) <= MAX_NAME_LENGTH
     assert name not in (".", "..")
     assert not set(name) & {"/", "\\", "\0", "\n"}
     name.encode()

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from pdfspider.documents.disk import Room, capacity, probe
 from pdfspider.documents.errors import StagingBusy, StagingError, StoreError
 from pdfspider.documents.head import HEAD_SIZE
-from pdfspider.documents.staging import BATCH_SIZE, STAGING, Finished, Staging
+from pdfspider.documents.staging import BATCH_SIZE, STAGING_DIRECTORY, Finished, Staging
 from pdfspider.documents.store import Staged, document_path, keep_all
 from pdfspider.documents.tail import TAIL_SIZE
 from pdfspider.exceptions import ConfigurationError
@@ -317,7 +317,7 @@ async def test_a_full_disk(small_disk: Path) -> None:
     done = await stage(staging, [bytes(1_000_000)])
     assert done.path.stat().st_size == 1_000_000
     await staging.close()
-    assert list(small_disk.rglob("*")) == [small_disk / STAGING]
+    assert list(small_disk.rglob("*")) == [small_disk / STAGING_DIRECTORY]
 
 
 LIMITED = """
@@ -369,7 +369,7 @@ async def test_a_kill_leaves_nothing_but_staging_to_be_cleared(tmp_path: Path, s
         assert process.stdout.readline() == b"staged\n"
         process.send_signal(signal.SIGKILL)
     assert list(root.rglob("*.pdf")) == []
-    assert [path.name for path in root.iterdir()] == [STAGING]
+    assert [path.name for path in root.iterdir()] == [STAGING_DIRECTORY]
     assert staging.stale({"killed"}, age=0) == []
     assert staging.stale(set(), age=3600) == []
     (dead,) = staging.stale(set(), age=0)

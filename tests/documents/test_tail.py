@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pdfspider.documents.head import HEAD_SIZE
 from pdfspider.documents.tail import (
-    STEP,
+    STEP_SIZE,
     has_end,
     has_trailer,
     is_whole,
@@ -139,7 +139,7 @@ def test_any_bytes_can_be_judged(head: bytes, tail: bytes, size: int) -> None:
     assert (judge(head, tail, size) is None) <= is_whole(tail)
 
 
-@pytest.mark.parametrize("size", [0, 1, STEP - 30, STEP - 5, STEP, STEP + 40, 3 * STEP])
+@pytest.mark.parametrize("size", [0, 1, STEP_SIZE - 30, STEP_SIZE - 5, STEP_SIZE, STEP_SIZE + 40, 3 * STEP_SIZE])
 def test_the_end_is_found_however_much_follows_it(size: int) -> None:
     assert verdict(WHOLE + bytes(size)) is None
     assert verdict(WHOLE + OBJECT + bytes(size)) is not None

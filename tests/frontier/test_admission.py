@@ -9,7 +9,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from pdfspider.exceptions import FrontierError, InvalidInput, JobNotFound
-from pdfspider.frontier.entries import PAGES, Entry, links_of
+from pdfspider.frontier.entries import PAGE_SCORE, Entry, links_of
 from pdfspider.frontier.jobs import JobOptions
 from pdfspider.frontier.reach import block_of, networks_of, reach_with
 from pdfspider.items import Hop, Outcome
@@ -117,7 +117,7 @@ async def test_what_is_malformed_is_refused_before_anything_is_written(rig: Rig)
         [host, name, 2, member, rank],
         [host, name, 1.5, member, rank],
         [host, name, number, member, rank + 1],
-        [host, name, number, member, rank - PAGES],
+        [host, name, number, member, rank - PAGE_SCORE],
         [host, name, number, member, 2.0**60],
         [host, name, number, member[:14], rank],
         [host, name, number, member.replace(b"p-", b"p."), rank],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgpack
 import pytest
 
-from pdfspider.frontier.audit import SHOWN
+from pdfspider.frontier.audit import KEYS_SHOWN
 from pdfspider.frontier.audit import audit as look
 from pdfspider.frontier.entries import host_id
 from pdfspider.frontier.jobs import JobOptions
@@ -345,9 +345,9 @@ async def test_what_was_looked_at_is_counted(rig: Rig) -> None:
 
 
 async def test_of_many_findings_that_are_alike_some_are_shown(rig: Rig) -> None:
-    await rig.redis.mset({f"{P}secret{i}": 1 for i in range(SHOWN + 5)})
+    await rig.redis.mset({f"{P}secret{i}": 1 for i in range(KEYS_SHOWN + 5)})
     lines = (await look(rig.redis, looks=1)).lines()
-    assert len(lines) == SHOWN + 1
+    assert len(lines) == KEYS_SHOWN + 1
     assert lines[-1] == "and 5 more: is a key of the frontier"
     await rig.redis.flushall()
 

@@ -16,7 +16,7 @@ from pdfspider.exceptions import LeaseLost
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.jobs import JobOptions
 from pdfspider.frontier.leases import CommitRequest
-from pdfspider.frontier.overflow import KINDS, digest, pack_block, unpack_block
+from pdfspider.frontier.overflow import SCORE_RANGES, digest, pack_block, unpack_block
 from pdfspider.items import Outcome
 from tests.frontier.audit import audit
 from tests.frontier.conftest import oldest_binary
@@ -175,7 +175,7 @@ class History(RuleBasedStateMachine):
         """A client reads the end of a queue, or a block; it may die then, or go on when others have been quicker."""
         if queues := sorted(await self.rig.redis.keys("{pdfs}:q:*")):
             host, run = chance.choice(queues).decode().split(":")[-2:]
-            kind = chance.choice(KINDS)
+            kind = chance.choice(SCORE_RANGES)
             members = await self.sweeper._overflow._last(f"{{pdfs}}:q:{host}:{run}", *kind, chance.randint(1, 3))
             if members:
                 ends = str(members[0].score), str(members[-1].score)

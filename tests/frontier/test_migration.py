@@ -17,7 +17,7 @@ from pdfspider.exceptions import ConfigurationError, FormatError
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.frontier.leases import CommitRequest, LeaseKind
 from pdfspider.frontier.migration import check_format, migrate
-from pdfspider.frontier.scripts import FORMAT
+from pdfspider.frontier.scripts import KEY_FORMAT
 from pdfspider.items import Outcome
 from tests.frontier.audit import audit
 from tests.frontier.rig import on_one_server
@@ -75,7 +75,7 @@ async def test_a_half_crawled_job_of_the_first_format_goes_on_in_this_one(rig: R
     await load(rig.redis)
     before = await statuses(rig.redis)
     queued, leased, ended = int(before[b"half"][0]), int(before[b"half"][2]), sum(map(int, before[b"half"][3:5]))
-    assert await migrate(rig.redis) == f"frontier: 13 keys were brought to the format {FORMAT}"
+    assert await migrate(rig.redis) == f"frontier: 13 keys were brought to the format {KEY_FORMAT}"
     assert await statuses(rig.redis) == before
     report = await audit(rig.redis)
     assert (report.runs, report.leases) == (3, leased)
@@ -84,7 +84,7 @@ async def test_a_half_crawled_job_of_the_first_format_goes_on_in_this_one(rig: R
     status = (await statuses(rig.redis))[b"half"]
     assert (int(status[3]) + int(status[4]), int(status[5])) == (ended + len(fetched), ended + len(fetched))
     assert fingerprint("http://a.test/") not in fetched
-    assert await migrate(rig.redis) == f"frontier: it has the format {FORMAT} already"
+    assert await migrate(rig.redis) == f"frontier: it has the format {KEY_FORMAT} already"
 
 
 @pytest.mark.parametrize("broken_off", [1, 7, 20, 30])
@@ -127,9 +127,9 @@ async def test_an_older_format_is_refused_with_the_command_that_brings_it_up_to_
 
 async def test_a_newer_format_is_refused_and_left_alone(rig: Rig) -> None:
     await rig.submit("j", "http://a.test/")
-    await rig.redis.hset("{pdfs}:meta", "format", FORMAT + 1)
+    await rig.redis.hset("{pdfs}:meta", "format", KEY_FORMAT + 1)
     for call in (check_format(rig.redis), rig.worker().frontier.lease(1, 0), migrate(rig.redis)):
-        with pytest.raises(FormatError, match=f"format {FORMAT + 1}, newer"):
+        with pytest.raises(FormatError, match=f"format {KEY_FORMAT + 1}, newer"):
             await call
     await rig.redis.flushall()
 

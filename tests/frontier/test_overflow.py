@@ -155,7 +155,7 @@ class TestDeath:
         await submit(rig.worker("w0", queue_max=10**6), pages(200))
         run = str(await worker.frontier.run_of("j"))
         moved = worker.frontier._overflow
-        members = await moved._last(f"{{pdfs}}:q:{host_id(HOST)}:{run}", *overflow.KINDS[1], 10)
+        members = await moved._last(f"{{pdfs}}:q:{host_id(HOST)}:{run}", *overflow.SCORE_RANGES[1], 10)
         await audit(rig.redis)
         await submit(worker, [entry("http://a.test/late", depth=200)])
         await audit(rig.redis)

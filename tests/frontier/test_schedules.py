@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.entries import links_of
 from pdfspider.frontier.jobs import JobOptions
-from pdfspider.frontier.schedules import CHUNK, Planned, Schedule, Schedules
+from pdfspider.frontier.schedules import SEEDS_PER_ELEMENT, Planned, Schedule, Schedules
 from pdfspider.items import Outcome
 from pdfspider.submission.schedules import check_cron, interval_of, next_time, start_scheduled
 from tests.frontier.rig import FREE, entry, on_one_server, pages
@@ -136,7 +136,7 @@ async def test_a_late_worker_starts_nothing(rig: Rig) -> None:
 
 @on_one_server
 async def test_a_worker_that_dies_between_two_parts_of_the_seeds_leaves_the_rest_to_another(rig: Rig) -> None:
-    seeds = pages(3 * CHUNK)
+    seeds = pages(3 * SEEDS_PER_ELEMENT)
     await put(rig, 5, seeds)
     await rig.sleep(5)
     dead, calls = rig.worker("dead"), 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pdfspider.frontier.scripts import NAMES
+from pdfspider.frontier.scripts import SCRIPT_NAMES
 from tests.frontier.audit import audit
 from tests.frontier.rig import FREE
 from tests.frontier.scene import Scene
@@ -56,7 +56,7 @@ async def check(scene: Scene, name: str, arguments: list[Any], before: dict[byte
 
 
 @pytest.mark.parametrize("step", [29, pytest.param(1, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SCRIPT_NAMES)
 async def test_what_is_odd_is_done_or_changes_nothing(rig: Rig, name: str, step: int) -> None:
     scene = Scene(rig)
     await scene.set()
@@ -65,7 +65,7 @@ async def test_what_is_odd_is_done_or_changes_nothing(rig: Rig, name: str, step:
     await scene.set()
     before = await scene.state()
     places = len(list(variants(scene.calls[name])))
-    for i in range(NAMES.index(name) % step, places, step):
+    for i in range(SCRIPT_NAMES.index(name) % step, places, step):
         arguments = [*variants(scene.calls[name])][i]  # of this scene, whose tokens differ from those of the one before
         if isinstance(arguments, list):
             before = await check(scene, name, arguments, before)
@@ -80,7 +80,7 @@ async def test_a_key_of_a_wrong_type_lets_a_call_change_nothing_or_succeed(rig: 
     touched |= {b"{pdfs}:" + key.encode() for key in ("finished", "events", "breakers", "chores", "unclaimed", "solo")}
     touched |= {b"{pdfs}:" + key.encode() for key in ("unanswered", "owed:http", "found:http", "deadlines", "overfull")}
     partial: list[tuple[str, bytes, bytes]] = []
-    for offset, name in enumerate(NAMES):
+    for offset, name in enumerate(SCRIPT_NAMES):
         for number in range(offset % step, len(touched), step):
             key = sorted(touched)[number]
             await scene.set()

@@ -249,7 +249,7 @@ async def test_jobs_that_are_older_than_the_lists_are_listed(rig: Rig) -> None:
 async def test_one_job_is_found_however_many_are_newer(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("old", "new"):
         await rig.submit(name, entry(f"http://a.test/{name}"), options=FREE)
-    monkeypatch.setattr(view, "JOBS_SHOWN", 1)
+    monkeypatch.setattr(view, "MAX_JOBS", 1)
     frontier = Frontier(rig.redis)
     assert list((await frontier.status())["jobs"]) == ["new"]
     assert (await frontier.status("old"))["jobs"]["old"]["queued"] == 1

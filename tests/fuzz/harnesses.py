@@ -32,7 +32,7 @@ from pdfspider.documents.names import file_name
 from pdfspider.documents.tail import TAIL_SIZE, is_whole, judge, linearized_length
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.entries import Entry
-from pdfspider.frontier.scripts import NAMES
+from pdfspider.frontier.scripts import SCRIPT_NAMES
 from pdfspider.gateway.base import Delivery, Receipt
 from pdfspider.gateway.inbound.messages import understand
 from pdfspider.gateway.transports.celery.messages import unwrap
@@ -318,7 +318,7 @@ HARNESSES: dict[str, Harness] = {
     ),
     "scripts": Harness(
         scripts.check,
-        tuple(bytes([script, changes]) for script in range(len(NAMES)) for changes in range(4)),
+        tuple(bytes([script, changes]) for script in range(len(SCRIPT_NAMES)) for changes in range(4)),
         examples=25,
     ),
 }

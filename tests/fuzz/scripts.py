@@ -12,7 +12,7 @@ from typing import Any
 
 from pdfspider.embedded.binaries import bundled_binary
 from pdfspider.frontier.connection import connect
-from pdfspider.frontier.scripts import NAMES
+from pdfspider.frontier.scripts import SCRIPT_NAMES
 from tests.frontier.audit import audit
 from tests.frontier.rig import Rig, Server
 from tests.frontier.scene import Scene
@@ -53,7 +53,7 @@ async def _check(scene: Scene, numbers: Numbers) -> None:
     await scene.set()
     before = await scene.state()
     while numbers.has_more:
-        name = NAMES[numbers.below(len(NAMES))]
+        name = SCRIPT_NAMES[numbers.below(len(SCRIPT_NAMES))]
         arguments: Any = copy.deepcopy(scene.calls[name])
         for _ in range(numbers.below(MOST)):
             arguments = changed(arguments, numbers)

@@ -17,7 +17,7 @@ from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.frontier.results.pending_events import Note
 from pdfspider.frontier.results.pending_results import Ended, PendingResults, unanswered
-from pdfspider.frontier.results.stream_consumer import SILENT
+from pdfspider.frontier.results.stream_consumer import IDLE_MS
 from pdfspider.frontier.results.undelivered import send_again, undelivered
 from pdfspider.gateway.base import Event, RefusedError, RejectedError, Result, TooLargeError, TransportError
 from pdfspider.gateway.health import Health
@@ -83,7 +83,7 @@ class FakeOwed:
         self._given[run] = 0.0
 
     async def next(self, count: int, timeout: float) -> list[Ended]:
-        due = [run for run, at in self._given.items() if at == 0 or at < now() - SILENT / 1000][:count]
+        due = [run for run, at in self._given.items() if at == 0 or at < now() - IDLE_MS / 1000][:count]
         if not due:
             await asyncio.sleep(timeout)
         self._given |= dict.fromkeys(due, now())

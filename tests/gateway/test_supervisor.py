@@ -87,7 +87,7 @@ async def test_states_are_kept_until_their_gateway_is_gone(redis_url: str, monke
     ]
     await transports.forget_states(redis, "a")
     assert [state.gateway for state in await transports.read_states(redis)] == ["b"]
-    monkeypatch.setattr(transports, "EXPIRES", -1)
+    monkeypatch.setattr(transports, "TTL_S", -1)
     assert await transports.read_states(redis) == []
     assert await redis.exists(transports.KEY) == 0
     await redis.aclose()

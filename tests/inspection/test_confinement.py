@@ -19,7 +19,7 @@ import pytest
 
 from pdfspider.documents.inspection import landlock, seccomp
 from pdfspider.documents.inspection.inspector import Inspector, Unavailable
-from pdfspider.documents.inspection.limits import MAPPED, Limits
+from pdfspider.documents.inspection.limits import MAX_MAPPED, Limits
 from pdfspider.documents.inspection.pool import Pool
 from pdfspider.documents.inspection.report import Status
 from pdfspider.embedded import EmbeddedRedis
@@ -175,7 +175,7 @@ def test_a_document_cannot_be_taken_for_its_name(tmp_path: Path) -> None:
     inspector.close()
 
 
-@pytest.mark.parametrize("size", [1 << 10, MAPPED + 1])
+@pytest.mark.parametrize("size", [1 << 10, MAX_MAPPED + 1])
 def test_documents_of_all_sizes_come_as_open_files(tmp_path: Path, size: int) -> None:
     path = tmp_path / "large.pdf"
     path.write_bytes(one_page(b"/Contents 4 0 R", stream(b" " * size)))
@@ -243,5 +243,5 @@ def test_the_filter_of_each_machine(machine: str, column: int) -> None:
         if isinstance(pair, tuple)
     }
     assert not any(allows(number) for number in range(600) if number not in known)
-    assert not allows(numbers["mmap"] | seccomp.X32)
+    assert not allows(numbers["mmap"] | seccomp.X32_BIT)
     assert not allows(seccomp.READING["read"][column], audit=0x40000003)

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from pdfspider.documents.inspection.inspector import Inspector, Stopped, Unavailable
-from pdfspider.documents.inspection.limits import LEAST_MEMORY, MAPPED, Limits
+from pdfspider.documents.inspection.limits import LEAST_MEMORY, MAX_MAPPED, Limits
 from pdfspider.documents.inspection.report import Report, Status
 from pdfspider.exceptions import ConfigurationError
 
@@ -110,7 +110,7 @@ def test_what_a_process_may_take_of_the_machine(inspector: Deeds) -> None:
     limits = {line[:26].strip(): line[26:].split()[:2] for line in lines}
     assert limits["Max core file size"] == limits["Max file size"] == ["0", "0"]
     assert limits["Max open files"] == ["32", "32"]
-    assert limits["Max address space"] == [str(LEAST_MEMORY), str(LEAST_MEMORY + MAPPED)]
+    assert limits["Max address space"] == [str(LEAST_MEMORY), str(LEAST_MEMORY + MAX_MAPPED)]
     assert psutil.Process(inspector._process.pid).nice() == 19
 
 

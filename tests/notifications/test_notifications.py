@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from aiosmtpd.controller import Controller
 
-from pdfspider.formatting import CLASSES
+from pdfspider.formatting import OUTCOMES_BY_NAME
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.frontier.jobs import JobOptions
@@ -131,7 +131,7 @@ async def test_each_destination_has_each_event_once_whoever_sends(frontier: Fron
 async def test_one_that_is_away_is_tried_again_and_one_that_refuses_is_not(
     frontier: Frontier, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
     async with hook() as (url, found):
         notifier = Notifier(config(url), frontier, 8)
         await notifier.open()
@@ -152,7 +152,7 @@ async def test_one_that_is_away_is_tried_again_and_one_that_refuses_is_not(
 async def test_what_a_dead_process_had_taken_is_sent_by_another(
     frontier: Frontier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "SILENT", 1)
+    monkeypatch.setattr(module, "IDLE_MS", 1)
     async with hook() as (url, found):
         dead = Notifier(config(url), frontier, 8)
         await dead.open()
@@ -192,7 +192,7 @@ class Box:
 
 
 async def test_a_mail_says_what_became_of_a_job(frontier: Frontier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
     box = Box()
     server = Controller(box, hostname="127.0.0.1", port=free_port())
     server.start()
@@ -308,7 +308,7 @@ class Clock:
 
 def a_reading(**changes: Any) -> Reading:
     fleet = Fleet(
-        ended=dict.fromkeys(CLASSES, 0),
+        ended=dict.fromkeys(OUTCOMES_BY_NAME, 0),
         retried={},
         stored=0,
         expired=0,
@@ -383,7 +383,7 @@ async def test_counters_are_compared_over_a_window(frontier: Frontier) -> None:
 async def test_a_metadata_service_is_no_webhook(
     frontier: Frontier, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "TRIES", 1)
+    monkeypatch.setattr(module, "MAX_TRIES", 1)
     notifier = Notifier(config("http://169.254.169.254/latest"), frontier, 8)
     await notifier.open()
     await crawl(frontier, "one")

@@ -98,7 +98,7 @@ async def test_a_list_of_changes_goes_on_where_it_ended_and_says_the_same(
                 return found
 
     for looked_at in (1000, 3):
-        monkeypatch.setattr(changes_module, "LOOKED_AT", looked_at)
+        monkeypatch.setattr(changes_module, "CAPTURES_PER_CALL", looked_at)
         for since in (None, 0, 1, 2):
             assert await listed(since) == await changes(database, since)
     assert (await listings.changes("other", None, 2)).runs == []

@@ -87,7 +87,7 @@ async def test_parquet_has_types(filled: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
 async def test_memory_does_not_grow_with_the_rows(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "PAGE", 500)
+    monkeypatch.setattr(reader, "PAGE_SIZE", 500)
     peaks = []
     for number in (1_100, 5_500):
         url = f"sqlite:///{tmp_path}/{number}.db"

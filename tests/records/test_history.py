@@ -9,7 +9,7 @@ import pytest
 
 from pdfspider.exceptions import RecordsError
 from pdfspider.items import Outcome
-from pdfspider.records.history import RECENT, RUNS, History
+from pdfspider.records.history import MAX_RUNS, RECENT_RUNS, History
 
 from .conftest import capture
 
@@ -57,19 +57,19 @@ async def test_what_was_unchanged_is_known_and_owns_its_document(database: Datab
 
 
 async def test_only_so_many_runs_are_looked_at(database: Database, history: History) -> None:
-    await asyncio.gather(*(database.write(capture(1, A, run=run)) for run in range(1, RUNS + 3)))
-    assert history.runs_before("default", RUNS + 3) == tuple(range(RUNS + 2, 2, -1))
+    await asyncio.gather(*(database.write(capture(1, A, run=run)) for run in range(1, MAX_RUNS + 3)))
+    assert history.runs_before("default", MAX_RUNS + 3) == tuple(range(MAX_RUNS + 2, 2, -1))
 
 
 async def test_what_was_not_visited_lately_is_looked_for_longer(database: Database, history: History) -> None:
     for made in (
         capture(1, A, run=1),
         capture(2, B, run=1),
-        *(capture(2, run=run, outcome=Outcome.TIMEOUT) for run in range(2, RECENT + 3)),
+        *(capture(2, run=run, outcome=Outcome.TIMEOUT) for run in range(2, RECENT_RUNS + 3)),
     ):
         await database.write(made)
-    runs = history.runs_before("default", RECENT + 3)
-    assert len(runs) == RECENT + 2
+    runs = history.runs_before("default", RECENT_RUNS + 3)
+    assert len(runs) == RECENT_RUNS + 2
     assert {number: one.sha256 for number, one in history.documents("default", runs, [1, 2, 3]).items()} == {1: A}
 
 

@@ -28,7 +28,7 @@ async def lacking(database: Database, *arguments: str | None) -> list[str]:
 
 
 async def test_documents_without_an_inspection(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pdfspider.records.database.PAGE", 2)
+    monkeypatch.setattr("pdfspider.records.database.PAGE_SIZE", 2)
     for number, sha256 in enumerate(HASHES):
         await database.write(capture(number, sha256, job="even" if number % 2 == 0 else "odd"))
     await database.write(capture(99, None))

@@ -23,7 +23,7 @@ from pdfspider.documents.errors import StoreError
 from pdfspider.exceptions import LeaseLost, PdfSpiderError, RecordRefused, RecordsError
 from pdfspider.frontier.leases import CommitRequest
 from pdfspider.items import Capture, Outcome
-from pdfspider.tasks import LEAVING, as_failure
+from pdfspider.tasks import EXIT_EXCEPTIONS, as_failure
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
@@ -73,7 +73,7 @@ class Processor(ItemPipelineManager):
             return None
         try:
             return await super().process_item_async(item)
-        except LEAVING as error:
+        except EXIT_EXCEPTIONS as error:
             raise as_failure(error) from error
 
     async def _end(self, capture: Capture) -> Capture | None:
@@ -101,7 +101,7 @@ class Processor(ItemPipelineManager):
             if not await self._worker.budgets.admits(capture):
                 capture.outcome, capture.reason, capture.links = Outcome.OVER_BUDGET, USED_UP, []
             capture = await self._pass_on(capture)
-        except LEAVING as error:
+        except EXIT_EXCEPTIONS as error:
             await self._blame(capture, failure := as_failure(error))
             raise failure from error
         except DropItem as error:

@@ -19,7 +19,7 @@ from pdfspider.crawl.fetch.downloader_stats import is_heard
 from pdfspider.crawl.policy.retries import retry_delay
 from pdfspider.crawl.visit import visit_of
 from pdfspider.items import Capture, Outcome
-from pdfspider.tasks import LEAVING, as_failure
+from pdfspider.tasks import EXIT_EXCEPTIONS, as_failure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -143,7 +143,7 @@ async def collect(call: Any) -> Output:
         else:
             for item in _iterable(await given if isawaitable(given) else given):
                 output.items.append(item)
-    except LEAVING as error:
+    except EXIT_EXCEPTIONS as error:
         output.failure = Failure(as_failure(error))
     except Exception:
         output.failure = Failure()

@@ -22,7 +22,7 @@ from pdfspider.crawl.fetch.responses import StagedResponse
 from pdfspider.crawl.visit import lease_of, visit_of
 from pdfspider.crawl.worker import Worker
 from pdfspider.items import Outcome
-from pdfspider.tasks import LEAVING, as_failure
+from pdfspider.tasks import EXIT_EXCEPTIONS, as_failure
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
@@ -121,7 +121,7 @@ class Downloader:
             return take_over(result, request) if isinstance(result, Request) else own_response(result, request)
         except RedisError as error:  # of a middleware: the frontier's are GiveBack
             raise FetchError(Outcome.INTERNAL_ERROR, f"{type(error).__name__}: {error}") from error
-        except LEAVING as error:
+        except EXIT_EXCEPTIONS as error:
             raise as_failure(error) from error
         finally:
             self.active.remove(request)

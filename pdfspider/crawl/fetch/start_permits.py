@@ -12,7 +12,7 @@ from pdfspider.crawl.fetch.ssrf_guard import look_behind_proxy
 from pdfspider.crawl.visit import visit_of
 from pdfspider.discovery.urls import host_of
 from pdfspider.exceptions import LeaseLost
-from pdfspider.frontier.leases import LATEST_START
+from pdfspider.frontier.leases import MAX_START_DELAY_S
 from pdfspider.frontier.reach import networks_of
 from pdfspider.items import Outcome
 
@@ -75,7 +75,7 @@ class StartPermits:
         now = time.monotonic()
         if now > self._frontier.valid_until:
             raise LeaseLost
-        if lease.report and now > lease.starts_at + LATEST_START:
+        if lease.report and now > lease.starts_at + MAX_START_DELAY_S:
             raise GiveBack("its turn at the host has passed")
 
     def report(self, lease: Lease) -> None:

@@ -12,7 +12,16 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from pdfspider.formatting import FAILURES, FOUND, LEFT_OUT, MEANINGS, clock, said_rate, said_size, said_time
+from pdfspider.formatting import (
+    FAILURE_OUTCOMES,
+    FOUND_OUTCOMES,
+    LEFT_OUT_OUTCOMES,
+    OUTCOME_MEANINGS,
+    clock,
+    said_rate,
+    said_size,
+    said_time,
+)
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
@@ -40,7 +49,7 @@ def _note(text: str) -> Text:
 
 def _troubles(job_stats: JobStats) -> str:
     """Return how many URLs ended in which classes other than those that bring something, the most frequent first."""
-    counts = {each.value: job_stats.classes.get(each.value, 0) for each in FAILURES + LEFT_OUT}
+    counts = {each.value: job_stats.classes.get(each.value, 0) for each in FAILURE_OUTCOMES + LEFT_OUT_OUTCOMES}
     found = sorted(((number, name) for name, number in counts.items() if number), reverse=True)
     return ", ".join(f"{number:,} {name}" for number, name in found)
 
@@ -109,8 +118,8 @@ def _outcomes(job_stats: JobStats) -> Table:
     table.add_column(min_width=9, justify="right", no_wrap=True)
     table.add_column()
     shown = dict.fromkeys((Outcome.DOCUMENT.value, Outcome.PAGE.value), 0) | dict(job_stats.classes)
-    notes = {**MEANINGS, Outcome.DOCUMENT: said_size(job_stats.bytes)}
-    for heading, outcomes in (("", FOUND), ("left out", LEFT_OUT), ("failures", FAILURES)):
+    notes = {**OUTCOME_MEANINGS, Outcome.DOCUMENT: said_size(job_stats.bytes)}
+    for heading, outcomes in (("", FOUND_OUTCOMES), ("left out", LEFT_OUT_OUTCOMES), ("failures", FAILURE_OUTCOMES)):
         found = {outcome: shown[outcome.value] for outcome in outcomes if outcome.value in shown}
         if heading and found:
             table.add_row()

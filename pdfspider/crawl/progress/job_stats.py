@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from pdfspider.formatting import FAILURES, counted, total
+from pdfspider.formatting import FAILURE_OUTCOMES, counted, total
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class JobStats:
     @property
     def failures(self) -> int:
         """The number of failures."""
-        return total(self.classes, FAILURES)
+        return total(self.classes, FAILURE_OUTCOMES)
 
     @property
     def ended(self) -> int:

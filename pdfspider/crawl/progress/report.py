@@ -18,7 +18,7 @@ from scrapy import signals
 
 from pdfspider.crawl.progress.job_stats import Pace, own_classes
 from pdfspider.crawl.worker import Worker
-from pdfspider.frontier.reports.worker_reports import EVERY, WorkerReport, WorkerReports
+from pdfspider.frontier.reports.worker_reports import REPORT_INTERVAL_S, WorkerReport, WorkerReports
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
@@ -62,7 +62,7 @@ class Report:
         while True:
             with suppress(RedisError):
                 await reports.write(self._worker.name, self._read())
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(REPORT_INTERVAL_S)
 
     def _read(self) -> WorkerReport:
         ended, now = sum(own_classes(self._crawler.stats.get_stats()).values()), time.monotonic()

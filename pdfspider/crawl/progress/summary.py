@@ -17,7 +17,7 @@ from pdfspider.crawl.progress.display import Place, summary
 from pdfspider.crawl.progress.loop_lag import LONGEST_STALL
 from pdfspider.crawl.worker import Worker
 from pdfspider.documents.inspection.report import Status
-from pdfspider.formatting import PROGRAMS, counted, said_time
+from pdfspider.formatting import PROGRAM_NAMES, counted, said_time
 from pdfspider.items import Outcome
 from pdfspider.masking import masked_url
 
@@ -106,7 +106,7 @@ def _program() -> str:
     """Return the words that start the running program."""
     started = sys.argv[0]
     name = Path(started).name
-    if name not in PROGRAMS:
+    if name not in PROGRAM_NAMES:
         return "scrapy"
     return name if shutil.which(name) == started else _near(started)
 

@@ -12,7 +12,7 @@ from pdfspider.dashboard.pages import Page, render
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.dashboard.views.jobs import read_job
 from pdfspider.exceptions import InvalidInput, JobNotFound
-from pdfspider.formatting import CLASSES, FOUND, counted
+from pdfspider.formatting import FOUND_OUTCOMES, OUTCOMES_BY_NAME, counted
 from pdfspider.frontier.block_rules import BlockRule, BlockRules
 from pdfspider.submission.changing import read_changes
 from pdfspider.submission.retrying import retry as retry_failures
@@ -58,8 +58,8 @@ async def retry(request: web.Request) -> web.StreamResponse:
             dashboard.config, dashboard.frontier, await _failure(dashboard, name, given), depth=dashboard.config.depth
         )
         return see_other(request, back, f"{counted(added, 'URL')} queued again.")
-    outcome = CLASSES.get(given.get("class", ""))
-    if "class" in given and (outcome is None or outcome in FOUND):
+    outcome = OUTCOMES_BY_NAME.get(given.get("class", ""))
+    if "class" in given and (outcome is None or outcome in FOUND_OUTCOMES):
         raise InvalidInput(f"{given['class'][:100]!r} is no class of failure")
     config, frontier, records = dashboard.config, dashboard.frontier, dashboard.records
     work = retry_failures(config, frontier, records, name, outcome, depth=config.depth)

@@ -9,7 +9,7 @@ from pdfspider.dashboard.forms import whole
 from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.frontier.jobs import job_name
-from pdfspider.records.changes import LOOKED_AT
+from pdfspider.records.changes import CAPTURES_PER_CALL
 from pdfspider.records.places import Place
 
 if TYPE_CHECKING:
@@ -28,5 +28,5 @@ async def of_job(request: web.Request) -> Page:
     after = Place.parse(request.query.get("after", ""))
     part = await dashboard_of(request).listings.changes(job, since, LISTED, after)
     more = urlencode({"since": part.since, "after": str(part.next)}) if part.next else ""
-    values = {"job": job, "part": part, "after": after, "more": more, "looked_at": LOOKED_AT}
+    values = {"job": job, "part": part, "after": after, "more": more, "looked_at": CAPTURES_PER_CALL}
     return Page("changes.html", f"Changes in {job}", "/", values)

@@ -13,9 +13,9 @@ from aiohttp import web
 from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.exceptions import InvalidInput
-from pdfspider.records.listings import LOOKED_AT, STORED, Search
+from pdfspider.records.listings import MAX_DOCUMENTS_SEARCHED, STORED_OUTCOMES, Search
 from pdfspider.records.places import Place
-from pdfspider.web.documents import SHA256
+from pdfspider.web.documents import SHA256_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,11 +32,11 @@ async def listed(request: web.Request) -> Page:
     after = Place.parse(request.query.get("after", ""))
     if job := given.get("job"):
         run = await dashboard.frontier.run_of(job)
-        part = await dashboard.listings.captures(job, run, STORED, LISTED, after)
+        part = await dashboard.listings.captures(job, run, STORED_OUTCOMES, LISTED, after)
     else:
         part = await dashboard.listings.documents(LISTED, after, _search(given))
     more = "/documents?" + urlencode({**given, "after": str(part.next)}) if part.next else ""
-    values = {"part": part, "after": after, "given": given, "more": more, "looked_at": LOOKED_AT}
+    values = {"part": part, "after": after, "given": given, "more": more, "looked_at": MAX_DOCUMENTS_SEARCHED}
     return Page("documents.html", "Documents", "/documents", values)
 
 
@@ -69,7 +69,7 @@ async def one(request: web.Request) -> Page:
     """Show one document: what is inside, and where it came from."""
     sha256 = request.match_info["sha256"]
     listings, after = dashboard_of(request).listings, Place.parse(request.query.get("after", ""))
-    document = await listings.document(sha256) if re.fullmatch(SHA256, sha256) else None
+    document = await listings.document(sha256) if re.fullmatch(SHA256_PATTERN, sha256) else None
     if document is None:
         raise web.HTTPNotFound(reason="there is no such document")
     part = await listings.visits(sha256, LISTED, after)

@@ -9,7 +9,7 @@ from aiohttp import web
 from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.dashboard.views.jobs import read_job
-from pdfspider.formatting import CLASSES, FAILURES, LEFT_OUT
+from pdfspider.formatting import FAILURE_OUTCOMES, LEFT_OUT_OUTCOMES, OUTCOMES_BY_NAME
 from pdfspider.records.places import Place
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LISTED = 50
 JOBS = 25
-GROUPS: dict[str, tuple[Outcome, ...]] = {"failed": FAILURES, "left-out": LEFT_OUT}
+GROUPS: dict[str, tuple[Outcome, ...]] = {"failed": FAILURE_OUTCOMES, "left-out": LEFT_OUT_OUTCOMES}
 """Classes that are shown together."""
 
 
@@ -28,7 +28,9 @@ async def listed(request: web.Request) -> Page:
     lists = dashboard_of(request).frontier.job_lists
     page = await lists.page(JOBS)
     failed = {
-        job["name"]: {name: number for name, number in job["classes"].items() if CLASSES[name] in FAILURES}
+        job["name"]: {
+            name: number for name, number in job["classes"].items() if OUTCOMES_BY_NAME[name] in FAILURE_OUTCOMES
+        }
         for job in page.jobs
     }
     return Page("failures.html", "Failures", "/failures", {"failed": failed, "jobs": page.jobs})
@@ -37,7 +39,7 @@ async def listed(request: web.Request) -> Page:
 async def of_job(request: web.Request) -> Page:
     """Show the captures of a job that ended in one class, or in a group of them."""
     job, name = await read_job(request), request.match_info["outcome"]
-    classes: Sequence[Outcome] = GROUPS.get(name) or ([CLASSES[name]] if name in CLASSES else [])
+    classes: Sequence[Outcome] = GROUPS.get(name) or ([OUTCOMES_BY_NAME[name]] if name in OUTCOMES_BY_NAME else [])
     if not classes:
         raise web.HTTPNotFound(reason=f"there is no class {name}")
     after = Place.parse(request.query.get("after", ""))

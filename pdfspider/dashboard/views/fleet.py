@@ -15,9 +15,9 @@ from pdfspider.dashboard.state import dashboard_of
 from pdfspider.exceptions import RecordsError
 from pdfspider.formatting import counted, said_size
 from pdfspider.frontier.reports.transports import read_states
-from pdfspider.frontier.results.undelivered import TRANSPORTS
+from pdfspider.frontier.results.undelivered import TRANSPORTS_KEY
 from pdfspider.frontier.scripts import PREFIX
-from pdfspider.monitoring.reasons import FULL
+from pdfspider.monitoring.reasons import FULL_SHARE
 from pdfspider.notifications.alert_watch import firing
 
 if TYPE_CHECKING:
@@ -51,11 +51,11 @@ async def masters(request: web.Request) -> Page:
     """Show the transports of running gateways, and the results that are owed."""
     redis: Any = dashboard_of(request).frontier.redis
     states = await read_states(redis)
-    known = {state.transport for state in states} | {name.decode() for name in await redis.smembers(TRANSPORTS)}
+    known = {state.transport for state in states} | {name.decode() for name in await redis.smembers(TRANSPORTS_KEY)}
     async with redis.pipeline(transaction=False) as pipe:
         for name in sorted(known):
             pipe.xlen(f"{PREFIX}owed:{name}")
-            pipe.xlen(f"{TRANSPORTS}:{name}")
+            pipe.xlen(f"{TRANSPORTS_KEY}:{name}")
         lengths = await pipe.execute() if known else []
     owed = dict(zip(sorted(known), zip(lengths[::2], lengths[1::2], strict=True), strict=True))
     return Page("masters.html", "Masters", "/masters", {"states": states, "owed": owed})
@@ -86,7 +86,7 @@ async def _redis(dashboard: Dashboard) -> Finding:
     durable = "" if info.get("aof_enabled") else "; no append-only file: a restart loses what is waiting"
     version = info.get("valkey_version") or info["redis_version"]
     text = f"version {version}; memory: {memory}{'' if saved else '; it could not write to its disk'}{durable}"
-    return Finding("Redis", is_well=saved and (not limit or used / limit < FULL), text=text)
+    return Finding("Redis", is_well=saved and (not limit or used / limit < FULL_SHARE), text=text)
 
 
 async def _database(dashboard: Dashboard) -> Finding:

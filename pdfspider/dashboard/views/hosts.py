@@ -11,7 +11,7 @@ from pdfspider.dashboard.forms import whole
 from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.discovery.urls import host_of
-from pdfspider.formatting import CLASSES
+from pdfspider.formatting import OUTCOMES_BY_NAME
 from pdfspider.frontier.reports.host_states import HostPage
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ async def _outcomes(dashboard: Dashboard, hosts: Sequence[HostState], jobs: Mapp
     found = await dashboard.frontier.job_lists.read([(jobs[run], run) for run, _ in runs])
     ended: Outcomes = {host.name: Counter() for host in hosts}
     for job in found:
-        classes = [CLASSES[name] for name in job["classes"]]
+        classes = [OUTCOMES_BY_NAME[name] for name in job["classes"]]
         for row in await dashboard.listings.outcomes(job["name"], job["run"], classes, LOOKED_AT // len(found)):
             if (name := host_of(row.url)) in ended:
                 ended[name][row.outcome] += 1

@@ -11,13 +11,13 @@ from pdfspider.dashboard.forms import whole
 from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.exceptions import JobNotFound
-from pdfspider.formatting import FAILURES, LEFT_OUT
+from pdfspider.formatting import FAILURE_OUTCOMES, LEFT_OUT_OUTCOMES
 from pdfspider.frontier.jobs import DEFAULT_JOB
 from pdfspider.frontier.reports.fleet import read_fleet
 from pdfspider.frontier.schedules import Schedules
 from pdfspider.monitoring.outlook import outlook
 from pdfspider.monitoring.reasons import reason
-from pdfspider.records.listings import STORED
+from pdfspider.records.listings import STORED_OUTCOMES
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -89,9 +89,9 @@ async def one(request: web.Request) -> Page:
         "chart": chart(job, history, now),
         "hosts": sorted(facts.hosts, key=lambda host: (-host.seconds_left, host.name))[:SLOWEST],
         "known_hosts": facts.known_hosts,
-        "documents": await listings.captures(name, run, STORED, NEWEST),
-        "failed": await listings.captures(name, run, FAILURES, NEWEST),
-        "left_out": await listings.captures(name, run, LEFT_OUT, NEWEST),
+        "documents": await listings.captures(name, run, STORED_OUTCOMES, NEWEST),
+        "failed": await listings.captures(name, run, FAILURE_OUTCOMES, NEWEST),
+        "left_out": await listings.captures(name, run, LEFT_OUT_OUTCOMES, NEWEST),
     }
     return Page("job.html", name, "/", values)
 

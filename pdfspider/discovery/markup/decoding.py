@@ -7,7 +7,7 @@ from codecs import getincrementaldecoder
 
 from w3lib.encoding import html_body_declared_encoding, read_bom, resolve_encoding
 
-from pdfspider.utf16 import SAMPLE, utf16_without_mark
+from pdfspider.utf16 import SAMPLE_SIZE, utf16_without_mark
 
 # Python has codecs that are no charsets; some of them are slow on purpose-made input.
 _CHARSET = re.compile(r"utf|cp|iso|koi|mac|big5|gb|euc|shift|hz|tis|johab|ptcp|kz|ascii").match
@@ -34,7 +34,7 @@ def _declared(body: bytes, label: str | None) -> str | None:
     A meta element that can be read as ASCII and says UTF-16 means UTF-8, as the standard has it.
     """
     named = _charset(label)
-    if named and not (_is_wide(named) and 0 not in body[:SAMPLE]):
+    if named and not (_is_wide(named) and 0 not in body[:SAMPLE_SIZE]):
         return named
     named = _charset(html_body_declared_encoding(body))
     return "utf-8" if named and _is_wide(named) else named

@@ -16,12 +16,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pdfspider.documents.inspection import landlock, seccomp
-from pdfspider.documents.inspection.limits import MAPPED
+from pdfspider.documents.inspection.limits import MAX_MAPPED
 
 if TYPE_CHECKING:
     from pdfspider.documents.inspection.limits import Limits
 
-FILES = 32
+MAX_OPEN_FILES = 32
 LOWEST_PRIORITY = 19
 FONTS = (
     "/usr/share/fonts",
@@ -39,10 +39,10 @@ CLONE_NEWNET = 0x40000000
 CAPABILITY_VERSION_3 = 0x20080522
 
 NOBODY = 65534
-FIRST_USER, USERS = 61184, 4336
+FIRST_USER, USER_COUNT = 61184, 4336
 """The range of user ids that systemd keeps free; each process takes another one."""
 
-FORBIDDEN = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.system", "ctypes.dlopen")
+FORBIDDEN_EVENTS = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.system", "ctypes.dlopen")
 
 
 def confine(limits: Limits) -> list[str]:
@@ -53,10 +53,10 @@ def confine(limits: Limits) -> list[str]:
     parent = os.getppid()
     os.nice(LOWEST_PRIORITY)
     lacking = _confine_by_kernel(parent) if sys.platform == "linux" else ["seccomp", "Landlock", "network namespaces"]
-    _limit(resource.RLIMIT_AS, limits.memory + MAPPED)
+    _limit(resource.RLIMIT_AS, limits.memory + MAX_MAPPED)
     allow_memory(limits.memory)
     _limit(resource.RLIMIT_FSIZE, 0)
-    _limit(resource.RLIMIT_NOFILE, FILES)
+    _limit(resource.RLIMIT_NOFILE, MAX_OPEN_FILES)
     _limit(resource.RLIMIT_CORE, 0)
     sys.addaudithook(_refuse)
     return lacking
@@ -109,7 +109,7 @@ def _confine_by_kernel(parent: int) -> list[str]:
 
 
 def _become_nobody() -> bool:
-    for user in (FIRST_USER + os.getpid() % USERS, NOBODY):
+    for user in (FIRST_USER + os.getpid() % USER_COUNT, NOBODY):
         with suppress(OSError):  # a container may have few users, or forbid the change
             os.setgroups([])
             os.setresgid(user, user, user)
@@ -132,5 +132,5 @@ def _limit(kind: int, value: int) -> None:
 
 
 def _refuse(event: str, _: tuple[Any, ...]) -> None:
-    if event.startswith(FORBIDDEN):
+    if event.startswith(FORBIDDEN_EVENTS):
         raise PermissionError(f"{event} while a document is inspected")

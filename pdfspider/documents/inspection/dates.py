@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-PARTS = re.compile(
+DATE_PATTERN = re.compile(
     r"(?:D:)?\s*(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d))?)?)?)?)?"
     r"\s*(?:(Z)|([+-])(\d\d)'?(?:(\d\d)'?)?)?",
     re.ASCII,
 )
-FORMS = ("{}", "{}-{}", "{}-{}-{}", "{}-{}-{}T{}:00", "{}-{}-{}T{}:{}", "{}-{}-{}T{}:{}:{}")
+DATE_FORMATS = ("{}", "{}-{}", "{}-{}-{}", "{}-{}-{}T{}:00", "{}-{}-{}T{}:{}", "{}-{}-{}T{}:{}:{}")
 
 
 def iso_date(text: str) -> str | None:
@@ -19,11 +19,11 @@ def iso_date(text: str) -> str | None:
     Dates that are ISO 8601 already are accepted. An invalid offset is left out.
     """
     text = text.strip()
-    found = PARTS.match(text)
+    found = DATE_PATTERN.match(text)
     if found is None or text[4:5] == "-":
         return _checked(text)
     numbers = [part for part in found.groups()[:6] if part is not None]
-    date = FORMS[len(numbers) - 1].format(*numbers)
+    date = DATE_FORMATS[len(numbers) - 1].format(*numbers)
     offset = _offset(found) if len(numbers) > 3 else ""
     return (_checked(date + offset) or _checked(date)) if len(numbers) > 2 else _checked(f"{date}-01-01"[:10]) and date
 

@@ -14,7 +14,7 @@ from pypdfium2 import PdfDocument, PdfiumError, raw
 from pdfspider.documents.inspection import pages
 from pdfspider.documents.inspection.confinement import allow_memory
 from pdfspider.documents.inspection.dates import iso_date
-from pdfspider.documents.inspection.limits import MAPPED
+from pdfspider.documents.inspection.limits import MAX_MAPPED
 from pdfspider.documents.inspection.report import Status
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from pdfspider.documents.inspection.limits import Limits
 
-HEAD = 2048
+HEAD_SIZE = 2048
 LINEARIZED = re.compile(rb"/Linearized\b")
-TEXTS = {
+METADATA_KEYS = {
     "title": b"Title",
     "author": b"Author",
     "subject": b"Subject",
@@ -32,9 +32,9 @@ TEXTS = {
     "creator": b"Creator",
     "producer": b"Producer",
 }
-LONGEST = 4_096
+MAX_TEXT_LENGTH = 4_096
 """Characters of one text."""
-LOCKED = {raw.FPDF_ERR_PASSWORD: "needs a password", raw.FPDF_ERR_SECURITY: "unknown encryption"}
+ENCRYPTION_ERRORS = {raw.FPDF_ERR_PASSWORD: "needs a password", raw.FPDF_ERR_SECURITY: "unknown encryption"}
 
 
 def read(descriptor: int, limits: Limits) -> Iterator[dict[str, Any]]:
@@ -42,7 +42,7 @@ def read(descriptor: int, limits: Limits) -> Iterator[dict[str, Any]]:
 
     The last part has the status. Each part wakes the worker, so there are few. Raises OSError.
     """
-    linearized = bool(LINEARIZED.search(os.pread(descriptor, HEAD, 0)))
+    linearized = bool(LINEARIZED.search(os.pread(descriptor, HEAD_SIZE, 0)))
     _forget_last_error()
     try:
         document = PdfDocument(_content(descriptor, limits))
@@ -65,15 +65,15 @@ def _forget_last_error() -> None:
 def _content(descriptor: int, limits: Limits) -> Any:
     """Return the file's content for PDFium without a copy, because the process cannot open a file by name."""
     size = os.fstat(descriptor).st_size
-    if not 0 < size <= MAPPED:
+    if not 0 < size <= MAX_MAPPED:
         return os.fdopen(descriptor, "rb", closefd=False)
     allow_memory(limits.memory + size)
     return (ctypes.c_char * size).from_buffer(mmap(descriptor, size, access=ACCESS_COPY))
 
 
 def _closed(error: PdfiumError) -> dict[str, Any]:
-    if error.err_code in LOCKED:
-        return {"status": Status.ENCRYPTED.value, "reason": LOCKED[error.err_code], "encrypted": True}
+    if error.err_code in ENCRYPTION_ERRORS:
+        return {"status": Status.ENCRYPTED.value, "reason": ENCRYPTION_ERRORS[error.err_code], "encrypted": True}
     reason = "no pages" if error.err_code == raw.FPDF_ERR_FILE else "not readable as a PDF"
     return {"status": Status.DAMAGED.value, "reason": reason}
 
@@ -82,7 +82,7 @@ def _facts(document: PdfDocument) -> dict[str, Any]:
     version = document.get_version()
     return {
         "pages": len(document),
-        **{name: _meta(document, key) or None for name, key in TEXTS.items()},
+        **{name: _meta(document, key) or None for name, key in METADATA_KEYS.items()},
         "created": iso_date(_meta(document, b"CreationDate")),
         "modified": iso_date(_meta(document, b"ModDate")),
         "pdf_version": f"{version // 10}.{version % 10}" if version else None,
@@ -118,4 +118,4 @@ def _wide(function: Any, *arguments: Any) -> str:
         return ""
     buffer = ctypes.create_string_buffer(size)
     function(*arguments, ctypes.cast(buffer, function.argtypes[-2]), size)
-    return buffer.raw[: min(size - 2, 2 * LONGEST)].decode("utf-16-le", "replace").strip()
+    return buffer.raw[: min(size - 2, 2 * MAX_TEXT_LENGTH)].decode("utf-16-le", "replace").strip()

@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from pdfspider.documents.inspection.limits import Limits
 
 PROGRAM = ("-m", "pdfspider.documents.inspection.process")
-START = 60.0
+START_TIMEOUT_S = 60.0
 """Seconds within which a process must be ready."""
-DEATH = 1.0
+EXIT_TIMEOUT_S = 1.0
 """Seconds that a process may take to die once it has closed its end."""
-PAUSE = 0.005
+POLL_INTERVAL_S = 0.005
 KIBIBYTE = 1 << 10
-MUCH = 0.5
+MEMORY_DEATH_SHARE = 0.5
 """The part of the allowed memory above which memory counts as the cause of a death."""
-LONGEST_ANSWER = 8 << 20
-CHUNK = 1 << 16
-SIGNALS: dict[int, str] = {number.value: number.name for number in signal.Signals}
-ENVIRONMENT = ("LD_LIBRARY_PATH", "PYTHONHOME", "LANG", "LC_ALL")
+MAX_ANSWER_SIZE = 8 << 20
+CHUNK_SIZE = 1 << 16
+SIGNAL_NAMES: dict[int, str] = {number.value: number.name for number in signal.Signals}
+PASSED_VARIABLES = ("LD_LIBRARY_PATH", "PYTHONHOME", "LANG", "LC_ALL")
 SHARED_FATE = (Status.MEMORY, Status.CRASHED)
 """Failures that an earlier document may have caused."""
 
@@ -140,7 +140,7 @@ class Inspector:
     def _next_part(self, deadline: float) -> dict[str, Any]:
         while b"\n" not in self._rest:
             self._rest += self._read(deadline)
-            if len(self._rest) > LONGEST_ANSWER:
+            if len(self._rest) > MAX_ANSWER_SIZE:
                 raise _Ended(Status.CRASHED, "the answer is too long")
         line, self._rest = self._rest.split(b"\n", 1)
         try:
@@ -159,7 +159,7 @@ class Inspector:
         wait.register(descriptor, select.POLLIN)
         if not wait.poll(max(deadline - time.monotonic(), 0) * 1000):
             raise _Ended(Status.TIMEOUT, f"not done within {self.limits.timeout:g} s")
-        content = os.read(descriptor, CHUNK)
+        content = os.read(descriptor, CHUNK_SIZE)
         if not content:
             raise _Ended
         return content
@@ -172,7 +172,7 @@ class Inspector:
 
     def _start(self) -> None:
         """Start the process with only that part of the environment that it needs to find its modules."""
-        environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+        environment = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         self._requests, theirs = socket.socketpair()
         with theirs:
@@ -189,7 +189,7 @@ class Inspector:
             self._end()
             raise Stopped
         try:
-            ready = self._next_part(time.monotonic() + START)
+            ready = self._next_part(time.monotonic() + START_TIMEOUT_S)
         except _Ended as ended:
             _, reason = self._explain(ended)
             raise ConfigurationError(
@@ -199,7 +199,7 @@ class Inspector:
 
     def _explain(self, ended: _Ended) -> tuple[Status, str]:
         """End the process if it still runs, and return a status and reason for its death."""
-        code, usage = self._end(0.0 if ended.status else DEATH)
+        code, usage = self._end(0.0 if ended.status else EXIT_TIMEOUT_S)
         if self._closed:
             raise Stopped
         return (ended.status, ended.reason) if ended.status else self._cause(code, usage)
@@ -208,9 +208,9 @@ class Inspector:
         """Return why a process ended that gave no answer; running out of memory has many symptoms."""
         if code == -signal.SIGXCPU:
             return Status.TIMEOUT, f"more than {self.limits.timeout:g} s of CPU"
-        how = SIGNALS.get(-code, f"exit code {code}")
+        how = SIGNAL_NAMES.get(-code, f"exit code {code}")
         peak = usage.ru_maxrss if usage else 0
-        if peak > self._peak and peak * KIBIBYTE > self.limits.memory * MUCH:
+        if peak > self._peak and peak * KIBIBYTE > self.limits.memory * MEMORY_DEATH_SHARE:
             return Status.MEMORY, f"{how} with {peak * KIBIBYTE // MEBIBYTE} MiB in use"
         return Status.CRASHED, how
 
@@ -226,7 +226,7 @@ class Inspector:
                     return self._forget(status), usage
                 if time.monotonic() >= deadline:
                     os.kill(self._process.pid, signal.SIGKILL)
-            time.sleep(PAUSE)
+            time.sleep(POLL_INTERVAL_S)
 
     def _forget(self, status: int) -> int:
         process, self._process = self._process, None

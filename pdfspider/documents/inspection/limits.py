@@ -7,7 +7,7 @@ from dataclasses import dataclass
 MEBIBYTE = 1 << 20
 LEAST_MEMORY = 256 * MEBIBYTE
 """With less the process itself may not start."""
-MAPPED = 64 * MEBIBYTE
+MAX_MAPPED = 64 * MEBIBYTE
 """Documents up to this size are mapped into memory, beside what may be used; larger ones are read by a slower way."""
 
 

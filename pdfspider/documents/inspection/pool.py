@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TURN = 1.0
+MAX_TURN_S = 1.0
 """Seconds after which no further document of a group is started."""
 
 
@@ -47,7 +47,7 @@ class Pool:
     def _inspect(self, paths: Sequence[str]) -> list[Report | Unavailable]:
         found: list[Report | Unavailable] = []
         inspector = self._idle.pop()  # there is one for each thread
-        until = time.monotonic() + TURN
+        until = time.monotonic() + MAX_TURN_S
         try:
             for path in paths:
                 found.append(_attempt(inspector, path))

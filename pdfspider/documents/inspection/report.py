@@ -76,7 +76,7 @@ class Report:
 
         Raises InvalidAnswer.
         """
-        unknown = answer.keys() - NAMES
+        unknown = answer.keys() - ANSWER_NAMES
         if unknown or not all(_fits(name, value) for name, value in answer.items()):
             raise InvalidAnswer
         try:
@@ -93,10 +93,10 @@ class Report:
 
 
 FIELDS = [field.name for field in fields(Report)]
-NAMES = {*FIELDS} - {"seconds"}
-NUMBERS = {"pages", "characters"}
-FLAGS = {"encrypted", "tagged", "linearized"}
-LARGEST = 1 << 31
+ANSWER_NAMES = {*FIELDS} - {"seconds"}
+NUMBER_FIELDS = {"pages", "characters"}
+BOOLEAN_FIELDS = {"encrypted", "tagged", "linearized"}
+MAX_NUMBER = 1 << 31
 
 
 def _fits(name: str, value: Any) -> bool:
@@ -104,6 +104,6 @@ def _fits(name: str, value: Any) -> bool:
         return True
     if name == "links":
         return isinstance(value, list) and all(isinstance(link, str) for link in value)
-    if name in NUMBERS:
-        return type(value) is int and 0 <= value < LARGEST
-    return isinstance(value, bool if name in FLAGS else str)
+    if name in NUMBER_FIELDS:
+        return type(value) is int and 0 <= value < MAX_NUMBER
+    return isinstance(value, bool if name in BOOLEAN_FIELDS else str)

@@ -20,7 +20,7 @@ REFUSE = 0x00050000 | 1
 # linux/bpf_common.h, linux/seccomp.h
 LOAD_WORD, JUMP_EQUAL, JUMP_GREATER_EQUAL, JUMP_ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16
-X32 = 0x40000000
+X32_BIT = 0x40000000
 PROT_EXEC = 4
 SAFE_COMMANDS = (1, 2, 3, 1030)
 """Of fcntl: get and set a descriptor's flags, get a file's flags, duplicate. F_SETOWN would send signals."""
@@ -148,7 +148,7 @@ def _check_architecture(machine: _Machine) -> Iterator[_Instruction]:
     yield _Instruction(JUMP_EQUAL, 1, 0, machine.audit_number)
     yield _Instruction(RETURN, 0, 0, REFUSE)
     yield _Instruction(LOAD_WORD, 0, 0, NUMBER)
-    yield _Instruction(JUMP_GREATER_EQUAL, 0, 1, X32)
+    yield _Instruction(JUMP_GREATER_EQUAL, 0, 1, X32_BIT)
     yield _Instruction(RETURN, 0, 0, REFUSE)
 
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-LOOKS = 8
-PAUSE = 0.02
-SHOWN = 20
+MAX_LOOKS = 8
+FIRST_PAUSE_S = 0.02
+KEYS_SHOWN = 20
 
 
 @dataclass(slots=True)
@@ -44,13 +44,13 @@ class Report:
         lines = []
         for rule, alike in groupby(sorted(self.findings, key=lambda found: (found.rule, found.key)), _rule):
             same = [str(found) for found in alike]
-            lines += same[:SHOWN]
-            if len(same) > SHOWN:
-                lines.append(f"and {len(same) - SHOWN:,} more: {rule}")
+            lines += same[:KEYS_SHOWN]
+            if len(same) > KEYS_SHOWN:
+                lines.append(f"and {len(same) - KEYS_SHOWN:,} more: {rule}")
         return lines
 
 
-async def audit(redis: Redis, *, looks: int = LOOKS) -> Report:
+async def audit(redis: Redis, *, looks: int = MAX_LOOKS) -> Report:
     """Check all keys and return a report.
 
     ``looks`` is how often a suspected fault is read before it counts. One look is enough where nothing changes.
@@ -82,7 +82,7 @@ async def _confirm(reader: KeyReader, look: Callable[[], Awaitable[set[Finding]]
     for number in range(1, looks):
         if not findings:
             break
-        await asyncio.sleep(PAUSE * 2**number)
+        await asyncio.sleep(FIRST_PAUSE_S * 2**number)
         await reader.refresh()
         findings &= await look()
     return findings

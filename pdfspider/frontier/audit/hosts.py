@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pdfspider.frontier.audit.reading import Finding, P
-from pdfspider.frontier.scripts import UNREACHED
+from pdfspider.frontier.audit.reading import PREFIX, Finding
+from pdfspider.frontier.scripts import UNREACHED_SCORE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pdfspider.frontier.audit.reading import KeyReader
 
-LONGEST_WAIT = 25 * 3600 * 1000
+MAX_WAIT_MS = 25 * 3600 * 1000
 """Milliseconds: hosts may ask for a day, retries wait an hour."""
 
 
@@ -52,9 +52,11 @@ async def look_at_hosts(reader: KeyReader, hids: Sequence[str]) -> set[Finding]:
     """Return the rules that these hosts break."""
     hosts = await _read(reader, hids)
     turns = [(host.hid, run) for host in hosts for run in host.runs]
-    lengths = await reader.ask([("EXISTS", f"{P}q:{hid}:{run}", f"{P}overflow:{hid}:{run}") for hid, run in turns])
+    lengths = await reader.ask(
+        [("EXISTS", f"{PREFIX}q:{hid}:{run}", f"{PREFIX}overflow:{hid}:{run}") for hid, run in turns]
+    )
     empty = [turn for turn, length in zip(turns, lengths, strict=True) if not length]
-    findings = {Finding(f"{P}host:{hid}:jobs", f"run {run} has a queue there") for hid, run in empty}
+    findings = {Finding(f"{PREFIX}host:{hid}:jobs", f"run {run} has a queue there") for hid, run in empty}
     if any(_tokens(host) - reader.leases.keys() for host in hosts):
         await reader.refresh()
     for host in hosts:
@@ -70,9 +72,9 @@ async def _read(reader: KeyReader, hids: Sequence[str]) -> list[Host]:
         ("SMEMBERS", ":flight"),
     ):
         suffix, *arguments = rest
-        answers.append(await reader.ask([(name, f"{P}host:{hid}{suffix}", *arguments) for hid in hids]))
-    scores = await reader.ask([("ZSCORE", f"{P}hosts", hid) for hid in hids])
-    times = [None if score is None else score % UNREACHED for score in scores]
+        answers.append(await reader.ask([(name, f"{PREFIX}host:{hid}{suffix}", *arguments) for hid in hids]))
+    scores = await reader.ask([("ZSCORE", f"{PREFIX}hosts", hid) for hid in hids])
+    times = [None if score is None else score % UNREACHED_SCORE for score in scores]
     return [
         Host(hid, record, [run.decode() for run in runs], {token.decode() for token in flight}, at)
         for hid, record, runs, flight, at in zip(hids, *answers, times, strict=True)
@@ -80,13 +82,13 @@ async def _read(reader: KeyReader, hids: Sequence[str]) -> list[Host]:
 
 
 def _schedule(host: Host, now: float) -> set[Finding]:
-    key = f"{P}host:{host.hid}"
+    key = f"{PREFIX}host:{host.hid}"
     if host.at is None:
         lost = host.runs and host.is_open()
         return {Finding(key, "is scheduled, for it has work and nothing is out there")} if lost else set()
     if not host.runs:
-        return {Finding(f"{P}hosts", f"{host.hid} has work")}
-    late = max(host.at, host.number(b"until")) > now + LONGEST_WAIT
+        return {Finding(f"{PREFIX}hosts", f"{host.hid} has work")}
+    late = max(host.at, host.number(b"until")) > now + MAX_WAIT_MS
     return {Finding(key, "is asked again within a day")} if late else set()
 
 
@@ -97,7 +99,7 @@ def _tokens(host: Host) -> set[str]:
 
 def _flight(host: Host, reader: KeyReader) -> set[Finding]:
     rule = "what is out there is leased by a worker"
-    key = f"{P}host:{host.hid}"
+    key = f"{PREFIX}host:{host.hid}"
     return {
         Finding(f"{key}:flight" if token in host.flight else key, f"{rule}: {token}")
         for token in _tokens(host) - reader.leases.keys()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pdfspider.frontier.audit.reading import Finding, P, type_of
+from pdfspider.frontier.audit.reading import PREFIX, Finding, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,39 +23,39 @@ async def look_at_keys(reader: KeyReader, names: Iterable[str]) -> set[Finding]:
     findings = set()
     for name, commands, judge in asked:
         if rule := judge(*(next(answers) for _ in commands)):
-            findings.add(Finding(P + name, rule))
+            findings.add(Finding(PREFIX + name, rule))
     return findings
 
 
 def _question(name: str) -> Question:
     if type_of(name) is None:
-        return [("EXISTS", P + name)], lambda there: "is a key of the frontier" if there else ""
+        return [("EXISTS", PREFIX + name)], lambda there: "is a key of the frontier" if there else ""
     match name.split(":"):
         case ["job" | "seen" | "q" | "overflow" | "blocks" | "untold" as kind, *ids] if len(ids) > 1:
             return _OF_KIND[kind](*ids)
         case ["host", host]:
-            return [("PTTL", P + name), ("EXISTS", f"{P}host:{host}:jobs")], _host
+            return [("PTTL", PREFIX + name), ("EXISTS", f"{PREFIX}host:{host}:jobs")], _host
         case ["worker" | "taking", *ids]:
             return _of_worker(name, *ids)
         case ["robots" | "pages" | "log", *_]:
-            return [("PTTL", P + name)], _expires
+            return [("PTTL", PREFIX + name)], _expires
     return [], lambda: ""
 
 
 def _of_run(run: str, part: str) -> Question:
     rule = "its run exists"
-    commands = [("EXISTS", f"{P}job:{run}"), ("EXISTS", f"{P}job:{run}:{part}")]
+    commands = [("EXISTS", f"{PREFIX}job:{run}"), ("EXISTS", f"{PREFIX}job:{run}:{part}")]
     return commands, lambda owned, there: rule if there and not owned else ""
 
 
 def _untold(run: str, transport: str) -> Question:
-    commands = [("PTTL", f"{P}untold:{run}:{transport}"), ("EXISTS", f"{P}job:{run}")]
+    commands = [("PTTL", f"{PREFIX}untold:{run}:{transport}"), ("EXISTS", f"{PREFIX}job:{run}")]
     return commands, lambda ttl, owned: "" if owned else _expires(ttl)
 
 
 def _of_worker(name: str, worker: str, _: str = "") -> Question:
     rule = "its worker has a deadline, or it expires"
-    commands = [("PTTL", P + name), ("ZSCORE", f"{P}workers", worker)]
+    commands = [("PTTL", PREFIX + name), ("ZSCORE", f"{PREFIX}workers", worker)]
     return commands, lambda ttl, deadline: rule if ttl == -1 and deadline is None else ""
 
 
@@ -65,24 +65,24 @@ def _bucket(run: str, bucket: str) -> Question:
         known = numbers[0] is not None and int(bucket) < 2 ** int(numbers[1] or 0) + int(numbers[2] or 0)
         return "" if known or removed or not there else "is a bucket of a run that exists"
 
-    job = ("HMGET", f"{P}job:{run}", "state", "level", "split")
-    return [job, ("LRANGE", f"{P}garbage", 0, -1), ("EXISTS", f"{P}seen:{run}:{bucket}")], judge
+    job = ("HMGET", f"{PREFIX}job:{run}", "state", "level", "split")
+    return [job, ("LRANGE", f"{PREFIX}garbage", 0, -1), ("EXISTS", f"{PREFIX}seen:{run}:{bucket}")], judge
 
 
 def _blocks(host: str, run: str) -> Question:
-    commands = [("HKEYS", f"{P}blocks:{host}:{run}"), ("ZRANGE", f"{P}overflow:{host}:{run}", 0, -1)]
+    commands = [("HKEYS", f"{PREFIX}blocks:{host}:{run}"), ("ZRANGE", f"{PREFIX}overflow:{host}:{run}", 0, -1)]
     return commands, lambda kept, known: "" if set(kept) == set(known) else "holds the blocks that are known"
 
 
 def _queue(host: str, run: str, kind: str = "q") -> Question:
-    job = f"{P}job:{run}"
+    job = f"{PREFIX}job:{run}"
     commands: list[tuple[Any, ...]] = [
-        ("EXISTS", f"{P}{kind}:{host}:{run}"),
+        ("EXISTS", f"{PREFIX}{kind}:{host}:{run}"),
         ("HGET", job, "state"),
         ("SISMEMBER", f"{job}:hosts", host),
-        ("ZSCORE", f"{P}host:{host}:jobs", run),
+        ("ZSCORE", f"{PREFIX}host:{host}:jobs", run),
         ("SISMEMBER", f"{job}:parked", host),
-        ("SISMEMBER", f"{P}chores", run),
+        ("SISMEMBER", f"{PREFIX}chores", run),
     ]
     return commands, _found_queue
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pdfspider.frontier.audit.reading import Finding, P
+from pdfspider.frontier.audit.reading import PREFIX, Finding
 
 if TYPE_CHECKING:
     from typing import Any
 
     from pdfspider.frontier.audit.reading import Held, KeyReader
 
-SLACK = 10_000
+CLOCK_SLACK_MS = 10_000
 """Milliseconds by which the recorded time may be late, or a clock may have been changed."""
 
 
@@ -22,16 +22,16 @@ async def look_at_leases(reader: KeyReader) -> set[Finding]:
     commands: list[tuple[Any, ...]] = []
     for token, lease in leases:
         commands += [
-            ("HEXISTS", f"{P}worker:{lease.worker}", token),
-            ("SISMEMBER", f"{P}host:{lease.host}:flight", token),
-            ("EXISTS", f"{P}job:{lease.run}"),
+            ("HEXISTS", f"{PREFIX}worker:{lease.worker}", token),
+            ("SISMEMBER", f"{PREFIX}host:{lease.host}:flight", token),
+            ("EXISTS", f"{PREFIX}job:{lease.run}"),
         ]
     answers = iter(await reader.ask(commands))
     findings = set(reader.unreadable)
     for token, lease in leases:
         there, in_flight, run = next(answers), next(answers), next(answers)
         if there and (rule := _broken(lease, in_flight=bool(in_flight), run=bool(run))):
-            findings.add(Finding(f"{P}worker:{lease.worker}", f"the lease {token} {rule}"))
+            findings.add(Finding(f"{PREFIX}worker:{lease.worker}", f"the lease {token} {rule}"))
     return findings | _deadlines(reader)
 
 
@@ -47,9 +47,9 @@ def _broken(lease: Held, *, in_flight: bool, run: bool) -> str:
 
 def _deadlines(reader: KeyReader) -> set[Finding]:
     """Check that no deadline lies further ahead than one lease period."""
-    latest = reader.now + reader.lease_period + SLACK
+    latest = reader.now + reader.lease_period + CLOCK_SLACK_MS
     return {
-        Finding(f"{P}workers", f"{worker} can be given up within one lease period")
+        Finding(f"{PREFIX}workers", f"{worker} can be given up within one lease period")
         for worker, deadline in reader.workers.items()
         if deadline > latest
     }

@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-P = "{pdfs}:"
-STEP = 256
+PREFIX = "{pdfs}:"
+PIPELINE_SIZE = 256
 """Commands in one pipeline."""
-PAGE = 1000
+SCAN_COUNT = 1000
 """Entries that one scan asks for."""
 
 T = TypeVar("T")
 
-HOST = "[0-9a-f]{16}"
-TYPES = {
-    "hash": rf"meta|jobs|networks|job:\d+|seen:\d+:\d+|host:{HOST}|worker:[^:]+(:calls)?|robots:[0-9a-f]{{40}}(:\d+)?"
-    r"|pages:\d+|blocks:[0-9a-f]{16}:\d+|transports|totals|blocked|progress|alerts|schedule:[\w.-]+"
+HOST_ID = "[0-9a-f]{16}"
+NAMES_BY_TYPE = {
+    "hash": rf"meta|jobs|networks|job:\d+|seen:\d+:\d+|host:{HOST_ID}|worker:[^:]+(:calls)?"
+    r"|robots:[0-9a-f]{40}(:\d+)?|pages:\d+|blocks:[0-9a-f]{16}:\d+|transports|totals|blocked|progress|alerts|schedule:[\w.-]+"
     r"|(tasks|answered):\d+:[\w.-]+",
-    "set": rf"chores|queued|overfull|unanswered|untold:\d+:[\w.-]+|job:\d+:(hosts|parked)|host:{HOST}:flight",
-    "zset": rf"recent|open|offsets|deadlines|schedules|hosts|workers|solo|finished|breakers|(q|overflow):{HOST}:\d+"
-    rf"|host:{HOST}:jobs",
+    "set": rf"chores|queued|overfull|unanswered|untold:\d+:[\w.-]+|job:\d+:(hosts|parked)|host:{HOST_ID}:flight",
+    "zset": rf"recent|open|offsets|deadlines|schedules|hosts|workers|solo|finished|breakers|(q|overflow):{HOST_ID}:\d+"
+    rf"|host:{HOST_ID}:jobs",
     "string": r"dashboard|history:\d+|report:[^:]+|progress:turn|alerts:turn",
     "list": r"garbage|unclaimed|taking:[^:]+|schedule:[\w.-]+:seeds",
     "stream": r"events|(owed|found):[\w.-]+|log:\d+",
@@ -107,9 +107,9 @@ class KeyReader:
         """Read the names and types of all keys, then call ``refresh``."""
         cursor = -1
         while cursor:
-            cursor, found = await self.redis.scan(max(cursor, 0), match=f"{P}*", count=PAGE)
+            cursor, found = await self.redis.scan(max(cursor, 0), match=f"{PREFIX}*", count=SCAN_COUNT)
             for key, kind in zip(found, await self.ask([("TYPE", key) for key in found]), strict=True):
-                self._note(key.decode("utf-8", "backslashreplace").removeprefix(P), kind.decode())
+                self._note(key.decode("utf-8", "backslashreplace").removeprefix(PREFIX), kind.decode())
         if self.types.get("hosts") == "zset":
             self.hosts |= {host async for host in self.members("hosts")}
         if not await self.wrong_types():
@@ -133,7 +133,7 @@ class KeyReader:
     async def wrong_types(self) -> set[Finding]:
         """Return the keys that the frontier does not know, or that have the wrong type."""
         return {
-            Finding(P + name, f"is a {expected}", f"it is a {kind}")
+            Finding(PREFIX + name, f"is a {expected}", f"it is a {kind}")
             for name, kind in self.types.items()
             if (expected := type_of(name)) not in (None, kind)
         }
@@ -141,18 +141,18 @@ class KeyReader:
     async def refresh(self) -> None:
         """Read the leases, the workers, the URLs to be leased alone and the clock."""
         workers, solo = await self.ask(
-            [("ZRANGE", f"{P}workers", 0, -1, "WITHSCORES"), ("ZRANGE", f"{P}solo", 0, -1, "WITHSCORES")]
+            [("ZRANGE", f"{PREFIX}workers", 0, -1, "WITHSCORES"), ("ZRANGE", f"{PREFIX}solo", 0, -1, "WITHSCORES")]
         )
         self.workers = {name.decode(): float(score) for name, score in _pairs(workers)}
         self.solo = [_solo(packed, float(score)) for packed, score in _pairs(solo)]
         names = sorted(self.owners | set(self.workers))
-        held = await self.ask([("HGETALL", f"{P}worker:{name}") for name in names])
+        held = await self.ask([("HGETALL", f"{PREFIX}worker:{name}") for name in names])
         self.leases, self.unreadable = {}, set()
         for name, records in zip(names, held, strict=True):
             for token, packed in records.items():
                 self._add_lease(name, token.decode("utf-8", "backslashreplace"), packed)
         # Last, so that no deadline lies ahead of it by more than a lease period.
-        time, period, secret = await self.redis.hmget(f"{P}meta", "time", "lease", "secret")
+        time, period, secret = await self.redis.hmget(f"{PREFIX}meta", "time", "lease", "secret")
         self.secret = secret or b"0" * 64
         self.now, self.lease_period = float(time or 0), float(period or 0)
 
@@ -163,12 +163,12 @@ class KeyReader:
             place = record.get(b"at", host.encode()).decode()
             self.leases[token] = Held(worker, run, place, kind, record.get(b"member", b""), moved=b"at" in record)
         except (ValueError, TypeError, KeyError, AttributeError, msgpack.UnpackException):
-            self.unreadable.add(Finding(f"{P}worker:{worker}", f"the lease {token} can be read"))
+            self.unreadable.add(Finding(f"{PREFIX}worker:{worker}", f"the lease {token} can be read"))
 
     async def ask(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Return the answers to many commands, which are sent in bounded batches."""
         answers: list[Any] = []
-        for part in batches(commands, STEP):
+        for part in batches(commands, PIPELINE_SIZE):
             pipe = self.redis.pipeline(transaction=False)
             for command in part:
                 pipe.execute_command(*command)
@@ -178,16 +178,16 @@ class KeyReader:
     async def members(self, name: str) -> Any:
         """Return the members of a set or sorted set as text."""
         scan = self.redis.zscan_iter if type_of(name) == "zset" else self.redis.sscan_iter
-        async for member in scan(P + name, count=PAGE):
+        async for member in scan(PREFIX + name, count=SCAN_COUNT):
             yield (member[0] if isinstance(member, tuple) else member).decode("utf-8", "backslashreplace")
 
 
 def type_of(name: str) -> str | None:
     """Return the type that a key must have, None if it is not a key of the frontier."""
-    return next((kind for kind, pattern in TYPES.items() if re.fullmatch(pattern, name)), None)
+    return next((kind for kind, pattern in NAMES_BY_TYPE.items() if re.fullmatch(pattern, name)), None)
 
 
-def batches(items: Iterable[T], size: int = STEP) -> Iterator[list[T]]:
+def batches(items: Iterable[T], size: int = PIPELINE_SIZE) -> Iterator[list[T]]:
     """Yield the items in lists of at most ``size``."""
     iterator = iter(items)
     while batch := list(islice(iterator, size)):

@@ -8,7 +8,7 @@ from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from pdfspider.frontier.audit.reading import PAGE, Finding, P
+from pdfspider.frontier.audit.reading import PREFIX, SCAN_COUNT, Finding
 from pdfspider.frontier.jobs import COUNTERS
 from pdfspider.frontier.overflow import unpack_block
 from pdfspider.items import OUTCOMES_BY_CODE
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from pdfspider.frontier.audit.reading import KeyReader
 
-WAITING = ("queued", "delayed", "leased", "leased_pages", "spilled")
+CENSUS_COUNTERS = ("queued", "delayed", "leased", "leased_pages", "spilled")
 CENSUS_LIMIT = 2000
 """The most hosts and the most leases that are counted in one step: some milliseconds of Redis's time."""
-BUCKETS = 64
-BLOCKS = 32
+BUCKETS_PER_CALL = 64
+BLOCKS_PER_CALL = 32
 PRIME = 2**31 - 1
 
 
@@ -68,7 +68,7 @@ async def look_at_run(reader: KeyReader, run: str) -> set[Finding]:
     before = await _job(reader, run)
     if before is None:
         return set()
-    key, seen = f"{P}job:{run}", await _seen(reader, run, before)
+    key, seen = f"{PREFIX}job:{run}", await _seen(reader, run, before)
     places = await _places(reader, run)
     census = await reader.redis.eval(_census_source(), 0, run, CENSUS_LIMIT)
     after = await _job(reader, run)
@@ -77,7 +77,14 @@ async def look_at_run(reader: KeyReader, run: str) -> set[Finding]:
     findings = {Finding(key, rule) for rule in _ending(before)} | _sums(key, before) | _waiting(run, seen, places)
     if census:
         findings |= _compared(
-            key, dict(zip(WAITING, zip(census[: len(WAITING)], census[len(WAITING) :], strict=True), strict=True))
+            key,
+            dict(
+                zip(
+                    CENSUS_COUNTERS,
+                    zip(census[: len(CENSUS_COUNTERS)], census[len(CENSUS_COUNTERS) :], strict=True),
+                    strict=True,
+                )
+            ),
         )
     if before.buckets == after.buckets:
         findings |= _ended(key, before, after, seen)
@@ -88,10 +95,10 @@ async def look_at_run(reader: KeyReader, run: str) -> set[Finding]:
 
 async def _job(reader: KeyReader, run: str) -> Job | None:
     async with reader.redis.pipeline(transaction=True) as pipe:
-        pipe.hgetall(f"{P}job:{run}")
-        pipe.zscore(f"{P}finished", run)
-        pipe.sismember(f"{P}chores", run)
-        pipe.scard(f"{P}job:{run}:parked")
+        pipe.hgetall(f"{PREFIX}job:{run}")
+        pipe.zscore(f"{PREFIX}finished", run)
+        pipe.sismember(f"{PREFIX}chores", run)
+        pipe.scard(f"{PREFIX}job:{run}:parked")
         raw, finished, chore, parked = await pipe.execute()
     fields = {name.decode("latin-1"): value for name, value in raw.items()}
     return Job(fields, finished is not None, bool(chore), bool(parked)) if "state" in fields else None
@@ -117,7 +124,9 @@ def _sums(key: str, job: Job) -> set[Finding]:
     dead = sum(n for code, n in codes.items() if code in OUTCOMES_BY_CODE and OUTCOMES_BY_CODE[code].dead)
     unknown = {code for code, n in codes.items() if n and code not in OUTCOMES_BY_CODE}
     findings = {Finding(key, f"c:{code} counts a known outcome class") for code in unknown}
-    findings |= {Finding(key, f"{name} is not negative") for name in (*WAITING, "done", "dead") if job[name] < 0}
+    findings |= {
+        Finding(key, f"{name} is not negative") for name in (*CENSUS_COUNTERS, "done", "dead") if job[name] < 0
+    }
     pairs = {
         "seen": (job["seen"], sum(job[name] for name in COUNTERS)),
         "dead": (job["dead"], dead),
@@ -150,7 +159,7 @@ def _ended(key: str, before: Job, after: Job, seen: Seen) -> set[Finding]:
 
 
 def _waiting(run: str, seen: Seen, places: Counter[bytes]) -> set[Finding]:
-    key = f"{P}job:{run}"
+    key = f"{PREFIX}job:{run}"
     findings = {
         Finding(key, f"the URL {fp.hex()} is in one place", f"it is in {n}") for fp, n in places.items() if n > 1
     }
@@ -171,10 +180,10 @@ async def _seen(reader: KeyReader, run: str, job: Job) -> Seen:
     """
     seen, first, end = Seen(), 0, job.buckets
     while first < end:
-        keys = [f"{P}seen:{run}:{i}" for i in range(first, min(first + BUCKETS, end))]
+        keys = [f"{PREFIX}seen:{run}:{i}" for i in range(first, min(first + BUCKETS_PER_CALL, end))]
         for i, bucket in enumerate(await reader.ask([("HGETALL", key) for key in keys]), first):
             _add(seen, keys[i - first], bucket, partial(_is_in, job, reader.secret, i))
-        first += BUCKETS
+        first += BUCKETS_PER_CALL
         if first >= end and (now := await _job(reader, run)):
             end = now.buckets
     return seen
@@ -203,9 +212,9 @@ async def _places(reader: KeyReader, run: str) -> Counter[bytes]:
     hosts = reader.queues[run] | {host async for host in reader.members(f"job:{run}:hosts")}
     places: Counter[bytes] = Counter()
     for host in hosts:
-        found = {member async for member, _ in reader.redis.zscan_iter(f"{P}q:{host}:{run}", count=PAGE)}
+        found = {member async for member, _ in reader.redis.zscan_iter(f"{PREFIX}q:{host}:{run}", count=SCAN_COUNT)}
         places.update(member[:8] for member in found)
-        async for _, block in reader.redis.hscan_iter(f"{P}blocks:{host}:{run}", count=BLOCKS):
+        async for _, block in reader.redis.hscan_iter(f"{PREFIX}blocks:{host}:{run}", count=BLOCKS_PER_CALL):
             places.update(member[:8] for member, _ in unpack_block(block))
     places.update(solo.member[:8] for solo in reader.solo if solo.run == run)
     places.update(lease.member[:8] for lease in reader.leases.values() if lease.run == run and lease.member)

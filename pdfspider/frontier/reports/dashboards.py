@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 KEY = f"{PREFIX}dashboard"
-EXPIRES = 30.0
+TTL_S = 30.0
 """Seconds after which a dashboard that has not announced itself counts as gone."""
 
 
 async def announce(redis: Redis, url: str) -> None:
-    """Store the URL of a dashboard, and its machine, for ``EXPIRES`` seconds; the one that came last is kept.
+    """Store the URL of a dashboard, and its machine, for ``TTL_S`` seconds; the one that came last is kept.
 
     Raises RedisError.
     """
     client: Any = redis
-    await client.set(KEY, f"{socket.gethostname()} {url}", ex=int(EXPIRES))
+    await client.set(KEY, f"{socket.gethostname()} {url}", ex=int(TTL_S))
 
 
 async def withdraw(redis: Redis, url: str) -> None:

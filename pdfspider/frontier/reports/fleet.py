@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pdfspider.frontier.reports.transports import KEY as TRANSPORTS
 from pdfspider.frontier.reports.transports import RESULTS, read_messages
-from pdfspider.frontier.scripts import PREFIX, UNREACHED
+from pdfspider.frontier.scripts import PREFIX, UNREACHED_SCORE
 from pdfspider.items import OUTCOMES_BY_CODE
 
 if TYPE_CHECKING:
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-STATES = ("running", "paused", "cancelling", "finished", "cancelled")
-WAITING = ("queued", "delayed", "leased")
-SOON = 30_000
+JOB_STATES = ("running", "paused", "cancelling", "finished", "cancelled")
+URL_STATES = ("queued", "delayed", "leased")
+SOON_MS = 30_000
 """Milliseconds, about as long as a worker takes to start: what begins later needs none yet."""
-FULL = 0.9
+FULL_SHARE = 0.9
 """The part of Redis's memory at which workers stop leasing."""
 
 
@@ -30,7 +30,7 @@ class Ready(NamedTuple):
     hosts: int
     """Hosts with work that may be asked now."""
     soon: int
-    """Other work that begins within ``SOON``: hosts, start URLs, leases of dead workers, housekeeping."""
+    """Other work that begins within ``SOON_MS``: hosts, start URLs, leases of dead workers, housekeeping."""
     leased: int
 
     def workers(self, concurrency: int) -> int:
@@ -85,7 +85,7 @@ async def read_fleet(redis: Redis, start_urls: str, concurrency: int, now: int |
     owed = {name: await client.xlen(f"{PREFIX}owed:{name}") for name in sorted(names)}
     messages = {(name, result): 0 for name in names for result in RESULTS}
     waiting, failing, workers, ready, unreached, *soon = found[5:]
-    urls = {state: max(sums.get(state, 0), 0) for state in WAITING}
+    urls = {state: max(sums.get(state, 0), 0) for state in URL_STATES}
     wanted, used = Ready(ready + unreached, sum(soon), urls["leased"]).workers(concurrency), _share(memory)
     return Fleet(
         **_totals(sums),
@@ -93,8 +93,8 @@ async def read_fleet(redis: Redis, start_urls: str, concurrency: int, now: int |
         hosts_waiting=waiting,
         hosts_failing=failing,
         workers=workers,
-        workers_wanted=min(wanted, 1) if used >= FULL else wanted,
-        oldest_ready=max([now - score % UNREACHED for head in first for _, score in head], default=0.0) / 1000,
+        workers_wanted=min(wanted, 1) if used >= FULL_SHARE else wanted,
+        oldest_ready=max([now - score % UNREACHED_SCORE for head in first for _, score in head], default=0.0) / 1000,
         memory=used,
         messages=messages | read_messages(sums),
         owed=owed,
@@ -114,21 +114,21 @@ async def frontier_time(redis: Redis) -> int:
 def _ask(pipe: Any, start_urls: str, now: int) -> None:
     pipe.hgetall(f"{PREFIX}totals")
     pipe.hkeys(TRANSPORTS)
-    for start in (0, UNREACHED):
+    for start in (0, UNREACHED_SCORE):
         pipe.zrangebyscore(f"{PREFIX}hosts", start, start + now, start=0, num=1, withscores=True)
     pipe.info("memory")
     pipe.zcard(f"{PREFIX}hosts")
     pipe.zcard(f"{PREFIX}breakers")
     pipe.zcount(f"{PREFIX}workers", now, "+inf")
-    for start in (0, UNREACHED):
+    for start in (0, UNREACHED_SCORE):
         pipe.zcount(f"{PREFIX}hosts", start, start + now)
     # From here on: what needs a worker soon.
-    for start in (0, UNREACHED):
-        pipe.zcount(f"{PREFIX}hosts", f"({start + now}", start + now + SOON)
-    pipe.zcount(f"{PREFIX}schedules", "-inf", now + SOON)
-    pipe.zcount(f"{PREFIX}deadlines", "-inf", now + SOON)
+    for start in (0, UNREACHED_SCORE):
+        pipe.zcount(f"{PREFIX}hosts", f"({start + now}", start + now + SOON_MS)
+    pipe.zcount(f"{PREFIX}schedules", "-inf", now + SOON_MS)
+    pipe.zcount(f"{PREFIX}deadlines", "-inf", now + SOON_MS)
     pipe.zcount(f"{PREFIX}workers", "-inf", f"({now}")
-    pipe.zcount(f"{PREFIX}solo", "-inf", now + SOON)
+    pipe.zcount(f"{PREFIX}solo", "-inf", now + SOON_MS)
     pipe.scard(f"{PREFIX}chores")
     pipe.exists(start_urls, f"{PREFIX}unclaimed")
 
@@ -140,7 +140,7 @@ def _totals(sums: Mapping[str, int]) -> dict[str, Any]:
         "retried": _by_class(sums, "r:"),
         "stored": sums.get("bytes", 0),
         "expired": sums.get("expired", 0),
-        "jobs": {state: max(sums.get(f"jobs:{state}", 0), 0) for state in STATES},
+        "jobs": {state: max(sums.get(f"jobs:{state}", 0), 0) for state in JOB_STATES},
     }
 
 

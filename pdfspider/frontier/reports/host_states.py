@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from pdfspider.items import Outcome
 
-NUMBERS = ("last", "gap", "delay", "cap", "crawl", "until", "auto")
-FIELDS = (*NUMBERS, "name", "robots", "trouble", "cause")
-RUNS = 8
+NUMBER_FIELDS = ("last", "gap", "delay", "cap", "crawl", "until", "auto")
+FIELDS = (*NUMBER_FIELDS, "name", "robots", "trouble", "cause")
+MAX_RUNS = 8
 """Runs at one host whose queues are counted."""
-DELAYED = 2**52
+DELAYED_SCORE = 2**52
 """The least score of what is delayed, as in lua/shared/keys.lua."""
 
 
@@ -138,7 +138,7 @@ class HostStates:
             for hid in ids:
                 pipe.hmget(f"{PREFIX}host:{hid}", FIELDS)
                 pipe.scard(f"{PREFIX}host:{hid}:flight")
-                pipe.zrange(f"{PREFIX}host:{hid}:jobs", 0, RUNS - 1)
+                pipe.zrange(f"{PREFIX}host:{hid}:jobs", 0, MAX_RUNS - 1)
             answers = await pipe.execute()
         gates = [*zip(ids, answers[::3], answers[1::3], answers[2::3], strict=True)]
         queues = await self._queues([(hid, run.decode()) for hid, _, _, runs in gates for run in runs])
@@ -171,13 +171,13 @@ def _members(first: Sequence[bytes]) -> int:
 def _state(gate: Any, queues: Sequence[tuple[int, list[Any], int]], clock: Clock) -> HostState:
     hid, values, in_flight, runs = gate
     known = dict(zip(FIELDS, values, strict=True))
-    number = {name: int(known[name] or 0) for name in NUMBERS}
+    number = {name: int(known[name] or 0) for name in NUMBER_FIELDS}
     fails, _, opened, _, down = _trouble(known["trouble"])
     pause = max(number["delay"], number["crawl"], number["auto"])
     last, gap = max(number["last"], clock.boot), max(number["gap"], pause)
     due = max(last + gap if gap else 0, number["until"])
     heads = [head[0][1] for _, head, _ in queues if head]
-    retry = min(heads) - DELAYED if heads and min(heads) >= DELAYED else None
+    retry = min(heads) - DELAYED_SCORE if heads and min(heads) >= DELAYED_SCORE else None
     return HostState(
         id=hid,
         name=(known["name"] or b"").decode() or hid,

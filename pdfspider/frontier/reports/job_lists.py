@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-RECENT, OPEN = f"{PREFIX}recent", f"{PREFIX}open"
-STEP = 500
-COMPLETE_EVERY = 60.0
+RECENT_KEY, OPEN_KEY = f"{PREFIX}recent", f"{PREFIX}open"
+PAGE_SIZE = 500
+COMPLETE_INTERVAL_S = 60.0
 """Seconds between two tries to list jobs that are not listed: what has no run never can be."""
-OPTIONS = ("delay", "cap", "robots", "max_pages", "max_documents", "max_time", "anchors", "due", "retention")
-TIMES = ("opened", "finished", "deadline")
-CLASSES = tuple(f"c:{outcome.code}" for outcome in Outcome)
-FIELDS = ("state", "sealed", "bytes", "spilled", "masters", *COUNTERS, *OPTIONS, *TIMES, *CLASSES)
+OPTION_FIELDS = ("delay", "cap", "robots", "max_pages", "max_documents", "max_time", "anchors", "due", "retention")
+TIME_FIELDS = ("opened", "finished", "deadline")
+CLASS_FIELDS = tuple(f"c:{outcome.code}" for outcome in Outcome)
+FIELDS = ("state", "sealed", "bytes", "spilled", "masters", *COUNTERS, *OPTION_FIELDS, *TIME_FIELDS, *CLASS_FIELDS)
 """The fields of a job's hash that are shown; ``meta`` may be large and is left out."""
 
 
@@ -47,7 +47,7 @@ class JobLists:
     async def page(self, limit: int, before: int = 0, *, only_open: bool = False) -> JobPage:
         """Return up to ``limit`` jobs whose newest runs were opened before that run, the newest first."""
         await self.complete()
-        key, start = OPEN if only_open else RECENT, f"({before}" if before else "+inf"
+        key, start = OPEN_KEY if only_open else RECENT_KEY, f"({before}" if before else "+inf"
         found = await self._redis.zrevrangebyscore(key, start, "-inf", start=0, num=limit + 1, withscores=True)
         listed = [(name.decode(), int(run)) for name, run in found]
         jobs = await self.read(listed[:limit])
@@ -78,7 +78,7 @@ class JobLists:
         """Yield all jobs that have not ended."""
         before = 0
         while True:
-            page = await self.page(STEP, before, only_open=True)
+            page = await self.page(PAGE_SIZE, before, only_open=True)
             for job in page.jobs:
                 yield job
             if not (before := page.next):
@@ -88,7 +88,7 @@ class JobLists:
         """Return the number of all jobs and of those that have not ended."""
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.hlen(f"{PREFIX}jobs")
-            pipe.zcard(OPEN)
+            pipe.zcard(OPEN_KEY)
             known, is_open = await pipe.execute()
         return known, is_open
 
@@ -96,14 +96,14 @@ class JobLists:
         """List the jobs of a frontier that has none listed, or not all."""
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.hlen(f"{PREFIX}jobs")
-            pipe.zcard(RECENT)
+            pipe.zcard(RECENT_KEY)
             known, listed = await pipe.execute(raise_on_error=False)
         if known == listed or time.monotonic() < self._complete_at:
             return
-        self._complete_at = time.monotonic() + COMPLETE_EVERY
+        self._complete_at = time.monotonic() + COMPLETE_INTERVAL_S
         cursor = 0
         while True:
-            cursor, page = await self._redis.hscan(f"{PREFIX}jobs", cursor, count=STEP)
+            cursor, page = await self._redis.hscan(f"{PREFIX}jobs", cursor, count=PAGE_SIZE)
             if page:
                 await self._list(args=list(page))
             if not cursor:
@@ -113,6 +113,10 @@ class JobLists:
 def _described(name: str, run: int, values: Sequence[bytes | None], hosts: int) -> dict[str, Any]:
     """Return the status of a job with its options; times in milliseconds, 0 where there is none."""
     raw = {field.encode(): value for field, value in zip(FIELDS, values, strict=True) if value is not None}
-    numbers = {field: int(raw.get(field.encode(), 0)) for field in (*OPTIONS, *TIMES, "spilled") if field != "anchors"}
+    numbers = {
+        field: int(raw.get(field.encode(), 0))
+        for field in (*OPTION_FIELDS, *TIME_FIELDS, "spilled")
+        if field != "anchors"
+    }
     texts = {field: raw.get(field.encode(), b"").decode() for field in ("anchors", "masters")}
     return {"name": name, **status_of({**raw, b"run": str(run).encode()}), **numbers, **texts, "hosts": hosts}

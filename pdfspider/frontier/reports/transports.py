@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 KEY = f"{PREFIX}transports"
-TOTALS = f"{PREFIX}totals"
-MESSAGES = "m:"
-"""The beginning of the fields of ``TOTALS`` that count messages: then follow the transport, a colon, and the result."""
+TOTALS_KEY = f"{PREFIX}totals"
+MESSAGES_PREFIX = "m:"
+"""The beginning of the fields of ``TOTALS_KEY`` that count messages; the transport, a colon and the result follow."""
 RESULTS = ("received", "rejected", "published", "undelivered")
-EXPIRES = 30.0
+TTL_S = 30.0
 """Seconds after which a gateway that has not written its states counts as gone."""
-RUNS = 4.0
+ALIVE_S = 4.0
 """Seconds for which a gateway certainly runs that has written its states; it does so each second."""
 
 
@@ -44,7 +44,7 @@ class TransportState:
 
 
 async def write_states(redis: Redis, states: Iterable[TransportState]) -> None:
-    """Store the states of one gateway for ``EXPIRES`` seconds.
+    """Store the states of one gateway for ``TTL_S`` seconds.
 
     Raises RedisError.
     """
@@ -65,7 +65,7 @@ async def read_states(redis: Redis) -> list[TransportState]:
     found, gone = [], []
     for field, raw in sorted(fields.items()):
         known = json.loads(raw)
-        if known.pop("seen") < seconds - EXPIRES:
+        if known.pop("seen") < seconds - TTL_S:
             gone.append(field)
         else:
             found.append(TransportState(**known))
@@ -82,7 +82,7 @@ async def others_run(redis: Redis, gateway: str) -> bool:
     client: Any = redis
     (seconds, _), fields = await client.time(), await client.hgetall(KEY)
     own = f"{gateway}:".encode()
-    return any(json.loads(raw)["seen"] >= seconds - RUNS for name, raw in fields.items() if not name.startswith(own))
+    return any(json.loads(raw)["seen"] >= seconds - ALIVE_S for name, raw in fields.items() if not name.startswith(own))
 
 
 async def forget_states(redis: Redis, gateway: str) -> None:
@@ -103,11 +103,15 @@ async def add_messages(redis: Redis, numbers: Mapping[tuple[str, str], int]) -> 
     client: Any = redis
     async with client.pipeline(transaction=True) as pipe:
         for (transport, result), number in numbers.items():
-            pipe.hincrby(TOTALS, f"{MESSAGES}{transport}:{result}", number)
+            pipe.hincrby(TOTALS_KEY, f"{MESSAGES_PREFIX}{transport}:{result}", number)
         await pipe.execute()
 
 
 def read_messages(totals: Mapping[str, int]) -> dict[tuple[str, str], int]:
     """Return the numbers of messages by transport and result among the totals."""
-    found = {name.removeprefix(MESSAGES): number for name, number in totals.items() if name.startswith(MESSAGES)}
+    found = {
+        name.removeprefix(MESSAGES_PREFIX): number
+        for name, number in totals.items()
+        if name.startswith(MESSAGES_PREFIX)
+    }
     return {(name.partition(":")[0], name.partition(":")[2]): number for name, number in found.items()}

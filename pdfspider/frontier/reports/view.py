@@ -7,7 +7,7 @@ from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
 from pdfspider.exceptions import JobNotFound
-from pdfspider.frontier.jobs import STATUS, Job, job_name, options_from_hash, status_of
+from pdfspider.frontier.jobs import STATUS_NAMES, Job, job_name, options_from_hash, status_of
 from pdfspider.frontier.reports.job_lists import JobLists
 from pdfspider.frontier.scripts import PREFIX
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from pdfspider.frontier.jobs import JobOptions
 
-JOBS_KNOWN = 1024
-JOBS_SHOWN = 1000
+JOB_CACHE_SIZE = 1024
+MAX_JOBS = 1000
 """Jobs that ``status`` returns at most."""
 
 
@@ -65,7 +65,7 @@ class View:
         Raises JobNotFound.
         """
         if run not in self._jobs:
-            if len(self._jobs) >= JOBS_KNOWN:
+            if len(self._jobs) >= JOB_CACHE_SIZE:
                 self._jobs.clear()
             raw = await self.redis.hgetall(f"{PREFIX}job:{run}")
             if not raw:
@@ -73,7 +73,7 @@ class View:
             self._jobs[run] = Job.from_hash(run, raw)
         return self._jobs[run]
 
-    async def jobs(self, limit: int = JOBS_SHOWN) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    async def jobs(self, limit: int = MAX_JOBS) -> AsyncIterator[tuple[str, dict[str, Any]]]:
         """Yield name and status of the newest jobs."""
         for job in (await self.job_lists.page(limit)).jobs:
             yield job["name"], _status(job)
@@ -84,7 +84,7 @@ class View:
         Raises JobNotFound.
         """
         listed = [(job, await self.run_of(job))] if job else None
-        found = await self.job_lists.read(listed) if listed else (await self.job_lists.page(JOBS_SHOWN)).jobs
+        found = await self.job_lists.read(listed) if listed else (await self.job_lists.page(MAX_JOBS)).jobs
         jobs = {each["name"]: _status(each) for each in found}
         workers = [(name, await self.redis.hlen(f"{PREFIX}worker:{name}")) async for name in self.workers()]
         return {
@@ -143,4 +143,4 @@ class View:
 
 
 def _status(job: Mapping[str, Any]) -> dict[str, Any]:
-    return {field: value for field, value in job.items() if field in STATUS}
+    return {field: value for field, value in job.items() if field in STATUS_NAMES}

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-EVERY = 5.0
+REPORT_INTERVAL_S = 5.0
 """Seconds between two reports."""
-EXPIRES = 30
-SAMPLED = 32
+TTL_S = 30
+MAX_JOBS_SAMPLED = 32
 """Open jobs that one report samples, some by chance where there are more."""
-SHOWN = 1000
+MAX_WORKERS = 1000
 """Workers that are read at most."""
-LEASES = 20
+MAX_LEASES = 20
 """Leases of one worker that are read."""
 
 
@@ -87,8 +87,8 @@ class WorkerReports:
 
         Raises RedisError.
         """
-        await self._redis.set(f"{PREFIX}report:{worker}", json.dumps(asdict(report)), ex=EXPIRES)
-        await self._sample(args=[SAMPLED, int(EVERY * 1000)])
+        await self._redis.set(f"{PREFIX}report:{worker}", json.dumps(asdict(report)), ex=TTL_S)
+        await self._sample(args=[MAX_JOBS_SAMPLED, int(REPORT_INTERVAL_S * 1000)])
 
     async def forget(self, worker: str) -> None:
         """Remove the report of a worker that ends.
@@ -107,7 +107,7 @@ class WorkerReports:
 
     async def workers(self, now: int) -> list[WorkerState]:
         """Return the workers that may hold leases; ``now`` is the frontier's time in milliseconds."""
-        found = await self._redis.zrevrange(f"{PREFIX}workers", 0, SHOWN - 1, withscores=True)
+        found = await self._redis.zrevrange(f"{PREFIX}workers", 0, MAX_WORKERS - 1, withscores=True)
         async with self._redis.pipeline(transaction=False) as pipe:
             for name, _ in found:
                 pipe.hlen(f"{PREFIX}worker:{name.decode()}")
@@ -119,13 +119,13 @@ class WorkerReports:
         ]
 
     async def held(self, workers: Sequence[str]) -> dict[str, list[Held]]:
-        """Return up to ``LEASES`` leases of each of these workers."""
+        """Return up to ``MAX_LEASES`` leases of each of these workers."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for worker in workers:
-                pipe.hscan(f"{PREFIX}worker:{worker}", count=LEASES)
+                pipe.hscan(f"{PREFIX}worker:{worker}", count=MAX_LEASES)
             answers = await pipe.execute() if workers else []
         return {
-            worker: [_held(packed) for packed in [*leases.values()][:LEASES]]
+            worker: [_held(packed) for packed in [*leases.values()][:MAX_LEASES]]
             for worker, (_, leases) in zip(workers, answers, strict=True)
         }
 

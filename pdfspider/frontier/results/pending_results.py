@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.results.stream_consumer import OthersRun
 
 TASKS_PER_STEP = 100
-MOST_SENDERS = 100
+MAX_SENDERS = 100
 SETTLE_TASK = """
 if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[1], ARGV[1]) end
 """
@@ -94,7 +94,7 @@ async def only_task(redis: Any, transport: str, run: int, kind: str = "tasks") -
     The message may have been delivered several times. ``kind`` is "tasks" for messages that wait, or "answered".
     """
     name = f"{PREFIX}{kind}:{run}:{transport}"
-    found: dict[bytes, bytes] = await redis.hgetall(name) if await redis.hlen(name) <= MOST_SENDERS else {}
+    found: dict[bytes, bytes] = await redis.hgetall(name) if await redis.hlen(name) <= MAX_SENDERS else {}
     return next(iter(found.items())) if len({key[:KEY_LENGTH] for key in found}) == 1 else None
 
 

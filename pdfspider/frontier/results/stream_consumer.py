@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     """Id and fields."""
 
 GROUP = "gateway"
-SILENT = 60_000
+IDLE_MS = 60_000
 """Milliseconds after which entries of a silent gateway are taken over."""
-UNDECIDED = 10.0
+DECISION_S = 10.0
 """Seconds from its start for which a gateway looks whether it is the only one."""
-GLANCE = 1.0
+POLL_INTERVAL_S = 1.0
 """Seconds between these looks."""
-MOST_GIVEN_BACK = 1000
+MAX_RETURNED = 1000
 
 
 class Takeover:
@@ -42,7 +42,7 @@ class Takeover:
     def __init__(self, others_run: OthersRun | None = None) -> None:
         """Without ``others_run``, no other gateway runs at the start."""
         self._others_run = others_run
-        self._until = time.monotonic() + UNDECIDED
+        self._until = time.monotonic() + DECISION_S
         self.is_decided = False
 
     async def least_silence(self) -> int:
@@ -51,10 +51,10 @@ class Takeover:
         Raises RedisError.
         """
         if self.is_decided:
-            return SILENT
+            return IDLE_MS
         if self._others_run and await self._others_run():
             self.is_decided = time.monotonic() > self._until
-            return SILENT
+            return IDLE_MS
         return 0
 
     def note(self, found: object, silence: int) -> None:
@@ -64,7 +64,7 @@ class Takeover:
 
     def shorten(self, timeout: float) -> float:
         """Return the seconds for which to wait for new entries."""
-        return timeout if self.is_decided else min(timeout, GLANCE)
+        return timeout if self.is_decided else min(timeout, POLL_INTERVAL_S)
 
 
 class StreamConsumer:
@@ -120,9 +120,9 @@ async def give_back(redis: Any, stream: str, group: str, consumer: str) -> None:
     Raises RedisError.
     """
     with suppress(ResponseError):  # there is no group, or this user may not
-        pending = await redis.xpending_range(stream, group, "-", "+", MOST_GIVEN_BACK, consumer)
+        pending = await redis.xpending_range(stream, group, "-", "+", MAX_RETURNED, consumer)
         if ids := [entry["message_id"] for entry in pending]:
-            await redis.xclaim(stream, group, consumer, 0, ids, idle=SILENT, justid=True)
+            await redis.xclaim(stream, group, consumer, 0, ids, idle=IDLE_MS, justid=True)
 
 
 async def make_group(redis: Any, stream: str, group: str) -> None:

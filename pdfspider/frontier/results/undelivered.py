@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pdfspider.frontier.reports.transports import MESSAGES, TOTALS
+from pdfspider.frontier.reports.transports import MESSAGES_PREFIX, TOTALS_KEY
 from pdfspider.frontier.scripts import PREFIX
 
 if TYPE_CHECKING:
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-KEPT = 10_000
+MAX_KEPT = 10_000
 """About how many are kept for each transport."""
-AT_ONCE = 100
-TRANSPORTS = f"{PREFIX}undelivered"
+BATCH_SIZE = 100
+TRANSPORTS_KEY = f"{PREFIX}undelivered"
 
 
 class Undelivered(NamedTuple):
@@ -41,9 +41,9 @@ def keep_undelivered(pipe: Any, result: Undelivered) -> None:
     fields = result._asdict()
     for name in ("entry", "transport"):
         del fields[name]
-    pipe.sadd(TRANSPORTS, result.transport)
-    pipe.xadd(_stream(result.transport), fields, maxlen=KEPT, approximate=True)
-    pipe.hincrby(TOTALS, f"{MESSAGES}{result.transport}:undelivered", 1)
+    pipe.sadd(TRANSPORTS_KEY, result.transport)
+    pipe.xadd(_stream(result.transport), fields, maxlen=MAX_KEPT, approximate=True)
+    pipe.hincrby(TOTALS_KEY, f"{MESSAGES_PREFIX}{result.transport}:undelivered", 1)
 
 
 async def undelivered(redis: Redis, transport: str | None = None) -> AsyncIterator[Undelivered]:
@@ -52,11 +52,11 @@ async def undelivered(redis: Redis, transport: str | None = None) -> AsyncIterat
     Raises RedisError.
     """
     client: Any = redis
-    names = [transport] if transport else sorted(name.decode() for name in await client.smembers(TRANSPORTS))
+    names = [transport] if transport else sorted(name.decode() for name in await client.smembers(TRANSPORTS_KEY))
     for name in names:
         newest = await client.xrevrange(_stream(name), count=1)
         first = "-"
-        while newest and (entries := await client.xrange(_stream(name), first, newest[0][0], AT_ONCE)):
+        while newest and (entries := await client.xrange(_stream(name), first, newest[0][0], BATCH_SIZE)):
             for entry, fields in entries:
                 yield _read(entry.decode(), name, fields)
             first = f"({entries[-1][0].decode()}"
@@ -78,7 +78,7 @@ async def send_again(redis: Redis, result: Undelivered) -> None:
 
 
 def _stream(transport: str) -> str:
-    return f"{TRANSPORTS}:{transport}"
+    return f"{TRANSPORTS_KEY}:{transport}"
 
 
 def _read(entry: str, transport: str, fields: dict[bytes, bytes]) -> Undelivered:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pdfspider.formatting import FOUND
+from pdfspider.formatting import FOUND_OUTCOMES
 from pdfspider.frontier.jobs import KEY_LENGTH
 from pdfspider.gateway.base import Result
 from pdfspider.gateway.outbound.bounds import bounded, encode
 from pdfspider.items import Outcome
-from pdfspider.records.results import STORED, Results
+from pdfspider.records.results import STORED_OUTCOMES, Results
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.results.pending_results import Ended
 
 PAGE = 500
-FAILED = [outcome for outcome in Outcome if outcome not in FOUND]
+FAILED = [outcome for outcome in Outcome if outcome not in FOUND_OUTCOMES]
 
 
 class ResultMaker:
@@ -44,7 +44,7 @@ class ResultMaker:
             "failures": sum(found.classes.get(outcome.value, 0) for outcome in FAILED),
             "urls": sum(found.classes.values()),
         }
-        stored = sum(found.classes.get(outcome, 0) for outcome in STORED)
+        stored = sum(found.classes.get(outcome, 0) for outcome in STORED_OUTCOMES)
         return {
             "job": job,
             "run": run,

@@ -18,7 +18,7 @@ from pdfspider.discovery.listings.lists import is_list
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.documents.errors import StagingBusy, StagingError
 from pdfspider.documents.head import HEAD_SIZE, Kind, is_doubtful, sniff
-from pdfspider.documents.tail import MISSING, has_trailer, judge_end
+from pdfspider.documents.tail import END_MISSING, has_trailer, judge_end
 from pdfspider.items import Outcome
 
 if TYPE_CHECKING:
@@ -262,7 +262,7 @@ class ResponseReader:
         if total is not None and finished.size > total and not partial.ended:
             flaw = f"{finished.size} bytes came instead of {total}"
         declared, kind = partial.received.get("Content-Type"), Kind.PDF
-        if flaw == MISSING and measured and has_trailer(finished.tail) and await self._opener.opens(finished):
+        if flaw == END_MISSING and measured and has_trailer(finished.tail) and await self._opener.opens(finished):
             flaw = judge_end(finished.head, finished.size, whole=True)
         elif is_doubtful(finished.head, declared) and (measured or not flaw):
             kind = Kind.PDF if not flaw and await self._opener.opens(finished) else Kind.OTHER

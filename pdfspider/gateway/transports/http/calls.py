@@ -20,7 +20,7 @@ from pdfspider.gateway.transports.http.idempotency import IdempotencyKeys, idemp
 from pdfspider.gateway.transports.http.openapi import describe
 from pdfspider.gateway.transports.http.problems import EXPECTED, problem, problem_of
 from pdfspider.web.documents import Documents
-from pdfspider.web.origin_checks import PROTECTION
+from pdfspider.web.origin_checks import SECURITY_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -176,7 +176,7 @@ class Calls:
 
 
 async def _protect(_: web.Request, response: web.StreamResponse) -> None:
-    for name, value in PROTECTION.items():
+    for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
 
 

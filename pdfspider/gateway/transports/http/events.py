@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from pdfspider.exceptions import InvalidInput, JobNotFound, RecordsError
 from pdfspider.gateway.queries.watching import Position, watch, with_pauses
-from pdfspider.web.open_streams import COMMENT, OpenStreams
+from pdfspider.web.open_streams import KEEP_ALIVE, OpenStreams
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -52,7 +52,7 @@ class EventStreams:
         events = watch(self._service, job, documents=documents, after=after)
         async with aclosing(with_pauses(events, self._service.config.gateway.keep_alive)) as coming:
             async for told in coming:
-                await response.write(_event(*told) if told else COMMENT)
+                await response.write(_event(*told) if told else KEEP_ALIVE)
         result = await self._result(job)
         await response.write(_event("result", result, Position(result["run"], ended=True)))
 

@@ -8,7 +8,7 @@ import pdfspider
 from pdfspider.gateway.inbound.messages import Message
 from pdfspider.gateway.transports.http.idempotency import PATTERN as KEY
 from pdfspider.items import Outcome
-from pdfspider.web.documents import SHA256
+from pdfspider.web.documents import SHA256_PATTERN
 
 Schema = dict[str, Any]
 
@@ -82,7 +82,7 @@ def _document() -> Schema:
         **_operation("The bytes of a document", 200, "Document", 400, 404, 412, 416),
     }
     document["parameters"] = [
-        {"name": "sha256", "in": "path", "required": True, "schema": {"type": "string", "pattern": SHA256}},
+        {"name": "sha256", "in": "path", "required": True, "schema": {"type": "string", "pattern": SHA256_PATTERN}},
         {"name": "Range", "in": "header", "schema": TEXT, "description": "One range of bytes, such as bytes=1000-"},
         *({"name": name, "in": "header", "schema": TEXT} for name in ("If-Range", "If-Match", "If-None-Match")),
     ]

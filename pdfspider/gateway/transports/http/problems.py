@@ -9,7 +9,7 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from pdfspider.exceptions import InvalidInput, JobNotFound, RecordsError
-from pdfspider.web.listener import BROKEN
+from pdfspider.web.listener import BODY_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 RETRY_AFTER = "5"
 """Seconds."""
-EXPECTED = (web.HTTPException, InvalidInput, JobNotFound, RedisError, RecordsError, UnicodeError, *BROKEN)
+EXPECTED = (web.HTTPException, InvalidInput, JobNotFound, RedisError, RecordsError, UnicodeError, *BODY_ERRORS)
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -46,7 +46,7 @@ def problem_of(error: Exception) -> web.Response:
         return problem(404, str(error))
     if isinstance(error, (RedisError, RecordsError)):
         return problem(503, str(error), {"Retry-After": RETRY_AFTER})
-    if isinstance(error, BROKEN):
+    if isinstance(error, BODY_ERRORS):
         response = problem(400, "the body is incomplete, or not encoded as Content-Encoding says")
         response.force_close()
         return response

@@ -15,7 +15,7 @@ from pdfspider.condition_logger import ConditionLogger
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.blocking_pop import something_waits
 from pdfspider.frontier.connection import connect, is_away
-from pdfspider.frontier.results.stream_consumer import SILENT, Takeover, give_back, make_group
+from pdfspider.frontier.results.stream_consumer import IDLE_MS, Takeover, give_back, make_group
 from pdfspider.gateway.base import Delivery, Transport, TransportError
 from pdfspider.gateway.rejects import of_list
 from pdfspider.gateway.transports.redis.scripts import MOVE, SET_ASIDE
@@ -284,5 +284,5 @@ class RedisTransport(Transport):
         entries: list[Any] = answer[1]
         self._takeover.note(entries, silence)
         if not entries:
-            self._look_at = time.monotonic() + self._takeover.shorten(SILENT / 2000)
+            self._look_at = time.monotonic() + self._takeover.shorten(IDLE_MS / 2000)
         return entries
