@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-PAUSE = 0.5
-CHUNK = 1 << 16
-LONGEST_EVENT = 1 << 26
-QUIET = 60.0
+RETRY_DELAY_S = 0.5
+CHUNK_SIZE = 1 << 16
+MAX_EVENT_SIZE = 1 << 26
+SILENCE_TIMEOUT_S = 60.0
 """Seconds: a stream has a sign of life more often."""
-AWAY = (ClientConnectionError, ClientPayloadError, TimeoutError)
+CONNECTION_ERRORS = (ClientConnectionError, ClientPayloadError, TimeoutError)
 
 
 class HttpTransport:
@@ -62,11 +62,11 @@ class HttpTransport:
                     yield event["event"], json.loads(event["data"])
                     if event["event"] == "result":
                         return
-            except AWAY:
+            except CONNECTION_ERRORS:
                 pass
             finally:
                 response.close()
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(RETRY_DELAY_S)
 
     async def read(self, document: Document) -> AsyncGenerator[bytes, None]:
         """Yield the bytes of a document, some at a time, and continue after the last one when the connection is lost.
@@ -79,19 +79,19 @@ class HttpTransport:
             response = await self._again(partial(self._open_from, document.sha256, at))
             left_out = at if response.status == 200 else 0
             try:
-                async for chunk in response.content.iter_chunked(CHUNK):
+                async for chunk in response.content.iter_chunked(CHUNK_SIZE):
                     new, left_out = chunk[left_out:], max(left_out - len(chunk), 0)
                     if new:
                         at, end = at + len(new), loop.time() + self._timeout
                         yield new
-            except AWAY as error:
-                if loop.time() + PAUSE > end:
+            except CONNECTION_ERRORS as error:
+                if loop.time() + RETRY_DELAY_S > end:
                     raise ClientError(f"the document {document.sha256} ended early: {error}") from error
             else:
                 return
             finally:
                 response.close()
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(RETRY_DELAY_S)
 
     async def _open_from(self, sha256: str, at: int) -> ClientResponse:
         """Ask for a document, from an offset on."""
@@ -117,8 +117,10 @@ class HttpTransport:
         Raises ClientError for a failure, and ConnectionError for one that may pass.
         """
         if self._session is None:
-            timeout = ClientTimeout(total=None, sock_connect=self._timeout, sock_read=max(self._timeout, QUIET))
-            self._session = ClientSession(headers=self._headers, timeout=timeout, read_bufsize=CHUNK)
+            timeout = ClientTimeout(
+                total=None, sock_connect=self._timeout, sock_read=max(self._timeout, SILENCE_TIMEOUT_S)
+            )
+            self._session = ClientSession(headers=self._headers, timeout=timeout, read_bufsize=CHUNK_SIZE)
         response = await self._session.request(method, f"{self._url}{path}", **given)
         if response.ok:
             return response
@@ -134,8 +136,10 @@ class HttpTransport:
         Raises ClientError after the time limit.
         """
         try:
-            return await retry(call, pauses(PAUSE, PAUSE), on=AWAY, goes_on=until(self._timeout))
-        except AWAY as error:
+            return await retry(
+                call, pauses(RETRY_DELAY_S, RETRY_DELAY_S), on=CONNECTION_ERRORS, goes_on=until(self._timeout)
+            )
+        except CONNECTION_ERRORS as error:
             raise ClientError(f"{self._url} cannot be reached: {error}") from error
 
 
@@ -149,7 +153,7 @@ async def _reason(response: ClientResponse) -> str:
 async def _parse(response: ClientResponse) -> AsyncGenerator[dict[str, str], None]:
     """Yield the fields of each server-sent event."""
     fields: dict[str, str] = {}
-    while line := await response.content.readline(max_line_length=LONGEST_EVENT):
+    while line := await response.content.readline(max_line_length=MAX_EVENT_SIZE):
         name, _, value = line.decode().rstrip("\r\n").partition(":")
         if name:
             fields[name] = value.removeprefix(" ")

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from pdfspider.client.models import Document
 
-OPTIONS = {"tasks": "pdf_tasks", "results": "pdfs:results", "events": "", "rejects": "pdf_tasks:rejected"}
-BLOCK = 1000
+DEFAULT_NAMES = {"tasks": "pdf_tasks", "results": "pdfs:results", "events": "", "rejects": "pdf_tasks:rejected"}
+BLOCK_MS = 1000
 """Milliseconds for which a stream is waited for before rejects are looked at."""
-AT_ONCE = 100
-CHUNK = 1 << 16
-PAUSE = 0.5
+BATCH_SIZE = 100
+CHUNK_SIZE = 1 << 16
+RETRY_DELAY_S = 0.5
 
 
 class RedisTransport:
@@ -34,7 +34,7 @@ class RedisTransport:
     def __init__(self, url: str, timeout: float) -> None:
         parts = urlsplit(url)
         query = dict(parse_qsl(parts.query))
-        self._names = {name: query.pop(name, default) for name, default in OPTIONS.items()}
+        self._names = {name: query.pop(name, default) for name, default in DEFAULT_NAMES.items()}
         query.pop("items", None)
         query.pop("keep", None)
         plain = parts._replace(query=urlencode(query), fragment="").geturl()
@@ -59,7 +59,7 @@ class RedisTransport:
         result = None
         told = 0
         while result is None or (documents and self._names["events"] and told):
-            block = BLOCK if result is None else None
+            block = BLOCK_MS if result is None else None
             told = 0
             for stream, data in await self._read(since, block):
                 if data.get("task_id") != receipt["task_id"]:
@@ -90,7 +90,7 @@ class RedisTransport:
             raise ClientError(f"{document.stored} cannot be read here: use HTTP")
         try:
             with await asyncio.to_thread(Path(document.stored).open, "rb") as file:
-                while chunk := await asyncio.to_thread(file.read, CHUNK):
+                while chunk := await asyncio.to_thread(file.read, CHUNK_SIZE):
                     yield chunk
         except OSError as error:
             raise ClientError(f"{document.stored} cannot be read here: {error}") from error
@@ -106,7 +106,7 @@ class RedisTransport:
     async def _read(self, since: dict[str, str], block: int | None) -> deque[tuple[str, dict[str, Any]]]:
         """Return the new entries of these streams, and advance ``since``."""
         found: deque[tuple[str, dict[str, Any]]] = deque()
-        for stream, entries in await self._again(lambda: self._redis.xread(since, count=AT_ONCE, block=block)) or ():
+        for stream, entries in await self._again(lambda: self._redis.xread(since, count=BATCH_SIZE, block=block)) or ():
             name = stream.decode()
             for entry, fields in entries:
                 since[name] = entry.decode()
@@ -114,7 +114,7 @@ class RedisTransport:
         return found
 
     async def _check_rejects(self, body: str) -> None:
-        for raw in await self._again(lambda: self._redis.lrange(self._names["rejects"], 0, AT_ONCE - 1)):
+        for raw in await self._again(lambda: self._redis.lrange(self._names["rejects"], 0, BATCH_SIZE - 1)):
             letter = json.loads(raw)
             if letter.get("message") == body:
                 raise ClientError(letter["reason"], status=400)
@@ -126,6 +126,6 @@ class RedisTransport:
         """
         away = RedisError, OSError
         try:
-            return await retry(call, pauses(PAUSE, PAUSE), on=away, goes_on=until(self._timeout))
+            return await retry(call, pauses(RETRY_DELAY_S, RETRY_DELAY_S), on=away, goes_on=until(self._timeout))
         except away as error:
             raise ClientError(f"Redis cannot be used: {error}") from error

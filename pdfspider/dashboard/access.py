@@ -9,12 +9,12 @@ from aiohttp import hdrs, web
 
 from pdfspider.web.origin_checks import SAME_SITE_VALUES, SECURITY_HEADERS, check_host, check_origin
 
-COOKIE = "pdfspider"
-KEPT = 30 * 24 * 3600
-OPEN = ("/login", "/static/", "/healthz", "/readyz")
+COOKIE_NAME = "pdfspider"
+COOKIE_MAX_AGE_S = 30 * 24 * 3600
+PUBLIC_PATHS = ("/login", "/static/", "/healthz", "/readyz")
 """What is served without the token: paths, and the beginnings of paths."""
-FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-HEADERS = {
+FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+RESPONSE_HEADERS = {
     **SECURITY_HEADERS,
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
     "object-src 'none'",
@@ -42,7 +42,7 @@ class Access:
         check_host(request, only_loopback=not self._token)
         if not _is_visit(request):
             check_origin(request)
-        if request.method == hdrs.METH_POST and request.content_type not in FORMS:
+        if request.method == hdrs.METH_POST and request.content_type not in FORM_TYPES:
             raise web.HTTPUnsupportedMediaType(reason="expected a form")
         if not self._is_known(request):
             if _is_visit(request) or request.headers.get("Accept", "").startswith("text/html"):
@@ -54,15 +54,21 @@ class Access:
         if not hmac.compare_digest(token.encode("utf-8", "surrogateescape"), self._token.encode()):
             return False
         response.set_cookie(
-            COOKIE, self._cookie, max_age=KEPT, httponly=True, samesite="Strict", secure=self._secure, path="/"
+            COOKIE_NAME,
+            self._cookie,
+            max_age=COOKIE_MAX_AGE_S,
+            httponly=True,
+            samesite="Strict",
+            secure=self._secure,
+            path="/",
         )
         return True
 
     def _is_known(self, request: web.Request) -> bool:
-        if not self._token or request.path.startswith(OPEN):
+        if not self._token or request.path.startswith(PUBLIC_PATHS):
             return True
         given = request.headers.get(hdrs.AUTHORIZATION, "").encode("utf-8", "surrogateescape")
-        cookie = request.cookies.get(COOKIE, "").encode("utf-8", "surrogateescape")
+        cookie = request.cookies.get(COOKIE_NAME, "").encode("utf-8", "surrogateescape")
         return hmac.compare_digest(given, f"Bearer {self._token}".encode()) or hmac.compare_digest(
             cookie, self._cookie.encode()
         )

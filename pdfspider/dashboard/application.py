@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from redis.exceptions import RedisError
 
-from pdfspider.dashboard.access import HEADERS
+from pdfspider.dashboard.access import RESPONSE_HEADERS
 from pdfspider.dashboard.live import LivePages, wants_events
 from pdfspider.dashboard.pages import Page, render
 from pdfspider.dashboard.routes import ACTIONS, VIEWS, routes
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-STATUSES = ((JobNotFound, 404), (InvalidInput, 400), (RedisError, 503), (RecordsError, 503))
+STATUS_BY_ERROR = ((JobNotFound, 404), (InvalidInput, 400), (RedisError, 503), (RecordsError, 503))
 
-FORM_SIZE = 2 * 1024 * 1024
+MAX_FORM_SIZE = 2 * 1024 * 1024
 """Bytes of a form: some 20,000 URLs."""
 
 
 def make_application(dashboard: Dashboard, access: Access) -> web.Application:
     """Return the application."""
-    app = web.Application(middlewares=[_answer], client_max_size=FORM_SIZE)
+    app = web.Application(middlewares=[_answer], client_max_size=MAX_FORM_SIZE)
     live = LivePages()
     app[DASHBOARD], app[ACCESS] = dashboard, access
     app.add_routes([web.get(path, _shown(view, live)) for path, view in VIEWS])
@@ -79,7 +79,7 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as error:
         return _problem(request, error.status, error.reason)
     except (RedisError, PdfSpiderError) as error:
-        status = next((status for kind, status in STATUSES if isinstance(error, kind)), 409)
+        status = next((status for kind, status in STATUS_BY_ERROR if isinstance(error, kind)), 409)
         return _problem(request, status, str(error))
     except Exception:
         logger.exception("%s %s could not be answered", request.method, request.path)
@@ -93,5 +93,5 @@ def _problem(request: web.Request, status: int, reason: str) -> web.Response:
 
 
 async def _protect(_: web.Request, response: web.StreamResponse) -> None:
-    for name, value in HEADERS.items():
+    for name, value in RESPONSE_HEADERS.items():
         response.headers.setdefault(name, value)

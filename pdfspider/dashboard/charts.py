@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.reports.worker_reports import Sample
 
 WIDTH, HEIGHT = 720, 160
-LINES = 4
+GRID_LINES = 4
 
 
 class Chart(NamedTuple):
@@ -44,8 +44,8 @@ def chart(job: Mapping[str, Any], history: Sequence[Sample], now: float) -> Char
     drawn = [_line(at, [point[i] for point in points], top) for i in (1, 2, 3)]
     first_left = drawn[0].partition(" ")[2]  # nothing is known of what was left before the first sample
     area = f"0,{HEIGHT} {drawn[1]} {WIDTH},{HEIGHT}"
-    lines = [(HEIGHT - HEIGHT * i / LINES, f"{top * i // LINES:,}") for i in range(LINES + 1)]
-    times = [(WIDTH * i / LINES, said_time((end - begun) * i / LINES)) for i in range(LINES + 1)]
+    lines = [(HEIGHT - HEIGHT * i / GRID_LINES, f"{top * i // GRID_LINES:,}") for i in range(GRID_LINES + 1)]
+    times = [(WIDTH * i / GRID_LINES, said_time((end - begun) * i / GRID_LINES)) for i in range(GRID_LINES + 1)]
     return Chart(area, first_left, drawn[2], lines, times, top)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pdfspider.records.changes import Change
 
-CHUNK = 64 * 1024
+CHUNK_SIZE = 64 * 1024
 
 
 async def changes(request: web.Request) -> web.StreamResponse:
@@ -40,11 +40,11 @@ async def changes(request: web.Request) -> web.StreamResponse:
 
 
 async def _chunks(first: Change | None, others: AsyncIterator[Change]) -> AsyncIterator[bytes]:
-    """Yield the lines in chunks of about ``CHUNK`` bytes."""
+    """Yield the lines in chunks of about ``CHUNK_SIZE`` bytes."""
     lines = _line(first) if first else b""
     async for change in others:
         lines += _line(change)
-        if len(lines) >= CHUNK:
+        if len(lines) >= CHUNK_SIZE:
             yield lines
             lines = b""
     yield lines

@@ -13,8 +13,8 @@ from aiohttp import web
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.web.documents import SHA256_PATTERN, Documents
 
-TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-NAMES = ("style.css", "live.js", "icon.svg")
+TYPE_BY_SUFFIX = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+FILE_NAMES = ("style.css", "live.js", "icon.svg")
 
 
 class File(NamedTuple):
@@ -27,13 +27,13 @@ class File(NamedTuple):
 @cache
 def _own(name: str) -> File:
     body = (files("pdfspider.dashboard") / "static" / name).read_bytes()
-    return File(body, TYPES[name.rpartition(".")[2]])
+    return File(body, TYPE_BY_SUFFIX[name.rpartition(".")[2]])
 
 
 async def static(request: web.Request) -> web.Response:
     """Answer with a file of the dashboard's own."""
     name = request.match_info["name"]
-    if name not in NAMES:
+    if name not in FILE_NAMES:
         raise web.HTTPNotFound
     file = _own(name)
     headers = {"Cache-Control": "no-cache"}

@@ -23,7 +23,7 @@ from pdfspider.submission.schedules import said_interval
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-SHOWN = 120
+MAX_SHOWN = 120
 
 
 def number(value: float) -> str:
@@ -46,7 +46,7 @@ def pause(seconds: float) -> str:
     return f"{seconds:g} s" if seconds < 60 else said_time(seconds)
 
 
-def shortened(text: str, limit: int = SHOWN) -> str:
+def shortened(text: str, limit: int = MAX_SHOWN) -> str:
     """Return a text without its middle if it is longer than ``limit``."""
     half = (limit - 1) // 2
     return text if len(text) <= limit else f"{text[:half]}…{text[-half:]}"

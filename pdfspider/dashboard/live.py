@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     View = Callable[[web.Request], Awaitable[Page]]
 
-TICK = 1.0
-SHARE = 50
+REFRESH_INTERVAL_S = 1.0
+REST_PER_QUERY = 50
 """A look is followed by a rest of at least so many times its duration."""
-LONGEST_REST = 30.0
-SILENCE = 15.0
+MAX_REST_S = 30.0
+KEEP_ALIVE_INTERVAL_S = 15.0
 """Seconds after which a quiet stream gets a comment, so that nobody cuts it."""
-MOST = 64
+MAX_STREAMS = 64
 """Streams that are open at once."""
 
 
@@ -45,8 +45,8 @@ class LivePages:
 
     async def serve(self, request: web.Request, view: View) -> web.StreamResponse:
         """Send the live part of a page now and whenever it has changed, until the client goes."""
-        if len(self._streams) >= MOST:
-            raise web.HTTPServiceUnavailable(reason=f"{MOST} pages are followed already")
+        if len(self._streams) >= MAX_STREAMS:
+            raise web.HTTPServiceUnavailable(reason=f"{MAX_STREAMS} pages are followed already")
         await view(request)  # raises at once if there is no such page
         async with self._streams.open(request) as response:
             with suppress(ConnectionError):
@@ -68,7 +68,7 @@ async def _follow(request: web.Request, response: web.StreamResponse, view: View
             if html != sent:
                 sent, sent_at = html, time.monotonic()
                 await response.write(f"event: page\ndata: {json.dumps(html)}\n\n".encode())
-        if time.monotonic() - sent_at > SILENCE:
+        if time.monotonic() - sent_at > KEEP_ALIVE_INTERVAL_S:
             sent_at = time.monotonic()
             await response.write(KEEP_ALIVE)
-        await asyncio.sleep(min(max(TICK, SHARE * (time.monotonic() - began)), LONGEST_REST))
+        await asyncio.sleep(min(max(REFRESH_INTERVAL_S, REST_PER_QUERY * (time.monotonic() - began)), MAX_REST_S))

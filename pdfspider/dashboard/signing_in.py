@@ -11,9 +11,9 @@ from pdfspider.dashboard.forms import read_form, see_other
 from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import ACCESS
 
-PAUSE = 1.0
+WRONG_TOKEN_DELAY_S = 1.0
 """Seconds before a wrong token is answered."""
-AT_ONCE = asyncio.Semaphore(4)
+COMPARISONS = asyncio.Semaphore(4)
 """Tokens that are compared at once, so that guessing is slow."""
 
 
@@ -26,15 +26,15 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     """Set the cookie if the token is right."""
     given = await read_form(request)
     response = web.Response(status=303, headers={"Location": "/"})
-    async with AT_ONCE:
+    async with COMPARISONS:
         if request.app[ACCESS].sign_in(given.get("token", ""), response):
             return response
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(WRONG_TOKEN_DELAY_S)
     return see_other(request, "/login", "That is not the token.")
 
 
 async def sign_out(_: web.Request) -> web.StreamResponse:
     """Remove the cookie."""
     response = web.Response(status=303, headers={"Location": "/login"})
-    response.del_cookie(access.COOKIE, path="/")
+    response.del_cookie(access.COOKIE_NAME, path="/")
     return response

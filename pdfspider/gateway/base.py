@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SENTINEL = "+sentinel"
+SENTINEL_SUFFIX = "+sentinel"
 """The end of the scheme of a Redis whose primary is named by Sentinels."""
 
 
@@ -159,8 +159,8 @@ class Address:
     def __init__(self, url: str, defaults: dict[str, str | tuple[str, ...]] | None = None) -> None:
         parts = urlsplit(url)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        sentinel = SENTINEL if parts.scheme.endswith(SENTINEL) else ""
-        spoken, _, broker = parts.scheme.removesuffix(SENTINEL).rpartition("+")
+        sentinel = SENTINEL_SUFFIX if parts.scheme.endswith(SENTINEL_SUFFIX) else ""
+        spoken, _, broker = parts.scheme.removesuffix(SENTINEL_SUFFIX).rpartition("+")
         scheme = broker + sentinel
         self.name = parts.fragment or spoken or broker
         self.options = {name: _option(query, name, default) for name, default in (defaults or {}).items()}

@@ -20,7 +20,15 @@ from pdfspider.gateway.outbound.result_publisher import ResultPublisher
 from pdfspider.gateway.outbound.results import ResultMaker
 from pdfspider.gateway.registry import make_transports
 from pdfspider.gateway.service import GatewayService
-from pdfspider.gateway.shutdown import CLOSING, ENDING, GIVING_BACK, LAST, end_the_rest, exit_after, within
+from pdfspider.gateway.shutdown import (
+    CLOSE_TIMEOUT_S,
+    EXIT_TIMEOUT_S,
+    NACK_TIMEOUT_S,
+    TASKS_TIMEOUT_S,
+    end_the_rest,
+    exit_after,
+    within,
+)
 from pdfspider.gateway.supervisor import Supervisor
 from pdfspider.metrics.server import MetricsServer
 from pdfspider.notifications.notifier import Notifier
@@ -35,9 +43,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
-TOLD_EVERY = 1.0
-NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+REPORT_INTERVAL_S = 1.0
+TRANSPORT_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
 class _Closable(Protocol):
@@ -68,14 +76,14 @@ async def serve(config: Config, frontier: Frontier, copies: Copies | None = None
     finally:
         parts: dict[str, _Closable | None] = {transport.name: transport for transport in served}
         parts |= {"METRICS_URL": metrics, "NOTIFY_URLS": notifier, "Reading results": results, "The database": records}
-        await asyncio.gather(*(within(CLOSING, name, part.close()) for name, part in parts.items() if part))
+        await asyncio.gather(*(within(CLOSE_TIMEOUT_S, name, part.close()) for name, part in parts.items() if part))
         await end_the_rest()
 
 
 def _transports(config: Config, service: GatewayService) -> list[Transport]:
     served = make_transports(config.gateway.urls, service)
     for transport in served:
-        if not NAME.fullmatch(transport.name):
+        if not TRANSPORT_NAME.fullmatch(transport.name):
             raise ConfigurationError(f"not a valid transport name: {transport.name!r}")
     service.event_transports |= {transport.name for transport in served if transport.tells}
     return served
@@ -113,7 +121,7 @@ async def _serve(
 ) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for signum in SIGNALS:
+    for signum in STOP_SIGNALS:
         loop.add_signal_handler(signum, stopped.set)
     serving = [asyncio.create_task(_supervised(transport).run()) for transport in served]
     publishing = [asyncio.create_task(_supervised_publishing(work).run()) for work in publishers]
@@ -121,15 +129,15 @@ async def _serve(
     logger.info("Serving %s", ", ".join(f"{transport.name} ({transport.address.shown})" for transport in served))
     await stopped.wait()
     grace = service.config.grace
-    exit_after(grace + LAST)
-    for signum in SIGNALS:
+    exit_after(grace + EXIT_TIMEOUT_S)
+    for signum in STOP_SIGNALS:
         loop.remove_signal_handler(signum)
     logger.info("Stopping: messages that were taken are settled first. Another signal ends the gateway at once")
-    await within(ENDING, "Taking messages", end(serving))
+    await within(TASKS_TIMEOUT_S, "Taking messages", end(serving))
     settled = [service.close(grace), *(publisher.stop(grace) for publisher in publishers)]
-    await within(grace + ENDING, "Settling messages and publishing", asyncio.gather(*settled))
-    await within(ENDING, "Publishing", end([*publishing, reporting]))
-    await within(GIVING_BACK, "Giving back", asyncio.gather(*(publisher.give_back() for publisher in publishers)))
+    await within(grace + TASKS_TIMEOUT_S, "Settling messages and publishing", asyncio.gather(*settled))
+    await within(TASKS_TIMEOUT_S, "Publishing", end([*publishing, reporting]))
+    await within(NACK_TIMEOUT_S, "Giving back", asyncio.gather(*(publisher.give_back() for publisher in publishers)))
 
 
 def _supervised(transport: Transport) -> Supervisor:
@@ -156,7 +164,7 @@ async def _tell_states(service: GatewayService, served: list[Transport]) -> None
                 await write_states(redis, [transport.health.read(gateway) for transport in served])
                 await read_states(redis)  # removes the states of gateways that are gone
                 await _add_messages(service, counted)
-            await asyncio.sleep(TOLD_EVERY)
+            await asyncio.sleep(REPORT_INTERVAL_S)
     finally:
         with suppress(RedisError):
             await _add_messages(service, counted)

@@ -8,7 +8,7 @@ from pdfspider.condition_logger import ConditionLogger
 from pdfspider.frontier.reports.transports import TransportState
 from pdfspider.masking import masked
 
-ERROR_LENGTH = 500
+MAX_ERROR_LENGTH = 500
 
 
 class Health:
@@ -40,7 +40,7 @@ class Health:
 
     def note(self, error: object) -> None:
         """Note a failure after which the transport goes on."""
-        self.error = masked(str(error))[:ERROR_LENGTH]
+        self.error = masked(str(error))[:MAX_ERROR_LENGTH]
 
     def read(self, gateway: str) -> TransportState:
         """Return the state for the frontier."""

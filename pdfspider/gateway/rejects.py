@@ -13,7 +13,7 @@ from pdfspider.submission.rejected import Rejected
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
-PAGE = 100
+PAGE_SIZE = 100
 ID_BYTES = 6
 
 
@@ -55,7 +55,7 @@ async def of_list(
         await hand_in(rejected)
         removed += await redis.lrem(key, -1, raw)
 
-    while page := await redis.lrange(key, removed - passed - PAGE, removed - passed - 1):
+    while page := await redis.lrange(key, removed - passed - PAGE_SIZE, removed - passed - 1):
         passed += len(page)
         for raw in reversed(page):
             rejected = read(raw)

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from pdfspider.gateway.outbound.results import ResultMaker
     from pdfspider.records import Database
 
-WAIT = 0.5
-ENDED = ("finished", "cancelled")
+POLL_INTERVAL_S = 0.5
+ENDED_STATES = ("finished", "cancelled")
 
 
 class GatewayService:
@@ -139,10 +139,10 @@ class GatewayService:
             status = await self.status(job)
             if status != last:
                 yield status
-            if status["state"] in ENDED:
+            if status["state"] in ENDED_STATES:
                 return
             last = status
-            await asyncio.sleep(WAIT)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
     async def result(self, job: str) -> dict[str, Any]:
         """Return the result of the newest run of a job so far.

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ENDING = 5.0
+TASKS_TIMEOUT_S = 5.0
 """Seconds for the end of tasks, which are cancelled again and again."""
-CLOSING = 10.0
+CLOSE_TIMEOUT_S = 10.0
 """Seconds for closing a connection in order."""
-GIVING_BACK = 2.0
+NACK_TIMEOUT_S = 2.0
 """Seconds for what other gateways are to take over."""
-LAST = 35.0
+EXIT_TIMEOUT_S = 35.0
 """Seconds beyond ``FRONTIER_GRACE`` after which a process that has not ended exits: more than all steps take."""
 
 
@@ -48,4 +48,4 @@ async def within(seconds: float, what: str, work: Awaitable[Any]) -> None:
 
 async def end_the_rest() -> None:
     """End all other tasks of the event loop, which would cancel each once and then wait without a bound."""
-    await within(ENDING, "A task", end(asyncio.all_tasks() - {asyncio.current_task()}))
+    await within(TASKS_TIMEOUT_S, "A task", end(asyncio.all_tasks() - {asyncio.current_task()}))

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
-EXPECTED = (PdfSpiderError, RedisError, OSError)
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 5.0
+EXPECTED_ERRORS = (PdfSpiderError, RedisError, OSError)
 
 
 class Supervisor:
@@ -39,11 +39,11 @@ class Supervisor:
 
     async def run(self) -> None:
         """Run the work until cancelled."""
-        waits = pauses(FIRST_PAUSE, LONGEST_PAUSE)
+        waits = pauses(FIRST_PAUSE_S, MAX_PAUSE_S)
         while True:
             error = await self._failure()
             if self._health.state == "up":
-                waits = pauses(FIRST_PAUSE, LONGEST_PAUSE)
+                waits = pauses(FIRST_PAUSE_S, MAX_PAUSE_S)
             self._tell(error)
             await asyncio.sleep(next(waits))
 
@@ -63,7 +63,7 @@ class Supervisor:
 
     def _tell(self, error: BaseException) -> None:
         shown = f"{type(error).__name__}: {error}"
-        if not isinstance(error, EXPECTED) and shown != self._told:
+        if not isinstance(error, EXPECTED_ERRORS) and shown != self._told:
             self._told = shown
             logger.error("%s has failed and is started again", self._what, exc_info=error)
         tell = self._health.begin if self._whole else self._health.note

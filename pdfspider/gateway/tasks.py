@@ -10,7 +10,7 @@ from typing import Any
 
 from celery import Celery, Task
 
-QUEUE = "pdfs"
+TASK_QUEUE = "pdfs"
 
 app = Celery("pdf_crawler", set_as_current=False)
 
@@ -18,4 +18,4 @@ app = Celery("pdf_crawler", set_as_current=False)
 @app.task(bind=True, name="pdf_crawler.download_pdf", acks_late=True)
 def download_pdf(self: Task, url: str, **fields: Any) -> None:
     """Replace this task with the same one in the queue ``pdfs``."""
-    self.replace(self.signature([url], fields).set(queue=QUEUE, reply_to=self.request.reply_to))
+    self.replace(self.signature([url], fields).set(queue=TASK_QUEUE, reply_to=self.request.reply_to))

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pdfspider.gateway.outbound.bounds import LISTS, bounded, encode
+from pdfspider.gateway.outbound.bounds import BOUNDED_LISTS, bounded, encode
 
 SIZES = st.lists(st.integers(0, 300), max_size=30)
 
@@ -23,12 +23,12 @@ def test_lists_are_cut_and_nothing_else(urls: list[int], documents: list[int], f
     cut = bounded(whole, limit)
     assert len(encode(cut)) <= limit
     assert list(cut) == list(whole)
-    assert all(cut[name] == whole[name][: len(cut[name])] for name in LISTS)
+    assert all(cut[name] == whole[name][: len(cut[name])] for name in BOUNDED_LISTS)
     if len(encode(whole)) <= limit:
         assert cut == whole
     else:
         assert cut["truncated"]
-        assert any(len(cut[name]) < len(whole[name]) for name in LISTS)
+        assert any(len(cut[name]) < len(whole[name]) for name in BOUNDED_LISTS)
 
 
 def test_what_is_small_stays_whole_beside_what_is_large() -> None:

@@ -22,7 +22,7 @@ from pdfspider.frontier.results.undelivered import send_again, undelivered
 from pdfspider.gateway.base import Event, RefusedError, RejectedError, Result, TooLargeError, TransportError
 from pdfspider.gateway.health import Health
 from pdfspider.gateway.outbound import result_publisher as module
-from pdfspider.gateway.outbound.destinations import AT_ONCE, Destinations
+from pdfspider.gateway.outbound.destinations import MAX_IN_FLIGHT, Destinations
 from pdfspider.gateway.outbound.event_publisher import EventPublisher
 from pdfspider.gateway.outbound.result_publisher import ResultPublisher
 from pdfspider.gateway.outbound.webhook import Webhook
@@ -190,7 +190,7 @@ def test_an_outage_of_an_hour_loses_nothing_and_costs_little() -> None:
         began = now()
         owed = FakeOwed()
         transport = FakeTransport(lambda *_: TransportError("503") if now() < began + HOUR else None)
-        for _ in range(3 * module.MOST_UNDER_WAY):
+        for _ in range(3 * module.MAX_IN_FLIGHT):
             owed.add("webhook")
         await publish(owed, transport, 2 * HOUR)
         assert owed.left == 0
@@ -217,7 +217,7 @@ def test_of_a_destination_that_hangs_few_results_are_in_memory() -> None:
         answers._owed = owed
         work = asyncio.create_task(answers.run())
         await asyncio.sleep(600)
-        assert results.described == AT_ONCE
+        assert results.described == MAX_IN_FLIGHT
         await end([work])
 
     on_jumping_clock(test())
@@ -225,7 +225,7 @@ def test_of_a_destination_that_hangs_few_results_are_in_memory() -> None:
 
 @pytest.mark.parametrize("most", [20, 1000])
 def test_a_stuck_destination_keeps_only_its_own_results_waiting(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    monkeypatch.setattr(module, "MOST_UNDER_WAY", most)
+    monkeypatch.setattr(module, "MAX_IN_FLIGHT", most)
 
     async def test() -> None:
         began = now()

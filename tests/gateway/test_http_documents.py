@@ -151,7 +151,7 @@ async def test_the_client_continues_where_it_was_cut_off(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = Document(url="", outcome="document", sha256=NAME)
-    monkeypatch.setattr("pdfspider.client.http.PAUSE", 0.01)
+    monkeypatch.setattr("pdfspider.client.http.RETRY_DELAY_S", 0.01)
     async with serving(redis_url, tmp_path) as url:
         async with Flaky(url, 300_000) as proxy, AsyncClient(f"http://127.0.0.1:{proxy.port}") as client:
             assert await client.read(document) == BODY

@@ -112,7 +112,7 @@ async def test_a_host_may_be_an_ipv6_address(service: GatewayService) -> None:
 async def test_a_group_that_cannot_be_left_stops_nobody(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("pdfspider.gateway.transports.kafka.consumer.CLOSING", 0.05)
+    monkeypatch.setattr("pdfspider.gateway.transports.kafka.consumer.CLOSE_TIMEOUT_S", 0.05)
     ended = threading.Event()
     monkeypatch.setattr(TaskConsumer, "_leave", lambda _: ended.wait(PATIENCE))
     properties = {"bootstrap.servers": "127.0.0.1:9", "group.id": "group"}

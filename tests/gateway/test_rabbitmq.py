@@ -217,7 +217,7 @@ async def test_a_result_that_an_alarm_has_held_up_may_come_again_with_the_same_i
     async with serving(broker.url, service) as transport:
         await eventually(lambda: is_serving(transport))
         with broker.memory_alarm(), monkeypatch.context() as patch:
-            patch.setattr(rabbitmq_transport, "TIMEOUT", 0.5)
+            patch.setattr(rabbitmq_transport, "TIMEOUT_S", 0.5)
             for _ in range(2):
                 with pytest.raises(TransportError):
                     await transport.publish(result_of("held"))

@@ -59,7 +59,7 @@ async def test_whatever_ends_it_is_said_once_and_it_is_started_again(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(supervising, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(supervising, "FIRST_PAUSE_S", 0.001)
     health = Health("broken")
     broken = Broken(health, failure)
     with caplog.at_level(logging.WARNING):

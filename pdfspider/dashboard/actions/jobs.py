@@ -11,7 +11,7 @@ from pdfspider.exceptions import FrontierError
 if TYPE_CHECKING:
     from aiohttp import web
 
-STATES = {
+STATES_BY_ACTION = {
     "pause": (("paused",), "Paused. URLs that are leased already still end."),
     "resume": (("running",), "Resumed."),
     "cancel": (("cancelling", "cancelled"), "Cancelled. URLs that are leased already still end."),
@@ -23,7 +23,7 @@ async def control(request: web.Request) -> web.StreamResponse:
     """Pause, resume or cancel a job."""
     job, action = request.match_info["job"], request.match_info["action"]
     state = await dashboard_of(request).frontier.control(job, action)
-    wanted, said = STATES[action]
+    wanted, said = STATES_BY_ACTION[action]
     if state not in wanted:
         raise FrontierError(f"job {job} is {state}: there is nothing to {action}")
     return see_other(request, f"/jobs/{job}", said)

@@ -22,7 +22,7 @@ from pdfspider.submission.scheduling import Times, schedule
 if TYPE_CHECKING:
     from pdfspider.frontier.schedules import Schedule
 
-FIELDS = ("job", "urls", "depth", "scope", "due", "max_pages", "max_documents", "max_seconds")
+FORM_FIELDS = ("job", "urls", "depth", "scope", "due", "max_pages", "max_documents", "max_seconds")
 
 
 async def form(request: web.Request) -> Page:
@@ -85,7 +85,7 @@ def _read(given: dict[str, str]) -> Params:
     """
     found = {"max_pages": "0", "max_documents": "0", "max_seconds": "0"} | given
     try:
-        params = Params.model_validate({name: found[name] for name in FIELDS if name in found})
+        params = Params.model_validate({name: found[name] for name in FORM_FIELDS if name in found})
     except ValidationError as error:
         raise InvalidInput("\n".join(f"{name} {value}: {text}" for name, value, text in faults(error))) from None
     if not params.job:

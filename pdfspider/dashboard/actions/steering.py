@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pdfspider.dashboard.state import Dashboard
 
-PATIENCE = 5.0
+ACTION_TIMEOUT_S = 5.0
 """Seconds for which an action is waited for; then it goes on by itself."""
 
 
@@ -143,5 +143,5 @@ async def _patiently(dashboard: Dashboard, work: Coroutine[Any, Any, Any]) -> tu
     task = asyncio.create_task(work)
     dashboard.working.add(task)
     task.add_done_callback(dashboard.working.discard)
-    done, _ = await asyncio.wait([task], timeout=PATIENCE)
+    done, _ = await asyncio.wait([task], timeout=ACTION_TIMEOUT_S)
     return bool(done), task.result() if done else None

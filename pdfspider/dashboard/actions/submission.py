@@ -22,13 +22,13 @@ from pdfspider.submission.submitting import submit as hand_in
 if TYPE_CHECKING:
     from pdfspider.config import Config
 
-FIELDS = ("urls", "cdx", "job", "depth", "scope", "due", "max_pages", "max_documents", "max_seconds")
+FORM_FIELDS = ("urls", "cdx", "job", "depth", "scope", "due", "max_pages", "max_documents", "max_seconds")
 """The arguments of the spider that the form has; never the one that names a file of this machine."""
 
 
 async def form(request: web.Request) -> Page:
     """Show the form."""
-    given = {name: value for name, value in request.query.items() if name in (*FIELDS, "priority", "open")}
+    given = {name: value for name, value in request.query.items() if name in (*FORM_FIELDS, "priority", "open")}
     return _form(dashboard_of(request).config, given)
 
 
@@ -57,7 +57,7 @@ def _read(given: dict[str, str]) -> tuple[Params, int]:
     Raises InvalidInput.
     """
     try:
-        params = Params.model_validate({name: given[name] for name in FIELDS if name in given})
+        params = Params.model_validate({name: given[name] for name in FORM_FIELDS if name in given})
         priority = int(given.get("priority", "0"))
     except ValidationError as error:
         raise InvalidInput("\n".join(f"{name} {value}: {text}" for name, value, text in faults(error))) from None

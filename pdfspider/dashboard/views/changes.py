@@ -15,7 +15,7 @@ from pdfspider.records.places import Place
 if TYPE_CHECKING:
     from aiohttp import web
 
-LISTED = 50
+PAGE_SIZE = 50
 
 
 async def of_job(request: web.Request) -> Page:
@@ -26,7 +26,7 @@ async def of_job(request: web.Request) -> Page:
     job = job_name(request.match_info["job"])
     since = whole(request, "since") if request.query.get("since") else None
     after = Place.parse(request.query.get("after", ""))
-    part = await dashboard_of(request).listings.changes(job, since, LISTED, after)
+    part = await dashboard_of(request).listings.changes(job, since, PAGE_SIZE, after)
     more = urlencode({"since": part.since, "after": str(part.next)}) if part.next else ""
     values = {"job": job, "part": part, "after": after, "more": more, "looked_at": CAPTURES_PER_CALL}
     return Page("changes.html", f"Changes in {job}", "/", values)

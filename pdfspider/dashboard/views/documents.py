@@ -20,21 +20,21 @@ from pdfspider.web.documents import SHA256_PATTERN
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LISTED = 50
-FIELDS = ("text", "host", "sha256", "since", "until", "job")
-HASH = re.compile("[0-9a-f]{1,64}")
+PAGE_SIZE = 50
+FILTER_FIELDS = ("text", "host", "sha256", "since", "until", "job")
+HASH_PREFIX = re.compile("[0-9a-f]{1,64}")
 
 
 async def listed(request: web.Request) -> Page:
     """Show the documents, the newest first, or those that are searched for."""
     dashboard = dashboard_of(request)
-    given = {name: text for name in FIELDS if (text := request.query.get(name, "").strip())}
+    given = {name: text for name in FILTER_FIELDS if (text := request.query.get(name, "").strip())}
     after = Place.parse(request.query.get("after", ""))
     if job := given.get("job"):
         run = await dashboard.frontier.run_of(job)
-        part = await dashboard.listings.captures(job, run, STORED_OUTCOMES, LISTED, after)
+        part = await dashboard.listings.captures(job, run, STORED_OUTCOMES, PAGE_SIZE, after)
     else:
-        part = await dashboard.listings.documents(LISTED, after, _search(given))
+        part = await dashboard.listings.documents(PAGE_SIZE, after, _search(given))
     more = "/documents?" + urlencode({**given, "after": str(part.next)}) if part.next else ""
     values = {"part": part, "after": after, "given": given, "more": more, "looked_at": MAX_DOCUMENTS_SEARCHED}
     return Page("documents.html", "Documents", "/documents", values)
@@ -46,7 +46,7 @@ def _search(given: Mapping[str, str]) -> Search:
     Raises InvalidInput.
     """
     sha256 = given.get("sha256", "").lower()
-    if sha256 and not HASH.fullmatch(sha256):
+    if sha256 and not HASH_PREFIX.fullmatch(sha256):
         raise InvalidInput("a SHA-256 has only the digits 0 to 9 and a to f")
     since, until = (_day(given[name]) if name in given else None for name in ("since", "until"))
     return Search(
@@ -72,7 +72,7 @@ async def one(request: web.Request) -> Page:
     document = await listings.document(sha256) if re.fullmatch(SHA256_PATTERN, sha256) else None
     if document is None:
         raise web.HTTPNotFound(reason="there is no such document")
-    part = await listings.visits(sha256, LISTED, after)
+    part = await listings.visits(sha256, PAGE_SIZE, after)
     hops = {(visit.run, visit.fingerprint): json.loads(visit.hops) for visit in part.rows}
     values = {"document": document, "part": part, "hops": hops, "after": after}
     return Page("document.html", document.title or "Document", "/documents", values, is_live=False)

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
     from pdfspider.items import Outcome
 
-LISTED = 50
-JOBS = 25
-GROUPS: dict[str, tuple[Outcome, ...]] = {"failed": FAILURE_OUTCOMES, "left-out": LEFT_OUT_OUTCOMES}
+PAGE_SIZE = 50
+MAX_JOBS = 25
+OUTCOME_GROUPS: dict[str, tuple[Outcome, ...]] = {"failed": FAILURE_OUTCOMES, "left-out": LEFT_OUT_OUTCOMES}
 """Classes that are shown together."""
 
 
 async def listed(request: web.Request) -> Page:
     """Show for the newest jobs how many URLs failed in which class."""
     lists = dashboard_of(request).frontier.job_lists
-    page = await lists.page(JOBS)
+    page = await lists.page(MAX_JOBS)
     failed = {
         job["name"]: {
             name: number for name, number in job["classes"].items() if OUTCOMES_BY_NAME[name] in FAILURE_OUTCOMES
@@ -39,11 +39,13 @@ async def listed(request: web.Request) -> Page:
 async def of_job(request: web.Request) -> Page:
     """Show the captures of a job that ended in one class, or in a group of them."""
     job, name = await read_job(request), request.match_info["outcome"]
-    classes: Sequence[Outcome] = GROUPS.get(name) or ([OUTCOMES_BY_NAME[name]] if name in OUTCOMES_BY_NAME else [])
+    classes: Sequence[Outcome] = OUTCOME_GROUPS.get(name) or (
+        [OUTCOMES_BY_NAME[name]] if name in OUTCOMES_BY_NAME else []
+    )
     if not classes:
         raise web.HTTPNotFound(reason=f"there is no class {name}")
     after = Place.parse(request.query.get("after", ""))
-    part = await dashboard_of(request).listings.captures(job["name"], job["run"], classes, LISTED, after)
+    part = await dashboard_of(request).listings.captures(job["name"], job["run"], classes, PAGE_SIZE, after)
     counted = {each.value: job["classes"][each.value] for each in classes if each.value in job["classes"]}
     values = {"job": job, "name": name, "part": part, "counts": counted, "is_dead": _is_dead(classes)}
     return Page("captures.html", f"{job['name']}: {name}", "/failures", values)

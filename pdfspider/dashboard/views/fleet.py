@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from pdfspider.dashboard.state import Dashboard
 
-LISTED = 100
+MAX_WORKERS = 100
 """Workers that are shown with their current URLs."""
-LEAST_FREE = 0.05
+LEAST_FREE_SHARE = 0.05
 """The part of a disk below which its space is worth a warning."""
 
 
@@ -42,8 +42,8 @@ class Finding(NamedTuple):
 async def workers(request: web.Request) -> Page:
     """Show the workers."""
     reports, fleet = dashboard_of(request).monitor.reports, await dashboard_of(request).monitor.fleet()
-    current = await reports.held([worker.name for worker in fleet.workers[:LISTED]])
-    values = {"workers": fleet.workers, "current": current, "listed": LISTED}
+    current = await reports.held([worker.name for worker in fleet.workers[:MAX_WORKERS]])
+    values = {"workers": fleet.workers, "current": current, "listed": MAX_WORKERS}
     return Page("workers.html", "Workers", "/workers", values)
 
 
@@ -110,7 +110,7 @@ def _store(dashboard: Dashboard) -> Finding:
     place = next(path for path in (directory, *directory.parents) if path.exists())
     usage = shutil.disk_usage(place)
     text = f"{directory}; {said_size(usage.free)} of {said_size(usage.total)} free"
-    return Finding("Store and disk", is_well=usage.free > LEAST_FREE * usage.total, text=text)
+    return Finding("Store and disk", is_well=usage.free > LEAST_FREE_SHARE * usage.total, text=text)
 
 
 async def _backlog(dashboard: Dashboard) -> list[Finding]:

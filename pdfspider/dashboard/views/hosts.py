@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     Outcomes = dict[str, Counter[str]]
     """Numbers of URLs by host and outcome class."""
 
-LISTED = 50
-LOOKED_AT = 2000
+PAGE_SIZE = 50
+MAX_CAPTURES_SEARCHED = 2000
 """Captures of the jobs at the hosts that are looked at for outcomes."""
-RUNS = 8
+MAX_RUNS = 8
 """Runs whose captures are looked at."""
 
 
@@ -39,20 +39,20 @@ async def listed(request: web.Request) -> Page:
     page = await _busy(dashboard) if show == "busy" else await _page(dashboard, start, show)
     jobs = await _jobs_of(dashboard, page.hosts)
     outcomes = await _outcomes(dashboard, page.hosts, jobs)
-    values = {"page": page, "show": show, "jobs": jobs, "outcomes": outcomes, "looked_at": LOOKED_AT}
+    values = {"page": page, "show": show, "jobs": jobs, "outcomes": outcomes, "looked_at": MAX_CAPTURES_SEARCHED}
     return Page("hosts.html", "Hosts", "/hosts", values)
 
 
 async def _page(dashboard: Dashboard, start: int, show: str) -> HostPage:
-    return await dashboard.monitor.hosts.page(LISTED, start, failing=show == "failing")
+    return await dashboard.monitor.hosts.page(PAGE_SIZE, start, failing=show == "failing")
 
 
 async def _busy(dashboard: Dashboard) -> HostPage:
     """Return hosts at which workers hold leases."""
     fleet = await dashboard.monitor.fleet()
-    held = await dashboard.monitor.reports.held([worker.name for worker in fleet.alive[:LISTED]])
+    held = await dashboard.monitor.reports.held([worker.name for worker in fleet.alive[:PAGE_SIZE]])
     ids = dict.fromkeys(lease.host for leases in held.values() for lease in leases)
-    hosts = await dashboard.monitor.hosts.read([*ids][:LISTED])
+    hosts = await dashboard.monitor.hosts.read([*ids][:PAGE_SIZE])
     return HostPage(sorted(hosts, key=lambda host: host.name), 0, len(ids))
 
 
@@ -64,7 +64,7 @@ async def one(request: web.Request) -> Page:
         raise web.HTTPNotFound(reason=f"the frontier knows no host {name}")
     jobs = await _jobs_of(dashboard, [host])
     outcomes = (await _outcomes(dashboard, [host], jobs))[host.name]
-    values = {"host": host, "jobs": jobs, "outcomes": outcomes, "looked_at": LOOKED_AT}
+    values = {"host": host, "jobs": jobs, "outcomes": outcomes, "looked_at": MAX_CAPTURES_SEARCHED}
     return Page("host.html", host.name, "/hosts", values)
 
 
@@ -75,12 +75,14 @@ async def _jobs_of(dashboard: Dashboard, hosts: Sequence[HostState]) -> dict[int
 
 async def _outcomes(dashboard: Dashboard, hosts: Sequence[HostState], jobs: Mapping[int, str]) -> Outcomes:
     """Return how the newest URLs of these hosts have ended, by host and class; a bounded number is looked at."""
-    runs = Counter(run for host in hosts for run in host.runs if run in jobs).most_common(RUNS)
+    runs = Counter(run for host in hosts for run in host.runs if run in jobs).most_common(MAX_RUNS)
     found = await dashboard.frontier.job_lists.read([(jobs[run], run) for run, _ in runs])
     ended: Outcomes = {host.name: Counter() for host in hosts}
     for job in found:
         classes = [OUTCOMES_BY_NAME[name] for name in job["classes"]]
-        for row in await dashboard.listings.outcomes(job["name"], job["run"], classes, LOOKED_AT // len(found)):
+        for row in await dashboard.listings.outcomes(
+            job["name"], job["run"], classes, MAX_CAPTURES_SEARCHED // len(found)
+        ):
             if (name := host_of(row.url)) in ended:
                 ended[name][row.outcome] += 1
     return ended

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from pdfspider.dashboard.state import Dashboard
     from pdfspider.monitoring.reasons import FleetFacts
 
-LISTED = 25
-HOSTS_LOOKED_AT = 4
+PAGE_SIZE = 25
+MAX_HOSTS = 4
 """Hosts of each job in the list that are looked at for its reason."""
-AT_ONCE = 8
-NEWEST = 12
-SLOWEST = 8
+MAX_CONCURRENT_QUERIES = 8
+NEWEST_SHOWN = 12
+SLOWEST_SHOWN = 8
 
 
 async def listed(request: web.Request) -> Page:
@@ -39,7 +39,7 @@ async def listed(request: web.Request) -> Page:
     config, frontier = dashboard.config, dashboard.frontier
     before, only_open = whole(request, "before"), request.query.get("show") == "open"
     lists, fleet = frontier.job_lists, await dashboard.monitor.fleet()
-    page = await lists.page(LISTED, before, only_open=only_open)
+    page = await lists.page(PAGE_SIZE, before, only_open=only_open)
     known, is_open = await lists.counts()
     values = {
         "jobs": await _with_reasons(dashboard, page.jobs, fleet),
@@ -59,8 +59,8 @@ async def listed(request: web.Request) -> Page:
 async def _with_reasons(dashboard: Dashboard, jobs: list[dict[str, Any]], fleet: FleetFacts) -> list[dict[str, Any]]:
     """Return the jobs with what there is to say of each; a few are looked at at once."""
     found: list[dict[str, Any]] = []
-    for start in range(0, len(jobs), AT_ONCE):
-        some = jobs[start : start + AT_ONCE]
+    for start in range(0, len(jobs), MAX_CONCURRENT_QUERIES):
+        some = jobs[start : start + MAX_CONCURRENT_QUERIES]
         found += await asyncio.gather(*(_with_reason(dashboard, job, fleet) for job in some))
     return found
 
@@ -68,7 +68,7 @@ async def _with_reasons(dashboard: Dashboard, jobs: list[dict[str, Any]], fleet:
 async def _with_reason(dashboard: Dashboard, job: dict[str, Any], fleet: FleetFacts) -> dict[str, Any]:
     if job["state"] in ("finished", "cancelled"):
         return {**job, "why": "", "outlook": None}
-    facts = await dashboard.monitor.facts(job, fleet, HOSTS_LOOKED_AT)
+    facts = await dashboard.monitor.facts(job, fleet, MAX_HOSTS)
     history = await dashboard.monitor.reports.history(job["run"])
     return {**job, "why": reason(facts), "outlook": outlook(job, history, facts.hosts, time.time())}
 
@@ -87,11 +87,11 @@ async def one(request: web.Request) -> Page:
         "why": reason(facts),
         "outlook": outlook(job, history, facts.hosts, now),
         "chart": chart(job, history, now),
-        "hosts": sorted(facts.hosts, key=lambda host: (-host.seconds_left, host.name))[:SLOWEST],
+        "hosts": sorted(facts.hosts, key=lambda host: (-host.seconds_left, host.name))[:SLOWEST_SHOWN],
         "known_hosts": facts.known_hosts,
-        "documents": await listings.captures(name, run, STORED_OUTCOMES, NEWEST),
-        "failed": await listings.captures(name, run, FAILURE_OUTCOMES, NEWEST),
-        "left_out": await listings.captures(name, run, LEFT_OUT_OUTCOMES, NEWEST),
+        "documents": await listings.captures(name, run, STORED_OUTCOMES, NEWEST_SHOWN),
+        "failed": await listings.captures(name, run, FAILURE_OUTCOMES, NEWEST_SHOWN),
+        "left_out": await listings.captures(name, run, LEFT_OUT_OUTCOMES, NEWEST_SHOWN),
     }
     return Page("job.html", name, "/", values)
 

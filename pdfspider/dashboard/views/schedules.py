@@ -13,20 +13,20 @@ from pdfspider.frontier.schedules import Schedules
 if TYPE_CHECKING:
     from aiohttp import web
 
-LISTED = 50
+PAGE_SIZE = 50
 
 
 async def listed(request: web.Request) -> Page:
     """Show the schedules by their next time, each with its last run."""
     dashboard, start = dashboard_of(request), whole(request, "start")
     schedules = Schedules(dashboard.frontier.redis)
-    found, known = await schedules.page(LISTED, start), await schedules.count()
+    found, known = await schedules.page(PAGE_SIZE, start), await schedules.count()
     fleet = await dashboard.monitor.fleet()
     runs = await dashboard.frontier.job_lists.read([(each.job, each.started) for each in found])
     values = {
         "schedules": found,
         "known": known,
-        "next": start + LISTED if start + LISTED < known else 0,
+        "next": start + PAGE_SIZE if start + PAGE_SIZE < known else 0,
         "runs": {job["run"]: job for job in runs},
         "clock": await frontier_time(dashboard.frontier.redis),
         "workers": len(fleet.alive),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.jobs import Submission
     from pdfspider.records import Database
 
-PAUSE = 1.0
+RETRY_DELAY_S = 1.0
 
 
 class DueOnly:
@@ -41,7 +41,7 @@ class DueOnly:
                 left_out = await self._left_out(submission.job)
             except RecordsError as error:
                 self._away.begin(error)
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(RETRY_DELAY_S)
             else:
                 self._away.end()
                 return replace(submission, entries=without(left_out, submission.entries))

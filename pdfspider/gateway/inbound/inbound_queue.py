@@ -14,7 +14,7 @@ from pdfspider.frontier.jobs import KEY_LENGTH
 from pdfspider.frontier.results.pending_results import unanswered
 from pdfspider.gateway.base import Receipt, TransportError
 from pdfspider.gateway.inbound.messages import understand
-from pdfspider.gateway.inbound.submit_batcher import MOST_TOGETHER, RedisWaiter, SubmitBatcher, Understood
+from pdfspider.gateway.inbound.submit_batcher import MAX_BATCH_SIZE, RedisWaiter, SubmitBatcher, Understood
 from pdfspider.masking import masked
 from pdfspider.tasks import end, raise_if_cancelled
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-WAIT = 0.5
+POLL_INTERVAL_S = 0.5
 
 
 class InboundQueue:
@@ -92,9 +92,9 @@ class InboundQueue:
             raise_if_cancelled()
             with suppress(RedisError):
                 out = await unanswered(self._frontier.redis) + len(self._batcher) + self._undecided
-                self._room = min(limit - out, MOST_TOGETHER)
+                self._room = min(limit - out, MAX_BATCH_SIZE)
             if self._room <= 0:
-                await asyncio.sleep(WAIT)
+                await asyncio.sleep(POLL_INTERVAL_S)
         self._room -= 1
 
     def _take(self, delivery: Delivery) -> None:

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from pdfspider.frontier.entries import Entry
     from pdfspider.gateway.base import Delivery
 
-SHOWN = 3
-COMPRESSED = (b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
+ERRORS_SHOWN = 3
+COMPRESSED_STARTS = (b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
 """The first bytes of bodies that are compressed by gzip or zlib."""
-FRAME = 5
+SCHEMA_HEADER_SIZE = 5
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -93,7 +93,7 @@ def inflated(body: bytes, limit: int) -> bytes:
 
     Raises InvalidInput if it is damaged, or has more than ``limit`` bytes (0: no limit).
     """
-    if not body.startswith(COMPRESSED):
+    if not body.startswith(COMPRESSED_STARTS):
         return body
     inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
     try:
@@ -109,7 +109,11 @@ def inflated(body: bytes, limit: int) -> bytes:
 
 def _unframed(body: bytes) -> bytes:
     """Return a JSON object without what serializers of a schema registry put before it: a zero and a number."""
-    return body[FRAME:] if body.startswith(b"\0") and body[FRAME : FRAME + 1] == b"{" else body
+    return (
+        body[SCHEMA_HEADER_SIZE:]
+        if body.startswith(b"\0") and body[SCHEMA_HEADER_SIZE : SCHEMA_HEADER_SIZE + 1] == b"{"
+        else body
+    )
 
 
 def _unquoted(body: bytes) -> bytes:
@@ -132,8 +136,8 @@ def _entries(message: Message, depth: int, reach: int) -> list[Entry]:
         except InvalidInput as error:
             bad.append(str(error))
     if bad:
-        more = [f"and {len(bad) - SHOWN:,} more like these"] if len(bad) > SHOWN else []
-        raise InvalidInput("; ".join(bad[:SHOWN] + more))
+        more = [f"and {len(bad) - ERRORS_SHOWN:,} more like these"] if len(bad) > ERRORS_SHOWN else []
+        raise InvalidInput("; ".join(bad[:ERRORS_SHOWN] + more))
     return entries
 
 

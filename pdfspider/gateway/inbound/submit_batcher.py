@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     Answers: TypeAlias = Sequence[Submitted | Exception]
 
-WAIT = 0.5
-EVERY = 60.0
+RETRY_DELAY_S = 0.5
+LOG_INTERVAL_S = 60.0
 """Seconds between two log messages that a transport waits for Redis: some calls may be served and others not."""
-WINDOW = 0.01
-MOST_TOGETHER = 100
+WINDOW_S = 0.01
+MAX_BATCH_SIZE = 100
 """Messages in one call: some 5 ms, for which Redis does nothing else."""
-CALLS = 2
+MAX_CALLS = 2
 """Calls at a time, so that Redis has the next one when it finishes one."""
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ class SubmitBatcher:
     def add(self, message: Understood) -> None:
         """Add a message, and start a call if none will take it."""
         self._waiting.append(message)
-        if not self._calls or (self._calls < CALLS and len(self._waiting) >= MOST_TOGETHER):
+        if not self._calls or (self._calls < MAX_CALLS and len(self._waiting) >= MAX_BATCH_SIZE):
             self._calls += 1
             self._start(self._call())
 
@@ -84,8 +84,8 @@ class SubmitBatcher:
                     await self._submit(group)
                 finally:
                     self._under_way -= jobs
-                if len(group) > 1 and len(self._waiting) < MOST_TOGETHER:
-                    await asyncio.sleep(WINDOW)  # a larger group costs less
+                if len(group) > 1 and len(self._waiting) < MAX_BATCH_SIZE:
+                    await asyncio.sleep(WINDOW_S)  # a larger group costs less
         finally:
             self._calls -= 1
 
@@ -93,7 +93,7 @@ class SubmitBatcher:
         """Return the first messages, as many as one call can take."""
         group: list[Understood] = []
         links = 0
-        for one in islice(self._waiting, MOST_TOGETHER):
+        for one in islice(self._waiting, MAX_BATCH_SIZE):
             links += len(one.submission.entries)
             if (group and links > LINKS_PER_CALL) or one.submission.job in self._under_way:
                 break
@@ -131,7 +131,9 @@ class RedisWaiter:
 
     def __init__(self, transport: str) -> None:
         self._away = ConditionLogger(
-            f"Messages from {transport} wait for Redis", f"Messages from {transport} are submitted again", every=EVERY
+            f"Messages from {transport} wait for Redis",
+            f"Messages from {transport} are submitted again",
+            every=LOG_INTERVAL_S,
         )
 
     async def __call__(self, call: Callable[[], Awaitable[T]]) -> T:
@@ -139,7 +141,7 @@ class RedisWaiter:
 
         Raises errors that will not pass.
         """
-        answer = await retry(call, pauses(WAIT, WAIT), on=RedisError, goes_on=self._is_waited_for)
+        answer = await retry(call, pauses(RETRY_DELAY_S, RETRY_DELAY_S), on=RedisError, goes_on=self._is_waited_for)
         self._away.end()
         return answer
 

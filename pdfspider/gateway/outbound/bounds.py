@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from pdfspider.submission.rejected import Rejected
 
-LISTS = ("urls", "documents", "failures")
-SHOWN = 200
+BOUNDED_LISTS = ("urls", "documents", "failures")
+BYTES_SHOWN = 200
 """Bytes of a rejected message that is too large to be set aside whole."""
-ROOM = 8
+PUNCTUATION_SIZE = 8
 """Bytes that brackets and commas may need besides."""
 
 
@@ -30,14 +30,14 @@ def bounded(result: dict[str, Any], limit: int) -> dict[str, Any]:
     size = len(encode(result)) if limit else 0
     if size <= limit:
         return result
-    sizes = {name: [len(encode(entry)) + 2 for entry in result.get(name) or ()] for name in LISTS}
+    sizes = {name: [len(encode(entry)) + 2 for entry in result.get(name) or ()] for name in BOUNDED_LISTS}
     wanted = {name: sum(entries) for name, entries in sizes.items()}
     if not any(wanted.values()):
         return result
-    shares = _shares(wanted, limit - ROOM - (size - sum(wanted.values())))
+    shares = _shares(wanted, limit - PUNCTUATION_SIZE - (size - sum(wanted.values())))
     cut = {
         name: result[name][: sum(end <= shares[name] for end in accumulate(sizes[name]))]
-        for name in LISTS
+        for name in BOUNDED_LISTS
         if sizes[name]
     }
     return {**result, **cut, "truncated": True}
@@ -60,4 +60,4 @@ async def set_aside(send: Callable[[bytes], Awaitable[None]], rejected: Rejected
     try:
         await send(rejected.dump())
     except TooLargeError:
-        await send(rejected.shortened(SHOWN).dump())
+        await send(rejected.shortened(BYTES_SHOWN).dump())

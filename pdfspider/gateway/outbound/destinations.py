@@ -13,11 +13,11 @@ from pdfspider.gateway.base import RefusedError, RejectedError, TooLargeError, T
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.25, 10.0
 """Seconds between two attempts while a destination fails."""
-AT_ONCE = 32
+MAX_IN_FLIGHT = 32
 """Messages that are sent to one destination at a time."""
-LOGGED_EVERY = 60.0
+LOG_INTERVAL_S = 60.0
 """Seconds between two log messages that a transport's destinations fail."""
 
 
@@ -29,7 +29,7 @@ class Trouble:
         self._condition = ConditionLogger(
             f"{what} cannot be published by {transport}: they wait",
             f"{transport} takes {what.lower()} again",
-            every=LOGGED_EVERY,
+            every=LOG_INTERVAL_S,
         )
 
     def begin(self, destination: Destination, error: TransportError) -> None:
@@ -55,7 +55,7 @@ class Destination:
         self._pause = self._retry_at = 0.0
         self._opened = asyncio.Event()
         self._turn = asyncio.Lock()
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
 
     @property
     def is_closed(self) -> bool:
@@ -88,7 +88,7 @@ class Destination:
                     if self.is_closed:
                         await self._opened.wait()
             if self.is_closed:
-                self._pause = min(2 * self._pause, LONGEST_PAUSE)
+                self._pause = min(2 * self._pause, MAX_PAUSE_S)
                 self._retry_at = asyncio.get_running_loop().time() + self._pause
 
     def _open(self) -> None:
@@ -99,8 +99,8 @@ class Destination:
     def _close(self, error: TransportError) -> None:
         self._trouble.begin(self, error)
         if not self.is_closed:
-            self._pause = FIRST_PAUSE
-            self._retry_at = asyncio.get_running_loop().time() + FIRST_PAUSE
+            self._pause = FIRST_PAUSE_S
+            self._retry_at = asyncio.get_running_loop().time() + FIRST_PAUSE_S
             self._opened.clear()
 
 

@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 100
-MOST_PENDING = 1000
+BATCH_SIZE = 100
+MAX_PENDING = 1000
 """Notes of one run that wait here; the rest waits in the frontier."""
-MOST_RUNS = 100
-WAIT = 5.0
-PAUSE = 1.0
+MAX_RUNS = 100
+POLL_TIMEOUT_S = 5.0
+RETRY_DELAY_S = 1.0
 
 
 class EventPublisher:
@@ -56,7 +56,7 @@ class EventPublisher:
         self._trouble = ConditionLogger(
             f"Documents for {transport.name} cannot be read: they wait", "Documents are read again"
         )
-        self._notes = Pending("Documents", transport.name, lambda: self._found.next(AT_ONCE, WAIT))
+        self._notes = Pending("Documents", transport.name, lambda: self._found.next(BATCH_SIZE, POLL_TIMEOUT_S))
         self._postponed = Postponed()
         self._pending: dict[int, list[Note]] = {}
         self._under_way: set[asyncio.Task[None]] = set()
@@ -67,7 +67,7 @@ class EventPublisher:
         """Publish events until cancelled."""
         try:
             while not self._stopped:
-                if len(self._under_way) >= MOST_RUNS:
+                if len(self._under_way) >= MAX_RUNS:
                     await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
                 for note in await self._notes.take():
                     if self._add(note):
@@ -97,7 +97,7 @@ class EventPublisher:
         if self._stopped or not self._postponed.is_due(_name(note.run)):
             return False
         if notes := self._pending.get(note.run):
-            notes += [note] if len(notes) < MOST_PENDING else []
+            notes += [note] if len(notes) < MAX_PENDING else []
             return False
         self._pending[note.run] = [note]
         return True
@@ -107,7 +107,7 @@ class EventPublisher:
         try:
             while notes:
                 raise_if_cancelled()
-                some = notes[:AT_ONCE]
+                some = notes[:BATCH_SIZE]
                 if await self._is_told(run, partial(self._try, some)):
                     del notes[: len(some)]
                 elif not self._postponed.is_due(_name(run)):
@@ -131,7 +131,7 @@ class EventPublisher:
             return False
         except (RecordsError, RedisError) as error:
             self._trouble.begin(error)
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(RETRY_DELAY_S)
         else:
             self._trouble.end()
             self._postponed.forget(_name(run))
@@ -144,7 +144,7 @@ class EventPublisher:
         Raises TransportError, RecordsError and RedisError.
         """
         async with self._turn(run):
-            while left := await self._found.any_untold(run, AT_ONCE):
+            while left := await self._found.any_untold(run, BATCH_SIZE):
                 await self._tell(job, run, left)
 
     async def _try(self, notes: Sequence[Note]) -> None:

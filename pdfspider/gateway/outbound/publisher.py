@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FIRST_PAUSE, SHORT_PAUSE, LONGEST_PAUSE = 0.25, 8.0, 900.0
-REMEMBERED = 10_000
-PAUSE = 1.0
+FIRST_PAUSE_S, SHORT_PAUSE_S, MAX_PAUSE_S = 0.25, 8.0, 900.0
+MAX_PAUSES_REMEMBERED = 10_000
+RETRY_DELAY_S = 1.0
 
 
 class Pending(Generic[T]):
@@ -37,7 +37,7 @@ class Pending(Generic[T]):
             found = await self._take_next()
         except RedisError as error:
             self._away.begin(error)
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(RETRY_DELAY_S)
             return ()
         self._away.end()
         return found
@@ -51,7 +51,7 @@ class Postponed:
     """
 
     def __init__(self) -> None:
-        self._known: LRUCache[bytes, tuple[float, float]] = LRUCache(REMEMBERED)
+        self._known: LRUCache[bytes, tuple[float, float]] = LRUCache(MAX_PAUSES_REMEMBERED)
         """Pause and time of the next try."""
 
     def is_due(self, identity: bytes) -> bool:
@@ -62,9 +62,9 @@ class Postponed:
     async def wait(self, identity: bytes) -> bool:
         """Note a further refusal, and return whether to try again now, after a short pause."""
         pause, _ = self._known.pop(identity, (0.0, 0.0))
-        pause = min(2 * pause, LONGEST_PAUSE) or FIRST_PAUSE
+        pause = min(2 * pause, MAX_PAUSE_S) or FIRST_PAUSE_S
         self._known[identity] = pause, asyncio.get_running_loop().time() + pause
-        if pause > SHORT_PAUSE:
+        if pause > SHORT_PAUSE_S:
             return False
         await asyncio.sleep(pause)
         return True

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 32
-MOST_UNDER_WAY = 1000
+BATCH_SIZE = 32
+MAX_IN_FLIGHT = 1000
 """Runs that are published or wait for a destination; the rest waits in the frontier."""
-WAIT = 5.0
-PAUSE = 1.0
+POLL_TIMEOUT_S = 5.0
+RETRY_DELAY_S = 1.0
 
 
 class ResultPublisher:
@@ -103,15 +103,15 @@ class ResultPublisher:
         await self._owed.give_back()
 
     async def _next(self) -> list[Ended]:
-        return await self._owed.next(min(AT_ONCE, MOST_UNDER_WAY - len(self._under_way)), WAIT)
+        return await self._owed.next(min(BATCH_SIZE, MAX_IN_FLIGHT - len(self._under_way)), POLL_TIMEOUT_S)
 
     async def _make_room(self) -> None:
         """Drop the newest waiting runs in favour of others; the frontier returns them a minute later.
 
         The one that has waited longest stays, or nobody would be there when a destination may be tried again.
         """
-        while len(self._under_way) >= MOST_UNDER_WAY:
-            if self.transport.has_destinations and (last := list(self._waiting)[1:][-AT_ONCE:]):
+        while len(self._under_way) >= MAX_IN_FLIGHT:
+            if self.transport.has_destinations and (last := list(self._waiting)[1:][-BATCH_SIZE:]):
                 await end([self._under_way[identity] for identity in last])
             else:
                 self._stirred.clear()
@@ -138,7 +138,7 @@ class ResultPublisher:
                     await self._owed.settle(ended)
             except (RecordsError, RedisError) as error:
                 self._trouble.begin(error)
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(RETRY_DELAY_S)
                 continue
             self._trouble.end()
             if left.closed:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pdfspider.config import Config
     from pdfspider.frontier.results.pending_results import Ended
 
-PAGE = 500
-FAILED = [outcome for outcome in Outcome if outcome not in FOUND_OUTCOMES]
+PAGE_SIZE = 500
+FAILED_OUTCOMES = [outcome for outcome in Outcome if outcome not in FOUND_OUTCOMES]
 
 
 class ResultMaker:
@@ -37,11 +37,11 @@ class ResultMaker:
 
         Raises RecordsError.
         """
-        found = await self._results.read(job, run, FAILED, self._listed)
+        found = await self._results.read(job, run, FAILED_OUTCOMES, self._listed)
         counts = {
             "documents": found.classes.get(Outcome.DOCUMENT.value, 0),
             "pages": found.classes.get(Outcome.PAGE.value, 0),
-            "failures": sum(found.classes.get(outcome.value, 0) for outcome in FAILED),
+            "failures": sum(found.classes.get(outcome.value, 0) for outcome in FAILED_OUTCOMES),
             "urls": sum(found.classes.values()),
         }
         stored = sum(found.classes.get(outcome, 0) for outcome in STORED_OUTCOMES)
@@ -69,7 +69,7 @@ class ResultMaker:
 
         Raises RecordsError.
         """
-        rows = await self._results.documents_after(job, run, None if last is None else _number(last), PAGE)
+        rows = await self._results.documents_after(job, run, None if last is None else _number(last), PAGE_SIZE)
         return dict(self._event(job, run, row) for row in rows)
 
     async def close(self) -> None:

@@ -8,9 +8,9 @@ from pdfspider.gateway.base import RefusedError, RejectedError, TooLargeError, T
 from pdfspider.notifications.webhook import WebhookClient
 
 TOO_LARGE = 413
-AWAY = frozenset({429, 502, 503, 504})
+UNAVAILABLE_STATUSES = frozenset({429, 502, 503, 504})
 """Statuses of a webhook that takes nothing now; every other status is about the request."""
-FOR_GOOD = frozenset({400, 402, 405, 406, 410, 411, 412, 414, 415, 416, 417, 418, 422, 424, 431, 451, 501, 505})
+FINAL_STATUSES = frozenset({400, 402, 405, 406, 410, 411, 412, 414, 415, 416, 417, 418, 422, 424, 431, 451, 501, 505})
 """Statuses that are final. Those that somebody may fix are not: 401, 403, 404, 500, redirects."""
 
 
@@ -18,9 +18,9 @@ def _error(status: int) -> TransportError:
     said = f"the webhook answered {status}"
     if status == TOO_LARGE:
         return TooLargeError(said)
-    if status in AWAY:
+    if status in UNAVAILABLE_STATUSES:
         return TransportError(said)
-    return RejectedError(said) if status in FOR_GOOD else RefusedError(said)
+    return RejectedError(said) if status in FINAL_STATUSES else RefusedError(said)
 
 
 class Webhook:

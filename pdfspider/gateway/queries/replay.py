@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pdfspider.gateway.service import GatewayService
 
 RESULT_ID = re.compile(r"([0-9]{1,20})-([0-9a-f]{16})", re.ASCII)
-OWN = ("task_id", "meta", "urls")
-KEPT = ("job", "run", "state", *OWN)
+TASK_FIELDS = ("task_id", "meta", "urls")
+KEPT_FIELDS = ("job", "run", "state", *TASK_FIELDS)
 
 
 class Replay:
@@ -41,7 +41,7 @@ class Replay:
         """
         body = json.loads(result.body)
         run, key = parts(result.id)
-        own = json.dumps({name: body[name] for name in KEPT}, ensure_ascii=False, separators=(",", ":"))
+        own = json.dumps({name: body[name] for name in KEPT_FIELDS}, ensure_ascii=False, separators=(",", ":"))
         name = self._key(run)
         try:
             async with self._redis.pipeline(transaction=True) as pipe:
@@ -72,7 +72,7 @@ class Replay:
         for kind in ("answered", "tasks"):
             if task := await only_task(self._redis, self._transport, run, kind):
                 own = json.loads(task[1])
-                return {"id": f"{run}-{task[0][:KEY_LENGTH].decode()}", **{name: own[name] for name in OWN}}
+                return {"id": f"{run}-{task[0][:KEY_LENGTH].decode()}", **{name: own[name] for name in TASK_FIELDS}}
         return {}
 
     def _key(self, run: str) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-AT_ONCE = 500
+BATCH_SIZE = 500
 POSITION = re.compile(r"([0-9]{1,15}):(?:(end)|([0-9]{1,20}-[0-9]{1,20})(?::([0-9a-f]{16}))?)?", re.ASCII)
 
 
@@ -94,7 +94,7 @@ class Documents:
                 yield event
             self._begun = True
         run = self.position.run
-        while entries := await self._log.next(AT_ONCE):
+        while entries := await self._log.next(BATCH_SIZE):
             events = await self._service.events(self._job, run, list(entries.values()))
             for entry, fingerprint in entries.items():
                 self.position = Position(run, entry)

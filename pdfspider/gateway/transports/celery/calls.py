@@ -7,7 +7,7 @@ from typing import Any
 
 from pdfspider.exceptions import InvalidInput
 
-FUNCTION = "download_pdf"
+TASK_FUNCTION = "download_pdf"
 
 
 def message(name: Any, args: Any, kwargs: Any, task_id: str) -> bytes:
@@ -15,10 +15,10 @@ def message(name: Any, args: Any, kwargs: Any, task_id: str) -> bytes:
 
     The fields are those of every message. Raises InvalidInput for any other call.
     """
-    if not isinstance(name, str) or name.rpartition(".")[2] != FUNCTION:
-        raise InvalidInput(f"{name!r} is unknown: only {FUNCTION} is accepted")
+    if not isinstance(name, str) or name.rpartition(".")[2] != TASK_FUNCTION:
+        raise InvalidInput(f"{name!r} is unknown: only {TASK_FUNCTION} is accepted")
     if not isinstance(args, list) or not isinstance(kwargs, dict) or len(args) > 1 or (args and "url" in kwargs):
-        raise InvalidInput(f"{FUNCTION} takes one URL, and everything else by keyword")
+        raise InvalidInput(f"{TASK_FUNCTION} takes one URL, and everything else by keyword")
     fields = {"task_id": task_id, **kwargs}
     if args:
         fields["url"] = args[0]

@@ -15,9 +15,9 @@ from pdfspider.exceptions import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MEMORY = 128 << 20
+XZ_MEMORY_LIMIT = 128 << 20
 """Bytes that xz may use, whatever size of dictionary a body asks for."""
-UNLIMITED = 1 << 40
+NO_LIMIT = 1 << 40
 
 
 class _Decompressor(Protocol):
@@ -30,10 +30,10 @@ class _Decompressor(Protocol):
 DECOMPRESSORS: dict[str, Callable[[], _Decompressor]] = {
     "application/x-gzip": partial(zlib.decompressobj, zlib.MAX_WBITS | 32),
     "application/x-bz2": bz2.BZ2Decompressor,
-    "application/x-lzma": partial(lzma.LZMADecompressor, memlimit=MEMORY),
+    "application/x-lzma": partial(lzma.LZMADecompressor, memlimit=XZ_MEMORY_LIMIT),
 }
 """By the name in a task's headers; the first is kombu's for both gzip and zlib."""
-FAILURES: tuple[type[Exception], ...] = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
+DECOMPRESSION_ERRORS: tuple[type[Exception], ...] = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
 
 try:
     _zstd = import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
@@ -41,7 +41,7 @@ except ImportError:  # kombu cannot read it either
     pass
 else:
     DECOMPRESSORS["application/zstd"] = _zstd.ZstdDecompressor
-    FAILURES = (*FAILURES, _zstd.ZstdError)
+    DECOMPRESSION_ERRORS = (*DECOMPRESSION_ERRORS, _zstd.ZstdError)
 
 
 def plain(body: bytes, compression: Any, limit: int) -> bytes:
@@ -53,8 +53,8 @@ def plain(body: bytes, compression: Any, limit: int) -> bytes:
         raise InvalidInput(f"a task compressed as {compression!r}: {', '.join(DECOMPRESSORS)} are accepted")
     decompressor = DECOMPRESSORS[compression]()
     try:
-        text = decompressor.decompress(body, limit + 1 if limit else UNLIMITED)
-    except FAILURES as error:
+        text = decompressor.decompress(body, limit + 1 if limit else NO_LIMIT)
+    except DECOMPRESSION_ERRORS as error:
         raise InvalidInput(f"not valid as {compression}: {error}") from None
     if limit and len(text) > limit:
         raise InvalidInput(f"a task of more than {limit:,} bytes when it is not compressed")

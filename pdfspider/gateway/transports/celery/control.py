@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-EXCHANGE = "celery.pidbox"
-REMEMBERED = 50_000
+CONTROL_EXCHANGE = "celery.pidbox"
+MAX_TASKS_REMEMBERED = 50_000
 REVOCATION = failure("revoked", TaskRevokedError)
 
 
@@ -33,8 +33,8 @@ class Revocations:
 
     def __init__(self, service: GatewayService) -> None:
         self._service = service
-        self._revoked: LRUCache[str, str] = LRUCache(REMEMBERED)
-        self._jobs: LRUCache[str, str] = LRUCache(REMEMBERED)
+        self._revoked: LRUCache[str, str] = LRUCache(MAX_TASKS_REMEMBERED)
+        self._jobs: LRUCache[str, str] = LRUCache(MAX_TASKS_REMEMBERED)
 
     def __contains__(self, task: object) -> bool:
         return task in self._revoked

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-KINDS = ("auto", "quorum", "classic", "no")
+QUEUE_KINDS = ("auto", "quorum", "classic", "no")
 """The kinds of the levels' queues; "auto": quorum if the tasks' queue is one and its exchange a topic."""
-NOT_QUORUM = ("'x-queue-type'", "'durable'", "'exclusive'", "'auto_delete'")
+NOT_QUORUM_ERRORS = ("'x-queue-type'", "'durable'", "'exclusive'", "'auto_delete'")
 
 
 async def set_up(connection: AbstractConnection, options: Mapping[str, str]) -> None:
@@ -68,7 +68,7 @@ async def _is_quorum(connection: AbstractConnection, queue: str) -> bool:
     try:
         await channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
     except ChannelPreconditionFailed as error:
-        return not any(f"inequivalent arg {name}" in str(error) for name in NOT_QUORUM)
+        return not any(f"inequivalent arg {name}" in str(error) for name in NOT_QUORUM_ERRORS)
     await channel.close()
     return True
 

@@ -25,18 +25,18 @@ from pdfspider.gateway.transports.celery.compression import plain
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-JSON = "application/json"
-UNABLE = ("callbacks", "errbacks", "chain", "chord")
+JSON_TYPE = "application/json"
+UNSUPPORTED_FIELDS = ("callbacks", "errbacks", "chain", "chord")
 """Fields that ask a worker to do something after the task."""
-LATER = ("callbacks", "chain", "chord")
+CANVAS_FIELDS = ("callbacks", "chain", "chord")
 """Fields with tasks that somebody may wait for."""
-COMPRESSED = "compression"
-ENDINGS: dict[str, type[Exception]] = {FAILURE: ValueError, REVOKED: TaskRevokedError}
+COMPRESSION_HEADER = "compression"
+EXCEPTIONS_BY_STATE: dict[str, type[Exception]] = {FAILURE: ValueError, REVOKED: TaskRevokedError}
 """States of tasks that are rejected, and the exceptions that their masters get."""
-MOST_LATER = 1000
-THREADS = 8
+MAX_LATER_TASKS = 1000
+BACKEND_THREADS = 8
 """Calls of a result backend at a time."""
-TIMEOUT = 15
+SOCKET_TIMEOUT_S = 15
 """Seconds for which Redis as a result backend may say nothing."""
 
 
@@ -67,13 +67,13 @@ class TaskMessage:
         return {name: value for name, value in known.items() if value}
 
     def later(self) -> list[dict[str, Any]]:
-        """Return what is needed to answer the tasks that follow in its chain, at most ``MOST_LATER``.
+        """Return what is needed to answer the tasks that follow in its chain, at most ``MAX_LATER_TASKS``.
 
         Nobody runs them if it cannot be run. Celery's workers end the rest of a chain likewise.
         """
         found: list[dict[str, Any]] = []
         left = list(self._embedded().values())
-        while left and len(found) < MOST_LATER:
+        while left and len(found) < MAX_LATER_TASKS:
             signature = left.pop()
             if isinstance(signature, list):
                 left += signature
@@ -89,7 +89,7 @@ class TaskMessage:
     def _embedded(self) -> dict[str, Any]:
         with suppress(InvalidInput, IndexError, TypeError, KeyError):
             embed = self._parsed()[2]
-            return {name: embed.get(name) for name in LATER} if isinstance(embed, dict) else {}
+            return {name: embed.get(name) for name in CANVAS_FIELDS} if isinstance(embed, dict) else {}
         return {}
 
     def _parsed(self) -> Any:
@@ -97,7 +97,7 @@ class TaskMessage:
 
         Raises InvalidInput.
         """
-        compression = self.headers.get(COMPRESSED)
+        compression = self.headers.get(COMPRESSION_HEADER)
         return parse(plain(self.body, compression, self.limit) if compression else self.body)
 
     def message(self) -> bytes:
@@ -107,12 +107,12 @@ class TaskMessage:
         """
         if not self.id or "task" not in self.headers:
             raise InvalidInput(self._why_not())
-        if self.content_type != JSON:
-            raise InvalidInput(f"a task as {self.content_type!r}: only {JSON} is accepted")
+        if self.content_type != JSON_TYPE:
+            raise InvalidInput(f"a task as {self.content_type!r}: only {JSON_TYPE} is accepted")
         body = self._parsed()
         if not isinstance(body, list) or len(body) != 3 or not isinstance(body[2], dict):
             raise InvalidInput("not a task message of Celery's protocol 2")
-        if more := [name for name in UNABLE if body[2].get(name)]:
+        if more := [name for name in UNSUPPORTED_FIELDS if body[2].get(name)]:
             raise InvalidInput(f"{', '.join(more)}: the gateway runs nothing after a task")
         self.wait()
         self.refuse_late()
@@ -174,7 +174,7 @@ class Backend:
     def __init__(self, options: Mapping[str, str]) -> None:
         url, prefix = options["backend"], options["backend_global_keyprefix"]
         self._app = None
-        self._calls = BlockingCalls("celery-backend", THREADS)
+        self._calls = BlockingCalls("celery-backend", BACKEND_THREADS)
         if not url or url.startswith("rpc:"):
             return
         self._app = Celery("pdf_crawler", backend=url, set_as_current=False)
@@ -184,7 +184,7 @@ class Backend:
         if service := options["backend_master_name"]:
             once["master_name"] = service
         self._app.conf.update(
-            result_serializer="json", result_backend_transport_options=once, redis_socket_timeout=TIMEOUT
+            result_serializer="json", result_backend_transport_options=once, redis_socket_timeout=SOCKET_TIMEOUT_S
         )
         try:
             assert self._app.backend

@@ -12,8 +12,8 @@ from celery.states import FAILURE, REVOKED, SUCCESS
 from pamqp.commands import Basic
 
 from pdfspider.gateway.transports.celery import delayed as celery_delayed
-from pdfspider.gateway.transports.celery.control import EXCHANGE, REVOCATION, Revocations
-from pdfspider.gateway.transports.celery.messages import ENDINGS, JSON, Backend, TaskMessage, failure
+from pdfspider.gateway.transports.celery.control import CONTROL_EXCHANGE, REVOCATION, Revocations
+from pdfspider.gateway.transports.celery.messages import EXCEPTIONS_BY_STATE, JSON_TYPE, Backend, TaskMessage, failure
 from pdfspider.gateway.transports.celery.tasks_in import take
 from pdfspider.gateway.transports.rabbitmq.delivery import PERSISTENT, AmqpDelivery
 from pdfspider.gateway.transports.rabbitmq.errors import failures
@@ -79,7 +79,7 @@ class CeleryOverAmqp(AmqpTransport):
         "backend_master_name": "",
         "exchange": "",
         "routing_key": "",
-        "delayed_delivery": celery_delayed.KINDS,
+        "delayed_delivery": celery_delayed.QUEUE_KINDS,
     }
 
     def __init__(self, url: str, service: GatewayService) -> None:
@@ -94,7 +94,7 @@ class CeleryOverAmqp(AmqpTransport):
     async def set_aside(self, delivery: AmqpDelivery, reason: str) -> None:
         assert isinstance(delivery, AmqpTask)
         for reply in (delivery.reply, *delivery.later):
-            await self.answer(reply, delivery.ends_in, failure(reason, ENDINGS[delivery.ends_in]))
+            await self.answer(reply, delivery.ends_in, failure(reason, EXCEPTIONS_BY_STATE[delivery.ends_in]))
         await super().set_aside(delivery, reason)
 
     async def _consume(self, connection: AbstractConnection) -> None:
@@ -107,10 +107,10 @@ class CeleryOverAmqp(AmqpTransport):
 
     async def _consume_control(self, channel: AbstractChannel) -> None:
         """Listen for remote control messages to all workers."""
-        await channel.exchange_declare(EXCHANGE, exchange_type="fanout")
+        await channel.exchange_declare(CONTROL_EXCHANGE, exchange_type="fanout")
         queue = (await channel.queue_declare("", exclusive=True)).queue
         assert queue
-        await channel.queue_bind(queue, EXCHANGE)
+        await channel.queue_bind(queue, CONTROL_EXCHANGE)
         await channel.basic_consume(queue, self._heard, no_ack=True)
 
     async def _heard(self, message: DeliveredMessage) -> None:
@@ -140,7 +140,7 @@ class CeleryOverAmqp(AmqpTransport):
         task = reply.get("correlation_id")
         body = {"task_id": task, "status": state, "result": value, "traceback": None, "children": []}
         properties = Basic.Properties(
-            content_type=JSON, content_encoding="utf-8", correlation_id=task, delivery_mode=PERSISTENT
+            content_type=JSON_TYPE, content_encoding="utf-8", correlation_id=task, delivery_mode=PERSISTENT
         )
         with failures():
             try:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from celery.states import FAILURE, REVOKED, SUCCESS
 
 from pdfspider.exceptions import ConfigurationError
-from pdfspider.gateway.transports.celery.control import EXCHANGE, REVOCATION, Revocations
-from pdfspider.gateway.transports.celery.messages import ENDINGS, Backend, failure, unwrap
+from pdfspider.gateway.transports.celery.control import CONTROL_EXCHANGE, REVOCATION, Revocations
+from pdfspider.gateway.transports.celery.messages import EXCEPTIONS_BY_STATE, Backend, failure, unwrap
 from pdfspider.gateway.transports.celery.tasks_in import take
-from pdfspider.gateway.transports.redis.transport import WAIT, RedisDelivery, RedisTransport
+from pdfspider.gateway.transports.redis.transport import POLL_TIMEOUT_S, RedisDelivery, RedisTransport
 from pdfspider.submission.rejected import REASON_LENGTH, Rejected
 from pdfspider.tasks import end_with, raise_if_cancelled
 
@@ -54,7 +54,7 @@ class RedisTask(RedisDelivery):
 
     async def reject(self, reason: str) -> None:
         for reply in (self.reply, *self.later):
-            await self.transport.answer(reply, self.ends_in, failure(reason, ENDINGS[self.ends_in]))
+            await self.transport.answer(reply, self.ends_in, failure(reason, EXCEPTIONS_BY_STATE[self.ends_in]))
         await self.transport.set_aside(self.entry, self.rejected(reason))
 
     def rejected(self, reason: str) -> Rejected:
@@ -126,10 +126,10 @@ class CeleryOverRedis(RedisTransport):
         """Listen for remote control messages to all workers."""
         database = self._redis.connection_pool.connection_kwargs.get("db") or 0
         async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
-            await channel.subscribe(f"{self._prefix}/{database}.{EXCHANGE}")
+            await channel.subscribe(f"{self._prefix}/{database}.{CONTROL_EXCHANGE}")
             while True:
                 raise_if_cancelled()
-                if message := await channel.get_message(timeout=WAIT):
+                if message := await channel.get_message(timeout=POLL_TIMEOUT_S):
                     await self.revocations.handle(unwrap(message["data"]).body)
 
     async def _received(self, entry: str, fields: dict[bytes, bytes]) -> None:

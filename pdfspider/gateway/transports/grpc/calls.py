@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     Said: TypeAlias = Receipt | str | None
     """A receipt, the reason of a rejection, or None if the message has to be sent again."""
 
-PATIENCE = 10.0
+ROOM_TIMEOUT_S = 10.0
 """Seconds for which a call waits until there is room for its message."""
-WAIT = 0.2
+POLL_INTERVAL_S = 0.2
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Masters(masters_pb2_grpc.MastersServicer):
         if not self.takes:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the gateway is shutting down")
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(ROOM_TIMEOUT_S):
                 await self._service.accept(self._transport, delivery)
         except TimeoutError:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "there is no room for more jobs now: try again later")
@@ -130,7 +130,7 @@ class Masters(masters_pb2_grpc.MastersServicer):
         while True:
             if found := await self._replay.find(identity):
                 return found
-            await asyncio.sleep(WAIT)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
     async def _read(self, messages: Any, answers: asyncio.Queue[Any], room: asyncio.Semaphore) -> None:
         """Submit a stream's messages, and end ``answers`` with None when all have their answer."""

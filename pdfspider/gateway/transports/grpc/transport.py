@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from pdfspider.gateway.service import GatewayService
     from pdfspider.gateway_config import GatewayConfig
 
-PORT = 50051
-MOST_STREAMS = 1000
+DEFAULT_PORT = 50051
+MAX_STREAMS = 1000
 """Concurrent streams of one connection."""
-MOST_METADATA = 16 << 10
-SHORTEST_PING = 5000
+MAX_METADATA_SIZE = 16 << 10
+MIN_PING_INTERVAL_MS = 5000
 """Milliseconds between two pings."""
-SERVICE = masters_pb2.DESCRIPTOR.services_by_name["Masters"].full_name
+SERVICE_NAME = masters_pb2.DESCRIPTOR.services_by_name["Masters"].full_name
 
 
 class GrpcTransport(Transport):
@@ -62,10 +62,10 @@ class GrpcTransport(Transport):
         )
         masters_pb2_grpc.add_MastersServicer_to_server(self._masters, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        reflection.enable_server_reflection((SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
         self._bind()
         await self._server.start()
-        await self._health.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
+        await self._health.set(SERVICE_NAME, health_pb2.HealthCheckResponse.SERVING)
 
     async def serve(self) -> None:
         try:
@@ -84,7 +84,7 @@ class GrpcTransport(Transport):
 
     def _bind(self) -> None:
         host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
-        address = f"{host}:{self.address.port or PORT}"
+        address = f"{host}:{self.address.port or DEFAULT_PORT}"
         try:
             if self._has_tls:
                 self._server.add_secure_port(address, self._credentials())
@@ -109,11 +109,11 @@ def options(gateway: GatewayConfig) -> list[tuple[str, int]]:
     found = [
         ("grpc.max_receive_message_length", gateway.message_size or -1),
         ("grpc.so_reuseport", 0),
-        ("grpc.max_concurrent_streams", MOST_STREAMS),
-        ("grpc.absolute_max_metadata_size", MOST_METADATA),
+        ("grpc.max_concurrent_streams", MAX_STREAMS),
+        ("grpc.absolute_max_metadata_size", MAX_METADATA_SIZE),
         ("grpc.keepalive_permit_without_calls", 1),
         # A client may ping as often as this server does, with room for what comes early.
-        ("grpc.http2.min_ping_interval_without_data_ms", keep_alive // 3 or SHORTEST_PING),
+        ("grpc.http2.min_ping_interval_without_data_ms", keep_alive // 3 or MIN_PING_INTERVAL_MS),
     ]
     if keep_alive:
         found += [("grpc.keepalive_time_ms", keep_alive), ("grpc.keepalive_timeout_ms", max(keep_alive, 1000))]
@@ -133,7 +133,7 @@ class Guard(grpc.aio.ServerInterceptor):
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], call: Any) -> Any:
         given = dict(call.invocation_metadata).get("authorization", "")
-        if call.method.startswith(f"/{SERVICE}/") and not hmac.compare_digest(given.encode(), self._expected):
+        if call.method.startswith(f"/{SERVICE_NAME}/") and not hmac.compare_digest(given.encode(), self._expected):
             return self._refusal
         return await continuation(call)
 

@@ -18,7 +18,7 @@ from pdfspider.gateway.transports.http.events import EventStreams
 from pdfspider.gateway.transports.http.guard import Guard
 from pdfspider.gateway.transports.http.idempotency import IdempotencyKeys, idempotency_key
 from pdfspider.gateway.transports.http.openapi import describe
-from pdfspider.gateway.transports.http.problems import EXPECTED, problem, problem_of
+from pdfspider.gateway.transports.http.problems import EXPECTED_ERRORS, problem, problem_of
 from pdfspider.web.documents import Documents
 from pdfspider.web.origin_checks import SECURITY_HEADERS
 
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 10.0
+ROOM_TIMEOUT_S = 10.0
 """Seconds for which a request waits until there is room for its message."""
-LISTED = 100
-MOST_LISTED = 1000
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 1000
 ACTIONS = ("pause", "resume", "cancel")
 NO_TASK = {"id": None, "task_id": None, "meta": None, "urls": None}
 
@@ -101,7 +101,7 @@ class Calls:
         try:
             self._guard.check(request)
             return await handler(request)
-        except EXPECTED as error:
+        except EXPECTED_ERRORS as error:
             return problem_of(error)
         except Exception:
             logger.exception("%s %s could not be answered", request.method, request.path)
@@ -143,16 +143,16 @@ class Calls:
         """
         delivery = HttpDelivery(body=body, id=key or ("" if _has_task_id(body) else token_hex(16)))
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(ROOM_TIMEOUT_S):
                 await self._service.accept(self._transport, delivery)
         except TimeoutError:
             raise web.HTTPServiceUnavailable(reason="there is no room for more jobs now: try again later") from None
         return await delivery.receipt
 
     async def _jobs(self, request: web.Request) -> web.Response:
-        limit = request.query.get("limit", str(LISTED))
-        if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= MOST_LISTED):
-            raise InvalidInput(f"limit must be between 1 and {MOST_LISTED}")
+        limit = request.query.get("limit", str(DEFAULT_LIMIT))
+        if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= MAX_LIMIT):
+            raise InvalidInput(f"limit must be between 1 and {MAX_LIMIT}")
         return web.json_response({"jobs": await self._service.jobs(int(limit))})
 
     async def _transports(self, _: web.Request) -> web.Response:

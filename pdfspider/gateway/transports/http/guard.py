@@ -8,9 +8,9 @@ from aiohttp import hdrs, web
 
 from pdfspider.web.origin_checks import check_host, check_origin
 
-OPEN = ("/openapi.json", "/healthz", "/readyz")
+PUBLIC_PATHS = ("/openapi.json", "/healthz", "/readyz")
 """The paths that can be read without the token."""
-FORMS = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
+FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 ENCODINGS = ("", "identity", "gzip", "deflate", "br", "zstd")
 
 
@@ -33,7 +33,7 @@ class Guard:
 
     def _check_token(self, request: web.Request) -> None:
         given = request.headers.get(hdrs.AUTHORIZATION, "").encode("utf-8", "surrogateescape")
-        if self._expected and request.path not in OPEN and not hmac.compare_digest(given, self._expected):
+        if self._expected and request.path not in PUBLIC_PATHS and not hmac.compare_digest(given, self._expected):
             raise web.HTTPUnauthorized(reason="GATEWAY_TOKEN is needed")
 
     def _check_content(self, request: web.Request) -> None:
@@ -43,5 +43,5 @@ class Guard:
         if request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower() not in ENCODINGS:
             raise web.HTTPUnsupportedMediaType(reason=f"expected a Content-Encoding of {', '.join(ENCODINGS[1:])}")
         kind = request.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
-        if kind in FORMS or (request.can_read_body and kind != "application/json"):
+        if kind in FORM_TYPES or (request.can_read_body and kind != "application/json"):
             raise web.HTTPUnsupportedMediaType(reason="expected application/json")

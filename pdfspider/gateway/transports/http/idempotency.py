@@ -13,8 +13,8 @@ from pdfspider.frontier.scripts import PREFIX
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-HEADER = "Idempotency-Key"
-PATTERN = r"^[\x20-\x7E]{1,255}$"
+KEY_HEADER = "Idempotency-Key"
+KEY_PATTERN = r"^[\x20-\x7E]{1,255}$"
 
 
 def idempotency_key(request: web.Request) -> str:
@@ -22,11 +22,11 @@ def idempotency_key(request: web.Request) -> str:
 
     Raises web.HTTPBadRequest for an invalid key.
     """
-    keys = request.headers.getall(HEADER, [])
+    keys = request.headers.getall(KEY_HEADER, [])
     if not keys:
         return ""
-    if len(keys) > 1 or not re.fullmatch(PATTERN, keys[0]):
-        raise web.HTTPBadRequest(reason=f"{HEADER} must be 1 to 255 characters of ASCII")
+    if len(keys) > 1 or not re.fullmatch(KEY_PATTERN, keys[0]):
+        raise web.HTTPBadRequest(reason=f"{KEY_HEADER} must be 1 to 255 characters of ASCII")
     return keys[0]
 
 
@@ -48,7 +48,7 @@ class IdempotencyKeys:
             pipe.get(name)
             is_new, known = await pipe.execute()
         if known != digest:
-            raise web.HTTPUnprocessableEntity(reason=f"this {HEADER} was used with another body")
+            raise web.HTTPUnprocessableEntity(reason=f"this {KEY_HEADER} was used with another body")
         return bool(is_new)
 
     async def forget(self, key: str) -> None:

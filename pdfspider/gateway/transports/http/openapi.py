@@ -6,30 +6,30 @@ from typing import Any
 
 import pdfspider
 from pdfspider.gateway.inbound.messages import Message
-from pdfspider.gateway.transports.http.idempotency import PATTERN as KEY
+from pdfspider.gateway.transports.http.idempotency import KEY_PATTERN as KEY
 from pdfspider.items import Outcome
 from pdfspider.web.documents import SHA256_PATTERN
 
 Schema = dict[str, Any]
 
-STATES = ["running", "paused", "finished", "cancelling", "cancelled"]
-COUNT: Schema = {"type": "integer", "minimum": 0}
-TEXT: Schema = {"type": "string"}
-NULLABLE: Schema = {"type": ["string", "null"]}
-URL: Schema = {"type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"}
-CLASSES: Schema = {"type": "object", "additionalProperties": COUNT}
-EXAMPLE: Schema = {"url": "https://example.org/", "depth": 1, "task_id": "mine"}
-EVENT: Schema = {
+JOB_STATES = ["running", "paused", "finished", "cancelling", "cancelled"]
+COUNT_SCHEMA: Schema = {"type": "integer", "minimum": 0}
+TEXT_SCHEMA: Schema = {"type": "string"}
+NULLABLE_TEXT_SCHEMA: Schema = {"type": ["string", "null"]}
+URL_SCHEMA: Schema = {"type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"}
+CLASSES_SCHEMA: Schema = {"type": "object", "additionalProperties": COUNT_SCHEMA}
+MESSAGE_EXAMPLE: Schema = {"url": "https://example.org/", "depth": 1, "task_id": "mine"}
+EVENT_SCHEMA: Schema = {
     "type": "object",
     "properties": {
-        "id": TEXT,
+        "id": TEXT_SCHEMA,
         "event": {"type": "string", "enum": ["status", "document", "result"]},
         "data": {"type": "string", "contentMediaType": "application/json"},
     },
     "required": ["id", "event", "data"],
 }
-OF_JOB = ("status", "result", "pause", "resume", "cancel")
-JOB: Schema = {
+JOB_OPERATIONS = ("status", "result", "pause", "resume", "cancel")
+JOB_PARAMETER: Schema = {
     "name": "job",
     "in": "path",
     "required": True,
@@ -55,12 +55,12 @@ def _paths() -> Schema:
     told = "Its status at each change, documents when they are found, and the result at its end"
     events = _of_job("events", told, "Status")
     events["parameters"] = [
-        JOB,
+        JOB_PARAMETER,
         {"name": "documents", "in": "query", "schema": {"type": "boolean", "default": False}},
-        {"name": "Last-Event-ID", "in": "header", "schema": TEXT, "description": "Continue after this event"},
+        {"name": "Last-Event-ID", "in": "header", "schema": TEXT_SCHEMA, "description": "Continue after this event"},
     ]
     events["responses"]["204"] = {"description": "The event was the last one"}
-    events["responses"]["200"]["content"] = {"text/event-stream": {"schema": EVENT}}
+    events["responses"]["200"]["content"] = {"text/event-stream": {"schema": EVENT_SCHEMA}}
     health = _operation("The state of the transports of all gateways", 200, "Transports")
     transports = {"operationId": "transports", **health}
     return {
@@ -83,8 +83,13 @@ def _document() -> Schema:
     }
     document["parameters"] = [
         {"name": "sha256", "in": "path", "required": True, "schema": {"type": "string", "pattern": SHA256_PATTERN}},
-        {"name": "Range", "in": "header", "schema": TEXT, "description": "One range of bytes, such as bytes=1000-"},
-        *({"name": name, "in": "header", "schema": TEXT} for name in ("If-Range", "If-Match", "If-None-Match")),
+        {
+            "name": "Range",
+            "in": "header",
+            "schema": TEXT_SCHEMA,
+            "description": "One range of bytes, such as bytes=1000-",
+        },
+        *({"name": name, "in": "header", "schema": TEXT_SCHEMA} for name in ("If-Range", "If-Match", "If-None-Match")),
     ]
     document["responses"]["200"]["content"] = {"application/pdf": {}}
     document["responses"]["206"] = {"description": "The part of it", "content": {"application/pdf": {}}}
@@ -97,8 +102,8 @@ def _submit() -> Schema:
         "operationId": "submit",
         **_operation("Submit a job, or a part of one", 202, "Accepted", 400, 408, 413, 415, 422),
     }
-    submit["responses"]["202"]["links"] = {name: _link(name) for name in OF_JOB}
-    submit["requestBody"] = {"required": True, "content": _json("Message", example=EXAMPLE)}
+    submit["responses"]["202"]["links"] = {name: _link(name) for name in JOB_OPERATIONS}
+    submit["requestBody"] = {"required": True, "content": _json("Message", example=MESSAGE_EXAMPLE)}
     submit["parameters"] = [
         {
             "name": "Idempotency-Key",
@@ -111,7 +116,7 @@ def _submit() -> Schema:
 
 
 def _of_job(name: str, summary: str, schema: str, *errors: int) -> Schema:
-    return {"operationId": name, **_operation(summary, 200, schema, 400, 404, *errors), "parameters": [JOB]}
+    return {"operationId": name, **_operation(summary, 200, schema, 400, 404, *errors), "parameters": [JOB_PARAMETER]}
 
 
 def _control(name: str, summary: str) -> Schema:
@@ -139,53 +144,61 @@ def _schemas() -> Schema:
     message = Message.model_json_schema()
     for name, schema in message["properties"].items():
         message["properties"][name] = {"anyOf": [schema, {"type": "null"}]}
-    urls = {"type": "array", "items": URL, "minItems": 1}
-    message["oneOf"] = [_either(url=URL, urls={"type": "null"}), _either(urls=urls, url={"type": "null"})]
+    urls = {"type": "array", "items": URL_SCHEMA, "minItems": 1}
+    message["oneOf"] = [_either(url=URL_SCHEMA, urls={"type": "null"}), _either(urls=urls, url={"type": "null"})]
     counters = ("queued", "delayed", "leased", "done", "dead", "documents", "bytes")
     status = {
-        "state": {"type": "string", "enum": STATES},
+        "state": {"type": "string", "enum": JOB_STATES},
         "sealed": {"type": "boolean"},
-        "run": COUNT,
-        **dict.fromkeys(counters, COUNT),
-        "classes": CLASSES,
+        "run": COUNT_SCHEMA,
+        **dict.fromkeys(counters, COUNT_SCHEMA),
+        "classes": CLASSES_SCHEMA,
     }
-    transport = dict.fromkeys(("gateway", "transport", "error"), TEXT)
+    transport = dict.fromkeys(("gateway", "transport", "error"), TEXT_SCHEMA)
     transport |= {"state": {"type": "string", "enum": ["starting", "up", "down"]}, "since": {"type": "number"}}
-    transport |= {"received": COUNT, "published": COUNT}
+    transport |= {"received": COUNT_SCHEMA, "published": COUNT_SCHEMA}
     return {
         "Message": message,
         "Transports": _object({"transports": {"type": "array", "items": _object(transport)}}),
-        "Accepted": _object({"job": TEXT, "run": COUNT, "result_id": TEXT, "added": COUNT}),
-        "Status": _object({"job": TEXT, **status}),
+        "Accepted": _object({"job": TEXT_SCHEMA, "run": COUNT_SCHEMA, "result_id": TEXT_SCHEMA, "added": COUNT_SCHEMA}),
+        "Status": _object({"job": TEXT_SCHEMA, **status}),
         "Jobs": _object({"jobs": {"type": "object", "additionalProperties": _object(status)}}),
-        "State": _object({"job": TEXT, "state": {"type": "string", "enum": STATES}}),
+        "State": _object({"job": TEXT_SCHEMA, "state": {"type": "string", "enum": JOB_STATES}}),
         "Result": _result(),
-        "Problem": _object({"type": TEXT, "title": TEXT, "status": COUNT, "detail": TEXT, "error": TEXT}),
+        "Problem": _object(
+            {
+                "type": TEXT_SCHEMA,
+                "title": TEXT_SCHEMA,
+                "status": COUNT_SCHEMA,
+                "detail": TEXT_SCHEMA,
+                "error": TEXT_SCHEMA,
+            }
+        ),
     }
 
 
 def _result() -> Schema:
-    document = dict.fromkeys(("sha256", "stored", "title", "found_on"), NULLABLE)
-    document |= {"url": TEXT, "outcome": TEXT, "size": {"type": ["integer", "null"]}}
+    document = dict.fromkeys(("sha256", "stored", "title", "found_on"), NULLABLE_TEXT_SCHEMA)
+    document |= {"url": TEXT_SCHEMA, "outcome": TEXT_SCHEMA, "size": {"type": ["integer", "null"]}}
     failure = {
-        "url": TEXT,
+        "url": TEXT_SCHEMA,
         "outcome": {"type": "string", "enum": [outcome.value for outcome in Outcome]},
-        "reason": NULLABLE,
+        "reason": NULLABLE_TEXT_SCHEMA,
     }
-    failure |= {"status": {"type": ["integer", "null"]}, "found_on": NULLABLE}
+    failure |= {"status": {"type": ["integer", "null"]}, "found_on": NULLABLE_TEXT_SCHEMA}
     return _object(
         {
-            "id": NULLABLE,
+            "id": NULLABLE_TEXT_SCHEMA,
             "task_id": {"type": ["string", "integer", "null"]},
             "meta": {"type": ["object", "null"], "additionalProperties": True},
-            "urls": {"type": ["array", "null"], "items": TEXT},
-            "job": TEXT,
-            "run": COUNT,
-            "state": {"type": "string", "enum": STATES},
+            "urls": {"type": ["array", "null"], "items": TEXT_SCHEMA},
+            "job": TEXT_SCHEMA,
+            "run": COUNT_SCHEMA,
+            "state": {"type": "string", "enum": JOB_STATES},
             "documents": {"type": "array", "items": _object(document)},
             "failures": {"type": "array", "items": _object(failure)},
-            "counts": CLASSES,
-            "classes": CLASSES,
+            "counts": CLASSES_SCHEMA,
+            "classes": CLASSES_SCHEMA,
             "truncated": {"type": "boolean"},
         }
     )

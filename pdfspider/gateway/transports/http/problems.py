@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
-RETRY_AFTER = "5"
+RETRY_AFTER_S = "5"
 """Seconds."""
-EXPECTED = (web.HTTPException, InvalidInput, JobNotFound, RedisError, RecordsError, UnicodeError, *BODY_ERRORS)
+EXPECTED_ERRORS = (web.HTTPException, InvalidInput, JobNotFound, RedisError, RecordsError, UnicodeError, *BODY_ERRORS)
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -34,18 +34,18 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
 
 
 def problem_of(error: Exception) -> web.Response:
-    """Return the response for one of the errors ``EXPECTED``."""
+    """Return the response for one of the errors ``EXPECTED_ERRORS``."""
     if isinstance(error, web.HTTPException):
         extra = {name: error.headers[name] for name in ("Allow", "Content-Range") if name in error.headers}
         if error.status == 503:
-            extra["Retry-After"] = RETRY_AFTER
+            extra["Retry-After"] = RETRY_AFTER_S
         if error.status == 401:
             extra["WWW-Authenticate"] = "Bearer"
         return problem(error.status, error.reason, extra)
     if isinstance(error, JobNotFound):
         return problem(404, str(error))
     if isinstance(error, (RedisError, RecordsError)):
-        return problem(503, str(error), {"Retry-After": RETRY_AFTER})
+        return problem(503, str(error), {"Retry-After": RETRY_AFTER_S})
     if isinstance(error, BODY_ERRORS):
         response = problem(400, "the body is incomplete, or not encoded as Content-Encoding says")
         response.force_close()
@@ -54,7 +54,7 @@ def problem_of(error: Exception) -> web.Response:
 
 
 def with_problems(handle: Handle) -> Handle:
-    """Return a request handler that answers each of the errors ``EXPECTED`` with problem details.
+    """Return a request handler that answers each of the errors ``EXPECTED_ERRORS`` with problem details.
 
     aiohttp refuses some requests before any middleware runs, such as one with an unknown ``Expect`` header.
     """
@@ -62,7 +62,7 @@ def with_problems(handle: Handle) -> Handle:
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         try:
             return await handle(request)
-        except EXPECTED as error:
+        except EXPECTED_ERRORS as error:
             return problem_of(error)
 
     return answer

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pdfspider.gateway.base import Event, Options, Result
     from pdfspider.gateway.service import GatewayService
 
-PORT = 8080
+DEFAULT_PORT = 8080
 
 
 class HttpTransport(Transport):
@@ -59,7 +59,7 @@ class HttpTransport(Transport):
         limits = Limits(gateway.connections, gateway.connections_per_address, gateway.client_timeout)
         self._listener = Listener(server, limits, tls, Connection)
         try:
-            await self._listener.start(self.address.host, self.address.port or PORT)
+            await self._listener.start(self.address.host, self.address.port or DEFAULT_PORT)
         except OSError as error:
             raise ConfigurationError(f"cannot listen on {self.address.shown}: {error}") from error
 

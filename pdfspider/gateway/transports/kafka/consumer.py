@@ -15,18 +15,18 @@ from pdfspider.gateway.transports.kafka.positions import Positions
 if TYPE_CHECKING:
     from pdfspider.gateway.health import Health
 
-WAIT = 0.5
-POLL = 0.1
+METADATA_TIMEOUT_S = 0.5
+POLL_TIMEOUT_S = 0.1
 """Seconds of one call that nothing interrupts, by which an end and commits are delayed."""
-AT_ONCE = 500
-CONSUMER = {
+BATCH_SIZE = 500
+CONSUMER_PROPERTIES = {
     "auto.offset.reset": "earliest",  # messages from before the first gateway are served too
     "enable.auto.commit": "false",
     "partition.assignment.strategy": "cooperative-sticky",  # a new gateway takes only the partitions that it gets
     "topic.metadata.refresh.interval.ms": "5000",  # a topic that is created later is found soon
     "queued.max.messages.kbytes": "16384",
 }
-CLOSING = 8.0
+CLOSE_TIMEOUT_S = 8.0
 """Seconds for the last turn, and for leaving the consumer group."""
 _logger = logging.getLogger(__name__)
 logger = logging.getLogger("librdkafka")
@@ -49,7 +49,7 @@ class TaskConsumer:
         self.inbox: asyncio.Queue[Any] = asyncio.Queue()
         self._topic, self._limit, self._health = topic, limit, health
         self._paused = False
-        self._consumer: Any = Consumer({**CONSUMER, **properties, **told}, logger=logger)
+        self._consumer: Any = Consumer({**CONSUMER_PROPERTIES, **properties, **told}, logger=logger)
         self._thread = BlockingCalls("kafka-in")
 
     async def run(self) -> None:
@@ -67,13 +67,13 @@ class TaskConsumer:
     async def close(self) -> None:
         """Leave the consumer group, which librdkafka may wait for without end while the group changes.
 
-        After ``CLOSING`` seconds the group is left to notice by itself, as if this gateway was killed.
+        After ``CLOSE_TIMEOUT_S`` seconds the group is left to notice by itself, as if this gateway was killed.
         """
         try:
-            async with asyncio.timeout(CLOSING):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._thread(self._leave)
         except TimeoutError:
-            _logger.warning("The consumer group of Kafka could not be left within %.0f s", CLOSING)
+            _logger.warning("The consumer group of Kafka could not be left within %.0f s", CLOSE_TIMEOUT_S)
         self._thread.end()
 
     def _failed(self, error: Any) -> None:
@@ -86,10 +86,10 @@ class TaskConsumer:
         """Commit offsets and wait briefly for messages; the group removes a consumer that stops polling."""
         self._commit(asynchronous=True)
         self._pace()
-        first = self._consumer.poll(POLL)
+        first = self._consumer.poll(POLL_TIMEOUT_S)
         messages = [] if first is None else [first]  # one without a value is falsy
         with suppress(KafkaException):
-            messages += self._consumer.consume(max(min(AT_ONCE, self._limit - len(self.positions)) - 1, 0), 0)
+            messages += self._consumer.consume(max(min(BATCH_SIZE, self._limit - len(self.positions)) - 1, 0), 0)
         for message in messages:
             if not message.error():
                 self.positions.take(message.partition(), message.offset())
@@ -110,7 +110,7 @@ class TaskConsumer:
     def _is_well(self) -> bool:
         """Return whether the brokers know the topic."""
         try:
-            found = self._consumer.list_topics(self._topic, timeout=WAIT).topics
+            found = self._consumer.list_topics(self._topic, timeout=METADATA_TIMEOUT_S).topics
         except KafkaException:
             return False
         return all(topic.error is None for topic in found.values())

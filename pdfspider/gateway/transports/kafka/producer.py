@@ -12,9 +12,9 @@ from pdfspider.blocking_calls import BlockingCalls
 from pdfspider.gateway.base import TooLargeError, TransportError
 from pdfspider.tasks import end
 
-WAIT = 0.5
-POLL = 0.1
-PRODUCER = {
+FLUSH_TIMEOUT_S = 0.5
+POLL_TIMEOUT_S = 0.1
+PRODUCER_PROPERTIES = {
     "acks": "all",
     "enable.idempotence": "true",
     "compression.type": "gzip",  # every client can read gzip: aiokafka has no lz4 of its own
@@ -64,19 +64,19 @@ class ResultProducer:
     async def close(self) -> None:
         """Stop polling, send for a moment what is left, and end the thread."""
         await end([self._polling])
-        await self._thread(self._producer.flush, WAIT)
+        await self._thread(self._producer.flush, FLUSH_TIMEOUT_S)
         self._thread.end()
 
     def _make(self) -> Any:
-        return Producer({**PRODUCER, **self._properties}, logger=logging.getLogger("librdkafka"))
+        return Producer({**PRODUCER_PROPERTIES, **self._properties}, logger=logging.getLogger("librdkafka"))
 
     async def _poll(self) -> None:
         """Let the producer report deliveries."""
         while True:
-            await self._thread(self._producer.poll, POLL)
+            await self._thread(self._producer.poll, POLL_TIMEOUT_S)
 
 
 def _give_up(producer: Any) -> None:
     """Fail the messages of a producer that no longer works, so that their senders try again."""
     producer.purge()
-    producer.flush(WAIT)
+    producer.flush(FLUSH_TIMEOUT_S)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pdfspider.submission.rejected import Rejected
 
-TIMEOUT = 10.0
+TIMEOUT_S = 10.0
 
 
 def metadata_of(message: Any) -> dict[str, Any]:
@@ -76,9 +76,9 @@ class _Reading:
         self._open: set[int] = set()
 
     def begin(self) -> None:
-        partitions = self._consumer.list_topics(self._topic, timeout=TIMEOUT).topics[self._topic].partitions
+        partitions = self._consumer.list_topics(self._topic, timeout=TIMEOUT_S).topics[self._topic].partitions
         places = [TopicPartition(self._topic, partition) for partition in partitions]
-        places = self._consumer.committed(places, timeout=TIMEOUT) if places else []
+        places = self._consumer.committed(places, timeout=TIMEOUT_S) if places else []
         for place in places:
             place.offset = place.offset if place.offset >= 0 else OFFSET_BEGINNING
         self._open = {place.partition for place in places}
@@ -87,7 +87,7 @@ class _Reading:
     def next(self) -> Any:
         """Return the next message, None at the end."""
         while self._open:
-            message = self._consumer.poll(TIMEOUT)
+            message = self._consumer.poll(TIMEOUT_S)
             if message is None:
                 raise TransportError("the brokers do not answer")
             error = message.error()

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from pdfspider.gateway.service import GatewayService
     from pdfspider.submission.rejected import Rejected
 
-PORT = 9092
-WAIT = 0.5
-TOGETHER = 50
-PAUSE = 2.0
+DEFAULT_PORT = 9092
+POLL_INTERVAL_S = 0.5
+MESSAGES_PER_TURN = 50
+RETRY_DELAY_S = 2.0
 """Seconds after which a message that failed is tried again."""
 
 
@@ -53,7 +53,7 @@ class KafkaDelivery(Delivery):
                 await self.transport.set_aside(self.rejected(reason))
             except TransportError as error:
                 self.transport.kept.begin(error)
-                await asyncio.sleep(WAIT)
+                await asyncio.sleep(POLL_INTERVAL_S)
             else:
                 self.transport.kept.end()
                 self.transport.settle(self.message)
@@ -138,7 +138,7 @@ class KafkaTransport(Transport):
     def look_again(self, message: Any) -> None:
         """Take a message again, because Kafka would neither redeliver it nor commit a later one."""
         assert self._consumer
-        asyncio.get_running_loop().call_later(PAUSE, self._consumer.inbox.put_nowait, message)
+        asyncio.get_running_loop().call_later(RETRY_DELAY_S, self._consumer.inbox.put_nowait, message)
 
     async def close(self) -> None:
         if self._consumer:
@@ -152,7 +152,7 @@ class KafkaTransport(Transport):
 
     async def _hand_over(self, consumer: TaskConsumer) -> None:
         while True:
-            if consumer.inbox.qsize() % TOGETHER == 0:
+            if consumer.inbox.qsize() % MESSAGES_PER_TURN == 0:
                 await asyncio.sleep(0)  # let other tasks run while there is always a next message
             message = await consumer.inbox.get()
             if not consumer.positions.holds(message.partition(), message.offset()):
@@ -167,7 +167,7 @@ class KafkaTransport(Transport):
         """Return the properties of librdkafka in the URL."""
         parts = urlsplit(self.address.url)
         host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
-        brokers = [f"{host}:{parts.port or PORT}", self.address.options["brokers"]]
+        brokers = [f"{host}:{parts.port or DEFAULT_PORT}", self.address.options["brokers"]]
         secure = "ssl" if parts.scheme == "kafkas" else "plaintext"
         properties = {"bootstrap.servers": ",".join(filter(None, brokers)), "security.protocol": secure}
         if parts.username:

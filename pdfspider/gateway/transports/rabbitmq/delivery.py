@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-WAIT = 0.5
+POLL_INTERVAL_S = 0.5
 PERSISTENT = 2
 
 
@@ -90,7 +90,7 @@ class AmqpDelivery(Delivery):
         self.transport.kept.end()
 
     async def nack(self) -> None:
-        await asyncio.sleep(WAIT)
+        await asyncio.sleep(POLL_INTERVAL_S)
         with suppress(TransportError), failures():
             if self.offset is None:
                 await self.channel.basic_nack(self.tag)

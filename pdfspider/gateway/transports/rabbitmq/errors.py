@@ -12,11 +12,11 @@ from pdfspider.gateway.base import TransportError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FAILURES = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError)
-BARE = (Exception, RuntimeError, StopAsyncIteration)
+BROKER_ERRORS = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError)
+UNSPECIFIC_ERRORS = (Exception, RuntimeError, StopAsyncIteration)
 """Errors that aiormq raises after a connection was lost."""
 
-OPENED = "Connection.OpenOk"
+OPEN_OK = "Connection.OpenOk"
 """In the error of aiormq where the broker does not open the virtual host; the reason is not in it."""
 
 
@@ -26,12 +26,12 @@ def failures() -> Iterator[None]:
     try:
         yield
     except InvalidFrameError as error:
-        if OPENED not in str(error):
+        if OPEN_OK not in str(error):
             raise TransportError(f"{type(error).__name__}: {error}") from error
         raise TransportError("the virtual host is not there, or this user has no access to it") from error
-    except FAILURES as error:
+    except BROKER_ERRORS as error:
         raise TransportError(f"{type(error).__name__}: {error}") from error
     except Exception as error:
-        if type(error) not in BARE:
+        if type(error) not in UNSPECIFIC_ERRORS:
             raise
         raise TransportError(f"the connection was lost: {error}") from error

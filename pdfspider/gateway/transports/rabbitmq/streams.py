@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from aiormq.abc import DeliveredMessage
     from redis.asyncio import Redis
 
-KEY = f"{PREFIX}offsets"
-HEADER = "x-stream-offset"
-ONLY = 0
+OFFSETS_KEY = f"{PREFIX}offsets"
+OFFSET_HEADER = "x-stream-offset"
+ONLY_PARTITION = 0
 """A stream has one partition."""
 
 
 def offset_of(message: DeliveredMessage) -> int | None:
     """Return the message's offset in its stream, None if it came from another kind of queue."""
-    offset = (message.header.properties.headers or {}).get(HEADER)
+    offset = (message.header.properties.headers or {}).get(OFFSET_HEADER)
     return offset if isinstance(offset, int) else None
 
 
@@ -46,14 +46,14 @@ class StreamOffset:
         """
         self._positions = Positions()
         try:
-            kept = await self._redis.zscore(KEY, self._member)
+            kept = await self._redis.zscore(OFFSETS_KEY, self._member)
         except RedisError as error:
             raise TransportError(f"the frontier's Redis: {error}") from error
         return "first" if kept is None else int(kept)
 
     def take(self, offset: int) -> None:
         """Note a message that was taken."""
-        self._positions.take(ONLY, offset)
+        self._positions.take(ONLY_PARTITION, offset)
 
     async def settle(self, offsets: Iterable[int]) -> None:
         """Settle messages, and store the offset up to which all are settled.
@@ -61,11 +61,11 @@ class StreamOffset:
         Raises TransportError.
         """
         for offset in offsets:
-            self._positions.settle(ONLY, offset)
+            self._positions.settle(ONLY_PARTITION, offset)
         ahead = self._positions.advance()
         if ahead:
             try:
-                await self._redis.zadd(KEY, {self._member: ahead[ONLY]}, gt=True)
+                await self._redis.zadd(OFFSETS_KEY, {self._member: ahead[ONLY_PARTITION]}, gt=True)
             except RedisError as error:
-                self._positions.retry(ONLY, ahead[ONLY])
+                self._positions.retry(ONLY_PARTITION, ahead[ONLY_PARTITION])
                 raise TransportError(f"the frontier's Redis: {error}") from error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-REMEMBERED = 1 << 17
+MAX_SETTLED_AHEAD = 1 << 17
 
 
 class Tags:
@@ -21,7 +21,7 @@ class Tags:
     def settle(self, tags: Iterable[int]) -> tuple[int, list[int]]:
         """Return the tag to acknowledge with all before it (0: none), and those to acknowledge alone."""
         new = sorted(tags)
-        if len(self._ahead) < REMEMBERED:  # else an earlier one will never be settled
+        if len(self._ahead) < MAX_SETTLED_AHEAD:  # else an earlier one will never be settled
             self._ahead.update(new)
         while self._front + 1 in self._ahead:
             self._front += 1

@@ -17,11 +17,11 @@ from pamqp.commands import Basic
 from pdfspider.gateway.base import TooLargeError, Transport, TransportError
 from pdfspider.gateway.outbound.bounds import set_aside
 from pdfspider.gateway.transports.rabbitmq.decoding import read_leniently
-from pdfspider.gateway.transports.rabbitmq.delivery import PERSISTENT, WAIT, AmqpDelivery
+from pdfspider.gateway.transports.rabbitmq.delivery import PERSISTENT, POLL_INTERVAL_S, AmqpDelivery
 from pdfspider.gateway.transports.rabbitmq.errors import failures
 from pdfspider.gateway.transports.rabbitmq.rejects import refusal
 from pdfspider.gateway.transports.rabbitmq.rejects import set_aside as rejects_of
-from pdfspider.gateway.transports.rabbitmq.streams import HEADER, StreamOffset, offset_of
+from pdfspider.gateway.transports.rabbitmq.streams import OFFSET_HEADER, StreamOffset, offset_of
 from pdfspider.gateway.transports.rabbitmq.tags import Tags
 from pdfspider.submission.rejected import REASON_LENGTH
 
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TIMEOUT, CLOSING = 30.0, 5.0
-MOST_PREFETCHED = 65535
-TOO_LARGE = "larger than configured max size"
+TIMEOUT_S, CLOSE_TIMEOUT_S = 30.0, 5.0
+MAX_PREFETCH = 65535
+TOO_LARGE_REPLY = "larger than configured max size"
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # failures are logged here, once
 read_leniently()
 
@@ -159,17 +159,19 @@ class AmqpTransport(Transport):
         """
         channel = await self._outgoing()
         try:
-            await channel.basic_publish(body, routing_key=queue, properties=properties, mandatory=True, timeout=TIMEOUT)
+            await channel.basic_publish(
+                body, routing_key=queue, properties=properties, mandatory=True, timeout=TIMEOUT_S
+            )
         except ChannelPreconditionFailed as error:
             if f"message size {len(body)} " in str(error):
                 raise TooLargeError(str(error)) from error
-            if TOO_LARGE not in str(error):
+            if TOO_LARGE_REPLY not in str(error):
                 raise
             await self._publish(queue, body, properties)  # another one was too large, which has closed the channel
 
     async def _outgoing(self) -> AbstractChannel:
         """Return the channel for publishing, a new one if the broker has closed the last one."""
-        async with asyncio.timeout(TIMEOUT):
+        async with asyncio.timeout(TIMEOUT_S):
             await self._attempted.wait()
         async with self._opening:
             if self._connection is None or self._connection.is_closed or self._out is None:
@@ -182,11 +184,11 @@ class AmqpTransport(Transport):
         connection, self._connection, self._out = self._connection, None, None
         if connection:
             with suppress(TransportError, TimeoutError), failures():
-                async with asyncio.timeout(CLOSING):
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
                     await connection.close()
 
     async def _session(self) -> None:
-        async with asyncio.timeout(TIMEOUT):
+        async with asyncio.timeout(TIMEOUT_S):
             self._connection = connection = await aiormq.connect(next(self._urls))
             for kind in ("results", "rejects", *(("events",) if self.tells else ())):
                 await self._find(connection, kind)
@@ -206,7 +208,7 @@ class AmqpTransport(Transport):
                 await channel.close()
             elif kind == "tasks":
                 self.health.begin(f"there is no queue {queue}")
-                await asyncio.sleep(WAIT)
+                await asyncio.sleep(POLL_INTERVAL_S)
             else:
                 return  # publishers wait for this queue
 
@@ -229,12 +231,12 @@ class AmqpTransport(Transport):
         """
         first = await self._offset.first()
         with suppress(ChannelPreconditionFailed):
-            return await self._subscribe_with(connection, {HEADER: first})
+            return await self._subscribe_with(connection, {OFFSET_HEADER: first})
         return await self._subscribe_with(connection, {})
 
     async def _subscribe_with(self, connection: AbstractConnection, arguments: dict[str, Any]) -> AbstractChannel:
         self.tags, channel = Tags(), await connection.channel()
-        await channel.basic_qos(prefetch_count=min(self.service.config.gateway.unacknowledged, MOST_PREFETCHED))
+        await channel.basic_qos(prefetch_count=min(self.service.config.gateway.unacknowledged, MAX_PREFETCH))
         await channel.basic_consume(self.address.options["tasks"], self._on_message, arguments=arguments)
         return channel
 

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from pdfspider.submission.rejected import Rejected
 
 GROUP = "gateway"
-WAIT = 5.0
-AT_ONCE = 200
-GIVING_BACK = 2.0
+POLL_TIMEOUT_S = 5.0
+BATCH_SIZE = 200
+NACK_TIMEOUT_S = 2.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -197,7 +197,7 @@ class RedisTransport(Transport):
 
     async def close(self) -> None:
         with suppress(RedisError, TimeoutError):
-            async with asyncio.timeout(GIVING_BACK):
+            async with asyncio.timeout(NACK_TIMEOUT_S):
                 await give_back(self._redis, self._stream, GROUP, self._consumer)
         if not self._shared:
             await self._redis.aclose()
@@ -250,8 +250,8 @@ class RedisTransport(Transport):
         An entry on its way waits in a list that all gateways share, so any of them moves it on.
         """
         moving = f"{tasks}:moving"
-        if await something_waits(self._redis, tasks, moving, timeout=WAIT, side=end):
-            await self._redis.eval(MOVE, 3, moving, tasks, self._stream, AT_ONCE, end)
+        if await something_waits(self._redis, tasks, moving, timeout=POLL_TIMEOUT_S, side=end):
+            await self._redis.eval(MOVE, 3, moving, tasks, self._stream, BATCH_SIZE, end)
 
     async def _take(self) -> None:
         for entry, fields in await self._take_over() or await self._read():
@@ -271,8 +271,8 @@ class RedisTransport(Transport):
 
     async def _read(self) -> list[Any]:
         streams = {self._stream: ">"}
-        block = int(self._takeover.shorten(WAIT) * 1000)
-        answer = await self._redis.xreadgroup(GROUP, self._consumer, streams, count=AT_ONCE, block=block)
+        block = int(self._takeover.shorten(POLL_TIMEOUT_S) * 1000)
+        answer = await self._redis.xreadgroup(GROUP, self._consumer, streams, count=BATCH_SIZE, block=block)
         return answer[0][1] if answer else []
 
     async def _take_over(self) -> list[Any]:
@@ -280,7 +280,7 @@ class RedisTransport(Transport):
         if time.monotonic() < self._look_at:
             return []
         silence = await self._takeover.least_silence()
-        answer = await self._redis.xautoclaim(self._stream, GROUP, self._consumer, silence, "0-0", AT_ONCE)
+        answer = await self._redis.xautoclaim(self._stream, GROUP, self._consumer, silence, "0-0", BATCH_SIZE)
         entries: list[Any] = answer[1]
         self._takeover.note(entries, silence)
         if not entries:

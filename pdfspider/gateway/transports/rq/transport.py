@@ -44,13 +44,19 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MOST_LISTED = 10_000
-THREADS = 8
+MAX_LISTED = 10_000
+RQ_THREADS = 8
 """Calls of RQ at a time."""
-SCHEDULED_EVERY = 1.0
-RESULT_TTL = 500
+SCHEDULED_INTERVAL_S = 1.0
+RESULT_TTL_S = 500
 """Seconds for which RQ keeps a return value if the job does not say."""
-UNABLE = ("success_callback_name", "failure_callback_name", "stopped_callback_name", "repeats_left", "webhooks")
+UNSUPPORTED_FIELDS = (
+    "success_callback_name",
+    "failure_callback_name",
+    "stopped_callback_name",
+    "repeats_left",
+    "webhooks",
+)
 """Fields that ask a worker to do something after the job."""
 BEGIN = """
 if redis.call('HGET', KEYS[1], 'status') ~= 'queued' then return end
@@ -90,7 +96,7 @@ class RqTransport(RedisTransport):
         self._tasks = Queue.redis_queue_namespace_prefix + self.address.options["tasks"]
         self._stream = f"{self._tasks}:stream"
         self._jobs = connect_blocking(self.address.url, socket_timeout=15)
-        self._calls = BlockingCalls("rq", THREADS)
+        self._calls = BlockingCalls("rq", RQ_THREADS)
         names = [self.address.options["tasks"]]
         self._scheduler: Any = RQScheduler(names, self._jobs, serializer=JSONSerializer, logging_level=logging.WARNING)
 
@@ -139,7 +145,7 @@ class RqTransport(RedisTransport):
         registry = Queue(self.address.options["tasks"], connection=self._jobs, serializer=JSONSerializer)
         failed = registry.failed_job_registry
         found = []
-        for job in Job.fetch_many(failed.get_job_ids(0, MOST_LISTED - 1), self._jobs, JSONSerializer):
+        for job in Job.fetch_many(failed.get_job_ids(0, MAX_LISTED - 1), self._jobs, JSONSerializer):
             if job:
                 outcome, ended = job.latest_result(), job.ended_at
                 reason = (outcome and outcome.exc_string) or ""
@@ -158,7 +164,7 @@ class RqTransport(RedisTransport):
     async def _schedule(self) -> None:
         """Enqueue scheduled jobs that are due, unless another scheduler does that for the queue."""
         await self._calls(self._enqueue_due)
-        await asyncio.sleep(SCHEDULED_EVERY)
+        await asyncio.sleep(SCHEDULED_INTERVAL_S)
 
     def _enqueue_due(self) -> None:
         self._scheduler.acquire_locks()
@@ -208,7 +214,7 @@ class RqTransport(RedisTransport):
         job, queue = self._fetch(job_id)
         if job.is_canceled:
             return
-        ttl = job.get_result_ttl(RESULT_TTL)
+        ttl = job.get_result_ttl(RESULT_TTL_S)
         job.ended_at = datetime.now(UTC)
         with self._jobs.pipeline() as pipe:
             job.set_status(JobStatus.FINISHED, pipe)
@@ -243,7 +249,7 @@ def read_job(job: str, fields: dict[bytes, bytes], limit: int) -> bytes:
 
     Raises InvalidInput.
     """
-    if more := [name for name in UNABLE if fields.get(name.encode())]:
+    if more := [name for name in UNSUPPORTED_FIELDS if fields.get(name.encode())]:
         raise InvalidInput(f"{', '.join(more)}: the gateway runs nothing after a job")
     call = parse(_inflate(fields.get(b"data", b""), limit))
     if not isinstance(call, list) or len(call) != 4 or call[1] is not None:

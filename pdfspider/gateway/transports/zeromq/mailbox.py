@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Socket = zmq.Socket[bytes]
 
-TOGETHER = 50
+MESSAGES_PER_TURN = 50
 
 
 class Mailbox:
@@ -31,7 +31,7 @@ class Mailbox:
     async def receive(self) -> list[bytes]:
         """Return the frames of the next message."""
         self._received += 1
-        if self._received % TOGETHER == 0:
+        if self._received % MESSAGES_PER_TURN == 0:
             await asyncio.sleep(0)  # let other tasks run while there is always a next message
         while True:
             with suppress(zmq.Again):

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from pdfspider.gateway.service import GatewayService
     from pdfspider.gateway.transports.zeromq.mailbox import Mailbox
 
-PATIENCE = 10.0
+ROOM_TIMEOUT_S = 10.0
 """Seconds for which a request waits until there is room for its message."""
-REQUESTS = ("status", "result", "cancel", "documents")
+REQUEST_KINDS = ("status", "result", "cancel", "documents")
 _encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
@@ -90,7 +90,7 @@ class Requests:
 
     async def _wait_for_room(self, delivery: RequestDelivery) -> None:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(ROOM_TIMEOUT_S):
                 await self._service.accept(self._transport, delivery)
         except TimeoutError:
             delivery.answer({"error": "there is no room for more jobs now: try again later", "again": True})
@@ -115,8 +115,8 @@ class Requests:
                 "error": f"there is no result {identity}: it does not exist yet, or not any more",
                 "again": True,
             }
-        if kind not in REQUESTS or not isinstance(job, str):
-            raise InvalidInput(f"expected a request of {', '.join(REQUESTS)}, and a job")
+        if kind not in REQUEST_KINDS or not isinstance(job, str):
+            raise InvalidInput(f"expected a request of {', '.join(REQUEST_KINDS)}, and a job")
         if kind == "cancel":
             return {"job": job, "state": await self._service.control(job, "cancel")}
         if kind == "result":

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from pdfspider.gateway.service import GatewayService
     from pdfspider.submission.rejected import Rejected
 
-PORT = 5570
-LEAST_TIMEOUT = 10_000
+DEFAULT_PORT = 5570
+MIN_TIMEOUT_MS = 10_000
 """Milliseconds after which a client that does not answer a heartbeat is given up."""
-MOST_REJECTED = 10_000
-LINGER = 1000
+MAX_REJECTED = 10_000
+LINGER_MS = 1000
 """Milliseconds for which the last answers and results are still sent at the end."""
 
 
@@ -83,7 +83,7 @@ class ZeroMqTransport(Transport):
 
     async def listen(self) -> None:
         curve = self._curve()
-        port = self.address.port or PORT
+        port = self.address.port or DEFAULT_PORT
         options = self.address.options
         ports = port, int(options["push"] or port + 1), int(options["results"] or port + 2)
         for kind, number in zip((zmq.ROUTER, zmq.PULL, zmq.PUB), ports, strict=True):
@@ -114,7 +114,7 @@ class ZeroMqTransport(Transport):
         try:
             async with redis.pipeline(transaction=True) as pipe:
                 pipe.lpush(name, rejected.dump())
-                pipe.ltrim(name, 0, MOST_REJECTED - 1)
+                pipe.ltrim(name, 0, MAX_REJECTED - 1)
                 await pipe.execute()
         except RedisError as error:
             raise TransportError(str(error)) from error
@@ -138,10 +138,10 @@ class ZeroMqTransport(Transport):
     def _bind(self, kind: int, port: int, curve: tuple[bytes, bytes] | None) -> zmq.Socket[bytes]:
         gateway = self.service.config.gateway
         socket = self._context.socket(kind)
-        socket.linger = LINGER
+        socket.linger = LINGER_MS
         keep_alive, timeout = (int(seconds * 1000) for seconds in (gateway.keep_alive, gateway.client_timeout))
         if keep_alive:
-            socket.heartbeat_ivl, socket.heartbeat_timeout = keep_alive, max(2 * keep_alive, LEAST_TIMEOUT)
+            socket.heartbeat_ivl, socket.heartbeat_timeout = keep_alive, max(2 * keep_alive, MIN_TIMEOUT_MS)
         socket.handshake_ivl = timeout
         socket.maxmsgsize = self.service.config.gateway.message_size or -1
         if kind == zmq.ROUTER:  # as many answers as may be open at a time wait for a slow reader
