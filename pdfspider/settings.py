@@ -122,7 +122,7 @@ PDF_IDLE_TIMEOUT = 30
 PDF_MINIMUM_RATE = 256
 # Redirects, and pages that stand where a document was expected, on the way to one answer. With REDIRECT_ENABLED = False
 # a redirect is not followed.
-REDIRECT_MAX_TIMES = 8
+REDIRECT_MAX_TIMES = 20
 
 # What requests say of the way that led to them.
 

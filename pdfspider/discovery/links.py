@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from pdfspider.discovery import data_urls
 from pdfspider.discovery.bounds import Bounds, References
 from pdfspider.discovery.listings.lists import SAME_DEPTH, list_reader, unpacked
-from pdfspider.discovery.markup import elements, forms, scripts
+from pdfspider.discovery.markup import elements, encoded, forms, scripts
 from pdfspider.discovery.markup.attributes import opened_by
 from pdfspider.discovery.markup.decoding import decode, lowered
 from pdfspider.discovery.markup.flattening import LARGE, slices, trees_of, with_end_tags
@@ -19,7 +19,7 @@ from pdfspider.discovery.markup.robots_directives import LINKS, MARKER, PageDire
 from pdfspider.discovery.markup.viewers import paths_in_query, shown_by
 from pdfspider.discovery.normal import MAX_LENGTH, without_fragment
 from pdfspider.discovery.platforms import listing_url
-from pdfspider.discovery.rules import RULES, TECHNIQUES, TEXT_RULES, Reference, TextRule, never_page, says_pdf
+from pdfspider.discovery.rules import RULES, TECHNIQUES, TEXT_RULES, Reference, TextRule, may_be_page, says_pdf
 from pdfspider.discovery.sites import Sites
 from pdfspider.discovery.urls import join
 from pdfspider.exceptions import ConfigurationError
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _SCRIPT = "javascript:"
 _NESTED = 3
-_RULE_MODULES = (elements, forms, scripts)
+_RULE_MODULES = (elements, encoded, forms, scripts)
 """They register their rules."""
 _UNBOUNDED = Bounds()
 
@@ -250,7 +250,7 @@ class Discovery:
             if url is None:
                 continue
             document = hinted or says_pdf(url)
-            if document or technique in SAME_DEPTH or not never_page(url):
+            if document or technique in SAME_DEPTH or may_be_page(url, technique):
                 yield Link(url, technique, document)
                 if rules_of(url.split("/", 3)[2]) is not None and "site" not in off:
                     yield from self._rewritten(url)

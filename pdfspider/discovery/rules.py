@@ -46,6 +46,7 @@ _NEVER_PAGES = frozenset(
         "apk",
     )
 )
+_FRAMES = frozenset(("object", "embed", "iframe", "frame"))
 _PROGRAM = re.compile(r"/(?:cgi[^/]*|scripts|bin|isapi)/[^/]+$", re.IGNORECASE).search
 
 
@@ -112,4 +113,11 @@ def never_page(url: str) -> bool:
     """Return whether the suffix of ``url`` is that of a file without links, and of no program on a server."""
     path, mark, _ = url.partition("?")
     suffix = path.rpartition(".")[2].lower()
-    return suffix in _NEVER_PAGES and not (suffix == "exe" and (mark or _PROGRAM(path)))
+    if suffix not in _NEVER_PAGES or (suffix == "exe" and (mark or _PROGRAM(path))):
+        return False
+    return not path.lower().endswith(".pdf.gz")  # which may be a PDF that the server has compressed
+
+
+def may_be_page(url: str, technique: str) -> bool:
+    """Return whether ``url``, which that technique has found, may lead to a page, or to a drawing with links."""
+    return not never_page(url) or (technique in _FRAMES and url.partition("?")[0].lower().endswith(".svg"))

@@ -62,7 +62,14 @@ REWRITES: dict[str, list[tuple[str, str]]] = {
         ),
     ],
     "drive.google.com": [
-        (r"https?://[^/]+/file/(?:u/[0-9]/)?d/([\w-]+).*", r"https://drive.google.com/uc?export=download&id=\1"),
+        (
+            r"https?://[^/]+/file/(?:u/[0-9]/)?d/([\w-]+)[^?]*\?(?:.*&)?(resourcekey=[\w-]+).*",
+            r"https://drive.google.com/uc?export=download&id=\1&\2",
+        ),
+        (
+            r"https?://[^/]+/file/(?:u/[0-9]/)?d/([\w-]+)(?!.*[?&]resourcekey=).*",
+            r"https://drive.google.com/uc?export=download&id=\1",
+        ),
         (r"https?://[^/]+/(?:open|uc)\?id=([\w-]+).*", r"https://drive.google.com/uc?export=download&id=\1"),
     ],
 }

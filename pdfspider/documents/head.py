@@ -28,6 +28,8 @@ _FRAGMENT = re.compile(_START + rb"<(?:iframe|h1|div|font|table|a|b|br|p|meta|li
 _BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _CONTROL = re.compile(rb"[\x01-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
+_XML = re.compile(_START + rb"<[A-Za-z][\w:.-]{0,100}[\s/>]").match
+_XML_TYPE = re.compile(r"(?:text|application)/xml|[\w.-]+/[\w.-]+\+xml").fullmatch
 _TEXT_TYPE = re.compile(r"\s*(?:text/|application/[^;]*(?:javascript|ecmascript|json|xml)\b)", re.IGNORECASE).match
 
 # Images, sounds, films, fonts, archives, programs and documents of other kinds.
@@ -93,7 +95,7 @@ def _declared_html(text: bytes, content_type: str | None) -> bool:
     """
     declared = (content_type or "").partition(";")[0].strip().lower()
     if declared not in _HTML_TYPES:
-        return False
+        return _XML_TYPE(declared) is not None and _XML(text) is not None
     return not _BINARY.search(text) or not (_SIGNATURE(text) or _is_dense(text))
 
 

@@ -76,6 +76,18 @@ def found(body: Any, content_type: str = "application/json", url: str = PAGE) ->
             [("json", "dir/b%20c.pdf", True), ("json-next", "dir/more/", False)],
         ),
         ("application/ld+json", {"rendering": {"@id": "http://example.com/b.pdf"}}, [("json", "b.pdf", True)]),
+        ("application/json", [{"filename": "b.pdf", "url": "/api/files/5"}], [("json", "api/files/5", True)]),
+        ("application/json", [{"fileExtension": ".PDF", "path": "/api/files/5"}], [("json", "api/files/5", True)]),
+        (
+            "application/json",
+            {"FileRef": "/a b/c.pdf", "report_pdf": "b.pdf"},
+            [("json", "a%20b/c.pdf", True), ("json", "dir/b.pdf", True)],
+        ),
+        (
+            "application/json",  # as InvenioRDM lists a record's files
+            {"entries": [{"key": "b.pdf", "links": {"self": "/files/b", "content": "/files/b/content"}}]},
+            [("json", "files/b/content", True)],
+        ),
     ],
 )
 def test_files_and_further_parts(content_type: str, body: Any, expected: list[tuple[str, str, bool]]) -> None:
@@ -85,7 +97,7 @@ def test_files_and_further_parts(content_type: str, body: Any, expected: list[tu
 @pytest.mark.parametrize(
     ("content_type", "body"),
     [
-        ("application/json", {"name": "b.pdf", "title": "The b.pdf", "url": "/x", "pdf": True}),
+        ("application/json", {"label": "b.pdf", "title": "The b.pdf", "url": "/x", "pdf": True}),
         ("application/json", {"type": "application/pdf", "url": "no address", "href": 7, "link": None}),
         ("application/json", '{"url": "/b.pdf"'),
         ("application/json", "[" * 100_000),
@@ -105,6 +117,8 @@ def test_half_a_character_costs_no_list_its_other_files() -> None:
 def test_only_declared_json_is_read_as_a_whole() -> None:
     assert is_list(b' {"a": 1}', "application/hal+json;charset=UTF-8", "a")
     assert not is_list(b'{"a": 1}', "text/plain", "a")
+    assert is_list(b'[{"a": 1}]', "text/plain", "script-url"), "what a script fetches may be declared as anything"
+    assert not is_list(b"[x] {y}", "text/plain", "script-url")
     assert not is_list(b"\x89PNG", "application/json", "a")
 
 

@@ -95,12 +95,12 @@ def test_a_url_says_that_it_is_a_pdf_by_its_file_name_or_a_query_value(url: str,
     assert says_pdf(url) is expected
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.JPG", "a.css", "a.pdf.gz", "a.tar.xz", "a.mp4?x=1", "a.woff2"])
+@pytest.mark.parametrize("name", ["a.png", "a.JPG", "a.css", "a.ps.gz", "a.tar.xz", "a.mp4?x=1", "a.woff2"])
 def test_files_that_are_never_pages_are_left_alone(name: str) -> None:
     assert found(f'<a href="/{name}">x</a>') == []
 
 
-@pytest.mark.parametrize("name", ["a.html", "a.php", "a", "a.gz/", "png", "v1.2", "a.doc"])
+@pytest.mark.parametrize("name", ["a.html", "a.php", "a", "a.pdf.gz", "a.gz/", "png", "v1.2", "a.doc"])
 def test_what_may_be_a_page_is_followed(name: str) -> None:
     assert found(f'<a href="/{name}">x</a>') == [(name, "a", False)]
 

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 _LONGEST = 50_000
 """Rows of one answer that are read."""
 _ROWS = re.compile(r"\s*\[\s*\[\s*\"(?:[^\]\[]*\")?original\"").match
-_OBJECT = re.compile(r"\s*(?:\S+ \d{14} )?\{[^\n]*\"(?:url|original)\":\s*\"").match
+_OBJECT = re.compile(
+    r"\s*(?:\S+ \d{14} \{|\{(?=[^\n{}]*\"(?:timestamp|urlkey|digest|status(?:code)?|mime(?:type|-detected)?)\":))"
+    r"[^\n]*\"(?:url|original)\":\s*\""
+).match
 _LINE = re.compile(r"(?: CDX [^\n]*\n)?\S+ \d{14} (?:https?://|warc/|dns:|ftp:)\S+ \S+ \S+ ", re.IGNORECASE).match
 _ROW = re.compile(r"\[(?:[^\[\]\"]++|\"(?:[^\"\\]++|\\.)*+\")*+\]", re.DOTALL).finditer
 _EACH_LINE = re.compile(r"[^\r\n]++").finditer

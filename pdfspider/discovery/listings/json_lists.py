@@ -24,18 +24,32 @@ LONGEST = 50_000
 FORMATS = 10
 """Types of one file that are looked at."""
 _IS_JSON = re.compile(r"[\w.-]+/(?:[\w.-]+\+)?(?:json|ld\+json)\s*(?:;|\Z)", re.IGNORECASE).match
+_FETCHED = frozenset(("script-url", "json-next"))
+_MAY_BE_JSON = re.compile(
+    r"\s*(?:text/(?:html|plain|javascript)|application/(?:x-)?javascript)?\s*(?:;|\Z)", re.IGNORECASE
+).match
+_LOOKS_LIKE_JSON = re.compile(r"\ufeff?\s*+(?:\{\s*+\"[^\"]{1,100}+\"\s*+:|\[\s*+(?:\{\s*+\"|\"|\[\s*+\"))").match
 _BEGINS = re.compile(r"\ufeff?\s*+[\[{]").match
 _ADDRESS = re.compile(r"https?://\S+\Z|\.{0,2}/[^/\s]\S*\Z|[^\s:/?#]+/\S+\Z", re.IGNORECASE).match
 _FIELD = re.compile(
     r"(?:.*_)?(?:url|uri|href|link|src|path|file|self|download|target|source)\Z|.*(?:Url|Href|Link)\Z|@?id\Z"
 ).match
 _TYPES = ("type", "mime", "mime_type", "mimetype", "mimeType", "mediaType", "contentType", "content_type", "format")
+_EXTENSIONS = ("ext", "extension", "fileExtension", "file_extension", "fileType", "file_type")
+_FILE_NAMES = ("name", "filename", "fileName", "file_name", "key", "originalName", "original_name")
+_WHOLE_ADDRESS = re.compile(r"(?:https?:/)?/[^\s\r\n]", re.IGNORECASE).match
+_LINKS_TO_FILE = ("content", "download", "downloadUrl", "self")
+"""The links of a file, the first of which leads to its content."""
 _OTHER_FILE = re.compile(r"\.(?!pdf\Z)[a-z0-9]{2,5}\Z", re.IGNORECASE).search
 
 
-def is_json(head: str, content_type: str | None) -> bool:
-    """Return whether a text that begins with ``head`` is declared as JSON, and may be."""
-    return bool(_IS_JSON(content_type or "") and _BEGINS(head))
+def is_json(head: str, content_type: str | None, technique: str | None) -> bool:
+    """Return whether a text that begins with ``head`` is JSON, as declared; what a script fetches may only look so."""
+    if _BEGINS(head) is None:
+        return False
+    if _IS_JSON(content_type or ""):
+        return True
+    return bool(technique in _FETCHED and _MAY_BE_JSON(content_type or "") and _LOOKS_LIKE_JSON(head))
 
 
 def described(text: str, url: str, cut: Callable[[int], object]) -> Found:
@@ -97,23 +111,51 @@ def _texts(value: Any) -> list[str]:
 
 
 def _of_object(node: dict[str, Any], *, feed: bool) -> Found:
-    is_pdf = any("pdf" in text.lower() for name in _TYPES for text in _texts(node.get(name)))
+    is_pdf = _is_pdf(node)
     for name, value in node.items():
-        if not isinstance(value, str):
-            continue
-        if (says_pdf(value) or is_pdf) and _FIELD(name) and (_ADDRESS(value) or says_pdf(value)):
-            if not never_page(value):
-                yield "json", Reference(value, document=True)
-        elif feed and name in ("url", "external_url") and "id" in node and _ADDRESS(value):
-            yield "json", Reference(value)
-        elif name in ("next", "next_url", "nextPage", "nextLink", "@odata.nextLink") and _ADDRESS(value):
-            yield "json-next", Reference(value)
+        if isinstance(value, str):
+            yield from _of_field(node, name, value, is_pdf=is_pdf, feed=feed)
     if node.get("rel") == "next" and isinstance(node.get("href"), str):
         yield "json-next", Reference(node["href"])
+    if is_pdf and isinstance(links := node.get("links"), dict):
+        yield from _of_file(links)
     if "mtime" in node or "mod_time" in node:
         yield from _of_directory(node)
     if isinstance(links := node.get("_links"), dict):
         yield from _of_resource(node, links)
+
+
+def _of_field(node: dict[str, Any], name: str, value: str, *, is_pdf: bool, feed: bool) -> Found:
+    if (is_pdf or says_pdf(value)) and _is_address(name, value):
+        if not never_page(value):
+            yield "json", Reference(value, document=True)
+    elif feed and name in ("url", "external_url") and "id" in node and _ADDRESS(value):
+        yield "json", Reference(value)
+    elif name in ("next", "next_url", "nextPage", "nextLink", "@odata.nextLink") and _ADDRESS(value):
+        yield "json-next", Reference(value)
+
+
+def _is_pdf(node: dict[str, Any]) -> bool:
+    """Return whether an object is that of a PDF, by a type, an extension or a file's name."""
+    if any("pdf" in text.lower() for name in _TYPES for text in _texts(node.get(name))):
+        return True
+    if any(_text(node.get(name)).lower() in ("pdf", ".pdf") for name in _EXTENSIONS):
+        return True
+    return any(_text(node.get(name)).lower().endswith(".pdf") for name in _FILE_NAMES)
+
+
+def _is_address(name: str, value: str) -> bool:
+    """Return whether a value, which says or is said to be a PDF, is an address: by the name of its field, or itself."""
+    if says_pdf(value):
+        return bool(_FIELD(name) or "pdf" in name.lower() or _WHOLE_ADDRESS(value))
+    return bool(_FIELD(name) and _ADDRESS(value))
+
+
+def _of_file(links: dict[str, Any]) -> Found:
+    """Yield the address of a file's content."""
+    addresses = (_href(links[name]) or _text(links[name]) for name in _LINKS_TO_FILE if name in links)
+    if (address := next(filter(None, addresses), None)) and not never_page(address):
+        yield "json", Reference(address, document=True)
 
 
 def _of_directory(node: dict[str, Any]) -> Found:

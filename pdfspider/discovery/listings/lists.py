@@ -110,7 +110,7 @@ def list_reader(text: str, content_type: str | None, technique: str | None) -> L
         return _READERS[root[1].lower()] if not is_oai or technique in ("seed", "oai-next") else None
     if technique in ("seed", "cdx-next") and is_cdx(head):
         return ListReader(captured)
-    if is_json(head, content_type):
+    if is_json(head, content_type, technique):
         return ListReader(described, html_in)
     declared = (content_type or "").partition(";")[0].strip().lower()
     return _line_reader(technique, declared) if _LINE(head) else None

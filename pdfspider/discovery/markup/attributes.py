@@ -6,11 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from pdfspider.discovery.entities import unescape
+from pdfspider.discovery.markup.encoded import in_base64
 from pdfspider.discovery.markup.scripts import files_in, is_spaced_file, is_template, named_address, plain, targets_in
-from pdfspider.discovery.rules import Reference, never_page, says_pdf, text_rule
+from pdfspider.discovery.rules import Reference, never_page, rule, says_pdf, text_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from selectolax.lexbor import LexborNode
 
 _DATA = re.compile(
     r"""data-([\w:.-]{1,60}+)\s{0,9}=\s{0,9}(?:"([^"]{1,65536}+)"|'([^']{1,65536}+)'|([^\s"'<>][^\s<>]{0,2048}+))""",
@@ -31,7 +34,8 @@ _OPENED = re.compile(
 ).finditer
 _CALLED = re.compile(
     r"""(?<![\w$])\w{0,20}?(?:open|pop_?up|show|view|window|download|go_?to|navigate|redirect|load|link|url|page|jump)\w{0,20}
-    \(\s{0,9}["'`]((?:https?:/)?\.{0,2}/[^"'`<>\s]{1,2048}+)["'`](?!\s{0,9}\+)""",
+    \(\s{0,9}["'`]((?:https?:/)?\.{0,2}/[^"'`<>\s]{1,2048}+|[\w-]{1,100}+\.(?:php|aspx?|jsp|do|cgi|ashx|cfm|html?)(?:\?[^"'`<>\s]{0,2048}+)?)
+    ["'`](?!\s{0,9}\+)""",
     re.IGNORECASE | re.VERBOSE,
 ).finditer
 """Calls whose name and first argument say that they go somewhere."""
@@ -56,6 +60,10 @@ _NAMES_ADDRESS = re.compile(
     r"href|url|src|source|file|pdf|link|path|value|cite|longdesc|data\Z|to\Z", re.IGNORECASE
 ).search
 _IN_TEXT = re.compile(r"""http(?<![^\s>(\[,;]http)s?://[^\s<>"'`{}\\^|]{1,2048}+""").finditer
+_HEAD = 1_024
+_IS_DATA = re.compile(r"\ufeff?\s*+<\?xml(?!.*?<(?:!doctype )?html)", re.IGNORECASE | re.DOTALL).match
+"""Finds that a page is XML for programs, which browsers show by a style sheet."""
+_CONTENT = re.compile(r"[\w\s\"'/]>\s{0,99}([^<>\r\n]{1,2048}+)(?=\s{0,99}</)").finditer
 _VIEWER = re.compile(r"<(?:\w+-)*pdf(?:-\w+)+\s([^<>]{1,8192}+)", re.IGNORECASE).finditer
 _SHOWN = re.compile(r":?(?:src|href|url|file|source|document|pdf|data)\Z", re.IGNORECASE).match
 
@@ -70,6 +78,8 @@ def data_attributes(html: str) -> Iterator[Reference]:
                 yield Reference(value)
                 continue
         if "pdf" not in match[0].lower():
+            if "eyJ" in match[0] or "aHR0c" in match[0]:
+                yield from in_base64(match[0])
             continue
         value = unescape(match[2] or match[3] or match[4]).strip()
         if value[:1] in ("{", "["):
@@ -94,6 +104,13 @@ def events(html: str) -> Iterator[Reference]:
     """Find what a click, or another event, opens."""
     for match in _EVENT.finditer(html):
         yield from opened_by(unescape(match[1] or match[2] or match[3]))
+
+
+@rule("event", "body")
+def loaded(element: LexborNode) -> Iterable[Reference]:
+    """Find what a page opens once it is there."""
+    script = element.attributes.get("onload")
+    return opened_by(script) if script else ()
 
 
 def opened_by(script: str) -> Iterator[Reference]:
@@ -129,10 +146,15 @@ def other_attributes(html: str) -> Iterator[Reference]:
 @text_rule("text-url", ".pdf")
 def addresses_in_text(html: str) -> Iterator[Reference]:
     """Find the whole addresses of PDFs in the text of a page."""
-    for match in _IN_TEXT(visible(html)):
+    shown = visible(html)
+    for match in _IN_TEXT(shown):
         value = unescape(match[0].rstrip(".,;:!?"))
         if says_pdf(value) and not is_template(value):
             yield Reference(value, document=True)
+    if _IS_DATA(html[:_HEAD]):
+        for match in _CONTENT(shown):
+            if says_pdf(value := unescape(match[1]).strip()):
+                yield Reference(value, document=True)
 
 
 def visible(html: str) -> str:

@@ -39,8 +39,11 @@ _ROOTED = re.compile(r"\s*+(?:https?:)?/", re.IGNORECASE).match
 _EMPTY_FRAME = re.compile(r"\s*+(?:about:|javascript:|data:text/html|\Z)", re.IGNORECASE).match
 _LAZY = ("data-src", "data-lazy-src", "data-lazy", "data-original", "data-url", "data-litespeed-src")
 """Attributes with the URL of a frame that is loaded lazily."""
-_CLICKED = ("data-url", "data-href", "data-link", "data-file", "data-src", "data-path", "data-download")
-"""Attributes with the URL that a script opens when a link without a URL is clicked."""
+_CLICKED = re.compile(r"data-[\w-]{0,40}?(?:url|href|link|file|src|path|download|pdf|document)\Z").match
+"""Matches attributes with the URL that a script opens when a link without a URL, or a button, is clicked."""
+_LEADS_NOWHERE = re.compile(
+    r"#|javascript:(?:\s|;|/\*.*\*/|//|void\b|false\b|undefined\b|[()0])*\Z", re.IGNORECASE
+).match
 _NOTHING: tuple[Reference, ...] = ()
 
 # "PDF", "Download PDF", "Als PDF ansehen (1,2 MB)", "Full text [pdf, 12 pages]"; not "How to make a PDF".
@@ -56,12 +59,24 @@ def anchors(element: LexborNode) -> Iterable[Reference]:
     """Find the target of a link."""
     attributes = element.attributes
     href = attributes.get("href") or attributes.get("xlink:href")
-    if not href or href[0] == "#":
-        return [Reference(value) for name in _CLICKED if (value := attributes.get(name)) and "/" in value]
+    if not href or (href[0] in "#jJ" and _LEADS_NOWHERE(href)):
+        return _clicked(attributes)
     if "download" not in attributes and "type" not in attributes:
         return (Reference(href),)
     saved_as_pdf = (attributes.get("download") or "").lower().endswith(".pdf")
     return (Reference(href, saved_as_pdf or _type(attributes) in _PDF_TYPES),)
+
+
+def _clicked(attributes: Attributes) -> list[Reference]:
+    found = (value for name, value in attributes.items() if value and "/" in value and _CLICKED(name))
+    return [Reference(value) for value in found if value[0] not in "{[<"]
+
+
+@rule("link-text", "button")
+def button_offers(element: LexborNode) -> Iterable[Reference]:
+    """Find what a script opens when a button is clicked that offers a PDF."""
+    found = _clicked(element.attributes)
+    return found if found and offers_pdf(element.text() or _label(element)) else _NOTHING
 
 
 @rule("link-text", "a", "area")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote_plus
 
 from pdfspider.discovery.markup.elements import offers_pdf
+from pdfspider.discovery.markup.scripts import named_address
 from pdfspider.discovery.rules import Reference, rule, says_pdf
 
 if TYPE_CHECKING:
@@ -163,11 +164,14 @@ def button_actions(element: LexborNode) -> Iterable[Reference]:
 
 @rule("hidden-input", "input")
 def hidden_inputs(element: LexborNode) -> Iterable[Reference]:
-    """Find hidden fields whose value is the address of a PDF."""
+    """Find hidden fields whose value is the address of a PDF, as it says or the field's name does."""
     attributes = element.attributes
     value = attributes.get("value") or ""
-    hidden = says_pdf(value) and (attributes.get("type") or "").strip().lower() == "hidden"
-    return (Reference(value, document=True),) if hidden else ()
+    if (attributes.get("type") or "").strip().lower() != "hidden":
+        return ()
+    named = (attributes.get("name") or "", attributes.get("id") or "")
+    is_file = says_pdf(value) or any(named_address(name, value) for name in named)
+    return (Reference(value, document=True),) if is_file else ()
 
 
 @rule("option", "select")

@@ -1,7 +1,8 @@
-"""Documents within a page: those that frames carry in ``srcdoc``, and declarative shadow roots."""
+"""Documents within a page: those that frames carry in ``srcdoc``, shadow roots, and templates that scripts show."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
 DEPTH = 3
 """Levels of nested documents that are searched."""
 _MODES = ("shadowrootmode", "shadowroot")
+_PLACEHOLDER = re.compile(r"""\s(?:href|src|data)=(?:"[^"{]*+[{][^"]*+"|'[^'{]*+[{][^']*+')""").sub
+"""Removes addresses that a script has yet to fill in."""
 
 
 class Inner(NamedTuple):
@@ -24,6 +27,9 @@ def documents_in(tree: LexborHTMLParser) -> list[Inner]:
     found = [Inner(source, True) for frame in tree.tags("iframe") if (source := frame.attributes.get("srcdoc"))]
     for fragment in tree.template_fragments() if tree.tags("template") else ():
         template = fragment.parent
-        if template and any(mode in template.attributes for mode in _MODES):
-            found.append(Inner(fragment.html or "", False))
+        if template is None or not (html := fragment.html):
+            continue
+        if not any(mode in template.attributes for mode in _MODES):
+            html = _PLACEHOLDER("", html)
+        found.append(Inner(html, False))
     return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from pdfspider.discovery.entities import unescape
+from pdfspider.discovery.markup.constants import filled_in
 from pdfspider.discovery.rules import Reference, never_page, rule, says_pdf
 
 if TYPE_CHECKING:
@@ -47,10 +48,12 @@ _SENDS = ("location", "window.open", ".navigate", ".href", ".src", ".data", "set
 _FETCHED = re.compile(
     r"""(?:\bfetch|\baxios(?:\.get)?|\.getJSON|\$\.get|\.load)\(\s{0,9}["'`]([^"'`<>\s$]{1,2048}+)["'`](?=\s{0,9}[,)])
     |\.open\(\s{0,9}["']GET["']\s{0,9},\s{0,9}["'`]([^"'`<>\s$]{1,2048}+)["'`](?=\s{0,9}[,)])
-    |\bajax["']?\s{0,9}:\s{0,9}["']([^"'`<>\s$]{1,2048}+)["']""",
+    |\bajax["']?\s{0,9}:\s{0,9}["']([^"'`<>\s$]{1,2048}+)["']
+    |\b(?:ajax|axios)\(\s{0,9}\{(?:[^{}]{0,300}?[\s,])?url["']?\s{0,9}:\s{0,9}["']([^"'`<>\s$]{1,2048}+)["'](?=\s{0,9}[,}])(?![^{}]{0,300}["'](?i:post|put|patch|delete)["'])
+    |\b(?:fileDownload|saveAs|download(?:File|Url|URI)?)\(\s{0,9}["'`]((?:https?:/)?\.{0,2}/[^"'`<>\s$]{1,2048}+)["'`](?=\s{0,9}[,)])""",
     re.VERBOSE,
 ).finditer
-_FETCHES = ("fetch(", "axios", ".getJSON", "$.get", ".load(", ".open(", "ajax")
+_FETCHES = ("fetch(", "axios", ".getJSON", "$.get", ".load(", ".open(", "ajax", "ownload", "saveAs(")
 _CALL = re.compile(
     r"""(?:getDocument|PDFObject\.embed|PDFObject|PDFViewerApplication\.open|WebViewer|PSPDFKit\.load|NutrientViewer\.load
     |previewFile|flipBook|FlowPaperViewer|\w{0,20}PDFViewer|viewPdf|showPdf|openPdf|loadPdf|embedPdf|renderPdf|displayPdf)
@@ -79,7 +82,8 @@ _ADDRESS = re.compile(
 ).match
 _SAYS_TYPE = re.compile(
     r"""application\\{0,3}/(?:x-)?pdf\\{0,3}["']
-    |(?:ext|extension|format|type|mime)\\{0,3}["']?\s{0,9}:\s{0,9}\\{0,3}["']\.?pdf\\{0,3}["']""",
+    |(?:ext|extension|format|type|mime)\\{0,3}["']?\s{0,9}:\s{0,9}\\{0,3}["']\.?pdf\\{0,3}["']
+    |(?:name|title|key)\\{0,3}["']?\s{0,9}:\s{0,9}\\{0,3}["'][^"'<>\\/]{1,200}+(?<=\.pdf)\\{0,3}["']""",
     re.IGNORECASE | re.VERBOSE,
 ).finditer
 """Finds the members of JSON objects that name the type PDF."""
@@ -145,6 +149,7 @@ def named_files(element: LexborNode) -> Iterable[Reference]:
     lowered = text.lower()
     if not any(name in lowered for name in _VIEWERS):
         return ()
+    text = filled_in(text)
     return files_in(text) if _is_linked_data(element) else chain(files_in(text), _files_of_type(text))
 
 
@@ -247,7 +252,7 @@ def named_address(name: str, value: str) -> bool:
 def bounces(element: LexborNode) -> Iterable[Reference]:
     """Find the address to which a script sends the browser."""
     text = element.text()[:LIMIT]
-    return targets_in(text) if any(word in text for word in _SENDS) else ()
+    return targets_in(filled_in(text)) if any(word in text for word in _SENDS) else ()
 
 
 @rule("script-url", "script")
@@ -265,7 +270,7 @@ def fetched(element: LexborNode) -> Iterator[Reference]:
     text = element.text()[:LIMIT]
     if any(word in text for word in _FETCHES):
         for match in _FETCHED(text):
-            value = plain(match[1] or match[2] or match[3])
+            value = plain(next(filter(None, match.groups())))
             if _LOOKS_LIKE_FILE(value) and not is_template(value):
                 yield Reference(value)
 
