@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from pdfspider.dashboard_config import DashboardConfig
 from pdfspider.discovery.bounds import Bounds
 from pdfspider.discovery.links import Discovery
-from pdfspider.discovery.markup.robots_directives import OBEYABLE, robot_names
+from pdfspider.discovery.markup.robots_directives import DIRECTIVES, robot_names
 from pdfspider.documents.inspection.limits import LEAST_MEMORY, Limits
 from pdfspider.documents.paths import LAYOUTS
 from pdfspider.exceptions import ConfigurationError
@@ -92,8 +92,8 @@ def _discovery(settings: BaseSettings) -> Discovery:
 
 def _obeyed_directives(settings: BaseSettings) -> frozenset[str]:
     directives = frozenset(as_words(settings, "PDF_ROBOTS_DIRECTIVES"))
-    if unknown := directives - OBEYABLE:
-        names = ", ".join(sorted(OBEYABLE))
+    if unknown := directives - DIRECTIVES:
+        names = ", ".join(sorted(DIRECTIVES))
         raise ConfigurationError(f"PDF_ROBOTS_DIRECTIVES: {min(unknown)!r} cannot be obeyed; it may have {names}")
     return directives
 

@@ -9,7 +9,7 @@ from scrapy import exceptions
 from scrapy.settings import default_settings
 
 from pdfspider.commands._base import complain
-from pdfspider.crawl.engine.stock_parts import PARTS, WITHOUT_CRAWL
+from pdfspider.crawl.engine.stock_parts import PART_SETTINGS, WITHOUT_CRAWL_SETTING
 
 if TYPE_CHECKING:
     import argparse
@@ -34,10 +34,10 @@ class WithStockParts:
     exitcode: int
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
-        for name in PARTS:
+        for name in PART_SETTINGS:
             self.settings.set(name, getattr(default_settings, name), priority="project")
         self.settings.set("LOG_LEVEL", "WARNING", priority="project")
-        self.settings.set(WITHOUT_CRAWL, value=True, priority="project")
+        self.settings.set(WITHOUT_CRAWL_SETTING, value=True, priority="project")
         for name in LOGGERS:
             logging.getLogger(name).addFilter(self._in_one_line)
         super().process_options(args, opts)  # type: ignore[misc]

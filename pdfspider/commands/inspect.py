@@ -10,7 +10,7 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 from pdfspider.commands._base import Ours, require_database, say
-from pdfspider.crawl.inspection.service import GROUP, UNAVAILABLE, InspectionService
+from pdfspider.crawl.inspection.service import BATCH_SIZE, UNAVAILABLE_STATUS, InspectionService
 from pdfspider.documents.copies import InPlace
 from pdfspider.documents.inspection.report import Status
 from pdfspider.exceptions import InvalidInput
@@ -65,7 +65,7 @@ class Command(Ours, ScrapyCommand):
         require_database(config)
         counts = asyncio.run(_inspect(config, self._copies(config), job, "" if opts.again == ALL else opts.again))
         say(_summary(counts))
-        self.exitcode = 1 if counts[UNAVAILABLE] else 0
+        self.exitcode = 1 if counts[UNAVAILABLE_STATUS] else 0
 
     def _copies(self, config: Config) -> Copies:
         assert self.settings is not None
@@ -96,7 +96,7 @@ async def _groups(hashes: AsyncIterator[str]) -> AsyncIterator[list[str]]:
     group: list[str] = []
     async for sha256 in hashes:
         group.append(sha256)
-        if len(group) == GROUP:
+        if len(group) == BATCH_SIZE:
             yield group
             group = []
     yield group
@@ -120,6 +120,6 @@ async def _tell(counts: Counter[str]) -> None:
 
 def _summary(counts: Counter[str]) -> str:
     done = [f"{counts[status]:,} {status}" for status in Status if counts[status]]
-    lost = f"; {counted(counts[UNAVAILABLE], 'document')} not in the store" if counts[UNAVAILABLE] else ""
-    number = sum(counts.values()) - counts[UNAVAILABLE]
+    lost = f"; {counted(counts[UNAVAILABLE_STATUS], 'document')} not in the store" if counts[UNAVAILABLE_STATUS] else ""
+    number = sum(counts.values()) - counts[UNAVAILABLE_STATUS]
     return counted(number, "document") + " inspected" + (f": {', '.join(done)}" if done else "") + lost

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pdfspider.items import Outcome
     from pdfspider.records.history import Earlier
 
-KEY = "pdfspider_visit"
+VISIT_KEY = "pdfspider_visit"
 """The key of a request's ``meta`` under which its visit is."""
 
 
@@ -32,17 +32,17 @@ class Visit:
 
     def into(self, meta: dict[str, Any]) -> dict[str, Any]:
         """Return the ``meta`` of a request, to which the visit has been added."""
-        meta[KEY], meta["verbatim_url"] = self, True
+        meta[VISIT_KEY], meta["verbatim_url"] = self, True
         return meta
 
 
 def visit_of(request: Request) -> Visit:
     """Return the visit of a request. Raises KeyError for a request that has none."""
-    visit: Visit = request.meta[KEY]
+    visit: Visit = request.meta[VISIT_KEY]
     return visit
 
 
 def lease_of(request: Request | None) -> Lease | None:
     """Return the lease of a request, None for a request without a visit."""
-    visit: Visit | None = request.meta.get(KEY) if request else None
+    visit: Visit | None = request.meta.get(VISIT_KEY) if request else None
     return visit.lease if visit else None

@@ -58,9 +58,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-RECORDS_PAUSE = 1.0
+RECORDS_RETRY_DELAY_S = 1.0
 """Seconds between two tries of a row that the database does not take."""
-FULL = 0.9
+FULL_SHARE = 0.9
 """The part of Redis's memory at which leasing stops, so that there is room for what is out to end."""
 
 
@@ -229,7 +229,7 @@ class Worker:
         """
         used = await self.frontier.memory()
         self.lost.end()
-        if used >= FULL:
+        if used >= FULL_SHARE:
             self.full.begin(f"{used:.0%} of maxmemory are used")
         else:
             self.full.end()
@@ -270,7 +270,7 @@ class Worker:
                 self.unrecorded.end()
                 return
             with self.in_flight.track(capture.lease):
-                await asyncio.sleep(RECORDS_PAUSE)
+                await asyncio.sleep(RECORDS_RETRY_DELAY_S)
 
     async def _open_redis(self) -> None:
         url, alone = self.config.redis_url, False

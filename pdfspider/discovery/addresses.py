@@ -17,11 +17,11 @@ from pdfspider.exceptions import InvalidInput
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-PUBLIC = 0
+PUBLIC_BLOCK = 0
 """The block that stands for public addresses only."""
-OWN = 1
+OWN_BLOCK = 1
 """The block of an operator's seed whose name is not resolved yet; its address decides the block."""
-BLOCKS: dict[int, Network] = dict(
+PRIVATE_BLOCKS: dict[int, Network] = dict(
     enumerate(
         map(
             ip_network,
@@ -37,12 +37,12 @@ BLOCKS: dict[int, Network] = dict(
                 "fec0::/10",
             ),
         ),
-        OWN + 1,
+        OWN_BLOCK + 1,
     )
 )
 """The private blocks by number. Queue entries contain the numbers, so add new blocks at the end, 14 at most."""
 
-RESERVED = tuple(
+RESERVED_NETWORKS = tuple(
     map(
         ip_network,
         (
@@ -91,14 +91,14 @@ _SIX_TO_FOUR = IPv6Network("2002::/16")
 
 
 @lru_cache(maxsize=65_536)
-def is_allowed(address: str, block: int = PUBLIC, networks: str = "") -> bool:
+def is_allowed(address: str, block: int = PUBLIC_BLOCK, networks: str = "") -> bool:
     """Return whether an address is public, in this private block or in one of these networks."""
     ip = _judged(address)
     named = [network for network in map(ip_network, networks.split()) if ip in network]
-    if reserved := [network for network in RESERVED if ip in network]:
+    if reserved := [network for network in RESERVED_NETWORKS if ip in network]:
         return any(network.subnet_of(around) for network in named for around in reserved)  # type: ignore[arg-type]
     own = number_of_block(ip)
-    return bool(named) or _is_public(ip) or (own != PUBLIC and block in {OWN, own})
+    return bool(named) or _is_public(ip) or (own != PUBLIC_BLOCK and block in {OWN_BLOCK, own})
 
 
 def own_block(address: str) -> int:
@@ -108,9 +108,9 @@ def own_block(address: str) -> int:
 
 def number_of_block(ip: Address) -> int:
     """Return the number of the private block of an address, PUBLIC for a reserved or public one."""
-    if any(ip in network for network in RESERVED):
-        return PUBLIC
-    return next((number for number, network in BLOCKS.items() if ip in network), PUBLIC)
+    if any(ip in network for network in RESERVED_NETWORKS):
+        return PUBLIC_BLOCK
+    return next((number for number, network in PRIVATE_BLOCKS.items() if ip in network), PUBLIC_BLOCK)
 
 
 def literal_address(host: str) -> str:
@@ -120,7 +120,7 @@ def literal_address(host: str) -> str:
     return host.strip("[]") if is_address(host) else ""
 
 
-def refuse_private(host: str, block: int = PUBLIC, networks: str = "") -> None:
+def refuse_private(host: str, block: int = PUBLIC_BLOCK, networks: str = "") -> None:
     """Raise InvalidInput for a host that spells out an address that masters may not name."""
     address = literal_address(host)
     if address and not is_allowed(address, block, networks):

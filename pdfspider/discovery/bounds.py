@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     Found = tuple[str, Reference]
 
-BATCH = 8_192
+BATCH_SIZE = 8_192
 """References that are taken from a rule at once."""
-INTERNATIONAL_HOSTS = 1_000
+MAX_INTERNATIONAL_HOSTS = 1_000
 """Different host names of one page that have to be converted to ASCII."""
-ELEMENTS = 250_000
+MIN_ELEMENTS = 250_000
 ELEMENTS_PER_LINK = 5
-"""Elements of a large page that are examined, per link that may be followed; at least ``ELEMENTS``."""
+"""Elements of a large page that are examined, per link that may be followed; at least ``MIN_ELEMENTS``."""
 
 _AUTHORITY = re.compile(r"\s*+(?:[A-Za-z][A-Za-z0-9+.-]*+:)?+[/\\]{2,}+([^/\\?#]*+)").match
 
@@ -35,7 +35,7 @@ class Bounds(NamedTuple):
     @property
     def elements(self) -> int | None:
         """The number of elements that are examined, None for no limit."""
-        return max(self.links * ELEMENTS_PER_LINK, ELEMENTS) if self.links else None
+        return max(self.links * ELEMENTS_PER_LINK, MIN_ELEMENTS) if self.links else None
 
 
 class References:
@@ -65,7 +65,7 @@ class References:
     def extend(self, technique: str, references: Iterable[Reference]) -> None:
         """Add the references that a rule finds, a batch at a time."""
         remaining = iter(references)
-        while batch := [(technique, reference) for reference in islice(remaining, BATCH)]:
+        while batch := [(technique, reference) for reference in islice(remaining, BATCH_SIZE)]:
             self.found += batch
             if len(self.found) > self._most:
                 self._condense()
@@ -83,7 +83,7 @@ class References:
             self._condense()
         if size and len(self.found) * prefix + sum(len(one[1].href or "") for one in self.found) > size:
             self.found.sort(key=lambda found: not _is_document(found))
-        if len(self.found) > INTERNATIONAL_HOSTS:
+        if len(self.found) > MAX_INTERNATIONAL_HOSTS:
             self._bound_hosts()
         return self.found
 
@@ -105,7 +105,7 @@ class References:
         for found in self.found:
             href = found[1].href or ""
             if (not href.isascii() or "%" in href) and (host := _international_host(href)):
-                if len(hosts) >= INTERNATIONAL_HOSTS and host not in hosts:
+                if len(hosts) >= MAX_INTERNATIONAL_HOSTS and host not in hosts:
                     continue
                 hosts.add(host)
             kept.append(found)

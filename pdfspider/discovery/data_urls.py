@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TECHNIQUE = "data-url"
-MOST = 20
+MAX_DOCUMENTS = 20
 """Documents of one page that are looked at."""
 _HEADER = "JVBERi0"
 """The beginning ``%PDF-`` in Base64."""
@@ -37,7 +37,7 @@ def documents_in(html: str) -> Iterator[tuple[str, bytes]]:
         if body.startswith(b"%PDF-") and fragment not in found:
             found.add(fragment)
             yield fragment, body
-        if len(found) >= MOST:
+        if len(found) >= MAX_DOCUMENTS:
             return
 
 

@@ -8,14 +8,14 @@ from urllib.parse import unquote
 
 from pdfspider.discovery import data_urls
 from pdfspider.discovery.bounds import Bounds, References
-from pdfspider.discovery.listings.lists import SAME_DEPTH, list_reader, unpacked
+from pdfspider.discovery.listings.lists import SAME_DEPTH_TECHNIQUES, list_reader, unpacked
 from pdfspider.discovery.markup import elements, encoded, forms, scripts
 from pdfspider.discovery.markup.attributes import opened_by
 from pdfspider.discovery.markup.decoding import decode, lowered
-from pdfspider.discovery.markup.flattening import LARGE, slices, trees_of, with_end_tags
+from pdfspider.discovery.markup.flattening import LARGE_SIZE, slices, trees_of, with_end_tags
 from pdfspider.discovery.markup.headers import linked
-from pdfspider.discovery.markup.nesting import DEPTH, Inner, documents_in
-from pdfspider.discovery.markup.robots_directives import LINKS, MARKER, PageDirectives
+from pdfspider.discovery.markup.nesting import MAX_DEPTH, Inner, documents_in
+from pdfspider.discovery.markup.robots_directives import LINK_ELEMENTS, NOFOLLOW_MARKER, PageDirectives
 from pdfspider.discovery.markup.viewers import paths_in_query, shown_by
 from pdfspider.discovery.normal import MAX_LENGTH, without_fragment
 from pdfspider.discovery.platforms import listing_url
@@ -190,11 +190,11 @@ class Discovery:
 
         Return its base: the first one that has an address. ``url`` is what that is relative to.
         """
-        base, large = None, len(html) > LARGE
+        base, large = None, len(html) > LARGE_SIZE
         inner = list[Inner]()
-        nests, directives = depth < DEPTH, references.directives
+        nests, directives = depth < MAX_DEPTH, references.directives
         whole = "" if large else lowered(html)
-        marked = MARKER in whole or (large and any(MARKER in lowered(part) for part in slices(html)))
+        marked = NOFOLLOW_MARKER in whole or (large and any(NOFOLLOW_MARKER in lowered(part) for part in slices(html)))
         for tree in trees_of(html, self._bounds.elements, references.cut):
             base = _base(tree) if base is None else base
             if not depth:
@@ -224,7 +224,7 @@ class Discovery:
             if (tag == "param" and not objects) or not (named := tree.tags(tag)):
                 continue
             objects = objects or tag == "object"
-            if marked and tag in LINKS:
+            if marked and tag in LINK_ELEMENTS:
                 named = references.directives.admitted(named)
             for technique, find in rules:
                 if technique == "feed" and not begins:  # a blog has one for the comments on each of its pages
@@ -250,7 +250,7 @@ class Discovery:
             if url is None:
                 continue
             document = hinted or says_pdf(url)
-            if document or technique in SAME_DEPTH or may_be_page(url, technique):
+            if document or technique in SAME_DEPTH_TECHNIQUES or may_be_page(url, technique):
                 yield Link(url, technique, document)
                 if rules_of(url.split("/", 3)[2]) is not None and "site" not in off:
                     yield from self._rewritten(url)

@@ -18,9 +18,9 @@ _SAFE = "!$&()*+,;=:@/"
 PATH_SAFE = f"{_SAFE}'"
 QUERY_SAFE = f"{_SAFE}?"
 
-BLANK = "".join(map(chr, range(0x21)))
+STRIPPED_CHARACTERS = "".join(map(chr, range(0x21)))
 """Characters that browsers strip from both ends of a URL."""
-BREAKS = str.maketrans("", "", "\t\r\n")
+REMOVED_CHARACTERS = str.maketrans("", "", "\t\r\n")
 """Removes the characters that browsers remove anywhere in a URL."""
 
 _PARTS = re.compile(r"(https?)://(?:[^/?#@]*@)?(\[[^\]]*\]|[^:/?#]*)(:[0-9]+)?(/[^?]*)(?:\?(.*))?").fullmatch
@@ -38,7 +38,7 @@ def normal_form(url: str, encoding: str, base: str | None = None) -> str:
     """
     if len(url) > MAX_LENGTH:
         raise ValueError(f"it is longer than {MAX_LENGTH:,} characters")
-    url = _SURROGATE.sub("\ufffd", url.strip(BLANK).translate(BREAKS))
+    url = _SURROGATE.sub("\ufffd", url.strip(STRIPPED_CHARACTERS).translate(REMOVED_CHARACTERS))
     if _LONG_HOST(url):
         raise ValueError("the host name is too long")
     address, mark, query = url.partition("#")[0].partition("?")

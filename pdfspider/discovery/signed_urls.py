@@ -23,7 +23,7 @@ _COMPANIONS = frozenset(
     )
 )
 _PREFIXES = ("x-amz-", "x-goog-")
-EXPIRED = frozenset({400, 401, 403, 410})
+EXPIRED_STATUSES = frozenset({400, 401, 403, 410})
 """Statuses by which servers refuse a link that has expired."""
 
 

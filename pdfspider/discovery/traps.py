@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from functools import lru_cache
 
-DEEPEST = 20
+MAX_SEGMENTS = 20
 """Segments that a path may have."""
 _TIMES = 3
 _TIMES_SHORT = 5
@@ -26,7 +26,7 @@ def maze(url: str) -> str | None:
     them.
     """
     segments = _segments(url)
-    if len(segments) > DEEPEST:
+    if len(segments) > MAX_SEGMENTS:
         return f"its path has {len(segments)} segments"
     if len(segments) == len(set(segments)):
         return None

@@ -11,7 +11,14 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
-from pdfspider.discovery.normal import BLANK, BREAKS, MAX_LENGTH, PATH_SAFE, QUERY_SAFE, normal_form
+from pdfspider.discovery.normal import (
+    MAX_LENGTH,
+    PATH_SAFE,
+    QUERY_SAFE,
+    REMOVED_CHARACTERS,
+    STRIPPED_CHARACTERS,
+    normal_form,
+)
 from pdfspider.discovery.variants import without_visitor
 from pdfspider.exceptions import InvalidInput
 from pdfspider.masking import masked
@@ -94,7 +101,7 @@ def _is_normal(url: str) -> bool:
 
 
 def _clean(href: str) -> str:
-    path, mark, query = href.strip(BLANK).translate(BREAKS).partition("#")[0].partition("?")
+    path, mark, query = href.strip(STRIPPED_CHARACTERS).translate(REMOVED_CHARACTERS).partition("#")[0].partition("?")
     return path.replace("\\", "/") + mark + query
 
 

@@ -9,7 +9,7 @@ import socket
 
 from aiohttp import AddrInfoType, ClientSession, ClientTimeout, TCPConnector
 
-from pdfspider.discovery.addresses import OWN, is_allowed
+from pdfspider.discovery.addresses import OWN_BLOCK, is_allowed
 
 TIMEOUT = ClientTimeout(total=30)
 
@@ -20,7 +20,7 @@ def open_socket(address: AddrInfoType) -> socket.socket:
     Raises OSError for an address that is off limits.
     """
     family, kind, protocol, _, (host, *_) = address
-    if not is_allowed(str(host), OWN):
+    if not is_allowed(str(host), OWN_BLOCK):
         raise OSError(errno.EACCES, f"{host} is neither public nor in a private network")
     return socket.socket(family=family, type=kind, proto=protocol)
 

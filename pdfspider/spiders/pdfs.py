@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 item_adapter.register()
 
-LOOP = {"TWISTED_REACTOR", "ASYNCIO_EVENT_LOOP"}
+REACTOR_SETTINGS = {"TWISTED_REACTOR", "ASYNCIO_EVENT_LOOP"}
 """Settings that a script's process has used before it knows its spider."""
-NEVER_CALLED = {
+UNCALLED_METHODS = {
     "start_requests": "use start(), an asynchronous generator",
     "make_request_from_data": "start URLs in Redis are JSON or plain URLs",
     "next_requests": "the worker claims start URLs by itself",
@@ -60,7 +60,7 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
     def update_settings(cls, settings: BaseSettings) -> None:
         """Put the project's settings under those of a script that runs the spider without the project."""
         if settings.getpriority("SCHEDULER") == SETTINGS_PRIORITIES["default"]:
-            for name in set(filter(str.isupper, dir(project_settings))) - LOOP:
+            for name in set(filter(str.isupper, dir(project_settings))) - REACTOR_SETTINGS:
                 settings.set(name, getattr(project_settings, name), priority="default")
         super().update_settings(settings)
         if stock_parts.are_used(settings):
@@ -94,7 +94,7 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
 
     def find_ignored(self) -> Iterator[str]:
         """Yield a line for each method of a subclass that would never be called."""
-        for name, advice in NEVER_CALLED.items():
+        for name, advice in UNCALLED_METHODS.items():
             if getattr(type(self), name, None) is not getattr(PdfSpider, name, None):
                 yield f"{type(self).__name__}.{name}() is never called here: {advice}"
 

@@ -165,7 +165,7 @@ async def test_nothing_is_asked_after_the_last_look(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(progress, "_look", look)
     monkeypatch.setattr(progress, "_introduce", look)
-    monkeypatch.setattr("pdfspider.crawl.progress.progress.TICK", 0.001)
+    monkeypatch.setattr("pdfspider.crawl.progress.progress.REFRESH_INTERVAL_S", 0.001)
     progress.start()
     async with asyncio.timeout(PATIENCE):
         while len(looks) < 5:

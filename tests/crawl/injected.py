@@ -357,7 +357,7 @@ class PublicLoopback:
 
     def __init__(self) -> None:
         private = ip_network("127.0.0.128/25")
-        addresses.BLOCKS[addresses.own_block("127.0.0.1")] = private
+        addresses.PRIVATE_BLOCKS[addresses.own_block("127.0.0.1")] = private
         whole = ip_network("127.0.0.0/8")
         addresses._NOT_PUBLIC = tuple(private if network == whole else network for network in addresses._NOT_PUBLIC)
         addresses.is_allowed.cache_clear()

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 import brotli
 import pytest
 
-from pdfspider.crawl.fetch.bodies.content_encoding import FREE_INFLATION, STEP, decoded
+from pdfspider.crawl.fetch.bodies.content_encoding import FREE_INFLATION, STEP_SIZE, decoded
 from pdfspider.crawl.fetch.errors import BodyStalled, FetchError
 from pdfspider.items import Outcome
 
@@ -145,4 +145,4 @@ async def test_a_bomb_stops_at_the_bound_however_it_is_wrapped(layers: int) -> N
     with pytest.raises(FetchError, match="grew to more than"):
         await take()
     assert sum(sizes) <= FREE_INFLATION
-    assert max(sizes) <= STEP
+    assert max(sizes) <= STEP_SIZE

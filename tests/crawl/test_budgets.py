@@ -5,11 +5,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from pdfspider.crawl.policy.budgets import FEW, LINK_SIZE, bound_links
+from pdfspider.crawl.policy.budgets import ALWAYS_ALLOWED_LINKS, LINK_OVERHEAD, bound_links
 from tests.frontier.rig import entry
 from tests.records.conftest import capture
 
-PAGES = [entry(f"http://a.test/{number:04}", found_on="") for number in range(FEW + 1)]
+PAGES = [entry(f"http://a.test/{number:04}", found_on="") for number in range(ALWAYS_ALLOWED_LINKS + 1)]
 DOCUMENT = entry("http://a.test/last.pdf", document=True)
 
 
@@ -25,8 +25,8 @@ def test_documents_are_followed_first() -> None:
 
 
 def test_links_are_bounded_by_their_size_where_there_are_many() -> None:
-    assert bound_links(PAGES[:FEW], bounds(size=1)) == PAGES[:FEW]
-    assert bound_links(PAGES, bounds(size=100 * LINK_SIZE)) == PAGES[:84]
+    assert bound_links(PAGES[:ALWAYS_ALLOWED_LINKS], bounds(size=1)) == PAGES[:ALWAYS_ALLOWED_LINKS]
+    assert bound_links(PAGES, bounds(size=100 * LINK_OVERHEAD)) == PAGES[:84]
     assert bound_links(PAGES, bounds(size=1)) == []
 
 

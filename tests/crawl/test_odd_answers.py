@@ -12,7 +12,7 @@ import pycurl
 import pytest
 
 from pdfspider.crawl.fetch.client.client import Client, ClientRequest
-from pdfspider.crawl.fetch.client.transfer import BUFFER
+from pdfspider.crawl.fetch.client.transfer import BUFFER_SIZE
 from pdfspider.crawl.fetch.errors import FetchError
 from pdfspider.crawl.fetch.request_start import Timeouts
 from pdfspider.items import Outcome
@@ -155,11 +155,11 @@ async def test_a_body_that_nobody_reads_waits_at_the_server() -> None:
         transfer = await client.send(ClientRequest(server.url(0)), start(server.url(0)))
         while not transfer.is_paused:
             await asyncio.sleep(0.01)
-        assert transfer.waiting <= 2 * BUFFER
+        assert transfer.waiting <= 2 * BUFFER_SIZE
         size = 0
         while chunk := await transfer.next():
             size += len(chunk)
-            assert transfer.waiting <= 2 * BUFFER
+            assert transfer.waiting <= 2 * BUFFER_SIZE
         assert size == len(body)
         transfer.close()
         await client.close()

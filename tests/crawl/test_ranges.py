@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from multidict import CIMultiDict
 
-from pdfspider.crawl.fetch.bodies.ranges import PROGRESS, Part, Tries, part_of, strong_validator
+from pdfspider.crawl.fetch.bodies.ranges import PROGRESS_SIZE, Part, Tries, part_of, strong_validator
 from pdfspider.crawl.fetch.cookies import Cookies
 from pdfspider.discovery.signed_urls import is_signed, unsigned
 
@@ -57,9 +57,9 @@ def test_tries_are_counted_anew_after_progress_and_only_then() -> None:
     tries = Tries(3, 5)
     assert [tries.next(size) for size in (10, 20, 30, 40)] == [0, 5, 15, None]
     tries = Tries(2, 5)
-    assert [tries.next(n * PROGRESS) for n in (1, 2, 3, 4)] == [0, 0, 0, 0]
-    assert [tries.next(size) for size in (0, 4 * PROGRESS)] == [5, None]
-    assert Tries(0, 5).next(PROGRESS) is None
+    assert [tries.next(n * PROGRESS_SIZE) for n in (1, 2, 3, 4)] == [0, 0, 0, 0]
+    assert [tries.next(size) for size in (0, 4 * PROGRESS_SIZE)] == [5, None]
+    assert Tries(0, 5).next(PROGRESS_SIZE) is None
 
 
 def test_cookies_go_back_to_the_host_that_set_them() -> None:

@@ -9,7 +9,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from pdfspider.crawl.fetch.errors import is_give_back
-from pdfspider.crawl.policy.retries import BY_STATUS, PASSING
+from pdfspider.crawl.policy.retries import RETRYABLE_BY_STATUS, RETRYABLE_OUTCOMES
 from pdfspider.formatting import OUTCOME_MEANINGS
 from pdfspider.items import OUTCOMES_BY_CODE, Outcome
 
@@ -19,7 +19,7 @@ ROWS = dict(re.findall(r"^\| `([a-z-]+)`(?: †)? \| [^|]+ \| ([^|]*?) ?\|$", RE
 
 @pytest.mark.parametrize("outcome", [*Outcome])
 def test_the_reference_says_what_is_tried_again(outcome: Outcome) -> None:
-    expected = "yes" if outcome in PASSING else "by status" if outcome in BY_STATUS else ""
+    expected = "yes" if outcome in RETRYABLE_OUTCOMES else "by status" if outcome in RETRYABLE_BY_STATUS else ""
     assert ROWS[outcome.value] == ("`PDF_POLL_TIMES`" if outcome is Outcome.NOT_READY else expected)
 
 

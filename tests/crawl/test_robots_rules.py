@@ -11,9 +11,9 @@ import pytest
 from protego import Protego
 
 from pdfspider.crawl.policy.robots_rules import (
-    BODY_LIMIT,
-    SITEMAPS,
-    WILDCARDS,
+    MAX_BODY_SIZE,
+    MAX_SITEMAPS,
+    MAX_WILDCARD_RULES,
     packed,
     parsed,
     parsed_size,
@@ -59,7 +59,7 @@ def test_groups_for_others_are_not_kept() -> None:
 def test_rules_for_thousands_of_agents_are_kept_once() -> None:
     agents = "".join(f"User-agent: {n:x}\n" for n in range(9_000)) + "User-agent: p\nUser-agent: pdf\nUser-agent: *\n"
     rules = "".join(f"Disallow: /{n:x}\n" for n in range(20_000))
-    text = reduced((agents + rules).encode()[:BODY_LIMIT], AGENT)
+    text = reduced((agents + rules).encode()[:MAX_BODY_SIZE], AGENT)
     assert text.count(b"\n") <= 20_000
     assert not parsed(text).can_fetch("http://h/3e8", AGENT)
 
@@ -77,7 +77,7 @@ def test_what_is_the_same_is_kept_once_and_all_of_it_packed() -> None:
 def test_too_many_wildcards_forbid_more_rather_than_less() -> None:
     rules = [f"Disallow: /{a:x}/*a*a*a*b{b:x}" for a, b in product(range(2_000), range(8))]
     text = reduced("\n".join(["User-agent: *", *rules, "Allow: /7cf/*"]).encode(), AGENT)
-    assert text.count(b"*") <= WILDCARDS * 4 + 1
+    assert text.count(b"*") <= MAX_WILDCARD_RULES * 4 + 1
     kept = parsed(text)
     assert not kept.can_fetch("http://h/7cf/anything", AGENT)
     assert kept.can_fetch("http://h/1/anything", AGENT)
@@ -87,7 +87,7 @@ def test_too_many_wildcards_forbid_more_rather_than_less() -> None:
 def test_no_rules_take_long(pattern: str) -> None:
     lines = "".join(f"Disallow: {pattern.format(n)}\n" for n in range(60_000))
     began = time.process_time()
-    text = reduced(f"User-agent: *\n{lines}".encode()[:BODY_LIMIT], AGENT)
+    text = reduced(f"User-agent: *\n{lines}".encode()[:MAX_BODY_SIZE], AGENT)
     kept = parsed(text)
     for n in range(20):
         kept.can_fetch(f"http://h/{'a' * 8_000}{n}", AGENT)
@@ -97,7 +97,7 @@ def test_no_rules_take_long(pattern: str) -> None:
 
 def test_sitemaps_are_bounded() -> None:
     text = "".join(f"Sitemap: http://h/{n}.xml\n" for n in range(9_000))
-    assert len(list(parsed(reduced(text.encode(), AGENT)).sitemaps)) == SITEMAPS
+    assert len(list(parsed(reduced(text.encode(), AGENT)).sitemaps)) == MAX_SITEMAPS
 
 
 def test_parsed_rules_leave_no_garbage() -> None:

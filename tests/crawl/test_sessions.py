@@ -7,10 +7,10 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from scrapy import Request
 from scrapy.settings import Settings
 
-from pdfspider.crawl.fetch.cookies import LARGEST, Cookies
+from pdfspider.crawl.fetch.cookies import MAX_TOTAL_LENGTH, Cookies
 from pdfspider.crawl.fetch.referer import Referers
 from pdfspider.crawl.fetch.responses import StagedResponse
-from pdfspider.crawl.fetch.sessions import FAILURES, JARS, Sessions, is_refused
+from pdfspider.crawl.fetch.sessions import MAX_FAILURES, MAX_JARS, Sessions, is_refused
 from pdfspider.documents.head import Kind
 from pdfspider.frontier.entries import Entry
 from pdfspider.items import Hop
@@ -52,15 +52,15 @@ def test_a_jar_is_of_one_job_and_site() -> None:
 
 def test_jars_are_bounded() -> None:
     sessions = Sessions(enabled=True)
-    for number in range(JARS + 10):
+    for number in range(MAX_JARS + 10):
         sessions.take(number, PAGE, [f"{name}={'x' * 4000}" for name in range(20)])
-    assert (sessions.header(9, PAGE), len(sessions.header(10, PAGE)) <= LARGEST + 100) == ("", True)
-    assert len(sessions.header(JARS + 9, PAGE)) > 10_000
+    assert (sessions.header(9, PAGE), len(sessions.header(10, PAGE)) <= MAX_TOTAL_LENGTH + 100) == ("", True)
+    assert len(sessions.header(MAX_JARS + 9, PAGE)) > 10_000
 
 
 def test_nobody_goes_back_for_cookies_that_do_not_help() -> None:
     sessions = Sessions(enabled=True)
-    for _ in range(FAILURES - 1):
+    for _ in range(MAX_FAILURES - 1):
         sessions.note(1, "a.org", helped=False)
     assert sessions.may_help(1, "a.org")
     sessions.note(1, "a.org", helped=False)

@@ -125,7 +125,7 @@ async def test_a_name_that_cannot_be_written_is_the_documents_own_matter(worker:
 
 @pytest.fixture
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(storage, "FIRST_PAUSE_S", 0.0)
 
 
 @pytest.mark.usefixtures("_no_pause")

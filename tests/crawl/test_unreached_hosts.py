@@ -9,7 +9,7 @@ import pytest
 from scrapy import Request
 
 from pdfspider.crawl.engine.requests import ReadyRequests
-from pdfspider.crawl.policy.unreached_hosts import RESOLVED_AT_ONCE, SLOW, STEP, UnreachedHosts
+from pdfspider.crawl.policy.unreached_hosts import MAX_CONCURRENT_LOOKUPS, SHRINK_STEP, SLOW_AFTER_S, UnreachedHosts
 from pdfspider.crawl.visit import Visit
 from pdfspider.frontier.jobs import Job
 from pdfspider.frontier.leases import Lease, LeaseKind
@@ -37,7 +37,9 @@ def request_of(name: str, run: int) -> Request:
 
 
 class TestBound:
-    @pytest.mark.parametrize(("concurrency", "least"), [(1, 1), (2, 1), (8, 4), (32, 16), (500, RESOLVED_AT_ONCE)])
+    @pytest.mark.parametrize(
+        ("concurrency", "least"), [(1, 1), (2, 1), (8, 4), (32, 16), (500, MAX_CONCURRENT_LOOKUPS)]
+    )
     def test_it_is_half_of_the_slots_at_first(self, concurrency: int, least: int) -> None:
         hosts = UnreachedHosts(concurrency)
         assert hosts.room == least
@@ -56,13 +58,13 @@ class TestBound:
         for _ in range(8):
             hosts.granted([lease()])
             hosts.ended(lease(latency=0.1))
-        for room in (24 - STEP, 16, 16):
+        for room in (24 - SHRINK_STEP, 16, 16):
             hosts.granted([lease()])
-            hosts.ended(lease(since=2 * SLOW))
+            hosts.ended(lease(since=2 * SLOW_AFTER_S))
             assert hosts.room == room
 
     def test_names_that_are_refused_at_once_and_leases_that_were_not_begun_change_nothing(self) -> None:
-        hosts, idle = UnreachedHosts(32), lease(since=2 * SLOW)
+        hosts, idle = UnreachedHosts(32), lease(since=2 * SLOW_AFTER_S)
         idle.begun = False
         hosts.granted([lease(latency=0.1), lease(), idle])
         hosts.ended(lease(latency=0.1))

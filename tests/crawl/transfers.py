@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pdfspider.crawl.fetch.client.client import Client, ClientRequest
 from pdfspider.crawl.fetch.request_start import RequestStart, Starts, Timeouts
 from pdfspider.crawl.fetch.start_permits import StartPermits
-from pdfspider.discovery.addresses import OWN, PUBLIC
+from pdfspider.discovery.addresses import OWN_BLOCK, PUBLIC_BLOCK
 from pdfspider.frontier.leases import Lease, LeaseKind
 from pdfspider.frontier.reach import with_block
 
@@ -39,7 +39,7 @@ def start(
     starts: Starts | None = None,
 ) -> RequestStart:
     lease = Lease("1", 1, LeaseKind.URL, starts_at=0, report=False, deliveries=1, expiries=0, entry=None)
-    lease.reach = with_block(lease.reach, PUBLIC if public else OWN)
+    lease.reach = with_block(lease.reach, PUBLIC_BLOCK if public else OWN_BLOCK)
     return RequestStart(url, lease, starts or starts_until(inf), timeouts, networks)
 
 

@@ -6,7 +6,15 @@ from ipaddress import ip_network
 
 import pytest
 
-from pdfspider.discovery.addresses import BLOCKS, OWN, PUBLIC, RESERVED, is_allowed, own_block, refuse_private
+from pdfspider.discovery.addresses import (
+    OWN_BLOCK,
+    PRIVATE_BLOCKS,
+    PUBLIC_BLOCK,
+    RESERVED_NETWORKS,
+    is_allowed,
+    own_block,
+    refuse_private,
+)
 from pdfspider.exceptions import InvalidInput
 
 PUBLIC_ADDRESSES = """
@@ -31,7 +39,7 @@ NOT_PUBLIC = """
 @pytest.mark.parametrize("address", PUBLIC_ADDRESSES.split())
 def test_public_addresses_need_nothing(address: str) -> None:
     assert is_allowed(address)
-    assert own_block(address) == PUBLIC
+    assert own_block(address) == PUBLIC_BLOCK
 
 
 @pytest.mark.parametrize("address", NOT_PUBLIC.split())
@@ -57,11 +65,11 @@ def test_all_others_are_refused(address: str) -> None:
 )
 def test_a_private_address_opens_its_own_block_only(address: str, block: str) -> None:
     number = own_block(address)
-    assert str(BLOCKS[number]) == block
+    assert str(PRIVATE_BLOCKS[number]) == block
     for other in NOT_PUBLIC.split():
         inside = own_block(other) == number
         assert is_allowed(other, number) == inside, other
-        assert is_allowed(other, OWN) == (own_block(other) != PUBLIC), other
+        assert is_allowed(other, OWN_BLOCK) == (own_block(other) != PUBLIC_BLOCK), other
 
 
 @pytest.mark.parametrize(
@@ -77,28 +85,33 @@ def test_a_private_address_opens_its_own_block_only(address: str, block: str) ->
     ],
 )
 def test_link_local_addresses_and_metadata_are_reached_only_where_they_are_named(address: str) -> None:
-    assert own_block(address) == PUBLIC
-    assert not any(is_allowed(address, block) for block in (PUBLIC, OWN, *BLOCKS))
-    assert not is_allowed(address, OWN, "0.0.0.0/0 ::/0 fc00::/7 100.64.0.0/10")
-    assert is_allowed(address, PUBLIC, " ".join(map(str, RESERVED)))
+    assert own_block(address) == PUBLIC_BLOCK
+    assert not any(is_allowed(address, block) for block in (PUBLIC_BLOCK, OWN_BLOCK, *PRIVATE_BLOCKS))
+    assert not is_allowed(address, OWN_BLOCK, "0.0.0.0/0 ::/0 fc00::/7 100.64.0.0/10")
+    assert is_allowed(address, PUBLIC_BLOCK, " ".join(map(str, RESERVED_NETWORKS)))
 
 
 def test_named_networks_are_added_to_what_is_public() -> None:
     named = "10.1.0.0/16 fd12::/16"
-    assert is_allowed("10.1.2.3", PUBLIC, named)
-    assert is_allowed("::ffff:10.1.2.3", PUBLIC, named)
-    assert is_allowed("fd12::1", PUBLIC, named)
-    assert is_allowed("8.8.8.8", PUBLIC, named)
-    assert not is_allowed("10.2.2.3", PUBLIC, named)
-    assert not is_allowed("127.0.0.1", PUBLIC, named)
+    assert is_allowed("10.1.2.3", PUBLIC_BLOCK, named)
+    assert is_allowed("::ffff:10.1.2.3", PUBLIC_BLOCK, named)
+    assert is_allowed("fd12::1", PUBLIC_BLOCK, named)
+    assert is_allowed("8.8.8.8", PUBLIC_BLOCK, named)
+    assert not is_allowed("10.2.2.3", PUBLIC_BLOCK, named)
+    assert not is_allowed("127.0.0.1", PUBLIC_BLOCK, named)
 
 
 def test_numbers_of_blocks_stay_what_they_are() -> None:
     """They stand in the queues of frontiers that live on."""
-    assert [str(network) for network in BLOCKS.values()][:3] == ["127.0.0.0/8", "::1/128", "10.0.0.0/8"]
-    assert list(BLOCKS) == list(range(2, len(BLOCKS) + 2))
-    assert max(BLOCKS) < 16
-    assert not [one for one in BLOCKS.values() for other in BLOCKS.values() if one != other and _overlap(one, other)]
+    assert [str(network) for network in PRIVATE_BLOCKS.values()][:3] == ["127.0.0.0/8", "::1/128", "10.0.0.0/8"]
+    assert list(PRIVATE_BLOCKS) == list(range(2, len(PRIVATE_BLOCKS) + 2))
+    assert max(PRIVATE_BLOCKS) < 16
+    assert not [
+        one
+        for one in PRIVATE_BLOCKS.values()
+        for other in PRIVATE_BLOCKS.values()
+        if one != other and _overlap(one, other)
+    ]
 
 
 def _overlap(one: object, other: object) -> bool:

@@ -8,7 +8,7 @@ from itertools import islice
 
 import pytest
 
-from pdfspider.discovery.bounds import INTERNATIONAL_HOSTS, Bounds
+from pdfspider.discovery.bounds import MAX_INTERNATIONAL_HOSTS, Bounds
 from pdfspider.discovery.links import Discovery, PageLinks, links
 from pdfspider.discovery.listings.lists import unpacked
 from pdfspider.discovery.markup.scripts import files_in
@@ -108,7 +108,7 @@ def test_international_hosts_are_bounded_and_no_others() -> None:
     hosts = filled(numbered("<a href=http://é@.test/><a href=http://h@.test/>"), size=150_000)
     found = Discovery(bounds=Bounds(50_000)).find(hosts, URL)
     international = [link for link in found.links if "//xn--" in link.url]
-    assert len(international) == INTERNATIONAL_HOSTS
+    assert len(international) == MAX_INTERNATIONAL_HOSTS
     assert len(found.links) - len(international) == len(international) + found.left_out
 
 

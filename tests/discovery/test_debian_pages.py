@@ -54,9 +54,9 @@ def test_anchors_are_those_that_scrapys_extractor_finds(package: str) -> None:
 def test_side_by_side_elements_give_the_links_of_the_tree(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for page in pages_of(package):
         monkeypatch.setattr(flattening, "MANY_TAGS", 10**9)
-        monkeypatch.setattr(flattening, "LARGE", 10**9)
+        monkeypatch.setattr(flattening, "LARGE_SIZE", 10**9)
         whole = links(page.read_bytes(), url_of(page))
-        monkeypatch.setattr(flattening, "LARGE", 0)
+        monkeypatch.setattr(flattening, "LARGE_SIZE", 0)
         assert links(page.read_bytes(), url_of(page)) == whole
 
 

@@ -123,7 +123,7 @@ def test_only_declared_json_is_read_as_a_whole() -> None:
 
 
 def test_values_of_one_list_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pdfspider.discovery.listings.json_lists.LONGEST", 10)
+    monkeypatch.setattr("pdfspider.discovery.listings.json_lists.MAX_URLS", 10)
     body = json.dumps([{"url": f"/{number}.pdf"} for number in range(100)])
     found = Discovery().find(body, PAGE, content_type="application/json")
     assert len(found.links) == 10

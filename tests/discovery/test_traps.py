@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pdfspider.discovery.traps import DEEPEST, maze, pattern
+from pdfspider.discovery.traps import MAX_SEGMENTS, maze, pattern
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,7 @@ from pdfspider.discovery.traps import DEEPEST, maze, pattern
         ("/a/x/a/x/a/b/c/a/d/a", "'a' is 5 times"),
         ("/one/two/one/two/", "'one/two' is twice in a row"),
         ("/x/one/two/one/two/page.html", "'one/two' is twice in a row"),
-        ("/" + "/".join(map(str, range(DEEPEST + 1))), f"its path has {DEEPEST + 1} segments"),
+        ("/" + "/".join(map(str, range(MAX_SEGMENTS + 1))), f"its path has {MAX_SEGMENTS + 1} segments"),
     ],
 )
 def test_a_maze(path: str, reason: str) -> None:
@@ -30,7 +30,7 @@ def test_a_maze(path: str, reason: str) -> None:
         "/en/docs/en/x/docs/",
         "/one/two/three/one/two",
         "/page?docs/docs/docs/docs",
-        "/" + "/".join(map(str, range(DEEPEST))),
+        "/" + "/".join(map(str, range(MAX_SEGMENTS))),
     ],
 )
 def test_no_maze(path: str) -> None:

@@ -16,14 +16,14 @@ from scrapy.settings import Settings
 
 from pdfspider import settings as defaults
 from pdfspider.config import Config
-from pdfspider.crawl.fetch.bodies.content_encoding import STEP, decoded
+from pdfspider.crawl.fetch.bodies.content_encoding import STEP_SIZE, decoded
 from pdfspider.crawl.fetch.errors import FetchError
-from pdfspider.crawl.policy.retries import LONGEST_HOLD, retry_after
+from pdfspider.crawl.policy.retries import MAX_HOLD_S, retry_after
 from pdfspider.crawl.policy.robots import Rules
 from pdfspider.crawl.policy.robots_rules import crawl_delay, packed, parsed, reduced
 from pdfspider.crawl.policy.robots_rules import unpacked as unpacked_rules
 from pdfspider.discovery.links import Discovery
-from pdfspider.discovery.listings.lists import INFLATED, unpacked
+from pdfspider.discovery.listings.lists import MAX_INFLATED_SIZE, unpacked
 from pdfspider.discovery.markup.headers import linked
 from pdfspider.discovery.urls import canonical, fingerprint, host_of, join, normalise, origin_of
 from pdfspider.documents.head import HEAD_SIZE, sniff
@@ -105,7 +105,7 @@ def headers(data: bytes) -> None:
     name = file_name(text)
     assert name is None or (name and len(name) <= len(text) and not set(name) & set("/\\\0\n"))
     response: Any = SimpleNamespace(header=lambda _: text)
-    assert 0 <= retry_after(response) <= LONGEST_HOLD
+    assert 0 <= retry_after(response) <= MAX_HOLD_S
 
 
 def encodings(data: bytes) -> None:
@@ -121,7 +121,7 @@ async def read(body: bytes, declared: str, size: int) -> bytes | None:
     with suppress(FetchError):
         chunks = await decoded(Pieces(body, size), declared, max_inflation=100)
         while part := await chunks.next():
-            assert len(part) <= max(STEP, len(body))
+            assert len(part) <= max(STEP_SIZE, len(body))
             parts.append(part)
         return b"".join(parts)
     return None
@@ -141,7 +141,7 @@ def robots(data: bytes) -> None:
     text = reduced(data, AGENT)
     assert reduced(text, AGENT) == text
     assert unpacked_rules(packed(text)) == text
-    assert 0 <= crawl_delay(text, AGENT) <= LONGEST_HOLD
+    assert 0 <= crawl_delay(text, AGENT) <= MAX_HOLD_S
     kept = parsed(text)
     rules = Rules(kept, None, math.inf)
     for path in ("", "b", "%C3%A4?x=*", "$"):
@@ -153,7 +153,7 @@ def robots(data: bytes) -> None:
 
 def compressed(data: bytes) -> None:
     """What is unpacked is bounded, and what is not packed stays as it is."""
-    assert len(unpacked(data)) <= INFLATED
+    assert len(unpacked(data)) <= MAX_INFLATED_SIZE
     assert unpacked(data, 10) == unpacked(data)[: len(unpacked(data, 10))]
     assert data[:2] == b"\x1f\x8b" or unpacked(data) is data
 

@@ -16,7 +16,7 @@ from scrapy.settings import Settings
 
 from pdfspider import settings as defaults
 from pdfspider.config import Config
-from pdfspider.discovery.addresses import PUBLIC, own_block
+from pdfspider.discovery.addresses import PUBLIC_BLOCK, own_block
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.jobs import KEY_LENGTH
 from pdfspider.frontier.reach import reach_with
@@ -198,7 +198,7 @@ def test_what_makes_no_sense_is_refused_with_its_reason(message: str, reason: st
 def test_networks_can_be_allowed() -> None:
     submission = read(b"http://10.1.2.3/", GATEWAY_NETWORKS=["fd12::/16", "10.1.0.0/16"])
     assert submission.networks == "10.1.0.0/16 fd12::/16"
-    assert submission.entries[0].reach == reach_with(PUBLIC, submission.networks)
+    assert submission.entries[0].reach == reach_with(PUBLIC_BLOCK, submission.networks)
     with pytest.raises(InvalidInput, match="not a public address"):
         read(b"http://10.2.2.3/", GATEWAY_NETWORKS=["10.1.0.0/16"])
 

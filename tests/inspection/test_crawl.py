@@ -128,7 +128,7 @@ def test_the_command_inspects_again_and_by_job(fleet: Fleet) -> None:
 
 async def test_a_worker_remembers_so_many_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A long crawl is faster than inspection may be, and its memory stays flat."""
-    monkeypatch.setattr(inspecting, "WAITING", 3)
+    monkeypatch.setattr(inspecting, "MAX_WAITING", 3)
     settings = Settings({"DATA_DIR": str(tmp_path)})
     settings.setmodule("pdfspider.settings", priority="default")
     behind = inspecting.InspectionExtension(Crawler(PdfSpider, settings))
@@ -141,7 +141,7 @@ async def test_a_database_that_is_away_is_waited_for_with_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     await fill(tmp_path, {"one": ["/text.pdf"]})
-    monkeypatch.setattr(inspecting, "PAUSE", 0.01)
+    monkeypatch.setattr(inspecting, "RETRY_DELAY_S", 0.01)
     settings = Settings({"DATA_DIR": str(tmp_path)})
     settings.setmodule("pdfspider.settings", priority="default")
     crawler = Crawler(PdfSpider, settings)

@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[2]
 DATA = Path(__file__).parent
 REPLACED = dict(line.split(maxsplit=1) for line in (DATA / "replaced_names.txt").read_text("utf-8").splitlines())
 """Identifiers that were replaced, and by what."""
+BARE = frozenset((DATA / "bare_constants.txt").read_text("utf-8").split())
+"""Names of constants that say neither what is meant nor its unit, such as ``WAIT`` for ``POLL_INTERVAL_S``."""
 MOVED = (DATA / "moved_modules.txt").read_text("utf-8").split()
 """Modules that have another name or another place now."""
 
@@ -51,6 +53,23 @@ def test_no_replaced_name_is_left() -> None:
     paths = tracked("pdfspider/*.py", "pdfspider/*.lua", "tests/*.py", "bench/*.py", "docs/*.md", "README.md")
     left = [found for path in paths if "_pb2" not in path.name for found in found_in(path)]
     assert left == []
+
+
+def constants(tree: ast.Module) -> Iterator[ast.Name]:
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign | ast.AnnAssign):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            yield from (node for target in targets for node in ast.walk(target) if isinstance(node, ast.Name))
+
+
+def test_a_constant_says_what_it_is() -> None:
+    bare = [
+        f"{path.relative_to(ROOT)}:{name.lineno} {name.id}"
+        for path in tracked("pdfspider/*.py")
+        for name in constants(ast.parse(path.read_text("utf-8")))
+        if name.id in BARE
+    ]
+    assert bare == []
 
 
 @pytest.mark.parametrize("pattern", ["*.md", "*.py", "*.lua", "*.toml", "Makefile"])

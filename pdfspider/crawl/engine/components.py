@@ -15,10 +15,10 @@ from pdfspider.exceptions import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-OURS: dict[type, float] = {PdfFilesPipeline: 300, InsidePipeline: 350, RecordsPipeline: 400}
+OWN_PIPELINES: dict[type, float] = {PdfFilesPipeline: 300, InsidePipeline: 350, RecordsPipeline: 400}
 """Our pipelines and their places, where ``ITEM_PIPELINES`` does not name them."""
-NEVER_CALLED = ("get_media_requests", "media_to_download", "media_downloaded", "media_failed", "file_downloaded")
-REQUIRED = (PdfFilesPipeline, RecordsPipeline)
+UNCALLED_METHODS = ("get_media_requests", "media_to_download", "media_downloaded", "media_failed", "file_downloaded")
+REQUIRED_PIPELINES = (PdfFilesPipeline, RecordsPipeline)
 
 
 def complete_pipelines(chosen: Mapping[Any, Any]) -> list[Any]:
@@ -28,7 +28,7 @@ def complete_pipelines(chosen: Mapping[Any, Any]) -> list[Any]:
     switched off, comes too late, or cannot work here.
     """
     placed = {_load(path): place for path, place in chosen.items()}
-    for ours, default in OURS.items():
+    for ours, default in OWN_PIPELINES.items():
         if any(placed[each] is not None and _is(each, ours) and each is not ours for each in placed):
             placed.pop(ours, None)
         else:
@@ -56,9 +56,9 @@ def _is(pipeline: Any, kind: type) -> bool:
 
 
 def _check_order(pipelines: list[Any]) -> None:
-    keep = ", ".join(f'"{global_object_name(ours)}": {OURS[ours]:g}' for ours in REQUIRED)
+    keep = ", ".join(f'"{global_object_name(ours)}": {OWN_PIPELINES[ours]:g}' for ours in REQUIRED_PIPELINES)
     places = []
-    for ours in REQUIRED:
+    for ours in REQUIRED_PIPELINES:
         found = [place for place, each in enumerate(pipelines) if _is(each, ours)]
         if len(found) != 1:
             raise ConfigurationError(f"ITEM_PIPELINES must have one {ours.__name__}: keep {keep}")
@@ -75,7 +75,7 @@ def _check_store(pipeline: Any) -> None:
     if not issubclass(pipeline, PdfFilesPipeline):
         ours = global_object_name(PdfFilesPipeline)
         raise ConfigurationError(f"ITEM_PIPELINES: {name} would store nothing here: make it a subclass of {ours}")
-    for method in NEVER_CALLED:
+    for method in UNCALLED_METHODS:
         if getattr(pipeline, method, None) is not getattr(FilesPipeline, method, None):
             raise ConfigurationError(
                 f"ITEM_PIPELINES: {name}.{method}() would never be called: the spider has fetched the document already"

@@ -12,8 +12,8 @@ from itemadapter.adapter import DataclassAdapter
 
 from pdfspider.items import Capture, Outcome
 
-EXTRA = "extra"
-OUTCOME: Any = Outcome
+EXTRA_FIELD = "extra"
+OUTCOME_TYPE: Any = Outcome
 """The type of the field ``outcome``, to which a text is converted."""
 NO_METADATA: MappingProxyType[str, Any] = MappingProxyType({})
 
@@ -36,7 +36,7 @@ class CaptureAdapter(DataclassAdapter):
     @classmethod
     def get_field_names_from_class(cls, item_class: type) -> list[str]:
         """Return the names of the fields, without ``extra``."""
-        return [name for name in super().get_field_names_from_class(item_class) or [] if name != EXTRA]
+        return [name for name in super().get_field_names_from_class(item_class) or [] if name != EXTRA_FIELD]
 
     def get_field_meta(self, field_name: str) -> MappingProxyType[str, Any]:
         """Return the metadata of a field, empty for one in ``extra``."""
@@ -53,7 +53,7 @@ class CaptureAdapter(DataclassAdapter):
 
     def __setitem__(self, field_name: str, value: Any) -> None:
         if field_name in self._fields_dict:
-            super().__setitem__(field_name, OUTCOME(value) if field_name == "outcome" else value)
+            super().__setitem__(field_name, OUTCOME_TYPE(value) if field_name == "outcome" else value)
         else:
             self.item.extra[field_name] = value
 
@@ -63,7 +63,7 @@ class CaptureAdapter(DataclassAdapter):
         del self.item.extra[field_name]
 
     def __iter__(self) -> Iterator[str]:
-        return chain((name for name in self._fields_dict if name != EXTRA), self.item.extra)
+        return chain((name for name in self._fields_dict if name != EXTRA_FIELD), self.item.extra)
 
     def __len__(self) -> int:
         return len(self._fields_dict) - 1 + len(self.item.extra)

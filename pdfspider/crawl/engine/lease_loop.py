@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TICK = 0.15
-BREATH = 0.004
-LOST_AFTER = 2.0
-TIDY = 5.0
+MAX_WAIT_S = 0.15
+MIN_WAIT_S = 0.004
+LOST_AFTER_S = 2.0
+STAGING_CHECK_INTERVAL_S = 5.0
 """Seconds; far less than those after which an untouched staging directory may be a dead worker's."""
 
 
@@ -191,13 +191,13 @@ class LeaseLoop:
 
     async def _pause(self, grant: Grant) -> None:
         """Wait until there may be something to lease: a lease ended, a host may be asked, or time passed."""
-        timeout = TICK
+        timeout = MAX_WAIT_S
         if grant.wait is not None:
-            timeout = min(max(grant.wait, BREATH), TICK)
+            timeout = min(max(grant.wait, MIN_WAIT_S), MAX_WAIT_S)
         await self._woken(timeout)
         while len(self._worker.held) > 1.5 * self._worker.config.concurrency and self._crawler.crawling:
             self._worker.wake.clear()
-            await self._woken(TICK)
+            await self._woken(MAX_WAIT_S)
 
     async def _woken(self, timeout: float) -> None:
         with suppress(TimeoutError):
@@ -227,7 +227,7 @@ class LeaseLoop:
     async def _guard(self) -> None:
         """Abort all fetches once the leases may belong to others."""
         while True:
-            await asyncio.sleep(TICK)
+            await asyncio.sleep(MAX_WAIT_S)
             if self._has_lost_leases():
                 await self._give_up_leases()
 
@@ -263,13 +263,13 @@ class LeaseLoop:
 
     async def _tidy(self) -> None:
         while True:
-            await asyncio.sleep(TIDY)
+            await asyncio.sleep(STAGING_CHECK_INTERVAL_S)
             with suppress(RedisError, OSError):
                 await self._worker.tidy_staging()
 
     async def _look_for_lost_requests(self) -> None:
         while True:
-            await asyncio.sleep(LOST_AFTER)
+            await asyncio.sleep(LOST_AFTER_S)
             await self._lost.end(self._accepting)
 
     async def _take_in(self) -> None:

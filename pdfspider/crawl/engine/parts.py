@@ -12,8 +12,8 @@ from pdfspider.exceptions import ConfigurationError
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
 
-REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
-PARTS = {
+REQUIRED_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
+OWN_PARTS = {
     "SCHEDULER": "pdfspider.crawl.engine.scheduler.Scheduler",
     "DOWNLOADER": "pdfspider.crawl.fetch.downloader.Downloader",
     "ITEM_PROCESSOR": "pdfspider.crawl.engine.processor.Processor",
@@ -23,10 +23,10 @@ PARTS = {
 def check_reactor(settings: BaseSettings) -> None:
     """Raise ConfigurationError where the worker would have no asyncio event loop."""
     reactor, loop = settings["TWISTED_REACTOR"], settings["ASYNCIO_EVENT_LOOP"]
-    if settings.getbool("TWISTED_REACTOR_ENABLED") and reactor != REACTOR:
-        raise ConfigurationError(f"TWISTED_REACTOR={reactor!r} cannot be used: a worker needs {REACTOR}")
+    if settings.getbool("TWISTED_REACTOR_ENABLED") and reactor != REQUIRED_REACTOR:
+        raise ConfigurationError(f"TWISTED_REACTOR={reactor!r} cannot be used: a worker needs {REQUIRED_REACTOR}")
     try:
-        load_object(loop or REACTOR)
+        load_object(loop or REQUIRED_REACTOR)
     except (ImportError, NameError, TypeError, ValueError) as error:
         raise ConfigurationError(f"ASYNCIO_EVENT_LOOP={loop!r} cannot be used: {error}") from None
 
@@ -36,7 +36,7 @@ def check_parts(settings: BaseSettings) -> None:
     check_reactor(settings)
     if stock_parts.are_used(settings):
         return
-    for name, path in PARTS.items():
+    for name, path in OWN_PARTS.items():
         try:
             chosen = load_object(settings[name])
         except (ImportError, NameError, TypeError, ValueError) as error:

@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LEFT_OUT, WITHHELD = "pdfspider/links/left_out", "pdfspider/links/nofollow"
-USED_UP = "it is a page, and the job's max_pages is used up"
-FETCHED = (Outcome.DOCUMENT, Outcome.DUPLICATE)
+LEFT_OUT_STAT, NOFOLLOW_STAT = "pdfspider/links/left_out", "pdfspider/links/nofollow"
+PAGES_USED_UP = "it is a page, and the job's max_pages is used up"
+FETCHED_OUTCOMES = (Outcome.DOCUMENT, Outcome.DUPLICATE)
 NOT_MODIFIED = 304
-FAILURE = 400
+FIRST_FAILURE_STATUS = 400
 """From this status on a response is a failure."""
 
 
@@ -99,7 +99,7 @@ class Processor(ItemPipelineManager):
     async def _keep(self, capture: Capture) -> Capture | None:
         try:
             if not await self._worker.budgets.admits(capture):
-                capture.outcome, capture.reason, capture.links = Outcome.OVER_BUDGET, USED_UP, []
+                capture.outcome, capture.reason, capture.links = Outcome.OVER_BUDGET, PAGES_USED_UP, []
             capture = await self._pass_on(capture)
         except EXIT_EXCEPTIONS as error:
             await self._blame(capture, failure := as_failure(error))
@@ -234,12 +234,12 @@ class Processor(ItemPipelineManager):
         self._worker.settled(capture.lease)
         self._count(f"outcome/{outcome.value}")
         self._stats.inc_value("pdfspider/bytes", size)
-        if outcome.dead or (capture.status or 0) >= FAILURE or outcome is Outcome.ROBOTS_DENIED:
+        if outcome.dead or (capture.status or 0) >= FIRST_FAILURE_STATUS or outcome is Outcome.ROBOTS_DENIED:
             self._count_failure(capture)
         if capture.left_out:
-            self._note(capture, LEFT_OUT, capture.left_out, " (PDF_LINKS_PER_PAGE, PDF_LINKS_MAX_SIZE)")
+            self._note(capture, LEFT_OUT_STAT, capture.left_out, " (PDF_LINKS_PER_PAGE, PDF_LINKS_MAX_SIZE)")
         if capture.withheld:
-            self._note(capture, WITHHELD, capture.withheld)
+            self._note(capture, NOFOLLOW_STAT, capture.withheld)
         if outcome is Outcome.DOCUMENT and capture.sha256:
             for tell in self._worker.when_stored:
                 tell(capture.sha256)
@@ -266,7 +266,7 @@ class Processor(ItemPipelineManager):
         """Count a failure by the names that Scrapy's middlewares have for it."""
         if capture.outcome is Outcome.ROBOTS_DENIED and capture.status is None:
             self._stats.inc_value("robotstxt/forbidden")
-        elif (capture.status or 0) >= FAILURE:
+        elif (capture.status or 0) >= FIRST_FAILURE_STATUS:
             self._stats.inc_value("httperror/response_ignored_count")
             self._stats.inc_value(f"httperror/response_ignored_status_count/{capture.status}")
         if may_pass(self._worker.config, capture):
@@ -278,11 +278,13 @@ class Processor(ItemPipelineManager):
 
 def _retry_reason(capture: Capture) -> str:
     """Return why a URL is tried again, as Scrapy says it where a status is the reason."""
-    failed = (capture.status or 0) >= FAILURE
+    failed = (capture.status or 0) >= FIRST_FAILURE_STATUS
     return response_status_message(capture.status or 0) if failed else capture.outcome.value
 
 
 def is_fetched(capture: Capture) -> bool:
     """Return whether a capture has a document that was fetched in this visit."""
-    fetched = capture.outcome in FETCHED or (capture.outcome is Outcome.UNCHANGED and capture.status != NOT_MODIFIED)
+    fetched = capture.outcome in FETCHED_OUTCOMES or (
+        capture.outcome is Outcome.UNCHANGED and capture.status != NOT_MODIFIED
+    )
     return fetched or capture.staged is not None

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from pdfspider.frontier.leases import Lease
     from pdfspider.records.history import Earlier
 
-VERDICTS = {
+REASON_BY_OUTCOME = {
     Outcome.POISON: "every worker that fetched it died",
     Outcome.HOST_DOWN: "the host failed again and again",
     Outcome.INTERNAL_ERROR: "workers gave it back again and again without a result",
     Outcome.OVER_BUDGET: "the job's max_pages or max_documents is used up",
 }
-CAUSES = {
+REASON_BY_CAUSE = {
     "t": "the job's max_seconds is over",
     "s": "its host asks to be asked so slowly that it would not be done within FRONTIER_HOST_PATIENCE",
 }
@@ -84,7 +84,7 @@ class RequestMaker:
     async def _verdict(self, lease: Lease, job: Job) -> tuple[Outcome, str] | None:
         if lease.kind is LeaseKind.VERDICT:
             outcome = OUTCOMES_BY_CODE[lease.verdict]
-            return outcome, CAUSES.get(lease.verdict_cause) or VERDICTS.get(outcome, outcome.value)
+            return outcome, REASON_BY_CAUSE.get(lease.verdict_cause) or REASON_BY_OUTCOME.get(outcome, outcome.value)
         assert lease.entry is not None
         if self._worker.blocks.rules and (rule := self._worker.blocks.blocking(job.name, lease.entry.url)):
             return Outcome.BLOCKED, f"an operator has blocked {rule}"

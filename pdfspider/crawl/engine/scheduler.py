@@ -16,7 +16,7 @@ from pdfspider.crawl.engine.ignored_settings import find_ignored
 from pdfspider.crawl.engine.lease_loop import LeaseLoop
 from pdfspider.crawl.engine.requests import ReadyRequests
 from pdfspider.crawl.engine.starts.arguments import open_job
-from pdfspider.crawl.engine.starts.start_requests import FLAG, StartRequests
+from pdfspider.crawl.engine.starts.start_requests import START_REQUEST_KEY, StartRequests
 from pdfspider.crawl.engine.tuning import settle_down
 from pdfspider.crawl.fetch.foreign_requests import NoLease
 from pdfspider.crawl.visit import lease_of, visit_of
@@ -99,7 +99,7 @@ class Scheduler(BaseScheduler):
         """Take a further request of a lease, or one of ``start()``, and refuse any other request."""
         lease = lease_of(request)
         if lease is None:
-            if FLAG in request.meta or self._start.is_taking:
+            if START_REQUEST_KEY in request.meta or self._start.is_taking:
                 return self._start.take(request)
             logger.error("%s is not fetched: %s", request, NoLease())
         if lease not in self._worker.held:

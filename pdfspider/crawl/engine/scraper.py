@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from pdfspider.items import Capture
 
 
-ON_DISK = 32
+DISK_DIVISOR = 32
 """Bytes of a page on disk that weigh as much as one in memory: what waits there holds back no other requests."""
 
 
 def body_size(result: Response | Failure) -> int:
     """Return the bytes of a response's body, without loading a large page, which weighs less while it is on disk."""
     if isinstance(result, StagedResponse):
-        return result.file.size // ON_DISK if result.file else len(result.body)
+        return result.file.size // DISK_DIVISOR if result.file else len(result.body)
     return len(result.body) if isinstance(result, Response) else 0
 
 

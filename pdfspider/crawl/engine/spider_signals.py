@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from pdfspider.crawl.engine.starts.start_requests import StartRequests
     from pdfspider.frontier.leases import Grant
 
-HEARTBEAT = 5.0
+IDLE_SIGNAL_INTERVAL_S = 5.0
 """Seconds between two signals while the spider stays idle."""
-EXPECTED = (DontCloseSpider, CloseSpider)
+EXPECTED_EXCEPTIONS = (DontCloseSpider, CloseSpider)
 
 
 class SpiderSignals:
@@ -32,7 +32,7 @@ class SpiderSignals:
 
     def __init__(self, crawler: Crawler, start: StartRequests) -> None:
         self._crawler, self._start = crawler, start
-        self._asked_at = -HEARTBEAT
+        self._asked_at = -IDLE_SIGNAL_INTERVAL_S
 
     async def reason_to_close(self, grant: Grant, *, idle: bool) -> str | None:
         """Return the reason for which the worker closes, None if it goes on.
@@ -46,7 +46,7 @@ class SpiderSignals:
             return None
         if not is_heard(signals.spider_idle):
             return reason
-        if time.monotonic() < self._asked_at + HEARTBEAT:
+        if time.monotonic() < self._asked_at + IDLE_SIGNAL_INTERVAL_S:
             return None
         self._asked_at = time.monotonic()
         errors = self._send()
@@ -71,6 +71,6 @@ class SpiderSignals:
     def _send(self) -> list[BaseException]:
         send = self._crawler.signals.send_catch_log
         with self._start.taking():
-            answers = send(signals.spider_idle, spider=self._crawler.spider, dont_log=EXPECTED)
+            answers = send(signals.spider_idle, spider=self._crawler.spider, dont_log=EXPECTED_EXCEPTIONS)
         failures = [answer for _, answer in answers if isinstance(answer, Failure)]
-        return [failure.value for failure in failures if isinstance(failure.value, EXPECTED)]
+        return [failure.value for failure in failures if isinstance(failure.value, EXPECTED_EXCEPTIONS)]

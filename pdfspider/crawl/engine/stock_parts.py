@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PARTS = (
+PART_SETTINGS = (
     "SCHEDULER",
     "DOWNLOADER",
     "ITEM_PROCESSOR",
@@ -31,17 +31,17 @@ PARTS = (
     "EXTENSIONS_BASE",
 )
 """Settings by which the project puts in parts of its own."""
-WITHOUT_CRAWL = "COMMAND_WITHOUT_CRAWL"
+WITHOUT_CRAWL_SETTING = "COMMAND_WITHOUT_CRAWL"
 """Set by commands that look at one page with Scrapy's parts."""
 FILES_PIPELINE = {"scrapy.pipelines.files.FilesPipeline": 1}
 
-HELD = {"urls", "urls_file", "depth", "scope"}
+STOCK_ARGUMENTS = {"urls", "urls_file", "depth", "scope"}
 """The spider's arguments that mean the same on Scrapy's parts."""
 
 
 def are_used(settings: BaseSettings) -> bool:
     """Return whether a crawl is to have a scheduler that knows nothing of the frontier."""
-    if settings.getbool(WITHOUT_CRAWL):
+    if settings.getbool(WITHOUT_CRAWL_SETTING):
         return False
     try:
         scheduler = load_object(settings["SCHEDULER"])
@@ -52,7 +52,7 @@ def are_used(settings: BaseSettings) -> bool:
 
 def put_in(settings: BaseSettings) -> None:
     """Replace the project's parts by Scrapy's; those that the command line names stay."""
-    stock: dict[str, Any] = {name: getattr(default_settings, name) for name in PARTS if name != "SCHEDULER"}
+    stock: dict[str, Any] = {name: getattr(default_settings, name) for name in PART_SETTINGS if name != "SCHEDULER"}
     stock["ITEM_PIPELINES"] = FILES_PIPELINE
     if not settings["FILES_STORE"]:
         stock["FILES_STORE"] = str(Path(settings["DATA_DIR"] or "data") / "files")
@@ -67,5 +67,5 @@ def say_what_is_lost(settings: BaseSettings, params: Params) -> None:
         "docs/reference.md says what else is lost",
         settings["SCHEDULER"],
     )
-    for name in sorted(params.model_fields_set - HELD):
+    for name in sorted(params.model_fields_set - STOCK_ARGUMENTS):
         logger.warning("-a %s has no effect without the frontier", name)

@@ -76,13 +76,13 @@ class HiddenSecrets(logging.Filter):
         return True
 
 
-LOADED = 200_000
+GC_THRESHOLD = 200_000
 """Objects; more than everything that is loaded consists of."""
 
 
 def load_undisturbed() -> None:
     """Disable garbage collection while modules are loaded, because they stay loaded."""
-    gc.set_threshold(LOADED, 50, 100)
+    gc.set_threshold(GC_THRESHOLD, 50, 100)
 
 
 def collect_rarely() -> None:
@@ -96,7 +96,7 @@ def collect_rarely() -> None:
 
 LARGE_BLOCK = 1024 * 1024
 """Bytes from which on a block of memory is returned to the system as soon as it is free."""
-M_MMAP_THRESHOLD, M_ARENA_MAX, ARENAS = -3, -8, 2
+M_MMAP_THRESHOLD, M_ARENA_MAX, MAX_ARENAS = -3, -8, 2
 
 
 def return_memory() -> None:
@@ -107,7 +107,7 @@ def return_memory() -> None:
     with suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
-        mallopt(M_ARENA_MAX, ARENAS)
+        mallopt(M_ARENA_MAX, MAX_ARENAS)
 
 
 def settle_down(settings: BaseSettings) -> None:

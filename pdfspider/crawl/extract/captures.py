@@ -12,7 +12,7 @@ from pdfspider.crawl.extract.fallback_links import fresh_link
 from pdfspider.crawl.extract.link_extraction import is_followed
 from pdfspider.crawl.fetch.errors import FetchError, GiveBack, error_of, is_give_back, outcome_of, status_outcome
 from pdfspider.crawl.fetch.foreign_requests import staged_response
-from pdfspider.crawl.fetch.redirects import REDIRECTS, is_redirect
+from pdfspider.crawl.fetch.redirects import REDIRECT_STATUSES, is_redirect
 from pdfspider.crawl.fetch.responses import StagedResponse
 from pdfspider.crawl.policy.budgets import bound_links
 from pdfspider.crawl.policy.conditional_requests import compare
@@ -257,7 +257,7 @@ def within_page(response: StagedResponse, url: str, staging: Staging) -> StagedR
 
 def _failure(response: StagedResponse) -> Outcome | None:
     """Return the class of failure of a response by its status; a redirect to nowhere is what came with it."""
-    return None if response.status in REDIRECTS else status_outcome(response.status)
+    return None if response.status in REDIRECT_STATUSES else status_outcome(response.status)
 
 
 def _note_retry_after(capture: Capture, response: StagedResponse) -> None:

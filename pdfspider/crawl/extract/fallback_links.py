@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pdfspider.discovery.signed_urls import EXPIRED, is_signed, unsigned
+from pdfspider.discovery.signed_urls import EXPIRED_STATUSES, is_signed, unsigned
 from pdfspider.discovery.urls import fingerprint, host_of
 from pdfspider.items import Hop
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from pdfspider.frontier.entries import Entry
     from pdfspider.items import Capture, Link
 
-FEW = 5
+MAX_DOCUMENTS = 5
 """Documents that a page may lead to and still stand for one of them; one with more is a list of other documents."""
-SHOWN = frozenset(("meta-refresh", "iframe", "frame", "embed", "object", "script-location"))
+SHOWN_TECHNIQUES = frozenset(("meta-refresh", "iframe", "frame", "embed", "object", "script-location"))
 """Techniques for what a page shows, or where it sends its visitors."""
-FIRST = 127
+FIRST_PRIORITY = 127
 """The priority of a fresh link, which will expire as the one before it did."""
 
 
@@ -34,8 +34,8 @@ def behind(entry: Entry, found: list[Link], page: str) -> list[Entry]:
     if entry.sought:
         found = [link for link in found if unsigned(link.url) == entry.sought][:1]
     else:
-        found = [link for link in found if link.document or link.technique in SHOWN]
-    return [_child(entry, link, page) for link in found] if len(found) <= FEW else []
+        found = [link for link in found if link.document or link.technique in SHOWN_TECHNIQUES]
+    return [_child(entry, link, page) for link in found] if len(found) <= MAX_DOCUMENTS else []
 
 
 def _child(entry: Entry, link: Link, page: str) -> Entry:
@@ -44,7 +44,7 @@ def _child(entry: Entry, link: Link, page: str) -> Entry:
         fingerprint=fingerprint(link.url),
         host=host_of(link.url),
         depth=entry.depth + 1,
-        priority=FIRST if entry.sought else entry.priority,
+        priority=FIRST_PRIORITY if entry.sought else entry.priority,
         document=True,
         leaf=True,
         technique=link.technique,
@@ -59,7 +59,7 @@ def fresh_link(capture: Capture, response: StagedResponse) -> list[Entry]:
     entry: Entry = capture.lease.entry
     source = entry.hops[0].url if entry.hops else entry.found_on
     if (
-        response.status not in EXPIRED
+        response.status not in EXPIRED_STATUSES
         or not source
         or entry.sought
         or not is_signed(entry.url, document=entry.document)
@@ -71,7 +71,7 @@ def fresh_link(capture: Capture, response: StagedResponse) -> list[Entry]:
         fingerprint=fingerprint(f"{source}#{sought}"),
         host=host_of(source),
         depth=max(entry.depth - 1, 0),
-        priority=FIRST,
+        priority=FIRST_PRIORITY,
         document=True,
         leaf=False,
         found_on=entry.url,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-LARGE = 32 * 1024
+LARGE_SIZE = 32 * 1024
 MANY_TAGS = 2_048
 """A page of as many bytes and tags takes a tenth of a second at most, whatever is in it."""
 
@@ -54,9 +54,9 @@ def is_large_page(result: Any) -> bool:
     """Return whether the links of a response may take long to extract."""
     if not isinstance(result, StagedResponse) or result.kind is not Kind.HTML:
         return False
-    return result.body_size > LARGE or is_large(result.body)
+    return result.body_size > LARGE_SIZE or is_large(result.body)
 
 
 def is_large(body: bytes) -> bool:
     """Return whether a body is large or has many tags."""
-    return len(body) > LARGE or body.count(b"<") > MANY_TAGS
+    return len(body) > LARGE_SIZE or body.count(b"<") > MANY_TAGS

@@ -9,10 +9,10 @@ from w3lib.encoding import http_content_type_encoding
 
 from pdfspider.crawl.extract.fallback_links import behind, may_stand_in
 from pdfspider.crawl.extract.spider_requests import without_body
-from pdfspider.crawl.fetch.redirects import TO_GET, redirect_target
+from pdfspider.crawl.fetch.redirects import GET_STATUSES, redirect_target
 from pdfspider.crawl.policy.robots_directives import forbids_links, obeyed
 from pdfspider.crawl.visit import visit_of
-from pdfspider.discovery.listings.lists import ANYWHERE, LISTED, SAME_DEPTH
+from pdfspider.discovery.listings.lists import ANY_SCOPE_TECHNIQUES, LIST_TECHNIQUES, SAME_DEPTH_TECHNIQUES
 from pdfspider.discovery.markup.elements import refresh_target
 from pdfspider.discovery.markup.robots_directives import REL_NOFOLLOW
 from pdfspider.discovery.normal import MAX_LENGTH
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pdfspider.items import Capture, Link
 
 
-GONE_TO = frozenset(("meta-refresh", "embed", "object"))
+AUTOMATIC_TECHNIQUES = frozenset(("meta-refresh", "embed", "object"))
 """Techniques for what browsers go to, or show, without anybody's doing; a frame is as often an advertisement."""
 
 
@@ -114,7 +114,7 @@ class LinkExtractor:
         document = entry.document or says_pdf(target)
         anchors = visit_of(response.request).job.anchors
         inside = scope_around(entry.scope, anchors, entry.host or host_of(entry.url)).contains(target)
-        handed_in = entry.technique == "seed" or entry.technique in ANYWHERE or bool(entry.request)
+        handed_in = entry.technique == "seed" or entry.technique in ANY_SCOPE_TECHNIQUES or bool(entry.request)
         if not (inside or document or handed_in or self._admits_redirect(capture.run)):
             most = self._config.redirects_out
             return Outcome.OUT_OF_SCOPE, f"redirects to {target}, and PDF_REDIRECTS_OUT={most} is used up", []
@@ -125,7 +125,7 @@ class LinkExtractor:
             fingerprint=known,
             host=host_of(target),
             hops=hops,
-            request=without_body(entry.request) if any(hop.status in TO_GET for hop in hops) else entry.request,
+            request=without_body(entry.request) if any(hop.status in GET_STATUSES for hop in hops) else entry.request,
             cookies=cookies.carried() if cookies else (),
             document=document,
             leaf=not back and (entry.leaf or not (inside or handed_in)),
@@ -146,12 +146,12 @@ class LinkExtractor:
             _child(entry, link, scope, found_on)
             for link in links
             if hash(link.url) not in known
-            and (scope.admits(link) or link.technique in ANYWHERE or self._is_shown_elsewhere(lease, link))
+            and (scope.admits(link) or link.technique in ANY_SCOPE_TECHNIQUES or self._is_shown_elsewhere(lease, link))
         ]
 
     def _is_shown_elsewhere(self, lease: Lease, link: Link) -> bool:
         """Return whether a link out of the scope is followed, because browsers go there as they follow a redirect."""
-        return link.technique in GONE_TO and self._admits_redirect(lease.run)
+        return link.technique in AUTOMATIC_TECHNIQUES and self._admits_redirect(lease.run)
 
     def _to_follow(self, lease: Lease, response: StagedResponse, links: list[Link]) -> list[Entry]:
         """Return the entries of a page's links that the frontier may not know yet."""
@@ -204,12 +204,12 @@ def _child(parent: Entry, link: Link, scope: Scope, found_on: str) -> Entry:
         scope=parent.scope,
         priority=parent.priority,
         document=link.document,
-        leaf=(link.document or link.technique in GONE_TO) and not scope.contains(link.url),
+        leaf=(link.document or link.technique in AUTOMATIC_TECHNIQUES) and not scope.contains(link.url),
         technique=link.technique,
         found_on=found_on,
         reach=parent.reach,
     )
-    return _listed(parent, entry, scope) if link.technique in LISTED else entry
+    return _listed(parent, entry, scope) if link.technique in LIST_TECHNIQUES else entry
 
 
 def _listed(parent: Entry, entry: Entry, scope: Scope) -> Entry:
@@ -218,7 +218,7 @@ def _listed(parent: Entry, entry: Entry, scope: Scope) -> Entry:
     Parts of a list are as deep as the list. An index of indexes, which the protocol does not have, is deeper. A link in
     a record is followed one page deep, not as a further site.
     """
-    if entry.technique in SAME_DEPTH:
+    if entry.technique in SAME_DEPTH_TECHNIQUES:
         nested = entry.technique == parent.technique == "sitemap-index"
         return entry if nested else entry.child(depth=parent.depth)
     if entry.technique == "text-list" or scope.contains(entry.url):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-OVERHEAD = 200
+REQUEST_OVERHEAD = 200
 """Bytes that a request takes in the frontier beside its URL and its data, about."""
 
 
@@ -80,7 +80,7 @@ class OwnRequests:
             except RequestRefused as error:
                 self._refuse(request, str(error), refused)
                 continue
-            room -= len(entry.url) + len(entry.request) + OVERHEAD
+            room -= len(entry.url) + len(entry.request) + REQUEST_OVERHEAD
             if number >= most or (room < 0 and self._config.links_size):
                 self._refuse(request, "there are too many (PDF_LINKS_PER_PAGE, PDF_LINKS_MAX_SIZE)", refused)
             elif self._is_followed(entry, request):

@@ -12,7 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 from pdfspider.crawl.fetch.foreign_requests import note_keys
-from pdfspider.crawl.visit import KEY
+from pdfspider.crawl.visit import VISIT_KEY
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.discovery.urls import fingerprint, host_of, normalise
 from pdfspider.exceptions import InvalidInput, RequestRefused
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
 
     from pdfspider.frontier.entries import Entry, HostCookies
 
-LARGEST = 16 * 1024
+MAX_SIZE = 16 * 1024
 """Bytes of one request apart from its URL."""
 TECHNIQUE = "request"
-METHODS = ("GET", "POST")
-PARTS = frozenset(("callback", "errback", "headers", "meta", "cb_kwargs", "flags", "method", "body", "base64"))
-OF_BODY = ("Content-Type", "Content-Length", "Content-Encoding")
+ALLOWED_METHODS = ("GET", "POST")
+REQUEST_PARTS = frozenset(("callback", "errback", "headers", "meta", "cb_kwargs", "flags", "method", "body", "base64"))
+BODY_HEADERS = ("Content-Type", "Content-Length", "Content-Encoding")
 """Headers that go with a body."""
-OF_THE_VISIT = frozenset((KEY, "verbatim_url", "depth", "download_latency"))
+VISIT_META = frozenset((VISIT_KEY, "verbatim_url", "depth", "download_latency"))
 """Keys of ``meta`` that belong to one visit, and that ``meta=response.meta`` would hand on."""
-SCRAPYS = ("scrapy", "scrapy_redis", "scrapy_spider_metadata")
+SCRAPY_PACKAGES = ("scrapy", "scrapy_redis", "scrapy_spider_metadata")
 """Packages whose methods of a spider are no callbacks."""
 
 
 def dump(spider: Spider, request: Request) -> str:
     """Return a request without its URL as JSON. Raises RequestRefused."""
-    if request.method not in METHODS:
-        raise RequestRefused(f"a {request.method} request: only {' and '.join(METHODS)} are sent")
-    meta = {key: value for key, value in request.meta.items() if key not in OF_THE_VISIT}
+    if request.method not in ALLOWED_METHODS:
+        raise RequestRefused(f"a {request.method} request: only {' and '.join(ALLOWED_METHODS)} are sent")
+    meta = {key: value for key, value in request.meta.items() if key not in VISIT_META}
     note_keys(meta)
     parts = {
         "callback": _name(spider, request.callback, "callback"),
@@ -53,14 +53,14 @@ def dump(spider: Spider, request: Request) -> str:
         **_content(request),
     }
     text = json.dumps({key: value for key, value in parts.items() if value}, ensure_ascii=False, separators=(",", ":"))
-    if (size := len(text.encode())) > LARGEST:
-        raise RequestRefused(f"its headers, body, meta and cb_kwargs have {size:,} bytes, not at most {LARGEST:,}")
+    if (size := len(text.encode())) > MAX_SIZE:
+        raise RequestRefused(f"its headers, body, meta and cb_kwargs have {size:,} bytes, not at most {MAX_SIZE:,}")
     return text
 
 
 def load(spider: Spider, text: str) -> dict[str, Any]:
     """Return the arguments of the Request that ``dump`` was given. Raises RequestRefused."""
-    arguments: dict[str, Any] = {name: value for name, value in json.loads(text).items() if name in PARTS}
+    arguments: dict[str, Any] = {name: value for name, value in json.loads(text).items() if name in REQUEST_PARTS}
     if encoded := arguments.pop("base64", None):
         arguments["body"] = base64.b64decode(encoded)
     for part in ("callback", "errback"):
@@ -76,7 +76,7 @@ def without_body(text: str) -> str:
     parts = json.loads(text)
     if parts.get("method", "GET") == "GET":
         return text
-    parts["headers"] = {name: value for name, value in parts.get("headers", {}).items() if name not in OF_BODY}
+    parts["headers"] = {name: value for name, value in parts.get("headers", {}).items() if name not in BODY_HEADERS}
     return json.dumps({name: value for name, value in parts.items() if name not in ("method", "body", "base64")})
 
 
@@ -100,7 +100,10 @@ def _identity(request: Request, url: str) -> str:
 
 def _method(spider: Spider, name: str, part: str) -> Callable[..., Any]:
     method = getattr(spider, name, None)
-    if getattr(method, "__self__", None) is not spider or getattr(method, "__module__", "").split(".")[0] in SCRAPYS:
+    if (
+        getattr(method, "__self__", None) is not spider
+        or getattr(method, "__module__", "").split(".")[0] in SCRAPY_PACKAGES
+    ):
         raise RequestRefused(f"the spider {spider.name} of this worker has no method {name!r}, its {part}")
     return cast("Callable[..., Any]", method)
 
@@ -154,8 +157,8 @@ def cookies_of(request: Request, url: str) -> tuple[HostCookies, ...]:
     given: Any = request.cookies
     pairs = given.items() if isinstance(given, dict) else [(each.get("name"), each.get("value")) for each in given]
     cookies = tuple((_text(name), _text(value)) for name, value in pairs)
-    if sum(len(name) + len(value) for name, value in cookies) > LARGEST:
-        raise RequestRefused(f"its cookies have more than {LARGEST:,} characters")
+    if sum(len(name) + len(value) for name, value in cookies) > MAX_SIZE:
+        raise RequestRefused(f"its cookies have more than {MAX_SIZE:,} characters")
     return ((host_of(url), cookies),) if cookies else ()
 
 

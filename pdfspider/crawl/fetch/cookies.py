@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from pdfspider.frontier.entries import HostCookies
 
-MOST = 64
-LONGEST = 4096
-LARGEST = 16 * 1024
+MAX_COOKIES = 64
+MAX_COOKIE_LENGTH = 4096
+MAX_TOTAL_LENGTH = 16 * 1024
 """Bytes of the cookies of one host; further ones are not taken."""
 _PAST = re.compile(r"-[0-9]+|0+").fullmatch
 """A Max-Age that takes a cookie back."""
@@ -44,7 +44,7 @@ class Cookies:
         for header in set_cookies:
             pair, *rest = header.split(";")
             name, separator, value = (part.strip() for part in pair.partition("="))
-            if not (separator and name and pair.isascii() and pair.isprintable()) or len(pair) > LONGEST:
+            if not (separator and name and pair.isascii() and pair.isprintable()) or len(pair) > MAX_COOKIE_LENGTH:
                 continue
             attributes = dict(map(_attribute, rest))
             cookies = self._by_host.setdefault(_key(host, attributes.get("domain", "")), {})
@@ -67,7 +67,7 @@ class Cookies:
     def _has_room(self, host: str, name: str, value: str) -> bool:
         kept = [one for cookies in self._sent_to(host) for one in cookies.items()]
         size = sum(len(key[0]) + len(cookie.value) for key, cookie in kept)
-        return len(kept) < MOST and size + len(name) + len(value) <= LARGEST
+        return len(kept) < MAX_COOKIES and size + len(name) + len(value) <= MAX_TOTAL_LENGTH
 
     def _sent_to(self, host: str) -> Iterator[dict[tuple[str, str], _Cookie]]:
         return (cookies for key, cookies in self._by_host.items() if key == host or _holds(key, host))

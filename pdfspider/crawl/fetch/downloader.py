@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 HTTP_CACHE = "scrapy.downloadermiddlewares.httpcache"
-MOST_CACHED = 16 * 1024**2
+MAX_CACHED_SIZE = 16 * 1024**2
 """Bytes of a response that a cache gets, which has it in memory."""
 
 
@@ -130,7 +130,7 @@ class Downloader:
         """Download a request for a cache: with all of its body, or not to be cached."""
         response = await self.handlers.download_request_async(request)
         if isinstance(response, StagedResponse):
-            whole = not visit_of(request).earlier and await asyncio.to_thread(response.load_whole, MOST_CACHED)
+            whole = not visit_of(request).earlier and await asyncio.to_thread(response.load_whole, MAX_CACHED_SIZE)
             if not whole:
                 request.meta["dont_cache"] = True
         return response

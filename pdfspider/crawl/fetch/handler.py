@@ -13,16 +13,16 @@ from pdfspider.crawl.fetch.bodies.partial_download import DownloadInterrupted
 from pdfspider.crawl.fetch.bodies.ranges import Tries
 from pdfspider.crawl.fetch.bodies.response_reader import ResponseReader
 from pdfspider.crawl.fetch.client import open_files
-from pdfspider.crawl.fetch.client.client import CONNECTIONS, Client, ClientRequest
+from pdfspider.crawl.fetch.client.client import MAX_IDLE_CONNECTIONS, Client, ClientRequest
 from pdfspider.crawl.fetch.client.options import client_options, proxy_options
 from pdfspider.crawl.fetch.cookies import Cookies, NoCookies
 from pdfspider.crawl.fetch.download_signals import DownloadSignals
 from pdfspider.crawl.fetch.errors import FetchError, RedirectsToItself, StartAgain
-from pdfspider.crawl.fetch.redirects import REDIRECTS, RedirectChain, redirect_target, redirected_request
+from pdfspider.crawl.fetch.redirects import REDIRECT_STATUSES, RedirectChain, redirect_target, redirected_request
 from pdfspider.crawl.fetch.request_headers import RequestHeaders
 from pdfspider.crawl.fetch.request_start import RequestStart, Timeouts
 from pdfspider.crawl.fetch.responses import StagedResponse
-from pdfspider.crawl.fetch.sessions import REFUSED, Sessions, is_refused, set_by_script
+from pdfspider.crawl.fetch.sessions import REFUSED_STATUSES, Sessions, is_refused, set_by_script
 from pdfspider.crawl.fetch.ssrf_guard import look_behind_proxy
 from pdfspider.crawl.visit import visit_of
 from pdfspider.crawl.worker import Worker
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from pdfspider.frontier.leases import Lease
 
 logger = logging.getLogger(__name__)
-MAYBE_REFUSED = REDIRECTS.union(REFUSED)
-MOST_PAGES = 3
+MAYBE_REFUSED = REDIRECT_STATUSES.union(REFUSED_STATUSES)
+MAX_PAGES = 3
 """Pages that are visited again for cookies."""
 
 
@@ -67,7 +67,9 @@ class StagingDownloadHandler(BaseDownloadHandler):
         self._sessions = Sessions(enabled=config.cookies)
         self._headers = RequestHeaders(crawler.settings, worker.credentials)
         options = client_options(crawler.settings, config.connect_timeout)
-        self._client = Client(self._headers.default, options, open_files.spare(CONNECTIONS, config.concurrency))
+        self._client = Client(
+            self._headers.default, options, open_files.spare(MAX_IDLE_CONNECTIONS, config.concurrency)
+        )
 
     async def close(self) -> None:
         """Close all connections."""
@@ -106,7 +108,7 @@ class StagingDownloadHandler(BaseDownloadHandler):
         visit = Cookies(carried) if carried and self._config.cookies else None
         header = self._sessions.header(lease.run, request.url, visit) if lease.entry else ""
         response = await self._fetch(request, request.url, lease, header)
-        if response.status not in REDIRECTS or not self._follows(request):
+        if response.status not in REDIRECT_STATUSES or not self._follows(request):
             return response
         cookies = Cookies(carried) if self._config.cookies else NoCookies()
         within = host_of if visit_of(request).body_limit else origin_of
@@ -159,7 +161,7 @@ class StagingDownloadHandler(BaseDownloadHandler):
         End with the first that sets others than those ``sent``. Raises FetchError.
         """
         origin, pages = origin_of(page), [page]
-        for asked in range(MOST_PAGES):
+        for asked in range(MAX_PAGES):
             response = await self._visit_again(request, pages[asked], lease)
             if self._sessions.header(lease.run, request.url) != sent:
                 return

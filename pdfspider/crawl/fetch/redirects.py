@@ -20,30 +20,30 @@ if TYPE_CHECKING:
     from pdfspider.crawl.fetch.cookies import Cookies
     from pdfspider.crawl.fetch.responses import StagedResponse
 
-REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
+REDIRECT_STATUSES = frozenset({300, 301, 302, 303, 307, 308})
 """Statuses of redirects, if there is a Location: without one browsers show what came."""
 
 
 def has_content(response: Transfer) -> bool:
     """Return whether the body of a response is what browsers show: a success, or a redirect that leads nowhere."""
-    return response.status < 300 or (response.status in REDIRECTS and not response.headers.get("Location"))
+    return response.status < 300 or (response.status in REDIRECT_STATUSES and not response.headers.get("Location"))
 
 
 def is_redirect(response: StagedResponse) -> bool:
     """Return whether a response sends the client elsewhere, or says that nothing has changed."""
     if not 300 <= response.status < 400:
         return False
-    shows = response.status in REDIRECTS and response.kind in (Kind.HTML, Kind.PDF)
+    shows = response.status in REDIRECT_STATUSES and response.kind in (Kind.HTML, Kind.PDF)
     return not shows or response.header("Location") is not None
 
 
-TO_GET = frozenset({300, 301, 302, 303})
+GET_STATUSES = frozenset({300, 301, 302, 303})
 """Statuses after which a POST request goes on as a GET request without a body."""
 
 
 def redirected_request(request: Request, status: int) -> Request:
     """Return the request that goes on after a redirect: the same one, but for a POST that becomes a GET."""
-    if request.method in ("GET", "HEAD") or status not in TO_GET:
+    if request.method in ("GET", "HEAD") or status not in GET_STATUSES:
         return request
     headers = request.headers.copy()
     for name in ("Content-Type", "Content-Length", "Content-Encoding"):
@@ -54,7 +54,7 @@ def redirected_request(request: Request, status: int) -> Request:
 def redirect_target(response: StagedResponse) -> str | None:
     """Return the normalised URL that a response redirects to, None if there is none that can be followed."""
     location = response.header("Location")
-    if response.status not in REDIRECTS or not location:
+    if response.status not in REDIRECT_STATUSES or not location:
         return None
     return join(response.url, _escaped(location))
 

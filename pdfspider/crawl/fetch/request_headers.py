@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from pdfspider.crawl.fetch.credentials import Credentials
 
-PRIVATE = frozenset({"Proxy-Authorization"})
+PROXY_HEADERS = frozenset({"Proxy-Authorization"})
 """Headers that are for the proxy."""
-AWAY = PRIVATE | {"Authorization", "Cookie"}
+SAME_ORIGIN_HEADERS = PROXY_HEADERS | {"Authorization", "Cookie"}
 """Headers that another origin does not get either."""
 
 
@@ -37,7 +37,9 @@ class RequestHeaders:
         referer = self._referers.header(entry.found_on, url) if entry else None
         if not request.headers and not cookies and not credentials:
             return {"Referer": referer} if referer else None
-        kept_back = PRIVATE if url is request.url or origin_of(url) == origin_of(request.url) else AWAY
+        kept_back = (
+            PROXY_HEADERS if url is request.url or origin_of(url) == origin_of(request.url) else SAME_ORIGIN_HEADERS
+        )
         headers = {name: value for name, value in _given(request).items() if name not in kept_back}
         if credentials:
             headers.setdefault("Authorization", credentials)

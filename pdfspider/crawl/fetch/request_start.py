@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pdfspider.crawl.fetch.errors import FetchError, StartAgain
-from pdfspider.discovery.addresses import OWN, PUBLIC, is_allowed, own_block
+from pdfspider.discovery.addresses import OWN_BLOCK, PUBLIC_BLOCK, is_allowed, own_block
 from pdfspider.frontier.reach import block_of, with_block
 from pdfspider.items import Outcome
 
@@ -80,8 +80,8 @@ class RequestStart:
             raise StartAgain
         self._starts.check(lease)
         self._is_sent = True
-        if block_of(lease.reach) == OWN:
-            own = own_block(address) if self._networks is not None else PUBLIC
+        if block_of(lease.reach) == OWN_BLOCK:
+            own = own_block(address) if self._networks is not None else PUBLIC_BLOCK
             lease.settle_reach(with_block(lease.reach, own))
         lease.started_at = time.monotonic()
         logger.debug("start %.6f %s", lease.started_at, self.url)

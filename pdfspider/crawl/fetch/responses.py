@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pdfspider.items import Hop
 
 
-WITH_SELECTORS = (Kind.HTML, Kind.EMPTY)
+TEXT_KINDS = (Kind.HTML, Kind.EMPTY)
 
 
 class StagedResponse(Response):
@@ -56,7 +56,7 @@ class StagedResponse(Response):
     def __new__(cls, *args: Any, kind: Kind = Kind.OTHER, request: Request | None = None, **kwargs: Any) -> Any:
         """Return a response with selectors for a page, and for text that the spider asked for."""
         made: type[StagedResponse] = StagedFile if cls is StagedResponse else cls
-        if kind in WITH_SELECTORS:
+        if kind in TEXT_KINDS:
             made = StagedPage
         elif kind is Kind.OTHER and is_asked_for(request) and _is_text(*args, **kwargs):
             made = StagedText

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from pdfspider.crawl.fetch.cookies import Cookies
-from pdfspider.crawl.fetch.redirects import REDIRECTS, redirect_target
+from pdfspider.crawl.fetch.redirects import REDIRECT_STATUSES, redirect_target
 from pdfspider.discovery.hosts import registered_domain
 from pdfspider.discovery.rules import says_pdf
 from pdfspider.discovery.signed_urls import is_signed
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from pdfspider.crawl.fetch.responses import StagedResponse
     from pdfspider.frontier.entries import Entry
 
-JARS = 2_000
+MAX_JARS = 2_000
 """Jars that a worker keeps; of the site that was visited the longest time ago it forgets the cookies."""
-HOSTS = 10_000
-FAILURES = 3
+MAX_HOSTS = 10_000
+MAX_FAILURES = 3
 """Times in a row that further cookies have not helped at a host, after which a job does not go back for them."""
-REFUSED = (401, 403)
+REFUSED_STATUSES = (401, 403)
 _BY_SCRIPT = re.compile(
     rb"""document\.cookie\s*=\s*["'`]([^"'`\r\n]{1,1024}+)["'`](?!\s*\+)
     |(?:[Cc]ookies?\.set|setCookie|\$\.cookie)\(\s*["']([^"'\r\n]{1,128}+)["']\s*,\s*["']([^"'\r\n]{1,1024}+)["']""",
     re.VERBOSE,
 ).finditer
 _GOES_ON = re.compile(rb"location\s*(?:=|\.\s*(?:reload|replace|assign|href))|\.submit\(").search
-LARGEST_CHECK = 16 * 1024
+MAX_CHECK_SIZE = 16 * 1024
 """Bytes of a page that does nothing but set a cookie and go on."""
 
 
@@ -66,25 +66,25 @@ class Sessions:
         key = run, registered_domain(host_of(url))
         self._jars.setdefault(key, Cookies()).take(url, set_cookies)
         self._jars.move_to_end(key)
-        if len(self._jars) > JARS:
+        if len(self._jars) > MAX_JARS:
             self._jars.popitem(last=False)
 
     def may_help(self, run: int, host: str) -> bool:
         """Return whether further cookies may be of use to a job at a host."""
-        return self._enabled and self._failures.get((run, host), 0) < FAILURES
+        return self._enabled and self._failures.get((run, host), 0) < MAX_FAILURES
 
     def note(self, run: int, host: str, *, helped: bool) -> None:
         """Note whether further cookies have helped."""
         key = run, host
         self._failures[key] = 0 if helped else self._failures.get(key, 0) + 1
         self._failures.move_to_end(key)
-        if len(self._failures) > HOSTS:
+        if len(self._failures) > MAX_HOSTS:
             self._failures.popitem(last=False)
 
 
 def set_by_script(entry: Entry, response: StagedResponse) -> list[str]:
     """Return the cookies that a page sets by a script, written out in it, before it goes on to what was asked for."""
-    if response.kind is not Kind.HTML or response.file or response.body_size > LARGEST_CHECK:
+    if response.kind is not Kind.HTML or response.file or response.body_size > MAX_CHECK_SIZE:
         return []
     body = response.body
     if b"ookie" not in body or not (entry.document or says_pdf(entry.url) or _GOES_ON(body)):
@@ -99,9 +99,9 @@ def is_refused(entry: Entry, response: StagedResponse, *, new_cookies: bool) -> 
     Such an answer is a refusal, or a redirect that leads back to the page with the link, to a page in the place of a
     document, or over a place that has set cookies.
     """
-    if response.status in REFUSED:  # a signed link that is refused is derived again
+    if response.status in REFUSED_STATUSES:  # a signed link that is refused is derived again
         return "WWW-Authenticate" not in response.received and not is_signed(entry.url, document=entry.document)
-    if response.status in REDIRECTS:
+    if response.status in REDIRECT_STATUSES:
         return _is_page_of(entry, redirect_target(response))
     if not response.hops or response.kind is not Kind.HTML:
         return False

@@ -11,7 +11,7 @@ import pycurl
 
 from pdfspider.crawl.fetch.client import open_files
 from pdfspider.crawl.fetch.errors import FetchError
-from pdfspider.discovery.addresses import OWN, is_allowed, literal_address, own_block
+from pdfspider.discovery.addresses import OWN_BLOCK, is_allowed, literal_address, own_block
 from pdfspider.frontier.reach import block_of, with_block
 from pdfspider.items import Outcome
 
@@ -39,7 +39,7 @@ def open_socket(start: RequestStart, _purpose: int, address: Any) -> socket.sock
         opened = _Socket(address.family, address.socktype, address.protocol)
         os.close(os.dup(opened.fileno()))  # as pycurl does, which tells nobody why it cannot
     except OSError as error:
-        start.is_without_socket = error.errno in open_files.EXHAUSTED
+        start.is_without_socket = error.errno in open_files.EXHAUSTED_ERRORS
         if start.is_without_socket:
             open_files.shortage.begin(error.strerror)
         return int(pycurl.SOCKET_BAD)
@@ -58,7 +58,7 @@ async def look_behind_proxy(host: str, lease: Lease, networks: str, *, resolve: 
     for address in addresses:
         if not is_allowed(address, block_of(lease.reach), networks):
             raise FetchError(Outcome.OUT_OF_SCOPE, f"{address} is not a public address")
-    if addresses and block_of(lease.reach) == OWN:
+    if addresses and block_of(lease.reach) == OWN_BLOCK:
         lease.settle_reach(with_block(lease.reach, own_block(addresses[0])))
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("pdfspider.crawl.fetch.handler")
 
-MOST_REQUESTS = 100
+MAX_REQUESTS = 100
 """Requests of one lease that middlewares make."""
 
 
@@ -51,8 +51,8 @@ class StartPermits:
         Raises LeaseLost, and FetchError if it may not start at all.
         """
         lease.requests += 1
-        if lease.requests > MOST_REQUESTS:
-            raise FetchError(Outcome.INTERNAL_ERROR, f"a middleware made more than {MOST_REQUESTS} requests for it")
+        if lease.requests > MAX_REQUESTS:
+            raise FetchError(Outcome.INTERNAL_ERROR, f"a middleware made more than {MAX_REQUESTS} requests for it")
         first = lease.requests == 1
         if lease.entry is not None and request.url != lease.entry.url and visit_of(request).job.robots:
             await self._check_robots(request.url, lease)

@@ -12,7 +12,7 @@ from scrapy import signals
 from scrapy.exceptions import NotConfigured
 
 from pdfspider.condition_logger import ConditionLogger
-from pdfspider.crawl.inspection.service import GROUP, InspectionService
+from pdfspider.crawl.inspection.service import BATCH_SIZE, InspectionService
 from pdfspider.crawl.worker import Worker
 from pdfspider.documents.copies import InPlace
 from pdfspider.exceptions import ConfigurationError, RecordsError
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-WAITING = 20_000
+MAX_WAITING = 20_000
 """Documents that are remembered; further ones are left to ``scrapy inspect``."""
-COLLECTING = 0.2
+GROUPING_S = 0.2
 """Seconds for which a group grows, so that few documents do not take a transaction each."""
-TICK = 0.05
-PAUSE = 1.0
+POLL_INTERVAL_S = 0.05
+RETRY_DELAY_S = 1.0
 """Seconds before the next try where the database cannot be used."""
-LEFT = "pdfspider/inspection/left"
+LEFT_STAT = "pdfspider/inspection/left"
 
 
 class InspectionExtension:
@@ -83,7 +83,7 @@ class InspectionExtension:
 
     def add(self, sha256: str) -> None:
         """Queue a document that is stored and recorded."""
-        if len(self._waiting) < WAITING and not self._closing:
+        if len(self._waiting) < MAX_WAITING and not self._closing:
             self._waiting.append(sha256)
             self._more.set()
         else:
@@ -91,13 +91,13 @@ class InspectionExtension:
 
     async def finish(self) -> None:
         """Inspect the waiting documents for a bounded time, unless the worker is told to stop."""
-        await asyncio.sleep(TICK)  # the last document's commit may be on its way back
+        await asyncio.sleep(POLL_INTERVAL_S)  # the last document's commit may be on its way back
         patience = self._worker.config.inspect_patience
         until = time.monotonic() + patience
         if self.backlog:
             logger.info("Inspecting %s, for at most %g s", counted(self.backlog, "more document"), patience)
         while time.monotonic() < until and self._is_awaited:  # noqa: ASYNC110 - a signal to stop sets no event
-            await asyncio.sleep(TICK)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
     async def close(self) -> None:
         """Stop; waiting documents stay without an inspection."""
@@ -111,7 +111,7 @@ class InspectionExtension:
 
     async def _tell(self) -> None:
         if self._left:
-            self._crawler.stats.set_value(LEFT, self._left)
+            self._crawler.stats.set_value(LEFT_STAT, self._left)
 
     @property
     def _is_awaited(self) -> bool:
@@ -127,9 +127,9 @@ class InspectionExtension:
             if not self._waiting:
                 self._more.clear()
                 await self._more.wait()
-                await asyncio.sleep(COLLECTING)
+                await asyncio.sleep(GROUPING_S)
                 continue
-            group = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+            group = [self._waiting.popleft() for _ in range(min(BATCH_SIZE, len(self._waiting)))]
             self._in_hand += len(group)
             self._waiting.extendleft(reversed(await self._rest_of(group)))
             self._in_hand -= len(group)
@@ -145,7 +145,7 @@ class InspectionExtension:
             return rest
         except RecordsError as error:
             self._unrecorded.begin(error)
-            await asyncio.sleep(0 if self._closing else PAUSE)
+            await asyncio.sleep(0 if self._closing else RETRY_DELAY_S)
         except ConfigurationError as error:
             logger.error("%s", error)
             self._closing = True

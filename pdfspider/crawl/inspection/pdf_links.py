@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     Links = list[str]
 
 TECHNIQUE = "pdf-link"
-HAVING = (Outcome.DOCUMENT, Outcome.UNCHANGED)
-TOGETHER = 8
+STORED_OUTCOMES = (Outcome.DOCUMENT, Outcome.UNCHANGED)
+BATCH_SIZE = 8
 """Documents that share the ways to threads and a transaction, and wait for the slowest of them."""
-WINDOW = 0.001
+WINDOW_S = 0.001
 """Seconds for which they are collected; more come while others are inspected."""
 
 
@@ -47,7 +47,7 @@ class InsidePipeline:
     def __init__(self, crawler: Crawler) -> None:
         self._crawler, self._worker = crawler, Worker.of(crawler)
         processes = range(self._worker.config.inspect_processes)
-        self._links_of = cycle([Batcher(self._read, window=WINDOW, limit=TOGETHER) for _ in processes])
+        self._links_of = cycle([Batcher(self._read, window=WINDOW_S, limit=BATCH_SIZE) for _ in processes])
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> InsidePipeline:
@@ -65,7 +65,12 @@ class InsidePipeline:
 
         Raises GiveBack if the worker has to release the lease, and RecordsError.
         """
-        if isinstance(item, Capture) and item.sha256 and item.outcome in HAVING and is_followed(item.lease.entry):
+        if (
+            isinstance(item, Capture)
+            and item.sha256
+            and item.outcome in STORED_OUTCOMES
+            and is_followed(item.lease.entry)
+        ):
             with self._worker.in_flight.track(item.lease):
                 item.links = await self._children(item, item.sha256)
             item.follow(bound_links(item.links, self._worker.config))

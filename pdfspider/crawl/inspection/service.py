@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-GROUP = 32
+BATCH_SIZE = 32
 """Documents that share the ways to threads, and a transaction."""
-UNAVAILABLE = "unavailable"
+UNAVAILABLE_STATUS = "unavailable"
 
 
 class InspectionService:
@@ -69,6 +69,6 @@ class InspectionService:
     def _note(self, sha256: str, result: Report | Unavailable) -> None:
         if isinstance(result, Unavailable):
             logger.warning("The document %s cannot be inspected: %s", sha256, result)
-            self._count(UNAVAILABLE)
+            self._count(UNAVAILABLE_STATUS)
         else:
             self._count(result.status.value)

@@ -24,27 +24,27 @@ if TYPE_CHECKING:
 
     Verdict = tuple[Outcome, str]
 
-PATTERNS = 50_000
+MAX_PATTERNS = 50_000
 """Patterns that a worker counts at once. Beyond that, it forgets the one that was seen the longest time ago."""
-HOSTS = 50_000
-RUNS = 10_000
+MAX_HOSTS = 50_000
+MAX_RUNS = 10_000
 """Runs of which a worker counts the redirects out of the scope."""
-WORTH = 10
+PAGES_PER_DOCUMENT = 10
 """Pages by which a pattern's bound grows for each document that they have led to."""
-STEPS = 1000
+STEPS_PER_BUDGET = 1000
 """In about so many steps a host's budget is used up: its pages are counted in Redis a step at a time."""
 
 
-FEW = 500
+ALWAYS_ALLOWED_LINKS = 500
 """Links that are never too large together."""
-LINK_SIZE, HOST_SIZE = 200, 1_500
+LINK_OVERHEAD, HOST_OVERHEAD = 200, 1_500
 """Bytes that a link and a host take in the frontier beside their URLs, about."""
 
 
 def bound_links(entries: list[Entry], config: Config) -> list[Entry]:
     """Return those links of a page that the settings allow, documents first."""
     most, size = config.links_per_page, config.links_size
-    if not ((most and len(entries) > most) or (size and len(entries) > FEW and _size(entries) > size)):
+    if not ((most and len(entries) > most) or (size and len(entries) > ALWAYS_ALLOWED_LINKS and _size(entries) > size)):
         return entries
     kept = sorted(entries, key=lambda entry: not entry.document)[: most or None]
     return list(_within(kept, size)) if size else kept
@@ -54,14 +54,19 @@ def _size(entries: list[Entry]) -> int:
     """Return about how many bytes these entries take in the frontier."""
     found_on = len(entries[0].found_on or "")
     hosts = len({entry.host for entry in entries})
-    return sum(len(entry.url) for entry in entries) + len(entries) * (LINK_SIZE + found_on) + hosts * HOST_SIZE
+    return sum(len(entry.url) for entry in entries) + len(entries) * (LINK_OVERHEAD + found_on) + hosts * HOST_OVERHEAD
 
 
 def _within(entries: list[Entry], size: int) -> Iterator[Entry]:
     """Yield the first of these entries, as many as fit."""
     hosts: set[str] = set()
     for entry in entries:
-        size -= len(entry.url) + len(entry.found_on or "") + LINK_SIZE + (HOST_SIZE if entry.host not in hosts else 0)
+        size -= (
+            len(entry.url)
+            + len(entry.found_on or "")
+            + LINK_OVERHEAD
+            + (HOST_OVERHEAD if entry.host not in hosts else 0)
+        )
         if size < 0:
             return
         hosts.add(entry.host)
@@ -73,9 +78,9 @@ class Budgets:
 
     def __init__(self, config: Config, frontier: Frontier) -> None:
         self._config, self._frontier = config, frontier
-        self._patterns: LRUCache[int, int] = LRUCache(PATTERNS)
-        self._hosts: LRUCache[tuple[int, str], tuple[int, int]] = LRUCache(HOSTS)
-        self._redirects: LRUCache[int, int] = LRUCache(RUNS)
+        self._patterns: LRUCache[int, int] = LRUCache(MAX_PATTERNS)
+        self._hosts: LRUCache[tuple[int, str], tuple[int, int]] = LRUCache(MAX_HOSTS)
+        self._redirects: LRUCache[int, int] = LRUCache(MAX_RUNS)
 
     async def verdict(self, lease: Lease) -> Verdict | None:
         """Return why a page is not fetched, None if it may be, which counts it.
@@ -123,11 +128,11 @@ class Budgets:
         if capture.lease.entry.hops:
             led.append(capture.lease.entry.hops[0].url)
             if capture.lease.entry.leaf and capture.run in self._redirects:
-                self._redirects[capture.run] -= WORTH
+                self._redirects[capture.run] -= PAGES_PER_DOCUMENT
         for url in led:
             key = hash((capture.run, pattern(url)))
             if key in self._patterns:
-                self._patterns[key] -= WORTH
+                self._patterns[key] -= PAGES_PER_DOCUMENT
 
     def _admits(self, config: Config, run: int, shape: str) -> bool:
         key = hash((run, shape))  # a URL, and so its pattern, may have thousands of characters
@@ -143,7 +148,7 @@ class Budgets:
         if total + own >= config.pages_per_host:
             return False
         own += 1
-        if own >= max(1, config.pages_per_host // STEPS):
+        if own >= max(1, config.pages_per_host // STEPS_PER_BUDGET):
             total, own = await self._frontier.count_pages(run, host, own), 0
         self._hosts[run, host] = total, own
         return total <= config.pages_per_host

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REMEMBERED_RUNS = 4096
-GONE = (404, 410)
+MAX_RUNS = 4096
+GONE_STATUSES = (404, 410)
 _HEADER = re.compile(r"[\x21-\x7e][\x20-\x7e\x80-\xff]{0,1023}").fullmatch
 
 
@@ -47,7 +47,7 @@ class ConditionalRequests:
 
     def __init__(self, config: Config, frontier: Frontier) -> None:
         self._config, self._frontier = config, frontier
-        self._past: FIFOCache[int, tuple[int, ...]] = FIFOCache(REMEMBERED_RUNS)  # of two threads
+        self._past: FIFOCache[int, tuple[int, ...]] = FIFOCache(MAX_RUNS)  # of two threads
         self._history: History | None = None
         self._thread: ThreadPoolExecutor | None = None
 
@@ -136,7 +136,7 @@ def compare(capture: Capture, earlier: Earlier) -> tuple[Outcome, str | None] | 
     Return None where the earlier run makes no difference.
     """
     before = f"in the run of {_day(earlier.run)} it was {earlier.sha256}"
-    if capture.outcome is Outcome.NOT_FOUND and capture.status in GONE:
+    if capture.outcome is Outcome.NOT_FOUND and capture.status in GONE_STATUSES:
         return Outcome.GONE, f"HTTP status {capture.status}; {before}"
     if capture.outcome is not Outcome.DOCUMENT:
         return None

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REMEMBERED_RUNS = 4096
-NOTHING: frozenset[str] = frozenset()
+MAX_RUNS = 4096
+NO_HOSTS: frozenset[str] = frozenset()
 
 
 class NotDueHosts:
@@ -30,21 +30,21 @@ class NotDueHosts:
 
     def __init__(self, config: Config, frontier: Frontier, records: Database) -> None:
         self._config, self._frontier, self._records = config, frontier, records
-        self._by_run: LRUCache[int, frozenset[str]] = LRUCache(REMEMBERED_RUNS)
+        self._by_run: LRUCache[int, frozenset[str]] = LRUCache(MAX_RUNS)
 
     def hosts(self, run: int) -> frozenset[str]:
         """Return the hosts that a run leaves out."""
-        return self._by_run.get(run, NOTHING)
+        return self._by_run.get(run, NO_HOSTS)
 
     async def look_up(self, leases: Iterable[Lease]) -> None:
         """Look up the hosts of each new run; if the database cannot be read, none is left out."""
         for run in {lease.run for lease in leases}.difference(self._by_run):
             try:
                 job = await self._frontier.job(run)
-                found = await not_due(self._config, self._records, job.name, run) if job.due else NOTHING
+                found = await not_due(self._config, self._records, job.name, run) if job.due else NO_HOSTS
             except RecordsError as error:
                 logger.warning("The hosts that are due cannot be looked up, so all hosts are visited: %s", error)
-                found = NOTHING
+                found = NO_HOSTS
             except (JobNotFound, RedisError):
                 continue
             self._by_run[run] = found

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pdfspider.config import Config
     from pdfspider.crawl.fetch.responses import StagedResponse
 
-PASSING = frozenset(
+RETRYABLE_OUTCOMES = frozenset(
     {
         Outcome.TRUNCATED,
         Outcome.DNS_ERROR,
@@ -25,7 +25,7 @@ PASSING = frozenset(
     }
 )
 """Failures that may pass whatever the status was."""
-DOWN = frozenset(
+HOST_DOWN_OUTCOMES = frozenset(
     {
         Outcome.DNS_ERROR,
         Outcome.CONNECTION_ERROR,
@@ -35,7 +35,7 @@ DOWN = frozenset(
         Outcome.ROBOTS_UNAVAILABLE,
     }
 )
-BY_STATUS = frozenset(
+RETRYABLE_BY_STATUS = frozenset(
     {
         Outcome.SERVER_ERROR,
         Outcome.THROTTLED,
@@ -45,9 +45,9 @@ BY_STATUS = frozenset(
     }
 )
 """Failures that may pass if ``RETRY_HTTP_CODES`` has their status."""
-BUSY = (429, 503)
-LONGEST_DELAY = 3600.0
-LONGEST_HOLD = 24 * 3600.0
+BUSY_STATUSES = (429, 503)
+MAX_DELAY_S = 3600.0
+MAX_HOLD_S = 24 * 3600.0
 
 
 def retry_delay(config: Config, capture: Capture) -> float | None:
@@ -55,14 +55,16 @@ def retry_delay(config: Config, capture: Capture) -> float | None:
     tries = _tries(config, capture)
     if not tries or (counts(capture) and capture.lease.attempt > tries):
         return None
-    return max(float(min(config.retry_delay * 2 ** (capture.lease.attempt - 1), LONGEST_DELAY)), capture.retry_in)
+    return max(float(min(config.retry_delay * 2 ** (capture.lease.attempt - 1), MAX_DELAY_S)), capture.retry_in)
 
 
 def _tries(config: Config, capture: Capture) -> int:
     """Return how many further tries a failure gets."""
     if capture.outcome is Outcome.NOT_READY:
         return config.polls
-    if capture.outcome in PASSING or (capture.outcome in BY_STATUS and capture.status in config.retry_codes):
+    if capture.outcome in RETRYABLE_OUTCOMES or (
+        capture.outcome in RETRYABLE_BY_STATUS and capture.status in config.retry_codes
+    ):
         return config.retries
     return 0
 
@@ -79,11 +81,11 @@ def counts(capture: Capture) -> bool:
 
 def host_signal(outcome: Outcome, status: int | None) -> HostSignal:
     """Return what the end of a visit says about the URL's host."""
-    if status in BUSY:
+    if status in BUSY_STATUSES:
         return HostSignal.BUSY
     if outcome is Outcome.DNS_ERROR:
         return HostSignal.UNKNOWN
-    if outcome in DOWN:
+    if outcome in HOST_DOWN_OUTCOMES:
         return HostSignal.DOWN
     return HostSignal.NOTHING if status is None else HostSignal.OK
 
@@ -98,4 +100,4 @@ def retry_after(response: StagedResponse) -> float:
             seconds = parsedate_to_datetime(value).timestamp() - time.time()
         except (TypeError, ValueError, OverflowError):
             seconds = 0.0
-    return min(max(seconds, 0.0), LONGEST_HOLD)
+    return min(max(seconds, 0.0), MAX_HOLD_S)

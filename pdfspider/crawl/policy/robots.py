@@ -20,7 +20,7 @@ from pdfspider.crawl.fetch.foreign_requests import staged_response
 from pdfspider.crawl.fetch.redirects import redirect_target
 from pdfspider.crawl.policy.retries import host_signal, retry_after
 from pdfspider.crawl.policy.robots_rules import (
-    BODY_LIMIT,
+    MAX_BODY_SIZE,
     crawl_delay,
     packed,
     parsed,
@@ -55,21 +55,21 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-LOCAL_TTL = 300.0
-LOCAL_SIZE = 32 * 1024 * 1024
+LOCAL_TTL_S = 300.0
+LOCAL_CACHE_SIZE = 32 * 1024 * 1024
 """Bytes of memory that the rules take which a worker remembers, about."""
-LARGE = 16 * 1024
+LARGE_SIZE = 16 * 1024
 """Bytes of rules from which on they are parsed and looked up beside the event loop."""
-AT_ONCE = 4
+MAX_CONCURRENT_LOADS = 4
 """Robots.txt that are loaded at once, or looked up if they are large: such a one takes megabytes."""
-LARGE_TTL = 3600.0
-"""Seconds for which a robots.txt is kept whose rules take more than ``LARGE`` in the frontier."""
-PATIENCE, ASK_AGAIN = 60.0, 0.25
+LARGE_TTL_S = 3600.0
+"""Seconds for which a robots.txt is kept whose rules take more than ``LARGE_SIZE`` in the frontier."""
+HOST_TIMEOUT_S, POLL_INTERVAL_S = 60.0, 0.25
 """Seconds for which a host is waited for that a robots.txt redirects to, and between two questions."""
-TAKEN_DELAY = 2.0
-REDIRECTS = 5
+TAKEN_DELAY_S = 2.0
+MIN_REDIRECTS = 5
 """Redirects of a robots.txt that are followed at least (RFC 9309, 2.3.1.2)."""
-UNAVAILABLE = frozenset({Outcome.SERVER_ERROR, Outcome.THROTTLED})
+UNAVAILABLE_OUTCOMES = frozenset({Outcome.SERVER_ERROR, Outcome.THROTTLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +109,16 @@ class Robots:
         self._rules: OrderedDict[str, Rules] = OrderedDict()
         self._size = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="robots")
-        self._few = asyncio.Semaphore(AT_ONCE)
+        self._few = asyncio.Semaphore(MAX_CONCURRENT_LOADS)
 
     async def verdict(self, url: str, reach: int) -> tuple[Outcome, str] | None:
         """Return class and reason of a URL of this reach that may not be fetched, None for one that may."""
         origin = origin_of(url)
         rules = self._fresh(origin)
-        if rules is None or rules.text > LARGE:
+        if rules is None or rules.text > LARGE_SIZE:
             async with self._few:
                 rules = self._fresh(origin) or self._remember(origin, await self._load(origin, reach))
-                if rules.text > LARGE:
+                if rules.text > LARGE_SIZE:
                     return await self._run(rules.verdict, url, self._agent)
         return rules.verdict(url, self._agent)
 
@@ -142,13 +142,13 @@ class Robots:
             self._size -= known.size
         self._rules[origin] = rules
         self._size += rules.size
-        while self._size > LOCAL_SIZE and len(self._rules) > 1:
+        while self._size > LOCAL_CACHE_SIZE and len(self._rules) > 1:
             self._size -= self._rules.popitem(last=False)[1].size
         return rules
 
     async def _read(self, body: bytes) -> tuple[bytes, float]:
         """Return what the frontier keeps of a robots.txt, and its crawl delay."""
-        if len(body) > LARGE:
+        if len(body) > LARGE_SIZE:
             return await self._run(_read, body, self._agent)
         return _read(body, self._agent)
 
@@ -166,10 +166,10 @@ class Robots:
         if record is None:
             raise GiveBack(f"the robots.txt of {origin} has to be fetched again")
         text = b"" if failure else unpacked(record.body)
-        expires = time.monotonic() + (0.0 if failure else LOCAL_TTL)
+        expires = time.monotonic() + (0.0 if failure else LOCAL_TTL_S)
         if not text:
             return Rules(None, failure, expires)
-        rules = await self._run(parsed, text) if len(text) > LARGE else parsed(text)
+        rules = await self._run(parsed, text) if len(text) > LARGE_SIZE else parsed(text)
         return Rules(rules, None, expires, len(text), parsed_size(text), reservations(text))
 
     async def serve(self, crawler: Crawler, lease: Lease) -> None:
@@ -183,7 +183,7 @@ class Robots:
         try:
             response = await self._follow(crawler, lease)
             failure = status_outcome(response.status)
-            lease.hold = retry_after(response) if failure in UNAVAILABLE else 0.0
+            lease.hold = retry_after(response) if failure in UNAVAILABLE_OUTCOMES else 0.0
             found = await self._found(response, failure)
         except Exception as error:
             if is_give_back(error):
@@ -193,7 +193,7 @@ class Robots:
                 logger.exception("Cannot read the robots.txt of %s", lease.origin)
             await self._fail(lease, outcome)
             return
-        if failure in UNAVAILABLE or failure is Outcome.CONNECTION_ERROR:
+        if failure in UNAVAILABLE_OUTCOMES or failure is Outcome.CONNECTION_ERROR:
             await self._fail(lease, failure)
         else:
             await self._keep(lease, *found)
@@ -215,7 +215,7 @@ class Robots:
                 raise
             hops += len(response.hops) + 1
             target = redirect_target(response)
-            if target is None or target in seen or hops > max(REDIRECTS, self._config.max_redirects):
+            if target is None or target in seen or hops > max(MIN_REDIRECTS, self._config.max_redirects):
                 return response
             await self._visit(lease, host_of(target))
             url = target
@@ -226,26 +226,26 @@ class Robots:
         Raises FetchError if it stays closed. Raises GiveBack if the robots.txt of that host is being fetched for long,
         because it may wait for this one's.
         """
-        until, taken_until = time.monotonic() + PATIENCE, time.monotonic() + uniform(2, 8)
+        until, taken_until = time.monotonic() + HOST_TIMEOUT_S, time.monotonic() + uniform(2, 8)
         while True:
             try:
                 wait = await self._frontier.visit(lease, host)
             except HostTaken:
                 wait = None
                 if time.monotonic() > taken_until:
-                    raise GiveBack(f"the robots.txt of {host} is being fetched", TAKEN_DELAY) from None
+                    raise GiveBack(f"the robots.txt of {host} is being fetched", TAKEN_DELAY_S) from None
             if wait is not None:
                 break
             if time.monotonic() > until:
                 raise FetchError(Outcome.ROBOTS_UNAVAILABLE, f"{host}, which it redirects to, is busy")
             lease.started_at = None  # the request that led here has been reported
-            await asyncio.sleep(ASK_AGAIN)
+            await asyncio.sleep(POLL_INTERVAL_S)
         lease.started_at, lease.starts_at = None, time.monotonic() + wait
         lease.report, lease.requests = True, 0  # its turn at that host
 
     async def _ask(self, crawler: Crawler, lease: Lease, url: str) -> StagedResponse:
         job = Job(name="", run=0, robots=False, anchors="")
-        meta = Visit(lease, job, body_limit=BODY_LIMIT).into({})
+        meta = Visit(lease, job, body_limit=MAX_BODY_SIZE).into({})
         count: Any = crawler.stats.inc_value
         count("robotstxt/request_count")
         response = await _answer(crawler, Request(url, meta=meta, dont_filter=True))
@@ -265,7 +265,7 @@ class Robots:
 
     async def _keep(self, lease: Lease, rules: bytes, crawl_delay: float) -> None:
         lease.host_signal, ttl = HostSignal.OK, self._config.robots_ttl
-        ttl = min(ttl, LARGE_TTL) if len(rules) > LARGE else ttl
+        ttl = min(ttl, LARGE_TTL_S) if len(rules) > LARGE_SIZE else ttl
         await self._frontier.commit_robots(lease, body=rules, crawl_delay=crawl_delay, ttl=ttl)
 
     async def _fail(self, lease: Lease, failure: Outcome) -> None:
@@ -275,9 +275,9 @@ class Robots:
         are tried again it is asked for again.
         """
         if failure is Outcome.OUT_OF_SCOPE:
-            await self._frontier.commit_robots(lease, ttl=LOCAL_TTL, failure=failure.code)
+            await self._frontier.commit_robots(lease, ttl=LOCAL_TTL_S, failure=failure.code)
             return
-        failure = Outcome.ROBOTS_UNAVAILABLE if failure in UNAVAILABLE else failure
+        failure = Outcome.ROBOTS_UNAVAILABLE if failure in UNAVAILABLE_OUTCOMES else failure
         lease.host_signal = host_signal(failure, None)
         await self._frontier.commit_robots(lease, ttl=lease.hold + self._retry_delay, failure=failure.code)
 

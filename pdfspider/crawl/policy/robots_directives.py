@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     Headers = CIMultiDictProxy[str]
 
-RESERVATIONS = ("Content-Usage", "Content-Signal", "TDM-Reservation")
+RESERVATION_HEADERS = ("Content-Usage", "Content-Signal", "TDM-Reservation")
 """Headers that say for what else a response may be used."""
-LONGEST = 500
+MAX_LENGTH = 500
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -53,12 +53,12 @@ def forbids_storing(config: Config, response: StagedResponse) -> bool:
 def described(directives: Iterable[str], reservations: Iterable[str]) -> str | None:
     """Return the text for the records: the directives, then what else the site says; None for nothing."""
     parts = [", ".join(sorted(directives)), *reservations]
-    return "; ".join(filter(None, parts))[:LONGEST] or None
+    return "; ".join(filter(None, parts))[:MAX_LENGTH] or None
 
 
 def reservations(received: Headers) -> list[str]:
     """Return what the headers say for what else a response may be used."""
-    return [f"{name.lower()}: {received[name]}" for name in RESERVATIONS if name in received]
+    return [f"{name.lower()}: {received[name]}" for name in RESERVATION_HEADERS if name in received]
 
 
 def includes(recorded: str | None, directive: str) -> bool:

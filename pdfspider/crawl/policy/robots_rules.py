@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 
 from protego import Protego
 
-from pdfspider.crawl.policy.retries import LONGEST_HOLD
+from pdfspider.crawl.policy.retries import MAX_HOLD_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     Line = tuple[str, str]
 
-BODY_LIMIT = 512 * 1024
+MAX_BODY_SIZE = 512 * 1024
 """Bytes of a robots.txt that are read; RFC 9309, 2.5, asks for 500 KiB at least."""
-WILDCARDS = 2_500
+MAX_WILDCARD_RULES = 2_500
 """Rules with wildcards that are kept as they are: each of them is compared with each URL."""
-SITEMAPS, SITEMAPS_SIZE = 1_000, 128 * 1024
+MAX_SITEMAPS, MAX_SITEMAPS_LENGTH = 1_000, 128 * 1024
 """Sitemaps that are kept, and their characters."""
-PACKED_FROM = 512
-RESERVATIONS, RESERVATION_LENGTH = 5, 100
+LEAST_PACKED_SIZE = 512
+MAX_RESERVATIONS, MAX_RESERVATION_LENGTH = 5, 100
 """Lines about the use of responses that are recorded, and their characters."""
 
 _AGENT = re.compile(r"user[- ]?agent(?=[\s:]|$)\s*:?\s*(.*)", re.IGNORECASE).fullmatch
@@ -42,7 +42,7 @@ def reduced(body: bytes, user_agent: str) -> bytes:
     forbid more, and rules that allow are left out.
     """
     text = body.decode("utf-8-sig", errors="ignore")
-    if len(body) >= BODY_LIMIT:
+    if len(body) >= MAX_BODY_SIZE:
         text = text.rpartition("\n")[0]  # its last line may be cut
     lines = list(_lines(text))
     names = {name for kind, name in lines if kind == "agent" and _concerns(name, user_agent.lower())}
@@ -53,7 +53,7 @@ def reduced(body: bytes, user_agent: str) -> bytes:
 
 def packed(text: bytes) -> bytes:
     """Return the form in which the frontier stores the rules."""
-    return zlib.compress(text) if len(text) > PACKED_FROM else text
+    return zlib.compress(text) if len(text) > LEAST_PACKED_SIZE else text
 
 
 def unpacked(body: bytes) -> bytes:
@@ -78,8 +78,8 @@ def parsed(text: bytes) -> Protego:
 
 def reservations(text: bytes) -> tuple[str, ...]:
     """Return the lines ``Content-Signal`` and ``Content-Usage`` of rules, which say how responses may be used."""
-    found = (line.decode("utf-8", "replace").partition(":") for line in _RESERVATION(text)[:RESERVATIONS])
-    return tuple(f"{name.strip().lower()}: {value.strip()[:RESERVATION_LENGTH]}" for name, _, value in found)
+    found = (line.decode("utf-8", "replace").partition(":") for line in _RESERVATION(text)[:MAX_RESERVATIONS])
+    return tuple(f"{name.strip().lower()}: {value.strip()[:MAX_RESERVATION_LENGTH]}" for name, _, value in found)
 
 
 def parsed_size(text: bytes) -> int:
@@ -90,7 +90,7 @@ def parsed_size(text: bytes) -> int:
 def crawl_delay(text: bytes, user_agent: str) -> float:
     """Return the seconds between two requests that a robots.txt asks for, at most a day."""
     asked = parsed(text).crawl_delay(user_agent) if text else None
-    return min(float(asked or 0.0), LONGEST_HOLD)
+    return min(float(asked or 0.0), MAX_HOLD_S)
 
 
 def _lines(text: str) -> Iterator[Line]:
@@ -128,7 +128,7 @@ def _bounded(rules: Iterable[str]) -> Iterator[str]:
     wildcards, seen = 0, set[str]()
     for rule in rules:
         wildcards += "*" in rule
-        if wildcards <= WILDCARDS or "*" not in rule:
+        if wildcards <= MAX_WILDCARD_RULES or "*" not in rule:
             yield rule
         elif not _ALLOW(rule) and (cut := _before_wildcard(rule)) not in seen:
             seen.add(cut)
@@ -143,8 +143,8 @@ def _before_wildcard(rule: str) -> str:
 def _sitemaps(lines: Iterable[Line]) -> Iterator[str]:
     size = 0
     found = (line for kind, line in lines if kind == "site" and line[:4].lower() == "site")
-    for _, line in takewhile(lambda one: one[0] < SITEMAPS, enumerate(found)):
+    for _, line in takewhile(lambda one: one[0] < MAX_SITEMAPS, enumerate(found)):
         size += len(line)
-        if size > SITEMAPS_SIZE:
+        if size > MAX_SITEMAPS_LENGTH:
             return
         yield line

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from pdfspider.exceptions import PdfSpiderError
     from pdfspider.frontier.leases import Lease
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.1, 30.0
 """Seconds between two tries; each pause is twice as long as the one before."""
-REMEMBERED = 1000
-TRIES = 10
+MAX_REFUSED_REMEMBERED = 1000
+TRIES_PER_DOCUMENT = 10
 """Uploads of one document that fail because the store is away, before another document is tried in its place."""
 
 
@@ -41,7 +41,7 @@ class Storage:
         self._outage = ConditionLogger(
             "The document store takes no documents: waiting for it", "The document store takes documents again"
         )
-        self._pauses = pauses(FIRST_PAUSE, LONGEST_PAUSE)
+        self._pauses = pauses(FIRST_PAUSE_S, MAX_PAUSE_S)
         self._watching: asyncio.Task[None] | None = None
         self._uploading: Lease | None = None
         self.on_trial = False
@@ -135,7 +135,7 @@ class Storage:
     async def _try_again(self, put: Callable[[], Awaitable[None]], lease: Lease, error: StoreAway) -> None:
         self._uploading, self.on_trial = lease, False
         try:
-            for _ in range(TRIES):
+            for _ in range(TRIES_PER_DOCUMENT):
                 await asyncio.sleep(next(self._pauses))
                 try:
                     return await put()
@@ -157,7 +157,7 @@ class Storage:
         if self._refused.setdefault(path, successes) != successes or not self._outage.lasts:
             del self._refused[path]
             return StoreError(error.path, error.reason)
-        if len(self._refused) > REMEMBERED:
+        if len(self._refused) > MAX_REFUSED_REMEMBERED:
             self._refused.clear()
         return GiveBack(str(error), delay=self._config.retry_delay)
 
@@ -166,5 +166,5 @@ class Storage:
         self._successes += 1
         if self._outage.lasts:
             self._outage.end()
-            self._pauses, self.on_trial = pauses(FIRST_PAUSE, LONGEST_PAUSE), False
+            self._pauses, self.on_trial = pauses(FIRST_PAUSE_S, MAX_PAUSE_S), False
             self._wake.set()

@@ -10,22 +10,23 @@ if TYPE_CHECKING:
 
     from pdfspider.frontier.leases import Lease
 
-RESOLVED_AT_ONCE = 16
+MAX_CONCURRENT_LOOKUPS = 16
 """Names, fewer than the 20 that libcurl resolves at a time: some threads are left for names that were known before."""
-SLOW = 1.0
+SLOW_AFTER_S = 1.0
 """Seconds after which a host without an answer has kept others waiting."""
-STEP = 4
+SHRINK_STEP = 4
 
 
 class UnreachedHosts:
     """Bounds the leases at hosts that have not answered yet, because a name can take a resolver many seconds.
 
-    At first they are half of the requests in flight, and no more than ``RESOLVED_AT_ONCE``. The bound grows by one with
-    each such host that answers, to three quarters, and shrinks by ``STEP`` with each that is slow and does not answer.
+    At first they are half of the requests in flight, and no more than ``MAX_CONCURRENT_LOOKUPS``. The bound grows by
+    one with each such host that answers, to three quarters, and shrinks by ``SHRINK_STEP`` with each that is slow and
+    does not answer.
     """
 
     def __init__(self, concurrency: int) -> None:
-        self._least = max(min(concurrency // 2, RESOLVED_AT_ONCE), 1)
+        self._least = max(min(concurrency // 2, MAX_CONCURRENT_LOOKUPS), 1)
         self._most = max(concurrency * 3 // 4, self._least)
         self._bound, self._held = self._least, 0
 
@@ -45,5 +46,5 @@ class UnreachedHosts:
         self._held -= 1
         if lease.latency is not None:
             self._bound = min(self._bound + 1, self._most)
-        elif lease.begun and time.monotonic() > lease.starts_at + SLOW:
-            self._bound = max(self._bound - STEP, self._least)
+        elif lease.begun and time.monotonic() > lease.starts_at + SLOW_AFTER_S:
+            self._bound = max(self._bound - SHRINK_STEP, self._least)

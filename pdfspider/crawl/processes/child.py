@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.settings import BaseSettings
 
-INTERVAL = 1.0
+REPORT_INTERVAL_S = 1.0
 """Seconds between two reports."""
-PROGRESS = "pdfspider.crawl.progress.progress.Progress"
-METRICS = "pdfspider.crawl.progress.metrics.Metrics"
-INSPECTION = "pdfspider.crawl.inspection.extension.InspectionExtension"
+PROGRESS_CLASS = "pdfspider.crawl.progress.progress.Progress"
+METRICS_CLASS = "pdfspider.crawl.progress.metrics.Metrics"
+INSPECTION_CLASS = "pdfspider.crawl.inspection.extension.InspectionExtension"
 
 
 class ChildReports:
@@ -63,7 +63,7 @@ class ChildReports:
 
     async def _report_often(self) -> None:
         while True:
-            await asyncio.sleep(INTERVAL)
+            await asyncio.sleep(REPORT_INTERVAL_S)
             await self._report()
 
     async def _report(self) -> None:
@@ -81,8 +81,8 @@ def done_by_first(settings: BaseSettings) -> tuple[str, ...]:
 
     Where the links inside documents are followed, each process inspects its own, because it needs them at once.
     """
-    always = (PROGRESS, METRICS)
-    return always if settings.getbool("PDF_INSPECT_LINKS") else (*always, INSPECTION)
+    always = (PROGRESS_CLASS, METRICS_CLASS)
+    return always if settings.getbool("PDF_INSPECT_LINKS") else (*always, INSPECTION_CLASS)
 
 
 def growth(sent: dict[str, int], stats: Mapping[str, Any]) -> dict[str, int]:

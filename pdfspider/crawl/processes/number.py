@@ -9,8 +9,8 @@ from pathlib import Path
 from pdfspider.exceptions import ConfigurationError
 
 AUTO = "auto"
-MOST = 256
-QUOTA = Path("/sys/fs/cgroup/cpu.max")
+MAX_PROCESSES = 256
+QUOTA_FILE = Path("/sys/fs/cgroup/cpu.max")
 """The files in which Linux gives the microseconds of CPU time of a container in each period."""
 
 
@@ -20,13 +20,13 @@ def number_of_workers(text: str) -> int:
     Raises ConfigurationError unless it is ``auto`` or a number from 1 to 256.
     """
     if text == AUTO:
-        return min(usable_cores(), MOST)
-    if text.isascii() and text.isdecimal() and 1 <= int(text[:4]) <= MOST:
+        return min(usable_cores(), MAX_PROCESSES)
+    if text.isascii() and text.isdecimal() and 1 <= int(text[:4]) <= MAX_PROCESSES:
         return int(text)
-    raise ConfigurationError(f"--workers {text}: it is neither {AUTO} nor a number from 1 to {MOST}")
+    raise ConfigurationError(f"--workers {text}: it is neither {AUTO} nor a number from 1 to {MAX_PROCESSES}")
 
 
-def usable_cores(quota: Path = QUOTA) -> int:
+def usable_cores(quota: Path = QUOTA_FILE) -> int:
     """Return how many cores this process may use, by its affinity and by the quota of its container."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TICK = 0.2
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+POLL_INTERVAL_S = 0.2
+FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
 """Seconds before a process takes the place of one that died; it doubles while they die early."""
-EARLY = 30.0
+EARLY_DEATH_S = 30.0
 """Seconds within which a death is early."""
-SLACK = 10.0
+KILL_SLACK_S = 10.0
 """Seconds beyond FRONTIER_GRACE after which a process that was told to stop is killed."""
-LONGEST_LINE = 2**24
+MAX_LINE_LENGTH = 2**24
 
 
 class WorkerProcesses:
@@ -70,7 +70,7 @@ class WorkerProcesses:
     async def stop(self) -> None:
         """Tell all processes to stop, and wait until they have ended."""
         self._tell_to_stop()
-        patience = self._worker.config.grace + SLACK
+        patience = self._worker.config.grace + KILL_SLACK_S
         _, late = await asyncio.wait(self._keepers, timeout=patience)
         if late:
             logger.warning("%d worker processes do not stop: they are killed", len(self._processes))
@@ -82,7 +82,7 @@ class WorkerProcesses:
 
     async def _stop_with_crawler(self) -> None:
         while self._crawler.crawling:  # noqa: ASYNC110 - a signal to stop sets no event
-            await asyncio.sleep(TICK)
+            await asyncio.sleep(POLL_INTERVAL_S)
         self._tell_to_stop()
 
     def _tell_to_stop(self) -> None:
@@ -97,13 +97,13 @@ class WorkerProcesses:
 
     async def _keep_one(self) -> None:
         """Run a process, and another one in its place whenever it dies."""
-        pause, loop = FIRST_PAUSE, asyncio.get_running_loop()
+        pause, loop = FIRST_PAUSE_S, asyncio.get_running_loop()
         while not self._stopping.is_set():
             began = loop.time()
             code = await self._run()
             if code == 0 or self._stopping.is_set():
                 return
-            pause = min(2 * pause, LONGEST_PAUSE) if loop.time() - began < EARLY else FIRST_PAUSE
+            pause = min(2 * pause, MAX_PAUSE_S) if loop.time() - began < EARLY_DEATH_S else FIRST_PAUSE_S
             logger.warning("A worker process ended with %s: another one takes its place in %g s", _said(code), pause)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
@@ -119,7 +119,7 @@ class WorkerProcesses:
             return 1
         finally:
             theirs.close()
-        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=LONGEST_LINE)
+        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=MAX_LINE_LENGTH)
         self._processes[process] = writer
         if self._stopping.is_set():
             writer.write(b"stop\n")

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.settings import BaseSettings
 
-PATIENCE = 5.0
-OWN = {"DASHBOARD", "LOG_LEVEL", "LOG_FILE", "LOG_ENABLED"}
+STOP_TIMEOUT_S = 5.0
+WORKER_SETTINGS = {"DASHBOARD", "LOG_LEVEL", "LOG_FILE", "LOG_ENABLED"}
 """Settings of the worker that its dashboard does not take over."""
 
 
@@ -62,7 +62,7 @@ class DashboardProcess:
     @staticmethod
     def _wait(process: subprocess.Popen[bytes]) -> None:
         with suppress(subprocess.TimeoutExpired):
-            process.wait(PATIENCE)
+            process.wait(STOP_TIMEOUT_S)
         if process.poll() is None:
             process.kill()
             process.wait()
@@ -74,4 +74,7 @@ def _options(settings: BaseSettings) -> list[str]:
     plain = {name: settings[name] for name in given if isinstance(settings[name], str | int | float | bool)}
     if "REDIS_PARAMS" in given:
         plain["REDIS_PARAMS"] = json.dumps(settings.getdict("REDIS_PARAMS"))
-    return [*(f"-s{name}={value}" for name, value in plain.items() if name not in OWN), "-sLOG_LEVEL=WARNING"]
+    return [
+        *(f"-s{name}={value}" for name, value in plain.items() if name not in WORKER_SETTINGS),
+        "-sLOG_LEVEL=WARNING",
+    ]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from pdfspider.crawl.progress.job_stats import JobStats, Paces
 
-QUIET, LOUD = "dim", "bold"
+QUIET_STYLE, LOUD_STYLE = "dim", "bold"
 COLUMNS = ((9, False), (10, True), (15, False), (7, False), (10, True), (2, False), (7, False), (9, True))
 """Widths of the panel's columns, and which hold numbers."""
 LABELS = {Outcome.DOCUMENT: "documents", Outcome.DUPLICATE: "duplicates", Outcome.PAGE: "pages"}
@@ -44,7 +44,7 @@ def panel(job_stats: JobStats, paces: Paces, elapsed: float, *notes: str) -> Ren
 
 
 def _note(text: str) -> Text:
-    return Text(text, QUIET, no_wrap=True, overflow="ellipsis")
+    return Text(text, QUIET_STYLE, no_wrap=True, overflow="ellipsis")
 
 
 def _troubles(job_stats: JobStats) -> str:
@@ -59,9 +59,9 @@ def _head(job_stats: JobStats, paces: Paces, elapsed: float) -> Table:
     head.add_column(no_wrap=True, overflow="ellipsis")
     head.add_column(ratio=1)
     head.add_column(no_wrap=True)
-    name = Text.assemble((job_stats.name, LOUD), (f"  {job_stats.state}", QUIET))
+    name = Text.assemble((job_stats.name, LOUD_STYLE), (f"  {job_stats.state}", QUIET_STYLE))
     until = "" if paces.eta is None else f"  ETA {said_time(paces.eta)}"
-    head.add_row(name, Rule(style=QUIET), Text.assemble((clock(elapsed), QUIET), (until, LOUD)))
+    head.add_row(name, Rule(style=QUIET_STYLE), Text.assemble((clock(elapsed), QUIET_STYLE), (until, LOUD_STYLE)))
     return head
 
 
@@ -83,7 +83,7 @@ def _body(job_stats: JobStats, paces: Paces) -> Table:
 
 
 def _cell(content: str | int) -> Text:
-    return Text(f"{content:,}", LOUD) if isinstance(content, int) else Text(content, QUIET)
+    return Text(f"{content:,}", LOUD_STYLE) if isinstance(content, int) else Text(content, QUIET_STYLE)
 
 
 def line(job_stats: JobStats, paces: Paces, why: str = "") -> str:
@@ -109,7 +109,7 @@ class Place:
 def summary(title: str, job_stats: JobStats, places: Sequence[Place]) -> RenderableType:
     """Return the summary: what was found, what failed and why, and where things are."""
     where = [Text(f"  {place.label:<12}  {place.text}", no_wrap=True, overflow="ignore") for place in places]
-    return Group(Text(title, LOUD), Text(), Padding(_outcomes(job_stats), (0, 0, 0, 2)), Text(), *where)
+    return Group(Text(title, LOUD_STYLE), Text(), Padding(_outcomes(job_stats), (0, 0, 0, 2)), Text(), *where)
 
 
 def _outcomes(job_stats: JobStats) -> Table:
@@ -126,7 +126,7 @@ def _outcomes(job_stats: JobStats) -> Table:
             table.add_row(Text(heading), _cell(sum(found.values())))
         for outcome, number in found.items():
             label = f"  {outcome.value}" if heading else LABELS.get(outcome, outcome.value)
-            table.add_row(Text(label), _cell(number), Text(notes[outcome], QUIET))
+            table.add_row(Text(label), _cell(number), Text(notes[outcome], QUIET_STYLE))
     return table
 
 

@@ -12,12 +12,12 @@ from pdfspider.items import Outcome
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-RECENT = 15.0
+RATE_WINDOW_S = 15.0
 """Seconds over which rates are taken."""
-ENOUGH = 10.0
+LEAST_HISTORY_S = 10.0
 """Seconds of history without which nothing is said of the end."""
-OWN_OUTCOMES = "pdfspider/outcome/"
-OWN_BYTES = "pdfspider/bytes"
+OUTCOME_STAT_PREFIX = "pdfspider/outcome/"
+BYTES_STAT = "pdfspider/bytes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class JobStats:
             name=counted(len(open_jobs), "open job"),
             state="serving",
             workers=workers,
-            bytes=stats.get(OWN_BYTES, 0),
+            bytes=stats.get(BYTES_STAT, 0),
             classes=own_classes(stats),
             **waiting,
         )
@@ -82,7 +82,9 @@ class JobStats:
 
 def own_classes(stats: Mapping[str, Any]) -> dict[str, int]:
     """Return how many URLs this worker has ended in each class."""
-    return {name.removeprefix(OWN_OUTCOMES): n for name, n in stats.items() if name.startswith(OWN_OUTCOMES)}
+    return {
+        name.removeprefix(OUTCOME_STAT_PREFIX): n for name, n in stats.items() if name.startswith(OUTCOME_STAT_PREFIX)
+    }
 
 
 class Pace:
@@ -94,7 +96,7 @@ class Pace:
     def add(self, at: float, value: float) -> None:
         """Add a sample."""
         self._samples.append((at, value))
-        while at - self._samples[0][0] > RECENT and len(self._samples) > 2:
+        while at - self._samples[0][0] > RATE_WINDOW_S and len(self._samples) > 2:
             self._samples.popleft()
 
     @property
@@ -136,6 +138,6 @@ class Paces:
     def eta(self) -> float | None:
         """The seconds until nothing remains, None while as many URLs are found as end."""
         shrinking = -self._remaining.per_second
-        if self._remaining.span < ENOUGH or shrinking <= 0.1 * self.urls.per_second:
+        if self._remaining.span < LEAST_HISTORY_S or shrinking <= 0.1 * self.urls.per_second:
             return None
         return max(self._left / shrinking, self.by_politeness)

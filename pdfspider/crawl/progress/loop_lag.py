@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from scrapy.crawler import Crawler
 
-TICK = 0.02
+CHECK_INTERVAL_S = 0.02
 """Seconds between two looks: a stall is seen to that precision."""
-LONGEST_STALL = "pdfspider/loop/longest_stall"
+LONGEST_STALL_STAT = "pdfspider/loop/longest_stall"
 
 
 class LoopLag:
@@ -39,8 +39,8 @@ class LoopLag:
 
     def start(self) -> None:
         """Start measuring."""
-        self._due = time.monotonic() + TICK
-        self._next = asyncio.get_running_loop().call_later(TICK, self._look)
+        self._due = time.monotonic() + CHECK_INTERVAL_S
+        self._next = asyncio.get_running_loop().call_later(CHECK_INTERVAL_S, self._look)
 
     def stop(self) -> None:
         """Stop measuring."""
@@ -53,5 +53,5 @@ class LoopLag:
             self.tell(late)
         if late > self._longest:
             self._longest = late
-            self._stats.set_value(LONGEST_STALL, round(late, 4))
+            self._stats.set_value(LONGEST_STALL_STAT, round(late, 4))
         self.start()

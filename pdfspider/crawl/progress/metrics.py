@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-KEPT = 10_000
+MAX_RESPONSES_TRACKED = 10_000
 """Responses whose visits have not ended; visits that are given back leave theirs."""
 
 
@@ -78,7 +78,7 @@ class Metrics:
         lease = lease_of(request)
         if lease is None or (at := self._metrics.note_response(lease)) is None:
             return
-        if len(self._responses) >= KEPT:
+        if len(self._responses) >= MAX_RESPONSES_TRACKED:
             self._responses = {kept: at for kept, at in self._responses.items() if kept in self._worker.held}
         self._responses[lease] = at
 

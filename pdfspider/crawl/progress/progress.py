@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TICK = 1.0
-PATIENCE = 2.0
+REFRESH_INTERVAL_S = 1.0
+LAST_QUERY_TIMEOUT_S = 2.0
 """Seconds that the last look at the frontier may take."""
-LONGEST_SILENCE = 60.0
-SILENCE = 5.0
+MAX_SILENCE_S = 60.0
+SILENCE_S = 5.0
 """Seconds without an answer after which that is said."""
-LONGEST_REST = 30.0
-WHY_EVERY = 5.0
+MAX_REST_S = 30.0
+REASON_INTERVAL_S = 5.0
 """Seconds between two looks at what the job waits for."""
-HOSTS_LOOKED_AT = 16
-JOBS_SUMMED = 500
+MAX_HOSTS = 16
+MAX_JOBS_SUMMED = 500
 """Open jobs, the newest, that a worker which serves all sums up."""
-SHARE = 20
+REST_PER_QUERY = 20
 """After each query of the frontier, the progress pauses for at least so many times its duration."""
 
 
@@ -107,7 +107,7 @@ class Progress:
 
     def _panel(self) -> RenderableType:
         job_stats = self._stats
-        if self._asked_at and time.monotonic() - self._asked_at > SILENCE:
+        if self._asked_at and time.monotonic() - self._asked_at > SILENCE_S:
             job_stats = replace(job_stats, state="the frontier does not answer")
         elif not self._crawler.crawling:
             job_stats = replace(job_stats, state=f"stopping: requests in flight have {self._grace:g} s")
@@ -130,7 +130,9 @@ class Progress:
                 began = time.monotonic()
                 await self._look()
                 self._say()
-                await asyncio.sleep(min(max(TICK, SHARE * (time.monotonic() - began)), LONGEST_REST))
+                await asyncio.sleep(
+                    min(max(REFRESH_INTERVAL_S, REST_PER_QUERY * (time.monotonic() - began)), MAX_REST_S)
+                )
         except Exception:
             logger.debug("Progress is not followed any longer", exc_info=True)
 
@@ -150,11 +152,11 @@ class Progress:
         frontier, run, now = self._worker.frontier, self._worker.watched, time.monotonic()
         if run is None or now < self._why_at:
             return
-        self._why_at = now + WHY_EVERY
+        self._why_at = now + REASON_INTERVAL_S
         found = await frontier.job_lists.read([(self._worker.job or "", run)])
         if found:
             monitor = Monitor(frontier)
-            facts = await monitor.facts(found[0], await monitor.fleet(), HOSTS_LOOKED_AT)
+            facts = await monitor.facts(found[0], await monitor.fleet(), MAX_HOSTS)
             self._why, self._slowest = reason(facts), slowest(facts.hosts)
             self._paces.by_politeness = max((host.seconds_left for host in facts.hosts), default=0.0)
 
@@ -163,14 +165,14 @@ class Progress:
         assert self._task
         self._task.cancel()
         try:
-            await asyncio.wait_for(self._look(), PATIENCE)
+            await asyncio.wait_for(self._look(), LAST_QUERY_TIMEOUT_S)
         except Exception:
             logger.debug("The last figures stand", exc_info=True)
 
     async def _read(self) -> JobStats:
         frontier, run = self._worker.frontier, self._worker.watched
         if run is None:
-            jobs = (await frontier.job_lists.page(JOBS_SUMMED, only_open=True)).jobs
+            jobs = (await frontier.job_lists.page(MAX_JOBS_SUMMED, only_open=True)).jobs
             workers = [name async for name in frontier.workers()]
             return JobStats.of_worker(jobs, len(workers), self._crawler.stats.get_stats())
         status = await frontier.status_of_run(run)
@@ -188,6 +190,6 @@ class Progress:
         if not self._interval:
             return
         silent = time.monotonic() - self._said_at
-        if silent >= LONGEST_SILENCE or (silent >= self._interval and self._stats != self._said):
+        if silent >= MAX_SILENCE_S or (silent >= self._interval and self._stats != self._said):
             self._said, self._said_at = self._stats, time.monotonic()
             logger.info("%s", line(self._stats, self._paces, self._why))

@@ -11,10 +11,10 @@ from urllib.parse import unquote
 
 from scrapy.settings import SETTINGS_PRIORITIES
 
-from pdfspider.crawl.inspection.extension import LEFT
-from pdfspider.crawl.inspection.service import UNAVAILABLE
+from pdfspider.crawl.inspection.extension import LEFT_STAT
+from pdfspider.crawl.inspection.service import UNAVAILABLE_STATUS
 from pdfspider.crawl.progress.display import Place, summary
-from pdfspider.crawl.progress.loop_lag import LONGEST_STALL
+from pdfspider.crawl.progress.loop_lag import LONGEST_STALL_STAT
 from pdfspider.crawl.worker import Worker
 from pdfspider.documents.inspection.report import Status
 from pdfspider.formatting import PROGRAM_NAMES, counted, said_time
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pdfspider.config import Config
     from pdfspider.crawl.progress.job_stats import JobStats
 
-PLACES = {
+LOCATION_SETTINGS = {
     "dashboard": ("DATA_DIR", "DATABASE_URL", "FILES_STORE", "REDIS_URL"),
     "export": ("DATA_DIR", "DATABASE_URL"),
     "inspect": ("DATA_DIR", "DATABASE_URL", "FILES_STORE"),
@@ -72,7 +72,7 @@ def _places(worker: Worker, settings: BaseSettings, job_stats: JobStats, stats: 
     ]
     if any(job_stats.classes.get(outcome.value) for outcome in Outcome if outcome.dead):
         places.append(Place("try again", command(settings, f"retry{of_job}")))
-    if stats.get(LEFT):
+    if stats.get(LEFT_STAT):
         places.append(Place("inspect", command(settings, f"inspect{of_job}")))
     if worker.job and job_stats.remaining:
         places.append(Place("go on", "the same command again"))
@@ -81,14 +81,14 @@ def _places(worker: Worker, settings: BaseSettings, job_stats: JobStats, stats: 
 
 def _inspected(stats: Mapping[str, Any]) -> Iterator[Place]:
     """Yield the results of this worker's inspections, and the longest time that its event loop was blocked."""
-    found = {status: stats.get(f"pdfspider/inspection/{status}", 0) for status in (*Status, UNAVAILABLE)}
+    found = {status: stats.get(f"pdfspider/inspection/{status}", 0) for status in (*Status, UNAVAILABLE_STATUS)}
     words = [f"{number:,} {status}" for status, number in found.items() if number]
-    if left := stats.get(LEFT):
+    if left := stats.get(LEFT_STAT):
         words.append(f"{left:,} left")
     if words:
         yield Place("inspections", ", ".join(words))
-    if LONGEST_STALL in stats:
-        yield Place("event loop", f"longest stall {1000 * stats[LONGEST_STALL]:.0f} ms")
+    if LONGEST_STALL_STAT in stats:
+        yield Place("event loop", f"longest stall {1000 * stats[LONGEST_STALL_STAT]:.0f} ms")
 
 
 def command(settings: BaseSettings, words: str) -> str:
@@ -96,7 +96,7 @@ def command(settings: BaseSettings, words: str) -> str:
 
     The user has to fill in passwords.
     """
-    names = PLACES[words.partition(" ")[0]]
+    names = LOCATION_SETTINGS[words.partition(" ")[0]]
     chosen = [name for name in names if settings.getpriority(name) == SETTINGS_PRIORITIES["cmdline"]]
     given = [f"-s {name}={shlex.quote(masked_url(str(settings[name])))}" for name in chosen]
     return " ".join([_program(), words, *given])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PER_SECOND = 2
+REFRESHES_PER_SECOND = 2
 
 
 class Terminal:
@@ -32,7 +32,7 @@ class Terminal:
         self._live = Live(
             console=self.console,
             get_renderable=self._show,
-            refresh_per_second=PER_SECOND,
+            refresh_per_second=REFRESHES_PER_SECOND,
             transient=True,
             redirect_stdout=sys.stdout.isatty(),
         )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MD5_LENGTH = 32
 NOT_FOUND = 404
-OWN_CODES = frozenset(
+OBJECT_ERROR_CODES = frozenset(
     {
         "BadDigest",
         "EntityTooLarge",
@@ -33,10 +33,10 @@ OWN_CODES = frozenset(
     }
 )
 """Error codes of S3 that are about the object."""
-OWN_STATUSES = frozenset({411, 412, 413})
-OWN_REPLIES = ("501", "504", "553")
+OBJECT_ERROR_STATUSES = frozenset({411, 412, 413})
+OBJECT_ERROR_REPLIES = ("501", "504", "553")
 """Replies of FTP servers that are about the file."""
-DEFECTS = (TypeError, ValueError, LookupError, AttributeError, AssertionError, NotImplementedError)
+DEFECT_EXCEPTIONS = (TypeError, ValueError, LookupError, AttributeError, AssertionError, NotImplementedError)
 """Exceptions that a store's own mistake raises, whoever is there or not."""
 
 
@@ -69,10 +69,10 @@ def _is_own(error: Exception) -> bool:
     response = getattr(error, "response", None)
     if isinstance(response, dict):
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        return response.get("Error", {}).get("Code") in OWN_CODES or status in OWN_STATUSES
+        return response.get("Error", {}).get("Code") in OBJECT_ERROR_CODES or status in OBJECT_ERROR_STATUSES
     if isinstance(error, ftplib.error_perm):
-        return str(error).startswith(OWN_REPLIES)
-    return isinstance(error, DEFECTS) or getattr(error, "code", None) in OWN_STATUSES
+        return str(error).startswith(OBJECT_ERROR_REPLIES)
+    return isinstance(error, DEFECT_EXCEPTIONS) or getattr(error, "code", None) in OBJECT_ERROR_STATUSES
 
 
 async def verify_upload(store: Any, document: Finished, path: str, info: Any) -> None:

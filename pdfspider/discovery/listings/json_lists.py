@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     Found = Iterator[tuple[str, Reference]]
 
-NODES = 500_000
+MAX_VALUES = 500_000
 """Values of one list that are examined."""
-LONGEST = 50_000
-FORMATS = 10
+MAX_URLS = 50_000
+MAX_TYPES = 10
 """Types of one file that are looked at."""
 _IS_JSON = re.compile(r"[\w.-]+/(?:[\w.-]+\+)?(?:json|ld\+json)\s*(?:;|\Z)", re.IGNORECASE).match
 _FETCHED = frozenset(("script-url", "json-next"))
@@ -63,7 +63,7 @@ def described(text: str, url: str, cut: Callable[[int], object]) -> Found:
         return
     feed = isinstance(waiting[0], dict) and "jsonfeed.org" in _text(waiting[0].get("version"))
     nodes = found = 0
-    while waiting and nodes < NODES and found < LONGEST:
+    while waiting and nodes < MAX_VALUES and found < MAX_URLS:
         node = waiting.pop()
         nodes += 1
         if isinstance(node, list):
@@ -86,7 +86,7 @@ def html_in(text: str) -> str:
     except (ValueError, RecursionError):
         return ""
     pieces, nodes = list[str](), 0
-    while waiting and nodes < NODES:
+    while waiting and nodes < MAX_VALUES:
         node = waiting.pop()
         nodes += 1
         if isinstance(node, str):
@@ -98,7 +98,7 @@ def html_in(text: str) -> str:
 
 def _is_vast(text: str) -> bool:
     """Return whether JSON has so many values that they would take hundreds of megabytes."""
-    return text.count("{") + text.count("[") > NODES or text.count(",") > 2 * NODES
+    return text.count("{") + text.count("[") > MAX_VALUES or text.count(",") > 2 * MAX_VALUES
 
 
 def _text(value: Any) -> str:
@@ -107,7 +107,7 @@ def _text(value: Any) -> str:
 
 
 def _texts(value: Any) -> list[str]:
-    return list(map(_text, value[:FORMATS] if isinstance(value, list) else [value]))
+    return list(map(_text, value[:MAX_TYPES] if isinstance(value, list) else [value]))
 
 
 def _of_object(node: dict[str, Any], *, feed: bool) -> Found:

@@ -24,16 +24,18 @@ if TYPE_CHECKING:
     Found = Iterator[tuple[str, Reference]]
     NoteCut = Callable[[int], object]
 
-SAME_DEPTH = frozenset(("robots-sitemap", "sitemap-index", "oai-next", "bucket-next", "cdx-next", "json-next"))
+SAME_DEPTH_TECHNIQUES = frozenset(
+    ("robots-sitemap", "sitemap-index", "oai-next", "bucket-next", "cdx-next", "json-next")
+)
 """Techniques whose links are as deep as where they were found: further parts of the same list."""
-ANYWHERE = frozenset(("oai-pmh", "text-list", "cdx"))
+ANY_SCOPE_TECHNIQUES = frozenset(("oai-pmh", "text-list", "cdx"))
 """Techniques that may lead out of the scope, because their lists were submitted as seeds."""
-LISTED = SAME_DEPTH | ANYWHERE
+LIST_TECHNIQUES = SAME_DEPTH_TECHNIQUES | ANY_SCOPE_TECHNIQUES
 
-INFLATED = 16 * 1024 * 1024
-LONGEST = 50_000
+MAX_INFLATED_SIZE = 16 * 1024 * 1024
+MAX_URLS = 50_000
 """URLs of one list, as many as https://www.sitemaps.org/protocol.html allows."""
-ELEMENTS = 20 * LONGEST
+MAX_ELEMENTS = 20 * MAX_URLS
 """Elements of one list that are examined."""
 _HEAD = 4_096
 _STEP = 16 * 1024
@@ -71,7 +73,7 @@ class ListReader(NamedTuple):
     html: Callable[[str], str] = lambda _: ""
 
 
-def unpacked(body: bytes, limit: int = INFLATED) -> bytes:
+def unpacked(body: bytes, limit: int = MAX_INFLATED_SIZE) -> bytes:
     """Return ``body`` without gzip: all its members, at most ``limit`` bytes, as far as it is intact."""
     if not body.startswith(_GZIP):
         return body
@@ -204,7 +206,7 @@ def _lines(text: str, _: str, cut: NoteCut) -> Found:
 
 def _of_lines(technique: str, text: str, cut: NoteCut) -> Found:
     lines = _LINES(text)
-    for match in islice(lines, LONGEST):
+    for match in islice(lines, MAX_URLS):
         yield technique, Reference(match[1])
     beyond = next(lines, None)
     if beyond is not None:
@@ -217,13 +219,13 @@ def _elements(text: str, cut: NoteCut = id) -> Iterator[tuple[str, str, str, str
     ``cut`` is called with the number of elements like the last one that are left.
     """
     found, tags = 0, _TAG(text)
-    for match in islice(tags, ELEMENTS):
+    for match in islice(tags, MAX_ELEMENTS):
         if match[2] is None:
             continue
         value = match[4] if match[4] is not None else unescape(match[5])
         yield match[1] or "", match[2].lower(), match[3] or "", value.strip()
         found += match[2].lower() in ("loc", "link", "item", "entry", "record", "key", "blob")
-        if found >= LONGEST:
+        if found >= MAX_URLS:
             if left := text.count(text[match.start() : match.end(2) + 1], match.end()):
                 cut(left)
             return

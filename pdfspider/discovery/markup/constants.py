@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-LONGEST = 128 * 1024
+MAX_SCRIPT_LENGTH = 128 * 1024
 """Characters of a script in which constants are filled in."""
-MOST = 100
+MAX_CONSTANTS = 100
 """Constants of one script that are filled in."""
 
 _NAME = r"[A-Za-z_$][\w$]{0,60}+"
@@ -37,7 +37,7 @@ def filled_in(script: str) -> str:
 
     A constant is a name to which the script gives one text, once.
     """
-    if len(script) > LONGEST or not (".pdf" in script or _goes(script)) or not _MAY_NEED_IT(script):
+    if len(script) > MAX_SCRIPT_LENGTH or not (".pdf" in script or _goes(script)) or not _MAY_NEED_IT(script):
         return script
     constants = _constants(script)
     if constants:
@@ -61,7 +61,7 @@ def _constants(script: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for match in _ASSIGNED.finditer(script):
         found.setdefault(match[1], match[2] or match[3])
-        if len(found) >= MOST:
+        if len(found) >= MAX_CONSTANTS:
             break
     if not found:
         return found

@@ -12,7 +12,7 @@ from pdfspider.utf16 import SAMPLE_SIZE, utf16_without_mark
 # Python has codecs that are no charsets; some of them are slow on purpose-made input.
 _CHARSET = re.compile(r"utf|cp|iso|koi|mac|big5|gb|euc|shift|hz|tis|johab|ptcp|kz|ascii").match
 
-STEP = 256 * 1024
+STEP_SIZE = 256 * 1024
 """Bytes; some codecs take a quarter of a microsecond for each byte that they cannot decode."""
 
 
@@ -46,10 +46,10 @@ def _is_wide(encoding: str) -> bool:
 
 def _decoded(body: bytes, encoding: str) -> str:
     """Return the text; a large body is decoded in steps, between which other threads may run."""
-    if len(body) <= STEP:
+    if len(body) <= STEP_SIZE:
         return body.decode(encoding, "replace")
     decoder = getincrementaldecoder(encoding)("replace")
-    parts = [decoder.decode(body[start : start + STEP]) for start in range(0, len(body), STEP)]
+    parts = [decoder.decode(body[start : start + STEP_SIZE]) for start in range(0, len(body), STEP_SIZE)]
     return "".join((*parts, decoder.decode(b"", final=True)))
 
 

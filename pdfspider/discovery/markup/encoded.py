@@ -7,7 +7,7 @@ from base64 import b64decode
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from pdfspider.discovery.markup.scripts import LIMIT, files_in
+from pdfspider.discovery.markup.scripts import MAX_SCRIPT_LENGTH, files_in
 from pdfspider.discovery.rules import Reference, rule, says_pdf
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from selectolax.lexbor import LexborNode
 
-MOST = 50
+MAX_VALUES = 50
 """Values of one page that are looked at."""
 _VALUES = re.compile(r"""(?<=["'`=;])((?:eyJ|W3si|aHR0c)[\w+/-]{12,65536}+)(?==|%3D|["'`&#\\])""").finditer
 _BEGINS = ("eyJ", "W3si", "aHR0c")
@@ -25,7 +25,7 @@ _BEGINS = ("eyJ", "W3si", "aHR0c")
 @rule("script-url", "script")
 def encoded_data(element: LexborNode) -> Iterable[Reference]:
     """Find the PDFs that the data of a script name."""
-    text = element.text()[:LIMIT]
+    text = element.text()[:MAX_SCRIPT_LENGTH]
     return in_base64(text) if any(begin in text for begin in _BEGINS) else ()
 
 
@@ -38,7 +38,7 @@ def encoded_address(element: LexborNode) -> Iterable[Reference]:
 
 def in_base64(text: str) -> Iterator[Reference]:
     """Yield the PDFs that stand in Base64 in a text: those in JSON, and whole addresses."""
-    for match in islice(_VALUES(text), MOST):
+    for match in islice(_VALUES(text), MAX_VALUES):
         value = _decoded(match[1])
         if value.startswith("http"):
             if says_pdf(value):

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 # Building a tree as the HTML standard tells takes time quadratic in its depth, and in the attributes of an element.
 MANY_TAGS = 8_192
 """At worst 0.3 s; twenty times as many take minutes."""
-LARGE = 64 * 1024
+LARGE_SIZE = 64 * 1024
 """Characters; at worst half a second. Sixteen times as many take minutes."""
-SLICE = 1024 * 1024
+SLICE_SIZE = 1024 * 1024
 """Characters that one search covers before other threads may run."""
-BATCH = 8_192
+BATCH_SIZE = 8_192
 """Elements that become one tree."""
-MANY_ATTRIBUTES = 200
+MAX_ATTRIBUTES = 200
 """Attributes of one element, where it has very many."""
 _LONGEST_TEXT = 100
 _LONGEST_ATTRIBUTES = 8_192
@@ -36,13 +36,13 @@ def trees_of(html: str, most: int | None, cut: Callable[[], object]) -> Iterator
     A page that is large, or whose tree may be deep, becomes several trees. These have only the elements that the rules
     examine, side by side, and at most ``most`` of them. ``cut`` is called if there are more.
     """
-    if len(html) <= LARGE and html.count("<") <= MANY_TAGS:
+    if len(html) <= LARGE_SIZE and html.count("<") <= MANY_TAGS:
         yield LexborHTMLParser(html)
         return
     search = _elements(every=_has_quoted_tags(html)).finditer
     elements = filter(None, map(_element, chain.from_iterable(map(search, slices(html)))))
     bounded = islice(elements, most)
-    while batch := "".join(islice(bounded, BATCH)):
+    while batch := "".join(islice(bounded, BATCH_SIZE)):
         yield LexborHTMLParser(batch)
     if next(elements, None) is not None:
         cut()
@@ -65,9 +65,9 @@ def _has_quoted_tags(html: str) -> bool:
 def slices(html: str) -> Iterator[str]:
     """Yield a page in parts, each of which ends before a tag if possible."""
     start = 0
-    while len(html) - start > SLICE:
-        end = html.rfind("<", start + 1, start + SLICE)
-        end = end if end > 0 else start + SLICE
+    while len(html) - start > SLICE_SIZE:
+        end = html.rfind("<", start + 1, start + SLICE_SIZE)
+        end = end if end > 0 else start + SLICE_SIZE
         yield html[start:end]
         start = end
     yield html[start:] if start else html
@@ -131,7 +131,7 @@ def _bounded(attributes: str) -> str:
     """Return attributes of an element, as many as a parser takes without trouble."""
     if len(attributes) <= _LONGEST_ATTRIBUTES:
         return attributes
-    return f" {' '.join(one[0] for one in islice(_EACH(attributes), MANY_ATTRIBUTES))}"
+    return f" {' '.join(one[0] for one in islice(_EACH(attributes), MAX_ATTRIBUTES))}"
 
 
 def _shown(text: str) -> str:

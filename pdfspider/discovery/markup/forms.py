@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 Fields = list[tuple[str, str]]
 
-MOST = 2_000
+MAX_ELEMENTS = 2_000
 """Elements of one form that are looked at."""
-MOST_SENT = 100
+MAX_VARIATIONS = 100
 """Ways to send one form."""
-MOST_BUTTONS = 20
+MAX_BUTTONS = 20
 _CONTROLS = frozenset(("input", "button", "select", "textarea"))
 _SUBMITS = frozenset(("submit", "image"))
 _NO_SAY = frozenset(("hidden", "submit", "image", "button", "reset", "checkbox", "radio"))
@@ -78,7 +78,7 @@ class Controls(NamedTuple):
         """Return what is chosen in each way; only one way where choices are many, or arrange the same things."""
         varied = {name: values for name, values in self.choices.items() if name and not _ARRANGES(name)}
         fixed = [(name, values[0]) for name, values in self.choices.items() if name and name not in varied]
-        if prod(map(len, varied.values())) > MOST_SENT:
+        if prod(map(len, varied.values())) > MAX_VARIATIONS:
             return []
         pairs = ([(name, value) for value in dict.fromkeys(values)] for name, values in varied.items())
         return [[*fixed, *chosen] for chosen in product(*pairs)]
@@ -97,7 +97,7 @@ def forms(element: LexborNode) -> Iterator[Reference]:
         if method == "get" and says_pdf(action):
             yield Reference(action, document=True)
         return
-    for button in controls.buttons[:MOST_BUTTONS] or [Button()]:
+    for button in controls.buttons[:MAX_BUTTONS] or [Button()]:
         if (button.method or method) == "get":
             yield from _sent(controls, button, button.action or action)
 
@@ -114,7 +114,7 @@ def _sent(controls: Controls, button: Button, action: str) -> Iterator[Reference
 def _controls_of(form: LexborNode) -> Controls | None:
     """Return the controls of a form, None where the visitor has a say in it."""
     controls = Controls([], {}, [])
-    if all(map(controls.add, islice(form.traverse(), MOST))):
+    if all(map(controls.add, islice(form.traverse(), MAX_ELEMENTS))):
         return controls
     return None
 
@@ -133,7 +133,7 @@ def _button(element: LexborNode, name: str) -> Button:
 
 def _values_of(select: LexborNode) -> list[str]:
     """Return the values of a choice, but for one that stands for none."""
-    options = (option for option in islice(select.traverse(), MOST) if option.tag == "option")
+    options = (option for option in islice(select.traverse(), MAX_ELEMENTS) if option.tag == "option")
     values = (_value_of(option) for option in options if "disabled" not in option.attributes)
     return [value for value in values if value]
 
@@ -178,7 +178,7 @@ def hidden_inputs(element: LexborNode) -> Iterable[Reference]:
 def options(element: LexborNode) -> Iterator[Reference]:
     """Find options whose value is the address of a PDF, or where a script goes to what is chosen."""
     jumps = _JUMPS(element.attributes.get("onchange") or "")
-    for option in islice(element.traverse(), MOST):
+    for option in islice(element.traverse(), MAX_ELEMENTS):
         value = _value_of(option) if option.tag == "option" else ""
         if says_pdf(value) or (value and jumps and _LOOKS_LIKE_PAGE(value)):
             yield Reference(value, says_pdf(value))

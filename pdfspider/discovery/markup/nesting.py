@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser
 
-DEPTH = 3
+MAX_DEPTH = 3
 """Levels of nested documents that are searched."""
 _MODES = ("shadowrootmode", "shadowroot")
 _PLACEHOLDER = re.compile(r"""\s(?:href|src|data)=(?:"[^"{]*+[{][^"]*+"|'[^'{]*+[{][^']*+')""").sub

@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 NOFOLLOW, NOINDEX, REL_NOFOLLOW = "nofollow", "noindex", "rel-nofollow"
-OBEYABLE = frozenset((NOFOLLOW, NOINDEX, REL_NOFOLLOW))
-MARKER = "nofollow"
+DIRECTIVES = frozenset((NOFOLLOW, NOINDEX, REL_NOFOLLOW))
+NOFOLLOW_MARKER = "nofollow"
 """No link has ``rel="nofollow"`` in a text without it."""
-LINKS = frozenset(("a", "area", "form"))
+LINK_ELEMENTS = frozenset(("a", "area", "form"))
 """Elements that may have ``rel="nofollow"``."""
-EVERYBODY = "robots"
-MOST = 20
+ANY_AGENT = "robots"
+MAX_DIRECTIVES = 20
 """Different directives of one response that are kept."""
-LONGEST = 100
-READ = 8_192
+MAX_DIRECTIVE_LENGTH = 100
+MAX_CONTENT_LENGTH = 8_192
 """Characters of a meta element that are read."""
 
 _VALUED = frozenset(("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"))
@@ -62,12 +62,12 @@ def of_headers(values: Iterable[str], names: Collection[str]) -> set[str]:
 
 def of_content(content: str) -> set[str]:
     """Return the directives in the ``content`` of a meta element for robots."""
-    return _bounded({each for part in _SEPARATOR(content[:READ].lower()) for each in _of(part)})
+    return _bounded({each for part in _SEPARATOR(content[:MAX_CONTENT_LENGTH].lower()) for each in _of(part)})
 
 
 def _of(directive: str) -> Iterable[str]:
     """Return what a directive forbids; one that allows, or says how a result is shown, forbids nothing."""
-    directive = " ".join(directive[: 2 * LONGEST].split())[:LONGEST]
+    directive = " ".join(directive[: 2 * MAX_DIRECTIVE_LENGTH].split())[:MAX_DIRECTIVE_LENGTH]
     if directive == "none":
         return NOINDEX, NOFOLLOW
     if _FORBIDS(directive):
@@ -76,9 +76,9 @@ def _of(directive: str) -> Iterable[str]:
 
 
 def _bounded(found: set[str]) -> set[str]:
-    if len(found) <= MOST:
+    if len(found) <= MAX_DIRECTIVES:
         return found
-    return set(sorted(found, key=lambda directive: (directive not in (NOINDEX, NOFOLLOW), directive))[:MOST])
+    return set(sorted(found, key=lambda directive: (directive not in (NOINDEX, NOFOLLOW), directive))[:MAX_DIRECTIVES])
 
 
 class PageDirectives:
@@ -102,7 +102,7 @@ class PageDirectives:
         for element in tree.tags("meta"):
             attributes = element.attributes
             name = (attributes.get("name") or "").strip().lower()
-            if name and (name == EVERYBODY or name in self._names):
+            if name and (name == ANY_AGENT or name in self._names):
                 self.found |= of_content(attributes.get("content") or "")
 
     def admitted(self, elements: list[LexborNode]) -> list[LexborNode]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from selectolax.lexbor import LexborNode
 
-LIMIT = 2 * 1024 * 1024
+MAX_SCRIPT_LENGTH = 2 * 1024 * 1024
 """Characters of one script that are examined."""
 
 _VALUE = r"""[^"'`<>\s\\]*+(?:\\{1,3}[^\s"'`<>\\][^"'`<>\s\\]*+)*+"""
@@ -106,7 +106,7 @@ def linked_data(element: LexborNode) -> Iterable[Reference]:
     """Find files that the page describes as PDFs in the vocabulary of https://schema.org/MediaObject."""
     if not _is_linked_data(element):
         return ()
-    text = element.text()[:LIMIT]
+    text = element.text()[:MAX_SCRIPT_LENGTH]
     return _described(text) if "pdf" in text.lower() else ()
 
 
@@ -145,7 +145,7 @@ def _texts(value: Any) -> list[str]:
 @rule("script-url", "script")
 def named_files(element: LexborNode) -> Iterable[Reference]:
     """Find PDFs that a script names."""
-    text = element.text()[:LIMIT]
+    text = element.text()[:MAX_SCRIPT_LENGTH]
     lowered = text.lower()
     if not any(name in lowered for name in _VIEWERS):
         return ()
@@ -251,14 +251,14 @@ def named_address(name: str, value: str) -> bool:
 @rule("script-location", "script")
 def bounces(element: LexborNode) -> Iterable[Reference]:
     """Find the address to which a script sends the browser."""
-    text = element.text()[:LIMIT]
+    text = element.text()[:MAX_SCRIPT_LENGTH]
     return targets_in(filled_in(text)) if any(word in text for word in _SENDS) else ()
 
 
 @rule("script-url", "script")
 def written_links(element: LexborNode) -> Iterator[Reference]:
     """Find links in the HTML that a script writes, and in templates for one."""
-    text = element.text()[:LIMIT]
+    text = element.text()[:MAX_SCRIPT_LENGTH]
     if "href=" in text or "src=" in text or "data=" in text:
         for match in _WRITTEN(text):
             yield Reference(plain(match[1] or match[2]))
@@ -267,7 +267,7 @@ def written_links(element: LexborNode) -> Iterator[Reference]:
 @rule("script-url", "script")
 def fetched(element: LexborNode) -> Iterator[Reference]:
     """Find what a script fetches, JSON for instance that lists files."""
-    text = element.text()[:LIMIT]
+    text = element.text()[:MAX_SCRIPT_LENGTH]
     if any(word in text for word in _FETCHES):
         for match in _FETCHED(text):
             value = plain(next(filter(None, match.groups())))

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BATCH = 1_000
-WINDOW = 2.0
+BATCH_SIZE = 1_000
+WINDOW_S = 2.0
 """Seconds for which requests are collected; all of a short ``start()`` come together."""
 RETRY_DELAY_S = 1.0
-FLAG = "is_start_request"
+START_REQUEST_KEY = "is_start_request"
 """Scrapy's key of ``meta`` for a request of ``start()``."""
 
 
@@ -76,7 +76,7 @@ class StartRequests:
         try:
             async for each in self._start():
                 if isinstance(each, Request):
-                    each.meta[FLAG] = True
+                    each.meta[START_REQUEST_KEY] = True
                     await self._wait_for_room()
                 yield each
         except Exception:
@@ -90,7 +90,7 @@ class StartRequests:
         self._ready.set()
 
     async def _wait_for_room(self) -> None:
-        while len(self._waiting) >= BATCH:
+        while len(self._waiting) >= BATCH_SIZE:
             self._ready.set()
             self._room.clear()
             await self._room.wait()
@@ -120,7 +120,7 @@ class StartRequests:
         any_taken = False
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._ready.wait(), WINDOW)
+                await asyncio.wait_for(self._ready.wait(), WINDOW_S)
             self._ready.clear()
             last, batch = self._has_ended, self._waiting
             any_taken = any_taken or bool(batch)

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from pdfspider.crawl.fetch.bodies.body_stream import Chunks
 
 FREE_INFLATION = 16 * 1024 * 1024
-STEP = 256 * 1024
-MEMBER_STEP = 16 * 1024
-EMPTY_MEMBERS = 1_000
+STEP_SIZE = 256 * 1024
+MEMBER_STEP_SIZE = 16 * 1024
+MAX_EMPTY_MEMBERS = 1_000
 """Members in a row of a gzip file that decode to nothing."""
-BREATH = 16
+STEPS_PER_TURN = 16
 """Steps of decoding after which others come to their turn."""
-GZIP = b"\x1f\x8b"
-PDF = b"%PDF-"
+GZIP_START = b"\x1f\x8b"
+PDF_START = b"%PDF-"
 _ZLIB = re.compile(rb"[\x08\x18\x28\x38\x48\x58\x68\x78][\x01\x5e\x9c\xda]").match
-BEGINNING = 64
+TESTED_SIZE = 64
 """Bytes of a body that tell whether it has the encoding that was declared."""
-LAYERS = 3
+MAX_ENCODINGS = 3
 """Content encodings that are undone one after the other; nobody means more."""
 
 
@@ -80,7 +80,7 @@ class _Inflate:
 
     def _step(self, limit: int) -> bytes:
         # What follows a member is copied: without a bound, once for each of thousands of small members.
-        data, self._rest = self._rest[:MEMBER_STEP], self._rest[MEMBER_STEP:]
+        data, self._rest = self._rest[:MEMBER_STEP_SIZE], self._rest[MEMBER_STEP_SIZE:]
         try:
             decoded = self._inflate.decompress(data, limit)
         except zlib.error:
@@ -94,13 +94,13 @@ class _Inflate:
 
     def _begin_another(self) -> bool:
         """Begin with the next member; False where there is none, or not enough of it to tell."""
-        if len(self._rest) < len(GZIP):
+        if len(self._rest) < len(GZIP_START):
             return False
-        self._ended = not self._rest.startswith(GZIP)
+        self._ended = not self._rest.startswith(GZIP_START)
         self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)
         self._empty += 1
-        if self._empty > EMPTY_MEMBERS:
-            raise zlib.error(f"more than {EMPTY_MEMBERS} empty members")
+        if self._empty > MAX_EMPTY_MEMBERS:
+            raise zlib.error(f"more than {MAX_EMPTY_MEMBERS} empty members")
         return not self._ended
 
 
@@ -128,7 +128,7 @@ class _Brotli:
 
 
 DECODERS: dict[str, Callable[[], Decoder]] = {"gzip": _Inflate, "x-gzip": _Inflate, "deflate": _Inflate, "br": _Brotli}
-UNSUPPORTED = frozenset(
+UNSUPPORTED_ENCODINGS = frozenset(
     (
         "zstd",
         "zstandard",
@@ -169,7 +169,7 @@ class Decoded:
     async def next(self) -> bytes:
         """Return the next decoded bytes; empty at the end. Raises FetchError, and what breaks a connection."""
         self._steps += 1
-        if self._steps % BREATH == 0:
+        if self._steps % STEPS_PER_TURN == 0:
             await asyncio.sleep(0)
         while not (piece := self._take()):
             try:
@@ -189,7 +189,7 @@ class Decoded:
 
     def _take(self) -> bytes:
         try:
-            return self._decoder.take(STEP)
+            return self._decoder.take(STEP_SIZE)
         except (zlib.error, brotli.error) as error:
             raise FetchError(Outcome.BAD_ENCODING, f"broken {self._encoding}: {error}") from error
 
@@ -201,8 +201,8 @@ async def decoded(chunks: Chunks, declared: str, *, max_inflation: int) -> Chunk
     FetchError, as Decoded.
     """
     names = [part.strip().lower() for part in declared.split(",")]
-    encodings = [name for name in names if name in DECODERS or name in UNSUPPORTED]
-    if len(encodings) > LAYERS:
+    encodings = [name for name in names if name in DECODERS or name in UNSUPPORTED_ENCODINGS]
+    if len(encodings) > MAX_ENCODINGS:
         raise FetchError(Outcome.BAD_ENCODING, f"{len(encodings)} content encodings")
     if not encodings:
         first = await _first(chunks)
@@ -214,7 +214,7 @@ async def decoded(chunks: Chunks, declared: str, *, max_inflation: int) -> Chunk
         chunks = Begun(first, chunks)
         if _is_plain(first, encoding):
             continue
-        if encoding in UNSUPPORTED:
+        if encoding in UNSUPPORTED_ENCODINGS:
             raise FetchError(Outcome.BAD_ENCODING, f"content encoding {encoding!r} is not known")
         chunks = Decoded(chunks, encoding, max_inflation=max_inflation)
     return chunks
@@ -222,18 +222,18 @@ async def decoded(chunks: Chunks, declared: str, *, max_inflation: int) -> Chunk
 
 def _is_plain(first: bytes, encoding: str) -> bool:
     """Return whether a body that begins with ``first`` does not have this encoding."""
-    if first.startswith(PDF) or not first:
+    if first.startswith(PDF_START) or not first:
         return True
-    if encoding in UNSUPPORTED:
-        return first.lstrip().startswith((b"<", PDF))
-    if encoding != "br" and first.startswith(GZIP):
+    if encoding in UNSUPPORTED_ENCODINGS:
+        return first.lstrip().startswith((b"<", PDF_START))
+    if encoding != "br" and first.startswith(GZIP_START):
         return False
     if encoding not in ("br", "deflate") and not _ZLIB(first):
         return True
     decoder = DECODERS[encoding]()
     try:
         decoder.feed(first)
-        decoder.take(STEP)
+        decoder.take(STEP_SIZE)
     except (zlib.error, brotli.error):
         return True
     return False
@@ -242,7 +242,7 @@ def _is_plain(first: bytes, encoding: str) -> bool:
 async def _first(chunks: Chunks) -> bytes:
     """Return the first bytes, enough to tell what they are however small the chunks are; fewer only at the end."""
     first = await chunks.next()
-    while 0 < len(first) < BEGINNING and (more := await _next_or_end(chunks)):
+    while 0 < len(first) < TESTED_SIZE and (more := await _next_or_end(chunks)):
         first += more
     return first
 

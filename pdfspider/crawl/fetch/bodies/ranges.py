@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 _STRONG_TAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"').fullmatch
 _RANGE = re.compile(r"bytes\s+(?:(\d{1,19})-(\d{1,19})|\*)\s*/\s*(\d{1,19}|\*)", re.IGNORECASE).fullmatch
 
-PROGRESS = 1024 * 1024
+PROGRESS_SIZE = 1024 * 1024
 """Bytes that a document has to grow by for its tries to be counted anew."""
-LONGEST_PAUSE = 60.0
+MAX_PAUSE_S = 60.0
 
 
 class Part(NamedTuple):
@@ -70,10 +70,10 @@ class Tries:
 
         ``size`` is how many bytes of the document are there.
         """
-        if size >= self._most + PROGRESS:
+        if size >= self._most + PROGRESS_SIZE:
             self._used, self._most = 0, size
         self._used += 1
-        return None if self._used > self._allowed else min(self._pause * (2 ** (self._used - 1) - 1), LONGEST_PAUSE)
+        return None if self._used > self._allowed else min(self._pause * (2 ** (self._used - 1) - 1), MAX_PAUSE_S)
 
 
 def total_of(response: Transfer) -> int | None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdfspider.crawl.fetch.bodies.body_stream import Begun, BodyStream, read_at_least, read_to_file
-from pdfspider.crawl.fetch.bodies.content_encoding import GZIP, Decoded, decoded
+from pdfspider.crawl.fetch.bodies.content_encoding import GZIP_START, Decoded, decoded
 from pdfspider.crawl.fetch.bodies.partial_download import DownloadInterrupted, PartialDownload
 from pdfspider.crawl.fetch.bodies.ranges import strong_validator, total_of
 from pdfspider.crawl.fetch.errors import BodyBroken, BodyStalled, DownloadStopped, FetchError, GiveBack
@@ -38,7 +38,7 @@ _PAGE_END = re.compile(
     rb"</(?:html|urlset|sitemapindex|rss|feed|(?:\w+:)?rdf|oai-pmh)\s*>[\s\0]*\Z", re.IGNORECASE
 ).search
 _END_SIZE = 256
-MOST_IN_MEMORY = 256 * 1024
+MAX_SIZE_IN_MEMORY = 256 * 1024
 """Bytes of a page that are kept in memory while it is received; a larger one goes to a file."""
 
 
@@ -109,7 +109,7 @@ class ResponseReader:
             chunks = await decoded(chunks, encoding, max_inflation=bound)
         body, broken = await read_at_least(chunks, HEAD_SIZE, b"")
         kind = sniff(body[:HEAD_SIZE], declared)
-        if kind is Kind.OTHER and body.startswith(GZIP) and _may_be_compressed_pdf(url, declared):
+        if kind is Kind.OTHER and body.startswith(GZIP_START) and _may_be_compressed_pdf(url, declared):
             inside = Decoded(Begun(body, chunks), "gzip", max_inflation=bound)
             body, broken = await read_at_least(inside, HEAD_SIZE, b"")
             kind = Kind.PDF if sniff(body[:HEAD_SIZE]) is Kind.PDF else Kind.OTHER
@@ -126,8 +126,8 @@ class ResponseReader:
         file, flags = None, None
         if has_content(response):
             if limit > HEAD_SIZE and not broken:
-                body, broken = await read_at_least(opening.chunks, min(limit, MOST_IN_MEMORY), body)
-            if MOST_IN_MEMORY <= len(body) < limit and not broken:
+                body, broken = await read_at_least(opening.chunks, min(limit, MAX_SIZE_IN_MEMORY), body)
+            if MAX_SIZE_IN_MEMORY <= len(body) < limit and not broken:
                 file, broken = await self._read_to_file(request, opening.chunks, limit, body)
                 body = file.content or b""
             if isinstance(broken, DownloadStopped) and not broken.fail:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pycurl
 
 from pdfspider.crawl.fetch.client.multi import Multi
-from pdfspider.crawl.fetch.client.transfer import BUFFER, Transfer
+from pdfspider.crawl.fetch.client.transfer import BUFFER_SIZE, Transfer
 from pdfspider.crawl.fetch.errors import FetchError
 from pdfspider.crawl.fetch.ssrf_guard import open_socket
 from pdfspider.items import Outcome
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from pdfspider.crawl.fetch.client.options import Option
     from pdfspider.crawl.fetch.request_start import RequestStart
 
-CONNECTIONS = 256
+MAX_IDLE_CONNECTIONS = 256
 """Connections that are kept for further requests."""
-HANDLES = 128
+MAX_IDLE_HANDLES = 128
 """Handles that are kept for further requests."""
-DNS_SECONDS = 300
+DNS_CACHE_S = 300
 SUPPRESS_CONNECT_HEADERS = 265
 """An option that pycurl has no name for: no heads of proxies among those of servers."""
-DEFAULTS: tuple[Option, ...] = (
+CURL_OPTIONS: tuple[Option, ...] = (
     (pycurl.NOSIGNAL, 1),
-    (pycurl.BUFFERSIZE, BUFFER),
-    (pycurl.DNS_CACHE_TIMEOUT, DNS_SECONDS),
+    (pycurl.BUFFERSIZE, BUFFER_SIZE),
+    (pycurl.DNS_CACHE_TIMEOUT, DNS_CACHE_S),
     (pycurl.FOLLOWLOCATION, 0),
     (pycurl.HTTP_CONTENT_DECODING, 0),
     (pycurl.PATH_AS_IS, 1),
@@ -39,7 +39,7 @@ DEFAULTS: tuple[Option, ...] = (
     (pycurl.NOPROXY, ""),
     (SUPPRESS_CONNECT_HEADERS, 1),
 )
-BODIES = frozenset({"POST", "PUT", "PATCH"})
+BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 """Methods that have a body, if an empty one."""
 _LOWER_CASE = re.compile("%[0-9A-F]?[a-f]").search
 """An escape that libcurl would spell otherwise."""
@@ -68,7 +68,7 @@ class ClientRequest:
             yield pycurl.REQUEST_TARGET, self._target()
         if self.method == "HEAD":
             yield pycurl.NOBODY, 1
-        elif self.body or self.method in BODIES:
+        elif self.body or self.method in BODY_METHODS:
             yield pycurl.POSTFIELDS, self.body
         if self.method != "HEAD" and (self.method != "GET" or self.body):
             yield pycurl.CUSTOMREQUEST, self.method
@@ -97,7 +97,7 @@ class Client:
 
     headers: Mapping[str, str]
     options: tuple[Option, ...]
-    connections: int = CONNECTIONS
+    connections: int = MAX_IDLE_CONNECTIONS
     _multi: Multi = field(init=False)
     _spare: list[Handle] = field(init=False, default_factory=list)
 
@@ -139,7 +139,7 @@ class Client:
 
     def _new(self, request: ClientRequest) -> Handle:
         handle = Handle(pycurl.Curl(), request.headers)
-        for option, value in (*DEFAULTS, *self.options, *request.own_options()):
+        for option, value in (*CURL_OPTIONS, *self.options, *request.own_options()):
             handle.curl.setopt(option, value)
         handle.curl.setopt(pycurl.HTTPHEADER, header_lines(self.headers, request))
         return handle
@@ -147,7 +147,7 @@ class Client:
     def _release(self, handle: Handle, *, keep: bool) -> None:
         """Take back the handle of a transfer, which may not have ended."""
         self._multi.remove(handle.curl)
-        if keep and len(self._spare) < HANDLES:
+        if keep and len(self._spare) < MAX_IDLE_HANDLES:
             self._spare.append(handle)
         else:
             handle.curl.close()
@@ -159,7 +159,7 @@ def header_lines(headers: Mapping[str, str], request: ClientRequest) -> list[byt
     Raises FetchError for a header with a line break.
     """
     merged: dict[str, str | None] = {**headers, **(request.headers or {})}
-    if request.body or request.method in BODIES:  # libcurl would add its own
+    if request.body or request.method in BODY_METHODS:  # libcurl would add its own
         merged = {"Expect": None, "Content-Type": None, **merged}
     lines = [_line(name, value) for name, value in merged.items()]
     for line in lines:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from pdfspider.crawl.fetch.request_start import RequestStart
     from pdfspider.exceptions import PdfSpiderError
 
-TOO_LARGE = 100
+HEADERS_TOO_LARGE = 100
 HTTP2_STREAM = 92
-OUTCOMES = {
+OUTCOME_BY_CODE = {
     pycurl.E_COULDNT_RESOLVE_HOST: Outcome.DNS_ERROR,
     pycurl.E_COULDNT_RESOLVE_PROXY: Outcome.DNS_ERROR,
     pycurl.E_PEER_FAILED_VERIFICATION: Outcome.TLS_ERROR,
@@ -33,7 +33,7 @@ OUTCOMES = {
     pycurl.E_UNSUPPORTED_PROTOCOL: Outcome.BAD_RESPONSE,
     pycurl.E_FTP_WEIRD_SERVER_REPLY: Outcome.BAD_RESPONSE,
     HTTP2_STREAM: Outcome.BAD_RESPONSE,
-    TOO_LARGE: Outcome.BAD_RESPONSE,
+    HEADERS_TOO_LARGE: Outcome.BAD_RESPONSE,
 }
 """Classes by code; of any other the connection was refused, reset or broken off."""
 
@@ -45,10 +45,10 @@ def error_of_code(start: RequestStart, code: int, message: str, *, has_head: boo
     if start.refused:
         return FetchError(Outcome.OUT_OF_SCOPE, start.refused)
     if not has_head and (start.is_without_socket or open_files.are_exhausted()):
-        return GiveBack("no more files can be opened", open_files.PAUSE)
-    outcome = OUTCOMES.get(code, Outcome.CONNECTION_ERROR)
+        return GiveBack("no more files can be opened", open_files.RETRY_DELAY_S)
+    outcome = OUTCOME_BY_CODE.get(code, Outcome.CONNECTION_ERROR)
     if outcome is Outcome.TIMEOUT:  # nothing else has a limit in libcurl
         message = f"no connection within {start.timeouts.connect:g} s"
-    if code == TOO_LARGE:  # of which libcurl says nothing
+    if code == HEADERS_TOO_LARGE:  # of which libcurl says nothing
         message = "a head of more than 300 KiB"
     return (BodyBroken if has_head else FetchError)(outcome, masked(message) or f"libcurl's error {code}")

@@ -15,9 +15,9 @@ import pycurl
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CLOSING_SECONDS = 0.5
+CLOSE_TIMEOUT_S = 0.5
 """Seconds for which a close waits. Threads that still resolve names end by themselves."""
-IDLE_SECONDS = 10.0
+IDLE_TIMEOUT_S = 10.0
 READ, WRITE = pycurl.POLL_IN, pycurl.POLL_OUT
 
 
@@ -25,8 +25,8 @@ class Multi:
     """Drives transfers: libcurl says which sockets to watch and when it wants to be called.
 
     Up to ``connections`` are kept for further transfers; the one that was unused for the longest time is closed first.
-    All are closed when nothing was transferred for ``IDLE_SECONDS``, because libcurl does not notice that a server has
-    closed a connection before it would use it again.
+    All are closed when nothing was transferred for ``IDLE_TIMEOUT_S``: libcurl notices that a server has closed a
+    connection only when it would use it again.
     """
 
     def __init__(self, connections: int) -> None:
@@ -70,7 +70,7 @@ class Multi:
         self._is_closed = True
         if self._resting:
             self._resting.cancel()
-        await asyncio.to_thread(self._let_go().join, CLOSING_SECONDS)
+        await asyncio.to_thread(self._let_go().join, CLOSE_TIMEOUT_S)
 
     def _let_go(self) -> Thread:
         """Return a thread that closes all connections, of which nothing is heard any more."""
@@ -87,7 +87,7 @@ class Multi:
 
     def _rest_if_idle(self) -> None:
         if not (self._ends or self._resting or self._is_closed):
-            self._resting = self._loop.call_later(IDLE_SECONDS, self._renew)
+            self._resting = self._loop.call_later(IDLE_TIMEOUT_S, self._renew)
 
     def _renew(self) -> None:
         self._resting = None

@@ -10,15 +10,15 @@ from contextlib import suppress
 from pdfspider.condition_logger import ConditionLogger
 from pdfspider.exceptions import ConfigurationError
 
-WANTED = 8192
+WANTED_LIMIT = 8192
 """The soft limit is raised to this where the hard limit allows it."""
-OWN = 64
+FILES_PER_WORKER = 64
 """Files that a worker has open besides those of its requests."""
-PER_REQUEST = 3
+FILES_PER_REQUEST = 3
 """Files that a request has open at most: its connection, its staged document, and one for a moment."""
-PAUSE = 1.0
+RETRY_DELAY_S = 1.0
 """Seconds until a request that could open no file may be sent again."""
-EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE})
+EXHAUSTED_ERRORS = frozenset({errno.EMFILE, errno.ENFILE})
 
 shortage = ConditionLogger("No more files can be opened: requests wait", "Files can be opened again", every=60)
 
@@ -28,7 +28,7 @@ def reserve(requests: int) -> None:
 
     Raises ConfigurationError if so many requests at once need more files than the limit allows.
     """
-    limit, needed = _raised(), OWN + PER_REQUEST * requests
+    limit, needed = _raised(), FILES_PER_WORKER + FILES_PER_REQUEST * requests
     if limit < needed:
         raise ConfigurationError(
             f"CONCURRENT_REQUESTS={requests} needs {needed} open files, but only {limit} are allowed: raise the limit "
@@ -39,7 +39,7 @@ def reserve(requests: int) -> None:
 def spare(most: int, requests: int) -> int:
     """Return how many connections may be kept, up to ``most``, beside what so many requests have open."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return most if limit == resource.RLIM_INFINITY else max(min(most, limit - OWN - 2 * requests), 1)
+    return most if limit == resource.RLIM_INFINITY else max(min(most, limit - FILES_PER_WORKER - 2 * requests), 1)
 
 
 def are_exhausted() -> bool:
@@ -47,7 +47,7 @@ def are_exhausted() -> bool:
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))
     except OSError as error:
-        if error.errno in EXHAUSTED:
+        if error.errno in EXHAUSTED_ERRORS:
             shortage.begin(error.strerror)
             return True
     return False
@@ -56,8 +56,8 @@ def are_exhausted() -> bool:
 def _raised() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
-        return WANTED
-    wanted = WANTED if hard == resource.RLIM_INFINITY else min(WANTED, hard)
+        return WANTED_LIMIT
+    wanted = WANTED_LIMIT if hard == resource.RLIM_INFINITY else min(WANTED_LIMIT, hard)
     if wanted > soft:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 Option: TypeAlias = tuple[int, Any]
 
-OLDEST = {
+MIN_TLS_VERSIONS = {
     "TLSv1.0": pycurl.SSLVERSION_TLSv1_0,
     "TLSv1.1": pycurl.SSLVERSION_TLSv1_1,
     "TLSv1.2": pycurl.SSLVERSION_TLSv1_2,
     "TLSv1.3": pycurl.SSLVERSION_TLSv1_3,
 }
-NEWEST = {
+MAX_TLS_VERSIONS = {
     "TLSv1.0": pycurl.SSLVERSION_MAX_TLSv1_0,
     "TLSv1.1": pycurl.SSLVERSION_MAX_TLSv1_1,
     "TLSv1.2": pycurl.SSLVERSION_MAX_TLSv1_2,
@@ -53,8 +53,8 @@ def client_options(settings: BaseSettings, connect_timeout: float) -> tuple[Opti
 
 
 def _tls(settings: BaseSettings) -> Iterator[Option]:
-    oldest = _version(settings, "DOWNLOAD_TLS_MIN_VERSION", OLDEST)
-    yield pycurl.SSLVERSION, oldest | _version(settings, "DOWNLOAD_TLS_MAX_VERSION", NEWEST)
+    oldest = _version(settings, "DOWNLOAD_TLS_MIN_VERSION", MIN_TLS_VERSIONS)
+    yield pycurl.SSLVERSION, oldest | _version(settings, "DOWNLOAD_TLS_MAX_VERSION", MAX_TLS_VERSIONS)
     if ciphers := settings["DOWNLOADER_CLIENT_TLS_CIPHERS"]:
         yield pycurl.SSL_CIPHER_LIST, ciphers
         yield pycurl.PROXY_SSL_CIPHER_LIST, ciphers

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pdfspider.crawl.fetch.request_start import RequestStart
 
-BUFFER = 256 * 1024
+BUFFER_SIZE = 256 * 1024
 """Bytes of a body that wait to be read before libcurl stops receiving."""
 
 
@@ -73,7 +73,7 @@ class Transfer:
 
     def take_chunk(self, chunk: bytes) -> int | None:
         """Take a part of the body, or have libcurl keep it and stop receiving where enough waits."""
-        if self.waiting >= BUFFER:
+        if self.waiting >= BUFFER_SIZE:
             self.is_paused = True
             return int(pycurl.WRITEFUNC_PAUSE)
         self.waiting += len(chunk)
