@@ -25,10 +25,10 @@ from scrapy.settings import Settings
 from bench.processes import redis_server
 from pdfspider import settings as defaults
 from pdfspider.config import Config
-from pdfspider.dashboard.access import Access
+from pdfspider.dashboard.access import AccessControl
 from pdfspider.dashboard.application import make_application
 from pdfspider.dashboard.state import Dashboard
-from pdfspider.documents.copies import InPlace
+from pdfspider.documents.copies import DirectoryCopies
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.entries import Entry
 from pdfspider.frontier.frontier import Frontier
@@ -120,9 +120,9 @@ async def loaded(redis_url: str, directory: Path, jobs: int, hosts: int, capture
         records=records,
         listings=listings,
         monitor=Monitor(frontier),
-        copies=InPlace(directory),
+        copies=DirectoryCopies(directory),
     )
-    runner = web.AppRunner(make_application(parts, Access("")), access_log=None)
+    runner = web.AppRunner(make_application(parts, AccessControl("")), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -15,7 +15,7 @@ from pdfspider.dashboard_config import DashboardConfig
 from pdfspider.discovery.bounds import Bounds
 from pdfspider.discovery.links import Discovery
 from pdfspider.discovery.markup.robots_directives import DIRECTIVES, robot_names
-from pdfspider.documents.inspection.limits import LEAST_MEMORY, Limits
+from pdfspider.documents.inspection.limits import LEAST_MEMORY, InspectionLimits
 from pdfspider.documents.paths import LAYOUTS
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.fields import as_mapping, as_number, as_switch, as_whole, as_words, number, read, switch, whole
@@ -121,8 +121,8 @@ def _gates(settings: BaseSettings) -> Gates:
     )
 
 
-def _limits(settings: BaseSettings) -> Limits:
-    return Limits(
+def _limits(settings: BaseSettings) -> InspectionLimits:
+    return InspectionLimits(
         timeout=as_number(settings, "PDF_INSPECT_TIMEOUT", least=0.1),
         memory=as_whole(settings, "PDF_INSPECT_MEMORY", least=LEAST_MEMORY),
         text=as_switch(settings, "PDF_INSPECT_TEXT"),
@@ -247,7 +247,7 @@ class Config:
     inspect: bool = switch("PDF_INSPECT")
     inspect_processes: int = whole("PDF_INSPECT_PROCESSES", least=1)
     inspect_patience: float = number("PDF_INSPECT_PATIENCE")
-    inspect_limits: Limits = read(_limits)
+    inspect_limits: InspectionLimits = read(_limits)
 
     lease_seconds: float = number("FRONTIER_LEASE_SECONDS", least=1)
     max_deliveries: int = whole("FRONTIER_MAX_DELIVERIES", least=1)

@@ -291,7 +291,7 @@ DOWNLOAD_HANDLERS_BASE = {
 }
 ITEM_PIPELINES = {
     "pdfspider.crawl.store.pipelines.PdfFilesPipeline": 300,
-    "pdfspider.crawl.inspection.pdf_links.InsidePipeline": 350,
+    "pdfspider.crawl.inspection.pdf_links.PdfLinksPipeline": 350,
     "pdfspider.crawl.store.pipelines.RecordsPipeline": 400,
 }
 # Of Scrapy's own parts only these are on; what is not named here is not even loaded. DOWNLOADER_MIDDLEWARES,
@@ -312,7 +312,7 @@ EXTENSIONS_BASE = {
     "pdfspider.crawl.engine.optional_parts.TelnetConsole": 0,
     "pdfspider.crawl.engine.optional_parts.RemoteControl": 0,
     "pdfspider.crawl.progress.progress.Progress": 0,
-    "pdfspider.crawl.progress.report.Report": 0,
+    "pdfspider.crawl.progress.report.ReportExtension": 0,
     "pdfspider.crawl.progress.dashboard_process.DashboardProcess": 0,
     "pdfspider.crawl.inspection.extension.InspectionExtension": 0,
     "pdfspider.crawl.progress.loop_lag.LoopLag": 0,

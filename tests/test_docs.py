@@ -13,7 +13,7 @@ from pdfspider import settings
 from pdfspider.discovery.rules import TECHNIQUES
 from pdfspider.items import Outcome
 from pdfspider.records.schema import metadata
-from pdfspider.submission.messages import Message
+from pdfspider.submission.messages import StartUrlMessage
 from pdfspider.submission.params import Params
 from tests.support import PATIENCE
 
@@ -40,7 +40,7 @@ def test_every_command_is_documented(path: Path) -> None:
     assert f"`scrapy {path.stem} " in REFERENCE
 
 
-@pytest.mark.parametrize("name", [*Params.model_fields, *Message.model_fields])
+@pytest.mark.parametrize("name", [*Params.model_fields, *StartUrlMessage.model_fields])
 def test_every_argument_is_documented(name: str) -> None:
     assert mentioned(name)
 

@@ -44,7 +44,7 @@ LIMIT_ARGUMENTS = {name: name for name in ("max_pages", "max_documents", "max_se
 """The arguments that limit a job, and the options of commands that give them."""
 
 
-class Ours:
+class ProjectCommand:
     """A mixin for the project's commands.
 
     An error that the user can correct is printed as one line on standard error, with exit code 1.
@@ -79,7 +79,7 @@ class Ours:
             self.act(read_config(self.settings), args, opts)
 
 
-class OnFrontier(Ours):
+class FrontierCommand(ProjectCommand):
     """A mixin for commands that use the frontier."""
 
     creates: ClassVar[bool] = False
@@ -110,7 +110,7 @@ class OnFrontier(Ours):
 
 
 @contextmanager
-def _reporting(command: Ours) -> Iterator[None]:
+def _reporting(command: ProjectCommand) -> Iterator[None]:
     """Print errors that the user can correct as one line, and set the exit code."""
     try:
         yield

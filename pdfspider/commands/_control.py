@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.frontier import Frontier
 
 
-class Control:
+class JobControlCommand:
     """A command that brings a job to a state by an action of the frontier's."""
 
     action: ClassVar[str]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from scrapy.exceptions import UsageError
 from scrapy.utils.log import configure_logging
 
-from pdfspider.commands._base import OnFrontier
+from pdfspider.commands._base import FrontierCommand
 
 if TYPE_CHECKING:
     import argparse
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pdfspider.documents.copies import Copies
 
 
-class Serving(OnFrontier):
+class ServingCommand(FrontierCommand):
     """A mixin for commands that serve, with a log, on a frontier that they start where there is none."""
 
     creates = True

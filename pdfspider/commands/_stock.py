@@ -27,7 +27,7 @@ FETCH_ERRORS = (
 LOGGERS = ("scrapy.core.scraper", "scrapy.downloadermiddlewares.robotstxt")
 
 
-class WithStockParts:
+class StockPartsCommand:
     """A mixin for Scrapy's own commands; ``-s`` still overrides."""
 
     settings: Any

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import OnFrontier, say
+from pdfspider.commands._base import FrontierCommand, say
 from pdfspider.formatting import counted
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from pdfspider.commands._base import Work
     from pdfspider.config import Config
-    from pdfspider.frontier.audit import Report
+    from pdfspider.frontier.audit import AuditReport
     from pdfspider.frontier.frontier import Frontier
 
 
-class Command(OnFrontier, ScrapyCommand):
+class Command(FrontierCommand, ScrapyCommand):
     """The command ``audit``."""
 
     def syntax(self) -> str:
@@ -53,7 +53,7 @@ class Command(OnFrontier, ScrapyCommand):
         return work
 
 
-def _summary(report: Report) -> str:
+def _summary(report: AuditReport) -> str:
     found = counted(len(report.findings), "finding") if report.findings else "no findings"
     numbers = {"run": report.runs, "URL": report.urls, "host": report.hosts, "lease": report.leases}
     return f"{', '.join(counted(number, name) for name, number in numbers.items())} checked, {found}"

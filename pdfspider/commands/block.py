@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import OnFrontier, say
+from pdfspider.commands._base import FrontierCommand, say
 from pdfspider.exceptions import InvalidInput
 from pdfspider.formatting import counted, moment
 from pdfspider.frontier.block_rules import BlockRule, BlockRules
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.frontier import Frontier
 
 
-class Command(OnFrontier, ScrapyCommand):
+class Command(FrontierCommand, ScrapyCommand):
     """The command ``block``."""
 
     def syntax(self) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
 
-from pdfspider.commands._base import OnFrontier, one_job, say
+from pdfspider.commands._base import FrontierCommand, one_job, say
 from pdfspider.exceptions import FrontierError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 POLL_INTERVAL_S = 0.1
 
 
-class Command(OnFrontier, ScrapyCommand):
+class Command(FrontierCommand, ScrapyCommand):
     """The command ``cancel``."""
 
     def syntax(self) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
 
-from pdfspider.commands._base import OnFrontier, one_job, say
+from pdfspider.commands._base import FrontierCommand, one_job, say
 from pdfspider.submission.changing import CHANGEABLE, read_changes
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.frontier import Frontier
 
 
-class Command(OnFrontier, ScrapyCommand):
+class Command(FrontierCommand, ScrapyCommand):
     """The command ``change``."""
 
     def syntax(self) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
 
-from pdfspider.commands._base import Ours, one_job, require_database, say
+from pdfspider.commands._base import ProjectCommand, one_job, require_database, say
 from pdfspider.exceptions import InvalidInput
 from pdfspider.formatting import said_size
 from pdfspider.records import Database
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pdfspider.records.changes import Change
 
 
-class Command(Ours, ScrapyCommand):
+class Command(ProjectCommand, ScrapyCommand):
     """The command ``changes``."""
 
     def syntax(self) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from scrapy.commands import check
 
-from pdfspider.commands._stock import WithStockParts
+from pdfspider.commands._stock import StockPartsCommand
 
 
-class Command(WithStockParts, check.Command):
+class Command(StockPartsCommand, check.Command):
     """Scrapy's own."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
 
-from pdfspider.commands._serving import Serving
+from pdfspider.commands._serving import ServingCommand
 from pdfspider.exceptions import AddressInUse
 from pdfspider.frontier.reports.dashboards import dashboard_url
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.frontier import Frontier
 
 
-class Command(Serving, ScrapyCommand):
+class Command(ServingCommand, ScrapyCommand):
     """The command ``dashboard``."""
 
     def short_desc(self) -> str:

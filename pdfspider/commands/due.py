@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
 
-from pdfspider.commands._base import Ours, one_job, require_database, say
+from pdfspider.commands._base import ProjectCommand, one_job, require_database, say
 from pdfspider.exceptions import JobNotFound
 from pdfspider.formatting import counted, said_time
 from pdfspider.records import Database
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import argparse
 
     from pdfspider.config import Config
-    from pdfspider.records.visits import Visits
+    from pdfspider.records.visits import HostVisits
 
 
-class Command(Ours, ScrapyCommand):
+class Command(ProjectCommand, ScrapyCommand):
     """The command ``due``."""
 
     def syntax(self) -> str:
@@ -45,7 +45,7 @@ class Command(Ours, ScrapyCommand):
         say(f"{number:,} of {counted(len(known), 'host')} due")
 
 
-async def _visited(config: Config, job: str, at: int) -> dict[str, Visits]:
+async def _visited(config: Config, job: str, at: int) -> dict[str, HostVisits]:
     records = await Database.open(config.database_url)
     try:
         return await visited(config, records, job, at)
@@ -53,6 +53,6 @@ async def _visited(config: Config, job: str, at: int) -> dict[str, Visits]:
         await records.close()
 
 
-def _line(host: str, visits: Visits, now: float) -> str:
+def _line(host: str, visits: HostVisits, now: float) -> str:
     when = "due" if visits.due <= now else f"due on {time.strftime('%Y-%m-%d %H:%M', time.gmtime(visits.due))} UTC"
     return f"{host}: {when}, every {said_time(visits.interval)}"

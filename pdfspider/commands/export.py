@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
 
-from pdfspider.commands._base import Ours, only, say
+from pdfspider.commands._base import ProjectCommand, only, say
 from pdfspider.exceptions import InvalidInput
 from pdfspider.formatting import counted
 from pdfspider.frontier.jobs import job_name
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pdfspider.config import Config
 
 
-class Command(Ours, ScrapyCommand):
+class Command(ProjectCommand, ScrapyCommand):
     """The command ``export``."""
 
     def syntax(self) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from scrapy.commands import fetch
 
-from pdfspider.commands._stock import WithStockParts
+from pdfspider.commands._stock import StockPartsCommand
 
 
-class Command(WithStockParts, fetch.Command):
+class Command(StockPartsCommand, fetch.Command):
     """Scrapy's own command ``fetch``."""

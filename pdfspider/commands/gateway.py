@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scrapy.commands import ScrapyCommand
 
-from pdfspider.commands._serving import Serving
+from pdfspider.commands._serving import ServingCommand
 
 if TYPE_CHECKING:
     import argparse
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.frontier import Frontier
 
 
-class Command(Serving, ScrapyCommand):
+class Command(ServingCommand, ScrapyCommand):
     """The command ``gateway``."""
 
     def short_desc(self) -> str:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import Ours, require_database, say
+from pdfspider.commands._base import ProjectCommand, require_database, say
 from pdfspider.crawl.inspection.service import BATCH_SIZE, UNAVAILABLE_STATUS, InspectionService
-from pdfspider.documents.copies import InPlace
-from pdfspider.documents.inspection.report import Status
+from pdfspider.documents.copies import DirectoryCopies
+from pdfspider.documents.inspection.report import InspectionStatus
 from pdfspider.exceptions import InvalidInput
 from pdfspider.formatting import counted
 from pdfspider.frontier.jobs import job_name
@@ -30,7 +30,7 @@ PROGRESS_INTERVAL_S = 10.0
 ALL = "all"
 
 
-class Command(Ours, ScrapyCommand):
+class Command(ProjectCommand, ScrapyCommand):
     """The command ``inspect``."""
 
     def syntax(self) -> str:
@@ -60,8 +60,8 @@ class Command(Ours, ScrapyCommand):
         if args:
             raise UsageError(f"unexpected: {args[0]}")
         job = job_name(opts.job) if opts.job else None
-        if opts.again not in (None, ALL, *Status):
-            raise InvalidInput(f"--again {opts.again}: no such status (known: {', '.join(Status)})")
+        if opts.again not in (None, ALL, *InspectionStatus):
+            raise InvalidInput(f"--again {opts.again}: no such status (known: {', '.join(InspectionStatus)})")
         require_database(config)
         counts = asyncio.run(_inspect(config, self._copies(config), job, "" if opts.again == ALL else opts.again))
         say(_summary(counts))
@@ -70,7 +70,7 @@ class Command(Ours, ScrapyCommand):
     def _copies(self, config: Config) -> Copies:
         assert self.settings is not None
         if config.store_directory is not None:
-            return InPlace(config.store_directory)
+            return DirectoryCopies(config.store_directory)
         from pdfspider.crawl.inspection.downloads import S3Copies
 
         return S3Copies(config.files_store, self.settings)
@@ -119,7 +119,7 @@ async def _tell(counts: Counter[str]) -> None:
 
 
 def _summary(counts: Counter[str]) -> str:
-    done = [f"{counts[status]:,} {status}" for status in Status if counts[status]]
+    done = [f"{counts[status]:,} {status}" for status in InspectionStatus if counts[status]]
     lost = f"; {counted(counts[UNAVAILABLE_STATUS], 'document')} not in the store" if counts[UNAVAILABLE_STATUS] else ""
     number = sum(counts.values()) - counts[UNAVAILABLE_STATUS]
     return counted(number, "document") + " inspected" + (f": {', '.join(done)}" if done else "") + lost

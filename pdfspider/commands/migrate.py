@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import Ours, redis_url, say
+from pdfspider.commands._base import ProjectCommand, redis_url, say
 from pdfspider.frontier.connection import check, connect
 from pdfspider.frontier.migration import migrate
 from pdfspider.records.engine import migrate_tables, read_url
@@ -58,7 +58,7 @@ PARTS: tuple[Callable[[Config], str], ...] = (migrate_database, migrate_frontier
 """Functions that migrate one part each, and return a line about it."""
 
 
-class Command(Ours, ScrapyCommand):
+class Command(ProjectCommand, ScrapyCommand):
     """The command ``migrate``."""
 
     def syntax(self) -> str:

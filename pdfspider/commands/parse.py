@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from scrapy.commands import parse
 
 from pdfspider.commands._base import say
-from pdfspider.commands._stock import WithStockParts
+from pdfspider.commands._stock import StockPartsCommand
 
 if TYPE_CHECKING:
     import argparse
 
 
-class Command(WithStockParts, parse.Command):
+class Command(StockPartsCommand, parse.Command):
     """Scrapy's own, with the spider ``pdfs`` unless another one is named."""
 
     def set_spidercls(self, url: str, opts: argparse.Namespace) -> None:

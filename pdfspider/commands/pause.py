@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from scrapy.commands import ScrapyCommand
 
-from pdfspider.commands._base import OnFrontier
-from pdfspider.commands._control import Control
+from pdfspider.commands._base import FrontierCommand
+from pdfspider.commands._control import JobControlCommand
 
 
-class Command(Control, OnFrontier, ScrapyCommand):
+class Command(JobControlCommand, FrontierCommand, ScrapyCommand):
     """The command ``pause``."""
 
     action = "pause"

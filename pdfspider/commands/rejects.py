@@ -14,7 +14,7 @@ from rich.table import Table
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import OnFrontier, say
+from pdfspider.commands._base import FrontierCommand, say
 from pdfspider.exceptions import ConfigurationError, InvalidInput, PdfSpiderError
 from pdfspider.formatting import counted, moment, printable
 
@@ -33,7 +33,7 @@ MAX_SHOWN = 60
 PIPE_WIDTH = 160
 
 
-class Command(OnFrontier, ScrapyCommand):
+class Command(FrontierCommand, ScrapyCommand):
     """The command ``rejects``."""
 
     def syntax(self) -> str:

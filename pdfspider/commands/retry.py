@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import OnFrontier, require_database, say, say_if_no_worker
+from pdfspider.commands._base import FrontierCommand, require_database, say, say_if_no_worker
 from pdfspider.exceptions import InvalidInput
 from pdfspider.formatting import FOUND_OUTCOMES, OUTCOMES_BY_NAME, counted
 from pdfspider.frontier.entries import MAX_DEPTH, SCOPES
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.frontier import Frontier
 
 
-class Command(OnFrontier, ScrapyCommand):
+class Command(FrontierCommand, ScrapyCommand):
     """The command ``retry``."""
 
     creates = True

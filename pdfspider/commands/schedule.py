@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import LIMIT_ARGUMENTS, OnFrontier, read_params, say, say_if_no_worker
+from pdfspider.commands._base import LIMIT_ARGUMENTS, FrontierCommand, read_params, say, say_if_no_worker
 from pdfspider.exceptions import JobNotFound
 from pdfspider.formatting import counted
 from pdfspider.frontier.entries import SCOPES
@@ -18,7 +18,7 @@ from pdfspider.frontier.jobs import job_name
 from pdfspider.frontier.schedules import Schedules
 from pdfspider.records import Database
 from pdfspider.submission.schedules import said_interval
-from pdfspider.submission.scheduling import Times, schedule
+from pdfspider.submission.scheduling import RunTimes, schedule
 from pdfspider.submission.seeds import read_seeds
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 ARGUMENT_NAMES = {"urls_file": "file", "depth": "depth", "scope": "scope", "due": "due"}
 
 
-class Command(OnFrontier, ScrapyCommand):
+class Command(FrontierCommand, ScrapyCommand):
     """The command ``schedule``."""
 
     creates = True
@@ -76,7 +76,7 @@ class Command(OnFrontier, ScrapyCommand):
             return _remove(name)
         if not (opts.every or opts.cron):
             raise UsageError("expected --every, --cron or --remove")
-        times = Times.read(opts.every or "", opts.cron or "", int(time.time() * 1000))
+        times = RunTimes.read(opts.every or "", opts.cron or "", int(time.time() * 1000))
         params = read_params(opts, {**ARGUMENT_NAMES, **LIMIT_ARGUMENTS}, job=name, urls=args[1:])
         if params.names_urls:
             read_seeds(params, config)
@@ -103,7 +103,7 @@ def _remove(name: str) -> Work:
     return work
 
 
-def _put(config: Config, params: Params, times: Times) -> Work:
+def _put(config: Config, params: Params, times: RunTimes) -> Work:
     async def work(frontier: Frontier) -> None:
         records = None if params.names_urls else await Database.open(config.database_url)
         try:

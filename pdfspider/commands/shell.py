@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from scrapy.commands import shell
 
-from pdfspider.commands._stock import WithStockParts
+from pdfspider.commands._stock import StockPartsCommand
 
 
-class Command(WithStockParts, shell.Command):
+class Command(StockPartsCommand, shell.Command):
     """Scrapy's own command ``shell``."""

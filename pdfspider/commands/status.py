@@ -13,7 +13,7 @@ from rich.table import Table
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import OnFrontier, say
+from pdfspider.commands._base import FrontierCommand, say
 from pdfspider.formatting import OUTCOME_MEANINGS, OUTCOMES_BY_NAME, counted, printable, said_size
 from pdfspider.frontier.jobs import COUNTERS, job_name
 from pdfspider.frontier.reports.fleet import read_fleet
@@ -36,7 +36,7 @@ EMPTY_STATUS: dict[str, Any] = {
 }
 
 
-class Command(OnFrontier, ScrapyCommand):
+class Command(FrontierCommand, ScrapyCommand):
     """The command ``status``."""
 
     def syntax(self) -> str:

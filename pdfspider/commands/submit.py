@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import LIMIT_ARGUMENTS, OnFrontier, read_params, say, say_if_no_worker
+from pdfspider.commands._base import LIMIT_ARGUMENTS, FrontierCommand, read_params, say, say_if_no_worker
 from pdfspider.exceptions import InvalidInput
 from pdfspider.formatting import counted
 from pdfspider.frontier.entries import SCOPES
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ARGUMENT_NAMES = {"job": "job", "urls_file": "file", "depth": "depth", "scope": "scope", "due": "due"}
 
 
-class Command(OnFrontier, ScrapyCommand):
+class Command(FrontierCommand, ScrapyCommand):
     """The command ``submit``."""
 
     creates = True

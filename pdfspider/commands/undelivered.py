@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from pdfspider.commands._base import OnFrontier, say
+from pdfspider.commands._base import FrontierCommand, say
 from pdfspider.exceptions import InvalidInput
 from pdfspider.formatting import counted, moment
 from pdfspider.frontier.jobs import job_name
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.frontier import Frontier
 
 
-class Command(OnFrontier, ScrapyCommand):
+class Command(FrontierCommand, ScrapyCommand):
     """The command ``undelivered``."""
 
     def syntax(self) -> str:

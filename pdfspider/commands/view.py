@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from scrapy.commands import view
 
-from pdfspider.commands._stock import WithStockParts
+from pdfspider.commands._stock import StockPartsCommand
 
 
-class Command(WithStockParts, view.Command):
+class Command(StockPartsCommand, view.Command):
     """Scrapy's own command ``view``."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.jobs import Job
     from pdfspider.frontier.leases import Lease
     from pdfspider.items import Outcome
-    from pdfspider.records.history import Earlier
+    from pdfspider.records.history import EarlierDocument
 
 VISIT_KEY = "pdfspider_visit"
 """The key of a request's ``meta`` under which its visit is."""
@@ -25,7 +25,7 @@ class Visit:
     job: Job
     verdict: tuple[Outcome, str] | None = None
     """Outcome class and reason of a URL that is decided without a fetch."""
-    earlier: Earlier | None = None
+    earlier: EarlierDocument | None = None
     """The document that an earlier run had at the URL."""
     body_limit: int = 0
     """Bytes of the body that are read whatever it is, as of a robots.txt; 0 if its first KiB decides."""

@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from pdfspider.condition_logger import ConditionLogger
 from pdfspider.config import Config
 from pdfspider.crawl.extract.captures import CaptureMaker
-from pdfspider.crawl.extract.large_pages import Pages
+from pdfspider.crawl.extract.large_pages import LargePages
 from pdfspider.crawl.extract.link_extraction import LinkExtractor
 from pdfspider.crawl.fetch.bodies.body_stream import ByteCount
 from pdfspider.crawl.fetch.client import open_files
@@ -34,7 +34,7 @@ from pdfspider.crawl.policy.robots import Robots
 from pdfspider.crawl.policy.storage import Storage
 from pdfspider.crawl.policy.unreached_hosts import UnreachedHosts
 from pdfspider.documents.disk import capacity
-from pdfspider.documents.inspection.opener import Opener
+from pdfspider.documents.inspection.opener import OpenTester
 from pdfspider.documents.staging import Staging
 from pdfspider.documents.store import store_id
 from pdfspider.embedded import EmbeddedRedis
@@ -98,8 +98,8 @@ class Worker:
         self.when_stored: list[Callable[[str], None]] = []
         """Called with the hash of each document that was stored, recorded and committed."""
         self.in_flight = InFlight()
-        self.pages = Pages()
-        self.opener = Opener(config.inspect_limits)
+        self.pages = LargePages()
+        self.opener = OpenTester(config.inspect_limits)
         self.credentials = Credentials()
         self.held: set[Lease] = set()
         """The leases that this worker has, from the grant to the end."""
@@ -258,7 +258,7 @@ class Worker:
     async def record(self, capture: Capture) -> None:
         """Write a capture's row, once the database takes it.
 
-        Raises RecordsError for a row that it refuses, and GiveBack if the worker ends meanwhile.
+        Raises RecordsError for a row that it refuses, and ReleaseRequested if the worker ends meanwhile.
         """
         while True:
             try:

@@ -25,7 +25,7 @@ RESPONSE_HEADERS = {
 """Headers of every response: nothing is loaded from elsewhere, no script stands in a page, nobody frames it."""
 
 
-class Access:
+class AccessControl:
     """Refuses requests that nobody who may use the dashboard has made."""
 
     def __init__(self, token: str, *, secure: bool = False) -> None:

@@ -20,7 +20,7 @@ from pdfspider.metrics.fleet import fleet_probes
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pdfspider.dashboard.access import Access
+    from pdfspider.dashboard.access import AccessControl
     from pdfspider.dashboard.live import View
     from pdfspider.dashboard.state import Dashboard
 
@@ -34,7 +34,7 @@ MAX_FORM_SIZE = 2 * 1024 * 1024
 """Bytes of a form: some 20,000 URLs."""
 
 
-def make_application(dashboard: Dashboard, access: Access) -> web.Application:
+def make_application(dashboard: Dashboard, access: AccessControl) -> web.Application:
     """Return the application."""
     app = web.Application(middlewares=[_answer], client_max_size=MAX_FORM_SIZE)
     live = LivePages()

@@ -17,7 +17,7 @@ TYPE_BY_SUFFIX = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+
 FILE_NAMES = ("style.css", "live.js", "icon.svg")
 
 
-class File(NamedTuple):
+class StaticFile(NamedTuple):
     """A file of the dashboard's own."""
 
     body: bytes
@@ -25,9 +25,9 @@ class File(NamedTuple):
 
 
 @cache
-def _own(name: str) -> File:
+def _own(name: str) -> StaticFile:
     body = (files("pdfspider.dashboard") / "static" / name).read_bytes()
-    return File(body, TYPE_BY_SUFFIX[name.rpartition(".")[2]])
+    return StaticFile(body, TYPE_BY_SUFFIX[name.rpartition(".")[2]])
 
 
 async def static(request: web.Request) -> web.Response:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from redis.exceptions import RedisError
 
-from pdfspider.dashboard.access import Access
+from pdfspider.dashboard.access import AccessControl
 from pdfspider.dashboard.application import make_application
 from pdfspider.dashboard.state import Dashboard
-from pdfspider.documents.copies import InPlace
+from pdfspider.documents.copies import DirectoryCopies
 from pdfspider.exceptions import AddressInUse, ConfigurationError
 from pdfspider.frontier.reports.dashboards import TTL_S, announce, withdraw
 from pdfspider.monitoring.reading import Monitor
@@ -24,7 +24,7 @@ from pdfspider.notifications.notifier import Notifier
 from pdfspider.records import Database
 from pdfspider.records.listings import Listings
 from pdfspider.tasks import end
-from pdfspider.web.listener import Limits, Listener
+from pdfspider.web.listener import Listener, ServerLimits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LIMITS = Limits(connections=256, per_address=0, timeout=30)
+LIMITS = ServerLimits(connections=256, per_address=0, timeout=30)
 """A browser has a few connections, and as many pages are followed as LivePages allows."""
 
 
@@ -53,7 +53,7 @@ async def serve(config: Config, frontier: Frontier, copies: Copies | None, stopp
     records = await Database.open(config.database_url)
     listings = Listings(config.database_url)
     if copies is None and config.store_directory is not None:
-        copies = InPlace(config.store_directory)
+        copies = DirectoryCopies(config.store_directory)
     try:
         await frontier.check_identity("database", await records.database_id(), f"the database {config.shown_database}")
         parts = Dashboard(
@@ -87,7 +87,7 @@ async def _notifying(config: Config, frontier: Frontier) -> AsyncIterator[None]:
 
 async def _listen(config: DashboardConfig, redis: Redis, parts: Dashboard, stopped: asyncio.Event) -> None:
     tls = _tls(config)
-    app = make_application(parts, Access(config.token, secure=bool(config.cert) or config.tls_terminated))
+    app = make_application(parts, AccessControl(config.token, secure=bool(config.cert) or config.tls_terminated))
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()
     announcing, listener = None, Listener(runner.server, LIMITS, tls)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from pdfspider.dashboard.access import Access
+from pdfspider.dashboard.access import AccessControl
 
 if TYPE_CHECKING:
     import asyncio
@@ -59,7 +59,7 @@ class Dashboard:
     messages: FlashMessages = field(default_factory=FlashMessages)
 
 
-ACCESS: web.AppKey[Access] = web.AppKey("access", Access)
+ACCESS: web.AppKey[AccessControl] = web.AppKey("access", AccessControl)
 DASHBOARD: web.AppKey[Dashboard] = web.AppKey("dashboard", Dashboard)
 
 

@@ -14,7 +14,7 @@ from pdfspider.discovery.markup.attributes import opened_by
 from pdfspider.discovery.markup.decoding import decode, lowered
 from pdfspider.discovery.markup.flattening import LARGE_SIZE, slices, trees_of, with_end_tags
 from pdfspider.discovery.markup.headers import linked
-from pdfspider.discovery.markup.nesting import MAX_DEPTH, Inner, documents_in
+from pdfspider.discovery.markup.nesting import MAX_DEPTH, NestedDocument, documents_in
 from pdfspider.discovery.markup.robots_directives import LINK_ELEMENTS, NOFOLLOW_MARKER, PageDirectives
 from pdfspider.discovery.markup.viewers import paths_in_query, shown_by
 from pdfspider.discovery.normal import MAX_LENGTH, without_fragment
@@ -191,7 +191,7 @@ class Discovery:
         Return its base: the first one that has an address. ``url`` is what that is relative to.
         """
         base, large = None, len(html) > LARGE_SIZE
-        inner = list[Inner]()
+        inner = list[NestedDocument]()
         nests, directives = depth < MAX_DEPTH, references.directives
         whole = "" if large else lowered(html)
         marked = NOFOLLOW_MARKER in whole or (large and any(NOFOLLOW_MARKER in lowered(part) for part in slices(html)))

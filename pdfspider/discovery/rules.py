@@ -57,7 +57,7 @@ class Reference(NamedTuple):
     document: bool = False
 
 
-class Rule(NamedTuple):
+class ElementRule(NamedTuple):
     """A rule for elements with certain tags."""
 
     technique: str
@@ -72,7 +72,7 @@ class TextRule(NamedTuple):
     find: TextFinder
 
 
-RULES: dict[str, list[Rule]] = {}
+RULES: dict[str, list[ElementRule]] = {}
 """The rules for each tag."""
 
 TEXT_RULES: list[TextRule] = []
@@ -83,7 +83,7 @@ def rule(technique: str, *tags: str) -> Callable[[ElementFinder], ElementFinder]
 
     def register(find: ElementFinder) -> ElementFinder:
         for tag in tags:
-            RULES.setdefault(tag, []).append(Rule(technique, find))
+            RULES.setdefault(tag, []).append(ElementRule(technique, find))
         return find
 
     return register

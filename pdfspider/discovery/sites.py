@@ -30,7 +30,7 @@ class Rewrite(NamedTuple):
     replacement: str
 
 
-class Rules(NamedTuple):
+class SiteRules(NamedTuple):
     """The rules for the URLs and the pages of a host."""
 
     rewrites: tuple[Rewrite, ...] = ()
@@ -84,7 +84,7 @@ class Sites:
 
         Raises ConfigurationError that names the invalid entry.
         """
-        self._rules: dict[str, Rules] = {}
+        self._rules: dict[str, SiteRules] = {}
         for suffix, entries in (*REWRITES.items(), *(settings or {}).items()):
             self._add(suffix, entries)
         self.of_authority = lru_cache(maxsize=4096)(self._of_authority)
@@ -107,14 +107,14 @@ class Sites:
                 logger.exception("A site rule fails at %s", url)
         return found
 
-    def _of_authority(self, authority: str) -> Rules | None:
+    def _of_authority(self, authority: str) -> SiteRules | None:
         labels = authority.rpartition("@")[2].partition(":")[0].split(".")
         suffixes = (".".join(labels[start:]) for start in range(len(labels)))
         found = [self._rules[suffix] for suffix in suffixes if suffix in self._rules]
         if not found:
             return None
         rewrites = tuple(one for rules in found for one in rules.rewrites)
-        return Rules(rewrites, tuple(one for rules in found for one in rules.rules))
+        return SiteRules(rewrites, tuple(one for rules in found for one in rules.rules))
 
     def _add(self, suffix: str, entries: object) -> None:
         try:
@@ -123,13 +123,13 @@ class Sites:
             raise ConfigurationError(f"PDF_SITE_RULES: {suffix!r} is not a host: {error}") from None
         if not isinstance(entries, list | tuple) or not entries:
             raise ConfigurationError(f"PDF_SITE_RULES: the value of {suffix!r} is not a list of rules")
-        rewrites, rules = self._rules.get(host, Rules())
+        rewrites, rules = self._rules.get(host, SiteRules())
         for entry in entries:
             if isinstance(entry, list | tuple):
                 rewrites += (_rewrite(suffix, entry),)
             else:
                 rules += (_site_rule(suffix, entry),)
-        self._rules[host] = Rules(rewrites, rules)
+        self._rules[host] = SiteRules(rewrites, rules)
 
 
 def _rewrite(suffix: str, pair: list[object] | tuple[object, ...]) -> Rewrite:

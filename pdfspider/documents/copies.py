@@ -20,7 +20,7 @@ class Copies(Protocol):
         """Return a context with the paths of these documents, in their order."""
 
 
-class InPlace:
+class DirectoryCopies:
     """The documents of a directory store."""
 
     def __init__(self, directory: Path) -> None:

@@ -20,7 +20,7 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Errors that say that there is no room for what was written."""
 
 
-class Room(Enum):
+class FreeSpace(Enum):
     """The room that a disk has left."""
 
     NONE = 0
@@ -30,15 +30,15 @@ class Room(Enum):
     ENOUGH = 2
 
 
-def probe(directory: Path, size: int = 0) -> Room:
+def probe(directory: Path, size: int = 0) -> FreeSpace:
     """Return the room that is left beside a document of ``size`` bytes, found out by writing.
 
     The call blocks.
     """
     reserve = min(RESERVED_BYTES, capacity(directory) // 100)
     if not _takes(directory, max(reserve, 1)):
-        return Room.NONE
-    return Room.ENOUGH if size <= reserve or _takes(directory, size) else Room.LESS
+        return FreeSpace.NONE
+    return FreeSpace.ENOUGH if size <= reserve or _takes(directory, size) else FreeSpace.LESS
 
 
 def capacity(directory: Path) -> int:

@@ -31,5 +31,5 @@ class StagingBusy(StagingError):
     """Other documents take up all the room that staging may have."""
 
 
-class StoreAway(StoreError):
+class StoreUnavailable(StoreError):
     """The store cannot be reached, or takes nothing now, and no document is the cause."""

@@ -26,7 +26,7 @@ TOLERATED_ERRORS = (errno.EMLINK, errno.ENAMETOOLONG)
 """Errors for which a document goes without a further name: it has too many, or one of them is too long."""
 
 
-class Wanted(NamedTuple):
+class WantedName(NamedTuple):
     """A name that a stored document is to have; ``name`` comes from ``safe_path``."""
 
     root: Path
@@ -50,7 +50,7 @@ def check_links(root: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def name_all(documents: Sequence[Wanted]) -> list[str | StoreError | None]:
+def name_all(documents: Sequence[WantedName]) -> list[str | StoreError | None]:
     """Give names to stored documents, durably. Run it in a thread.
 
     Return for each document its name: the wanted one, or where that belongs to another document, one with the beginning
@@ -66,7 +66,7 @@ def name_all(documents: Sequence[Wanted]) -> list[str | StoreError | None]:
     return names
 
 
-def _attempt(document: Wanted, changed: dict[Path, None]) -> str | StoreError | None:
+def _attempt(document: WantedName, changed: dict[Path, None]) -> str | StoreError | None:
     name, sha256 = document.name, document.sha256
     try:
         for candidate in dict.fromkeys((name, with_hash(name, sha256), flat(name, sha256))):

@@ -40,7 +40,7 @@ MAX_CHUNKS_COLLECTED = 64
 THREADS = 4
 
 
-class Finished(NamedTuple):
+class StagedBody(NamedTuple):
     """A document that has arrived; ``head`` is its first KiB, ``tail`` at least its last 64 KiB.
 
     A small document is still in memory as ``content``, without a file at ``path``.
@@ -83,10 +83,10 @@ class Staging:
         """Return a file that is removed when it is discarded, or when ``end`` is called for its owner."""
         return StagedFile(self, self.directory / next(self._names), owner)
 
-    def in_memory(self, content: bytes) -> Finished:
+    def in_memory(self, content: bytes) -> StagedBody:
         """Return a document that is completely in memory."""
         path, sha256 = self.directory / next(self._names), hashlib.sha256(content).hexdigest()
-        return Finished(path, sha256, len(content), content[:HEAD_SIZE], content[-TAIL_SIZE:], content)
+        return StagedBody(path, sha256, len(content), content[:HEAD_SIZE], content[-TAIL_SIZE:], content)
 
     def end(self, owner: object) -> None:
         """Begin to remove the files that an owner still has."""
@@ -231,7 +231,7 @@ class StagedFile:
 
             return has_end(read, self.size)
 
-    async def finish(self) -> Finished:
+    async def finish(self) -> StagedBody:
         """Write the rest of a large document, and return the finished document.
 
         It is not durable before ``store.keep_all``. Raises StagingError.
@@ -240,14 +240,14 @@ class StagedFile:
             return self._in_memory()
         await self._flush()
         self._staging.written(self)
-        return Finished(self.path, self._hash.hexdigest(), self.size, self._head, self._tail)
+        return StagedBody(self.path, self._hash.hexdigest(), self.size, self._head, self._tail)
 
-    def _in_memory(self) -> Finished:
+    def _in_memory(self) -> StagedBody:
         if self._given_up:
             raise StagingError(self.path, "it was abandoned after an earlier error")
         content, self._given_up = self._take(), True
         sha256 = hashlib.sha256(content).hexdigest()
-        return Finished(self.path, sha256, self.size, content[:HEAD_SIZE], content, content)
+        return StagedBody(self.path, sha256, self.size, content[:HEAD_SIZE], content, content)
 
     def _join(self) -> bytes:
         """Join the chunks that are not written yet; a single chunk is not copied."""

@@ -21,7 +21,7 @@ from pdfspider.frontier.connection import may_pass
 from pdfspider.frontier.entries import host_id, links_of
 from pdfspider.frontier.gates import Gates
 from pdfspider.frontier.jobs import JobOptions, job_name
-from pdfspider.frontier.leases import CommitRequest, Grant, Lease, ago
+from pdfspider.frontier.leases import CommitRequest, Lease, LeaseGrant, ago
 from pdfspider.frontier.overflow import Overflow
 from pdfspider.frontier.reach import networks_number
 from pdfspider.frontier.reports.view import View
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from pdfspider.frontier.entries import Entry
     from pdfspider.frontier.jobs import Submission, Task
-    from pdfspider.frontier.schedules import Planned
+    from pdfspider.frontier.schedules import PlannedRun
 
 PAGE_COUNT_TTL_S = 30 * 24 * 3600
 """Seconds for which the count is kept after the last page of a run."""
@@ -116,7 +116,7 @@ class Frontier(View):
         task: Task | None = None,
         networks: str = "",
         changes: Mapping[str, int] | None = None,
-        planned: Planned | None = None,
+        planned: PlannedRun | None = None,
     ) -> Submitted:
         """Admit URLs to a job, except those that the job knows already.
 
@@ -201,7 +201,7 @@ class Frontier(View):
 
     async def lease(
         self, wanted: int, held: int, watched: int | None = None, slots: int = 0, unreached: int = -1
-    ) -> Grant:
+    ) -> LeaseGrant:
         """Lease up to ``wanted`` URLs; ``held`` is how many leases the worker has.
 
         ``watched`` is a run whose state the answer reports. ``slots`` is how many leases the worker can work on at
@@ -231,7 +231,7 @@ class Frontier(View):
         if answer[5]:
             await self._overflow.refill(answer[5])
         wait = answer[1] / 1000 if answer[1] >= 0 else None
-        return Grant(answer[0], wait, bool(answer[2]), answer[3].decode(), leases)
+        return LeaseGrant(answer[0], wait, bool(answer[2]), answer[3].decode(), leases)
 
     async def listen(self, heard: Callable[[], object]) -> None:
         """Call ``heard`` whenever URLs are submitted after nothing could be leased; runs until cancelled.

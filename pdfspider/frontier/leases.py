@@ -112,7 +112,7 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class LeaseGrant:
     """The answer to a lease call."""
 
     epoch: int

@@ -29,7 +29,7 @@ MAX_SEEDS = 100_000
 MAX_SCHEDULES = 10_000
 
 
-class Planned(NamedTuple):
+class PlannedRun(NamedTuple):
     """The time for which a run is started, and the one that follows it, in milliseconds."""
 
     at: int

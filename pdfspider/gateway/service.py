@@ -8,7 +8,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pdfspider.documents.copies import InPlace
+from pdfspider.documents.copies import DirectoryCopies
 from pdfspider.embedded.syncing import sync
 from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.durability import Durability
@@ -44,7 +44,7 @@ class GatewayService:
         self.event_transports: set[str] = set()
         """Transports that publish events of documents."""
         self._results = results
-        self.copies: Copies | None = None if config.store_directory is None else InPlace(config.store_directory)
+        self.copies: Copies | None = None if config.store_directory is None else DirectoryCopies(config.store_directory)
         """The copies of documents, if the store can be read back."""
         self.due = DueOnly(config, frontier, records)
         own = None if config.redis_url else partial(sync, config.data_dir / "redis")

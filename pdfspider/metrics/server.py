@@ -9,7 +9,7 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from pdfspider.exceptions import ConfigurationError
-from pdfspider.web.listener import Limits, Listener
+from pdfspider.web.listener import Listener, ServerLimits
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Faults = Callable[[], Awaitable[list[str]]]
     """Returns the reasons why this process is not ready; none if it is."""
 
-LIMITS = Limits(connections=64, per_address=0, timeout=30)
+LIMITS = ServerLimits(connections=64, per_address=0, timeout=30)
 """A worker's files are for its crawl."""
 
 

@@ -26,7 +26,7 @@ FETCH_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 150, 
 LAG_BUCKETS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
 
-class Numbers(NamedTuple):
+class WorkerNumbers(NamedTuple):
     """The numbers of a worker at one moment."""
 
     stats: Mapping[str, Any]
@@ -41,7 +41,7 @@ class Numbers(NamedTuple):
 class WorkerMetrics:
     """The metrics of one worker, whose store or staging is in ``directory``."""
 
-    def __init__(self, read: Callable[[], Numbers], directory: Path) -> None:
+    def __init__(self, read: Callable[[], WorkerNumbers], directory: Path) -> None:
         self._registry = registry = CollectorRegistry()
         fetch = Histogram(
             "pdfspider_fetch_seconds",
@@ -92,7 +92,7 @@ class WorkerMetrics:
 class _Counts(Collector):
     """Numbers that are counted elsewhere."""
 
-    def __init__(self, read: Callable[[], Numbers], directory: Path) -> None:
+    def __init__(self, read: Callable[[], WorkerNumbers], directory: Path) -> None:
         self._read, self._directory = read, directory
 
     def collect(self) -> Iterator[Metric]:

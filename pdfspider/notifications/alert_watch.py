@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from pdfspider.frontier.frontier import Frontier
-    from pdfspider.notifications.alerts import Reading, Rule
+    from pdfspider.notifications.alerts import AlertRule, FleetReading
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class AlertWatch:
             begun = {"at": int(reading.now * 1000), **counters(reading.fleet)}
             await self._redis.hset(ALERTS_KEY, WINDOW_FIELD, json.dumps(begun))
 
-    async def _judge(self, rule: Rule, reading: Reading, known: Alert | None) -> None:
+    async def _judge(self, rule: AlertRule, reading: FleetReading, known: Alert | None) -> None:
         text = rule.find(reading)
         if text is None:
             return

@@ -30,7 +30,7 @@ OWN_FAILURES = (Outcome.POISON, Outcome.INTERNAL_ERROR, Outcome.PIPELINE_ERROR, 
 DEAD_OUTCOMES = tuple(outcome for outcome in Outcome if outcome.dead)
 
 
-class Reading(NamedTuple):
+class FleetReading(NamedTuple):
     """The state of the fleet at one time, and what has been counted in the window that ends now."""
 
     now: float
@@ -43,15 +43,15 @@ class Reading(NamedTuple):
     """The seconds for which the oldest result of each transport has been owed."""
 
 
-class Rule(NamedTuple):
+class AlertRule(NamedTuple):
     """An alert: its name, how long its cause has to last in seconds, and the rule."""
 
     alert: str
     lasts: float
-    find: Callable[[Reading], str | None]
+    find: Callable[[FleetReading], str | None]
 
 
-async def read(redis: Redis, start_urls: str, concurrency: int, window: Mapping[str, int]) -> Reading:
+async def read(redis: Redis, start_urls: str, concurrency: int, window: Mapping[str, int]) -> FleetReading:
     """Return the state of the fleet; ``window`` has the counters at the beginning of the window, and its time.
 
     Raises RedisError.
@@ -62,7 +62,7 @@ async def read(redis: Redis, start_urls: str, concurrency: int, window: Mapping[
     alive = [worker for worker in workers if worker.deadline > 0]
     known = counters(fleet)
     has_ended = bool(window) and now - window["at"] >= WINDOW_S * 1000
-    return Reading(
+    return FleetReading(
         now=now / 1000,
         fleet=fleet,
         troubles=[worker.report.trouble if worker.report else "" for worker in alive],
@@ -95,52 +95,52 @@ async def _owed_for(redis: Any, fleet: Fleet, now: int) -> dict[str, float]:
     return found
 
 
-def _no_workers(reading: Reading) -> str:
+def _no_workers(reading: FleetReading) -> str:
     fleet = reading.fleet
     wanted = fleet.workers_wanted if not fleet.workers else 0
     return f"No worker is alive, and {wanted:,} would have work." if wanted else ""
 
 
-def _troubled(reading: Reading) -> str:
+def _troubled(reading: FleetReading) -> str:
     troubles = [trouble for trouble in reading.troubles if trouble]
     return f"{counted(len(troubles), 'worker')} cannot go on: {troubles[0]}." if troubles else ""
 
 
-def _redis_full(reading: Reading) -> str:
+def _redis_full(reading: FleetReading) -> str:
     used = reading.fleet.memory
     return f"Redis uses {used:.0%} of its maxmemory; at 90 % leasing stops." if used > 0.85 else ""
 
 
-def _breakers_open(reading: Reading) -> str:
+def _breakers_open(reading: FleetReading) -> str:
     failing, waiting = reading.fleet.hosts_failing, reading.fleet.hosts_waiting
     is_many = failing > 20 and failing > 0.5 * waiting
     return f"{failing:,} hosts fail: more than half as many as wait." if is_many else ""
 
 
-def _results_owed(reading: Reading) -> str:
+def _results_owed(reading: FleetReading) -> str:
     transport, seconds = max(reading.owed_for.items(), key=lambda item: item[1], default=("", 0.0))
     late = f"{reading.fleet.owed[transport]:,} results wait at {transport}" if seconds > 1200 else ""
     return f"{late}, the oldest for {said_time(seconds)}." if late else ""
 
 
-def _no_progress(reading: Reading) -> str | None:
+def _no_progress(reading: FleetReading) -> str | None:
     if reading.counted is None:
         return None
     ready = reading.fleet.oldest_ready > 600 and not reading.counted["ended"]
     return f"URLs could be fetched, and none has ended for {said_time(WINDOW_S)}." if ready else ""
 
 
-def _failures(reading: Reading) -> str | None:
+def _failures(reading: FleetReading) -> str | None:
     if reading.counted is None:
         return None
     ended, dead = reading.counted["ended"], reading.counted["dead"]
     return f"{dead / ended:.0%} of the URLs end as dead letters." if ended >= LEAST_ENDED and dead > 0.5 * ended else ""
 
 
-def _more_than(name: str, limit: int, text: str) -> Callable[[Reading], str | None]:
+def _more_than(name: str, limit: int, text: str) -> Callable[[FleetReading], str | None]:
     """Return the rule for a counter that grows by more than so many in a window."""
 
-    def find(reading: Reading) -> str | None:
+    def find(reading: FleetReading) -> str | None:
         if reading.counted is None:
             return None
         number = reading.counted[name]
@@ -150,23 +150,25 @@ def _more_than(name: str, limit: int, text: str) -> Callable[[Reading], str | No
 
 
 RULES = (
-    Rule("PdfspiderNoWorkers", 300, _no_workers),
-    Rule("PdfspiderWorkersInTrouble", 300, _troubled),
-    Rule("PdfspiderRedisFull", 120, _redis_full),
-    Rule("PdfspiderBreakersOpen", 900, _breakers_open),
-    Rule("PdfspiderResultsOwed", 0, _results_owed),
-    Rule("PdfspiderNoProgress", 0, _no_progress),
-    Rule("PdfspiderFailures", 0, _failures),
-    Rule(
+    AlertRule("PdfspiderNoWorkers", 300, _no_workers),
+    AlertRule("PdfspiderWorkersInTrouble", 300, _troubled),
+    AlertRule("PdfspiderRedisFull", 120, _redis_full),
+    AlertRule("PdfspiderBreakersOpen", 900, _breakers_open),
+    AlertRule("PdfspiderResultsOwed", 0, _results_owed),
+    AlertRule("PdfspiderNoProgress", 0, _no_progress),
+    AlertRule("PdfspiderFailures", 0, _failures),
+    AlertRule(
         "PdfspiderWorkersKilled",
         0,
         _more_than("own_faults", 10, "{number:,} URLs of the last {window} failed by the fleet's own fault."),
     ),
-    Rule("PdfspiderLeasesExpire", 0, _more_than("expired", 50, "{number:,} leases expired in {window}.")),
-    Rule(
+    AlertRule("PdfspiderLeasesExpire", 0, _more_than("expired", 50, "{number:,} leases expired in {window}.")),
+    AlertRule(
         "PdfspiderResultsRefused",
         0,
         _more_than("undelivered", 0, "{number:,} results were refused for good."),
     ),
-    Rule("PdfspiderMessagesRejected", 0, _more_than("rejected", 100, "{number:,} messages made no sense in {window}.")),
+    AlertRule(
+        "PdfspiderMessagesRejected", 0, _more_than("rejected", 100, "{number:,} messages made no sense in {window}.")
+    ),
 )

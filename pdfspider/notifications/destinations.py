@@ -52,11 +52,11 @@ class Destination(Protocol):
 def destination_of(url: str, config: NotificationConfig) -> Destination:
     """Return the destination at a URL."""
     if url.startswith("mailto:"):
-        return Mailbox(unquote(url.removeprefix("mailto:")), config.mail)
-    return Hook(url, config.secret)
+        return MailDestination(unquote(url.removeprefix("mailto:")), config.mail)
+    return WebhookDestination(url, config.secret)
 
 
-class Hook:
+class WebhookDestination:
     """A webhook: any 2xx means that it has the event."""
 
     def __init__(self, url: str, secret: str) -> None:
@@ -83,7 +83,7 @@ class Hook:
         await self._client.close()
 
 
-class Mailbox:
+class MailDestination:
     """A mailbox, to which mails go by SMTP."""
 
     def __init__(self, address: str, config: MailConfig) -> None:

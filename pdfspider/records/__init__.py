@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from pdfspider.records.database import Database
 from pdfspider.records.export import export
-from pdfspider.records.reader import Failure
+from pdfspider.records.reader import RetryableUrl
 
-__all__ = ["Database", "Failure", "export"]
+__all__ = ["Database", "RetryableUrl", "export"]

@@ -16,9 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pdfspider.exceptions import RecordsError
 from pdfspider.items import Outcome
+from pdfspider.records.cursors import Cursor, newest_first
 from pdfspider.records.engine import said
 from pdfspider.records.history import DOCUMENT_OUTCOMES, RECENT_RUNS, runs_before
-from pdfspider.records.places import Place, newest_first
 from pdfspider.records.reader import pages
 from pdfspider.records.schema import captures
 
@@ -52,11 +52,11 @@ class Change(NamedTuple):
     """When the URL was visited, in seconds since 1970."""
 
 
-class ChangesPart(NamedTuple):
+class ChangesPage(NamedTuple):
     """A part of the changes since a run; ``next`` is where the following part begins, None at the end."""
 
     changes: list[Change]
-    next: Place | None
+    next: Cursor | None
     since: int
     """The run with which the newest state is compared, 0 if there is none."""
     runs: Sequence[int]
@@ -138,7 +138,7 @@ def _change(row: Row[Any], before: str | None) -> Change | None:
     return Change(change, row.url, now, before, row.size if now else None, row.run, row.finished)
 
 
-def recent_changes(engine: Engine, job: str, since: int | None, limit: int, after: Place | None) -> ChangesPart:
+def recent_changes(engine: Engine, job: str, since: int | None, limit: int, after: Cursor | None) -> ChangesPage:
     """Return changes since a run, by default since the run before the newest, from a bounded number of captures.
 
     The part may be short although there is a next one.
@@ -152,18 +152,18 @@ def recent_changes(engine: Engine, job: str, since: int | None, limit: int, afte
         found = _compared(connection, job, looked_at[:CAPTURES_PER_CALL], later, earlier)
         shown = [*islice(found, limit + 1)]
     last = shown[limit - 1][0] if len(shown) > limit else looked_at[-2] if len(looked_at) > CAPTURES_PER_CALL else None
-    following = Place(last.finished, str(last.fingerprint)) if last else None
-    return ChangesPart([change for _, change in shown[:limit]], following, since, runs)
+    following = Cursor(last.finished, str(last.fingerprint)) if last else None
+    return ChangesPage([change for _, change in shown[:limit]], following, since, runs)
 
 
-def _candidates(connection: Connection, job: str, runs: Sequence[int], after: Place | None) -> Iterator[Row[Any]]:
+def _candidates(connection: Connection, job: str, runs: Sequence[int], after: Cursor | None) -> Iterator[Row[Any]]:
     """Yield the captures of these runs that say something of their URLs, the newest first."""
     queries = [_of_class(job, run, outcome, after) for run in runs for outcome in CONCLUSIVE_OUTCOMES]
     parts = [connection.execute(query).all() for query in queries]
     return merge(*parts, key=attrgetter("finished", "fingerprint"), reverse=True)
 
 
-def _of_class(job: str, run: int, outcome: str, after: Place | None) -> Select[Any]:
+def _of_class(job: str, run: int, outcome: str, after: Cursor | None) -> Select[Any]:
     query = select(*(captures.c[name] for name in COLUMN_NAMES)).limit(CAPTURES_PER_CALL + 1)
     return newest_first(query, job, run, outcome, after)
 

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from pdfspider.items import Capture, Outcome
     from pdfspider.records.changes import Change
-    from pdfspider.records.reader import Failure
+    from pdfspider.records.reader import RetryableUrl
     from pdfspider.records.rows import Row
-    from pdfspider.records.visits import Pace, Visits
-    from pdfspider.records.writer import Answer, Result
+    from pdfspider.records.visits import HostVisits, RevisitInterval
+    from pdfspider.records.writer import Answer, WriteResult
 
 OPEN_TIMEOUT_S = 30.0
 BATCH_SIZE = 500
@@ -49,7 +49,7 @@ class Database:
         self._id = database_id
         self._writer = Writer(engine, patience)
         self._inspections = Inspections(engine, patience)
-        self._write: Batcher[Row, Result] = Batcher(self._write_group, limit=BATCH_SIZE)
+        self._write: Batcher[Row, WriteResult] = Batcher(self._write_group, limit=BATCH_SIZE)
         self._closed = False
 
     @classmethod
@@ -86,7 +86,7 @@ class Database:
             raise answer
         return answer
 
-    async def failed(self, job: str | None = None, outcome: Outcome | None = None) -> AsyncGenerator[Failure]:
+    async def failed(self, job: str | None = None, outcome: Outcome | None = None) -> AsyncGenerator[RetryableUrl]:
         """Yield the URLs of one outcome class from the latest run of a job, or of every job.
 
         Without a class, these are the dead letters.
@@ -161,7 +161,9 @@ class Database:
                 yield sha256
             last = page[-1] if page else None
 
-    async def visits(self, job: str, before: int, pace: Pace, host_of: Callable[[str], str]) -> dict[str, Visits]:
+    async def visits(
+        self, job: str, before: int, pace: RevisitInterval, host_of: Callable[[str], str]
+    ) -> dict[str, HostVisits]:
         """Return the hosts that the runs of a job before this one have visited, with their due times.
 
         Raises RecordsError.
@@ -182,7 +184,7 @@ class Database:
             raise RecordsError("The database is closed")
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
-    async def _write_group(self, rows: list[Row]) -> list[Result]:
+    async def _write_group(self, rows: list[Row]) -> list[WriteResult]:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.write, rows)
 
 

@@ -34,7 +34,7 @@ VISITED_CONDITIONS = (
 )
 
 
-class Earlier(NamedTuple):
+class EarlierDocument(NamedTuple):
     """The last document that a URL had in an earlier run, from its capture."""
 
     run: int
@@ -57,7 +57,7 @@ class History:
     def __init__(self, database_url: str) -> None:
         self._engine = connect(read_url(database_url), patience=OPEN_TIMEOUT_S, writes=False)
         self._find = (
-            select(*(captures.c[name] for name in Earlier._fields))
+            select(*(captures.c[name] for name in EarlierDocument._fields))
             .where(*VISITED_CONDITIONS, captures.c.sha256.is_not(None), captures.c.outcome.in_(DOCUMENT_OUTCOMES))
             .order_by(captures.c.run)
         )
@@ -74,7 +74,7 @@ class History:
         except SQLAlchemyError as error:
             raise RecordsError(f"The database cannot be read: {said(error)}") from None
 
-    def documents(self, job: str, runs: Sequence[int], fingerprints: Iterable[int]) -> dict[int, Earlier]:
+    def documents(self, job: str, runs: Sequence[int], fingerprints: Iterable[int]) -> dict[int, EarlierDocument]:
         """Return the last document of each URL in these runs, by the URL's fingerprint.
 
         ``runs`` are ordered from the latest on. URLs without a document are left out. Raises RecordsError.
@@ -87,7 +87,7 @@ class History:
 
     def _documents(
         self, connection: Connection, job: str, runs: Sequence[int], fingerprints: set[int]
-    ) -> dict[int, Earlier]:
+    ) -> dict[int, EarlierDocument]:
         recent: dict[str, object] = {"job": job, "runs": runs[:RECENT_RUNS]}
         found = self._found(connection, recent | {"fingerprints": list(fingerprints)})
         if len(runs) > RECENT_RUNS and (missing := fingerprints - found.keys()):
@@ -97,8 +97,8 @@ class History:
                 return found | self._found(connection, older)
         return found
 
-    def _found(self, connection: Connection, wanted: Mapping[str, object]) -> dict[int, Earlier]:
-        found = map(Earlier._make, connection.execute(self._find, wanted))
+    def _found(self, connection: Connection, wanted: Mapping[str, object]) -> dict[int, EarlierDocument]:
+        found = map(EarlierDocument._make, connection.execute(self._find, wanted))
         return {one.fingerprint: one for one in found}
 
     def close(self) -> None:

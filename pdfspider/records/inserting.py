@@ -24,7 +24,7 @@ ROWS_PER_STATEMENT = 64
 _PARTS = re.compile(r"(.*\bVALUES )(\((?:[^()]|\(\w+\))*\))(.*)", re.DOTALL)
 
 
-class ManyRows:
+class MultiRowInsert:
     """An INSERT of several rows that have all columns of its table."""
 
     def __init__(self, statement: Insert, engine: Engine) -> None:

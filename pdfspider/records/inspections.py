@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pdfspider.exceptions import RecordsError
 from pdfspider.records.engine import said
-from pdfspider.records.inserting import ManyRows
+from pdfspider.records.inserting import MultiRowInsert
 from pdfspider.records.rows import clean
 from pdfspider.records.schema import captures, documents, inspections
 from pdfspider.records.writer import patiently
@@ -40,7 +40,7 @@ class Inspections:
         insert = import_module(f"sqlalchemy.dialects.{engine.dialect.name}").insert(inspections)
         new = {name: insert.excluded[name] for name in COLUMNS if name != "sha256"}
         upsert = insert.on_conflict_do_update(inspections.primary_key, set_=new)
-        self._upsert = ManyRows(upsert, engine)
+        self._upsert = MultiRowInsert(upsert, engine)
 
     def write(self, found: Iterable[Mapping[str, Any]]) -> None:
         """Write inspections; a later one replaces an earlier one.

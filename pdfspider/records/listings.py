@@ -15,9 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from pdfspider.exceptions import RecordsError
 from pdfspider.items import Outcome
 from pdfspider.records.changes import recent_changes
+from pdfspider.records.cursors import Cursor, newest_first
 from pdfspider.records.engine import connect, read_url, said
-from pdfspider.records.places import Place, newest_first
-from pdfspider.records.reader import Failure
+from pdfspider.records.reader import RetryableUrl
 from pdfspider.records.rows import OUTCOMES
 from pdfspider.records.schema import captures, documents, inspections
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Engine, Row, Select
 
-    from pdfspider.records.changes import ChangesPart
+    from pdfspider.records.changes import ChangesPage
 
     Answer = TypeVar("Answer")
 
@@ -53,11 +53,11 @@ SHOWN_COLUMNS = (
 CAPTURE_COLUMNS = tuple(captures.c[name] for name in (*SHOWN_COLUMNS, "size", "finished", "disposition_name"))
 
 
-class Part(NamedTuple):
+class ListPage(NamedTuple):
     """A part of a list; ``next`` is where the following part begins, None at the end."""
 
     rows: Sequence[Row[Any]]
-    next: Place | None
+    next: Cursor | None
 
 
 class Search(NamedTuple):
@@ -102,8 +102,8 @@ class Listings:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="listings")
 
     async def captures(
-        self, job: str, run: int, outcomes: Iterable[Outcome], limit: int, after: Place | None = None
-    ) -> Part:
+        self, job: str, run: int, outcomes: Iterable[Outcome], limit: int, after: Cursor | None = None
+    ) -> ListPage:
         """Return captures of a run that ended in one of these classes, each with the title of its document.
 
         Raises RecordsError.
@@ -111,7 +111,7 @@ class Listings:
         queries = [_of_class(job, run, outcome, limit + 1, after) for outcome in outcomes]
         return await self._call(_captures, queries, limit)
 
-    async def documents(self, limit: int, after: Place | None = None, search: Search | None = None) -> Part:
+    async def documents(self, limit: int, after: Cursor | None = None, search: Search | None = None) -> ListPage:
         """Return documents by when they were first seen, each with its title and one URL.
 
         A search looks at ``MAX_DOCUMENTS_SEARCHED`` documents, so that the part may be short although there is a next
@@ -126,14 +126,14 @@ class Listings:
         """
         return await self._call(_document, sha256)
 
-    async def visits(self, sha256: str, limit: int, after: Place | None = None) -> Part:
+    async def visits(self, sha256: str, limit: int, after: Cursor | None = None) -> ListPage:
         """Return captures that have a document, the newest first.
 
         Only ``MAX_CAPTURES_SEARCHED`` of them are searched. Raises RecordsError.
         """
         return await self._call(_visits, sha256, limit, after)
 
-    async def changes(self, job: str, since: int | None, limit: int, after: Place | None = None) -> ChangesPart:
+    async def changes(self, job: str, since: int | None, limit: int, after: Cursor | None = None) -> ChangesPage:
         """Return documents of a job that are new, changed or gone since a run, by default the one before the newest.
 
         It looks at a bounded number of captures, so that the part may be short although there is a next one. Raises
@@ -149,7 +149,7 @@ class Listings:
         queries = [_brief(job, run, outcome, limit) for outcome in outcomes]
         return (await self._call(_captures, queries, limit)).rows
 
-    async def failure(self, job: str, run: int, fingerprint: int) -> Failure | None:
+    async def failure(self, job: str, run: int, fingerprint: int) -> RetryableUrl | None:
         """Return the capture of a URL as one to be tried again; None if there is none that failed.
 
         Raises RecordsError.
@@ -171,14 +171,14 @@ class Listings:
             raise RecordsError(f"The database cannot be read: {said(error)}") from None
 
 
-def _captures(engine: Engine, queries: Sequence[Select[Any]], limit: int) -> Part:
+def _captures(engine: Engine, queries: Sequence[Select[Any]], limit: int) -> ListPage:
     with engine.connect() as connection:
         parts = [connection.execute(query).all() for query in queries]
     newest = merge(*parts, key=attrgetter("finished", "fingerprint"), reverse=True)
     return _part([*islice(newest, limit + 1)], limit, "finished", "fingerprint")
 
 
-def _of_class(job: str, run: int, outcome: Outcome, limit: int, after: Place | None) -> Select[Any]:
+def _of_class(job: str, run: int, outcome: Outcome, limit: int, after: Cursor | None) -> Select[Any]:
     titled = captures.outerjoin(inspections, inspections.c.sha256 == captures.c.sha256)
     query = select(*CAPTURE_COLUMNS, inspections.c.title, inspections.c.pages, inspections.c.thumbnail).select_from(
         titled
@@ -191,7 +191,7 @@ def _brief(job: str, run: int, outcome: Outcome, limit: int) -> Select[Any]:
     return newest_first(select(*columns).limit(limit), job, run, outcome.value, None)
 
 
-def _documents(engine: Engine, limit: int, after: Place | None, search: Search) -> Part:
+def _documents(engine: Engine, limit: int, after: Cursor | None, search: Search) -> ListPage:
     order = documents.c.first_seen, documents.c.sha256
     newest = select(*order).where(*search.range())
     if after:
@@ -205,7 +205,7 @@ def _documents(engine: Engine, limit: int, after: Place | None, search: Search) 
         if part.next or not search.filters():
             return part
         last = connection.execute(newest.offset(MAX_DOCUMENTS_SEARCHED - 1).limit(1)).first()
-        return Part(part.rows, Place(*last) if last else None)
+        return ListPage(part.rows, Cursor(*last) if last else None)
 
 
 def _titled() -> Select[Any]:
@@ -224,7 +224,7 @@ def _document(engine: Engine, sha256: str) -> Any:
         return connection.execute(query).first()
 
 
-def _visits(engine: Engine, sha256: str, limit: int, after: Place | None) -> Part:
+def _visits(engine: Engine, sha256: str, limit: int, after: Cursor | None) -> ListPage:
     order = captures.c.finished, captures.c.fingerprint
     key = captures.c.job, captures.c.run, captures.c.fingerprint
     looked_at = select(*key).where(captures.c.sha256 == sha256).limit(MAX_CAPTURES_SEARCHED).subquery()
@@ -237,18 +237,18 @@ def _visits(engine: Engine, sha256: str, limit: int, after: Place | None) -> Par
         return _part(connection.execute(query).all(), limit, "finished", "fingerprint")
 
 
-def _failure(engine: Engine, job: str, run: int, fingerprint: int) -> Failure | None:
+def _failure(engine: Engine, job: str, run: int, fingerprint: int) -> RetryableUrl | None:
     mine = captures.c.job == job, captures.c.run == run, captures.c.fingerprint == fingerprint
-    query = select(*(captures.c[name] for name in Failure._fields)).where(*mine)
+    query = select(*(captures.c[name] for name in RetryableUrl._fields)).where(*mine)
     with engine.connect() as connection:
         row = connection.execute(query).first()
     if row is None or OUTCOMES[row.outcome] in SUCCESSFUL_OUTCOMES:
         return None
-    return Failure._make(row)._replace(outcome=OUTCOMES[row.outcome])
+    return RetryableUrl._make(row)._replace(outcome=OUTCOMES[row.outcome])
 
 
-def _part(rows: Sequence[Row[Any]], limit: int, time: str, key: str) -> Part:
+def _part(rows: Sequence[Row[Any]], limit: int, time: str, key: str) -> ListPage:
     if len(rows) <= limit:
-        return Part(rows, None)
+        return ListPage(rows, None)
     last = rows[limit - 1]
-    return Part(rows[:limit], Place(getattr(last, time), str(getattr(last, key))))
+    return ListPage(rows[:limit], Cursor(getattr(last, time), str(getattr(last, key))))

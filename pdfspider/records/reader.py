@@ -25,7 +25,7 @@ SHARED_COLUMNS = ("status", "reason")
 DEAD_OUTCOMES = [outcome.value for outcome in Outcome if outcome.dead]
 
 
-class Failure(NamedTuple):
+class RetryableUrl(NamedTuple):
     """A URL that can be tried again, from its last capture."""
 
     job: str
@@ -54,13 +54,13 @@ def pages(engine: Engine, query: Select[Any]) -> Generator[Sequence[Row[Any]]]:
         raise RecordsError(f"The database cannot be read: {said(error)}") from None
 
 
-def failure_pages(engine: Engine, job: str | None, outcome: Outcome | None) -> Generator[list[Failure]]:
+def failure_pages(engine: Engine, job: str | None, outcome: Outcome | None) -> Generator[list[RetryableUrl]]:
     """Yield the captures of one class in the latest run of a job, or of every job.
 
     Without a class, these are all dead letters.
     """
     for page in pages(engine, _failures(job, DEAD_OUTCOMES if outcome is None else [outcome.value])):
-        yield [Failure._make(row)._replace(outcome=OUTCOMES[row.outcome]) for row in page]
+        yield [RetryableUrl._make(row)._replace(outcome=OUTCOMES[row.outcome]) for row in page]
 
 
 def seeds_of(engine: Engine, job: str) -> list[tuple[str, int]]:
@@ -74,7 +74,7 @@ def seeds_of(engine: Engine, job: str) -> list[tuple[str, int]]:
 def _failures(job: str | None, classes: list[str]) -> Select[Any]:
     last = func.max(captures.c.run).label("run")
     latest = _of_job(select(captures.c.job, last), job).group_by(captures.c.job).subquery()
-    fields = [captures.c[name] for name in Failure._fields]
+    fields = [captures.c[name] for name in RetryableUrl._fields]
     same = and_(captures.c.job == latest.c.job, captures.c.run == latest.c.run)
     return select(*fields).join(latest, same).where(captures.c.outcome.in_(classes))
 

@@ -36,7 +36,7 @@ UNASKED_OUTCOMES = (
 )
 
 
-class Pace(NamedTuple):
+class RevisitInterval(NamedTuple):
     """The least and the most seconds between two visits of a host."""
 
     least: float
@@ -47,7 +47,7 @@ class Pace(NamedTuple):
         return max(interval / 2, self.least) if changed else max(min(2 * interval, self.most), self.least)
 
 
-class Visits(NamedTuple):
+class HostVisits(NamedTuple):
     """The past visits of a host."""
 
     last: int
@@ -86,7 +86,7 @@ class _Seen:
             todo += new
 
 
-def visits(engine: Engine, job: str, before: int, pace: Pace, host_of: HostOf) -> dict[str, Visits]:
+def visits(engine: Engine, job: str, before: int, pace: RevisitInterval, host_of: HostOf) -> dict[str, HostVisits]:
     """Return a bounded number of the hosts that the runs of a job before this one have visited.
 
     The first visit sets the least interval; each further one halves or doubles it. Raises RecordsError.
@@ -96,13 +96,13 @@ def visits(engine: Engine, job: str, before: int, pace: Pace, host_of: HostOf) -
             runs = [*runs_before(connection, job, before)]
     except SQLAlchemyError as error:
         raise RecordsError(f"The database cannot be read: {said(error)}") from None
-    found: dict[str, Visits] = {}
+    found: dict[str, HostVisits] = {}
     for run in reversed(runs):
         seen = _seen(engine, job, run, host_of)
         for host in seen.visited:
             known = found.get(host)
             interval = pace.after(known.interval, changed=host in seen.changed) if known else pace.least
-            found[host] = Visits(run, interval)
+            found[host] = HostVisits(run, interval)
     return found
 
 

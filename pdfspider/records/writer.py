@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from pdfspider.exceptions import RecordRefused, RecordsError, RecordsUnavailable
 from pdfspider.items import Outcome
 from pdfspider.records.engine import is_passing, said
-from pdfspider.records.inserting import ManyRows
+from pdfspider.records.inserting import MultiRowInsert
 from pdfspider.records.rows import OUTCOMES, capture_key, document_row, owner_key, owner_row
 from pdfspider.records.schema import captures, documents, owners
 from pdfspider.retrying import pauses
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pdfspider.records.rows import OwnerKey, Row
 
 Answer = TypeVar("Answer")
-Result = Outcome | RecordsError
+WriteResult = Outcome | RecordsError
 
 DECIDED_OUTCOMES = frozenset({Outcome.DOCUMENT.value, Outcome.DUPLICATE.value})
 OWNING_OUTCOMES = DECIDED_OUTCOMES | {Outcome.UNCHANGED.value}
@@ -66,25 +66,25 @@ class Writer:
         new = {column.name: upsert.excluded[column.name] for column in captures.c if not column.primary_key}
         newer = new["token"] >= captures.c.token
         upsert = upsert.on_conflict_do_update(captures.primary_key, set_=new, where=newer)
-        self._upsert = ManyRows(upsert, engine)
-        self._add_documents = ManyRows(insert(documents).on_conflict_do_nothing(), engine)
-        self._add_owners = ManyRows(insert(owners).on_conflict_do_nothing(), engine)
+        self._upsert = MultiRowInsert(upsert, engine)
+        self._add_documents = MultiRowInsert(insert(documents).on_conflict_do_nothing(), engine)
+        self._add_owners = MultiRowInsert(insert(owners).on_conflict_do_nothing(), engine)
         claim = tuple_(owners.c.job, owners.c.run, owners.c.sha256)
         self._find_owners = select(owners).where(claim.in_(bindparam("claims", expanding=True)))
 
-    def write(self, rows: Sequence[Row]) -> list[Result]:
+    def write(self, rows: Sequence[Row]) -> list[WriteResult]:
         """Write the rows, and return the results in their order.
 
         A row that the database refuses fails alone.
         """
-        answers: list[Result] = []
+        answers: list[WriteResult] = []
         try:
             self._answer(answers, rows, time.monotonic() + self._patience)
         except RecordsError as error:
             answers += [type(error)(str(error)) for _ in rows[len(answers) :]]
         return answers
 
-    def _answer(self, answers: list[Result], rows: Sequence[Row], deadline: float) -> None:
+    def _answer(self, answers: list[WriteResult], rows: Sequence[Row], deadline: float) -> None:
         """Write rows and append their results to ``answers``.
 
         Raises RecordsError if the database itself is the cause, so that no row can be written.

@@ -24,7 +24,7 @@ URLS_PER_ARRAY = 1000
 JobName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
-class Terms(BaseModel):
+class MessageOptions(BaseModel):
     """The options that every message may have."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -44,7 +44,7 @@ class Terms(BaseModel):
     due: bool = False
 
 
-class Message(Terms):
+class StartUrlMessage(MessageOptions):
     """A start URL as JSON; a plain URL is a message with the defaults."""
 
     url: str
@@ -58,14 +58,14 @@ class Message(Terms):
         return self
 
 
-Model = TypeVar("Model", bound=Terms)
+Model = TypeVar("Model", bound=MessageOptions)
 
 
-class Parsed(NamedTuple):
+class ParsedMessage(NamedTuple):
     """A valid message, with its raw form; an array has an entry for each of its URLs."""
 
     raw: bytes
-    message: Message
+    message: StartUrlMessage
     entries: list[Entry]
 
     def target(self) -> tuple[str, bytes, bool, bool]:
@@ -94,7 +94,7 @@ def read(raw: bytes, model: type[Model]) -> Model:
         raise InvalidInput("; ".join(_fault(item, model) for item in error.errors()) + _hint(text)) from None
 
 
-def _fault(item: Any, model: type[Terms]) -> str:
+def _fault(item: Any, model: type[MessageOptions]) -> str:
     """Return where a message is wrong, and what is wrong there."""
     place = ".".join(map(str, item["loc"])) or "message"
     if item["type"] == "extra_forbidden":
@@ -107,11 +107,11 @@ def _hint(text: str) -> str:
     return " (JSON has double quotes)" if text.startswith(("{'", "['")) else ""
 
 
-def read_several(raw: bytes) -> list[Message]:
+def read_several(raw: bytes) -> list[StartUrlMessage]:
     """Return the start URLs of one message: an array has several, which go to one job. Raises InvalidInput."""
     text = without_mark(raw)
     if not text.startswith(b"["):
-        return [read(raw, Message)]
+        return [read(raw, StartUrlMessage)]
     try:
         parts = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -124,14 +124,14 @@ def read_several(raw: bytes) -> list[Message]:
     return messages
 
 
-def _part(number: int, part: Any) -> Message:
+def _part(number: int, part: Any) -> StartUrlMessage:
     try:
-        return read((part if isinstance(part, str) else json.dumps(part)).encode("utf-8", "replace"), Message)
+        return read((part if isinstance(part, str) else json.dumps(part)).encode("utf-8", "replace"), StartUrlMessage)
     except InvalidInput as error:
         raise InvalidInput(f"{number}. of the array: {error}") from None
 
 
-def _target(message: Message) -> tuple[str, bytes, bool, bool]:
+def _target(message: StartUrlMessage) -> tuple[str, bytes, bool, bool]:
     """Return what the messages that are handed in together have in common."""
     return message.job, pack_meta(message.meta), message.seal, message.due
 
@@ -150,7 +150,7 @@ def pack_meta(meta: dict[str, Any] | None) -> bytes:
     return packed
 
 
-def parse(raw: bytes, depth: int, networks: str = "") -> Parsed:
+def parse(raw: bytes, depth: int, networks: str = "") -> ParsedMessage:
     """Return the message and the entries of one start URL, or of an array.
 
     ``depth`` is the default; ``networks`` are those that are allowed. Raises InvalidInput.
@@ -158,9 +158,9 @@ def parse(raw: bytes, depth: int, networks: str = "") -> Parsed:
     messages = read_several(raw)
     pack_meta(messages[0].meta)
     reach = partial(reach_of_operator, networks=networks)
-    return Parsed(raw, messages[0], [_seed(message, depth, reach) for message in messages])
+    return ParsedMessage(raw, messages[0], [_seed(message, depth, reach) for message in messages])
 
 
-def _seed(message: Message, depth: int, reach: Callable[[str], int]) -> Entry:
+def _seed(message: StartUrlMessage, depth: int, reach: Callable[[str], int]) -> Entry:
     limit = depth if message.depth is None else message.depth
     return seed(message.url, depth=limit, scope=message.scope, priority=message.priority, reach=reach)

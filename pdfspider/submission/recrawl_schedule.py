@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pdfspider.discovery.urls import host_of
 from pdfspider.exceptions import JobNotFound
 from pdfspider.formatting import counted
-from pdfspider.records.visits import Pace
+from pdfspider.records.visits import RevisitInterval
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from pdfspider.frontier.entries import Entry
     from pdfspider.frontier.frontier import Frontier
     from pdfspider.records import Database
-    from pdfspider.records.visits import Visits
+    from pdfspider.records.visits import HostVisits
 
 logger = logging.getLogger(__name__)
 
 OPEN_STATES = ("running", "paused")
 
 
-async def visited(config: Config, records: Database, job: str, at: int) -> dict[str, Visits]:
+async def visited(config: Config, records: Database, job: str, at: int) -> dict[str, HostVisits]:
     """Return the hosts that a job had visited by this time (in milliseconds), with their due times.
 
     Raises RecordsError.
     """
-    return await records.visits(job, at, Pace(config.revisit_after, config.revisit_max), host_of)
+    return await records.visits(job, at, RevisitInterval(config.revisit_after, config.revisit_max), host_of)
 
 
 async def not_due(config: Config, records: Database, job: str, at: int) -> frozenset[str]:

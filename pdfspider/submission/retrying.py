@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from pdfspider.config import Config
     from pdfspider.frontier.frontier import Frontier
     from pdfspider.frontier.jobs import JobOptions
-    from pdfspider.records import Database, Failure
+    from pdfspider.records import Database, RetryableUrl
 
-    Groups = AsyncIterator[tuple[str, list[Failure]]]
+    Groups = AsyncIterator[tuple[str, list[RetryableUrl]]]
 
 DEAD_OUTCOMES = [outcome for outcome in Outcome if outcome.dead]
 BATCH_SIZE = 5000
@@ -57,7 +57,9 @@ async def retry(
     return +again
 
 
-async def retry_one(config: Config, frontier: Frontier, failure: Failure, *, depth: int, scope: str = "host") -> int:
+async def retry_one(
+    config: Config, frontier: Frontier, failure: RetryableUrl, *, depth: int, scope: str = "host"
+) -> int:
     """Submit one URL again, and return how many were queued: 0 if it is queued already. Raises InvalidInput."""
     if _is_of_spider(failure):
         raise InvalidInput(f"{failure.url} was asked for by a request that only its spider can make: run that again")
@@ -76,7 +78,7 @@ async def submit_again(
 
 
 async def _by_job(records: Database, job: str | None, outcome: Outcome | None) -> Groups:
-    groups: dict[str, list[Failure]] = defaultdict(list)
+    groups: dict[str, list[RetryableUrl]] = defaultdict(list)
     async with aclosing(records.failed(job, outcome)) as failures:
         async for failure in failures:
             group = groups[failure.job]
@@ -87,14 +89,14 @@ async def _by_job(records: Database, job: str | None, outcome: Outcome | None) -
         yield name, group
 
 
-def _is_of_spider(failure: Failure) -> bool:
+def _is_of_spider(failure: RetryableUrl) -> bool:
     """Return whether a URL was asked for in a way of its own: by POST, or in spite of an earlier visit."""
     known = fingerprint(failure.url)
     same = failure.fingerprint in (None, int.from_bytes(known, "big", signed=True))
     return failure.technique in ("request", "seed") and not same
 
 
-def _entry(failure: Failure, depth: int, scope: str) -> Entry:
+def _entry(failure: RetryableUrl, depth: int, scope: str) -> Entry:
     url, found_on = normalise(failure.url), failure.found_on and normalise(failure.found_on)
     return Entry(
         url=url,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from croniter import croniter
 
 from pdfspider.exceptions import InvalidInput
-from pdfspider.frontier.schedules import Planned, Schedules
+from pdfspider.frontier.schedules import PlannedRun, Schedules
 from pdfspider.submission.recrawl_schedule import those_due
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ async def start_scheduled(
     seeds = await schedules.seeds(job)
     if schedule.options.due:
         seeds = await those_due(config, frontier, records, job, seeds)
-    planned = Planned(schedule.next, next_time(schedule, now))
+    planned = PlannedRun(schedule.next, next_time(schedule, now))
     networks, options = schedule.networks, schedule.options
     started = await frontier.submit(job, seeds, options=options, seal=True, networks=networks, planned=planned)
     return started if started.run else None

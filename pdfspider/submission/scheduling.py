@@ -25,14 +25,14 @@ SEED_ARGUMENTS = {"depth", "scope"}
 """The arguments that are part of each seed."""
 
 
-class Times(NamedTuple):
+class RunTimes(NamedTuple):
     """The times at which runs begin: an interval in milliseconds, or a cron expression."""
 
     every: int = 0
     cron: str = ""
 
     @classmethod
-    def read(cls, every: str, cron: str, now: int) -> Times:
+    def read(cls, every: str, cron: str, now: int) -> RunTimes:
         """Return the times that two texts stand for, of which one is empty.
 
         Raises InvalidInput.
@@ -45,7 +45,7 @@ class Times(NamedTuple):
 
 
 async def schedule(
-    config: Config, frontier: Frontier, records: Database | None, params: Params, times: Times
+    config: Config, frontier: Frontier, records: Database | None, params: Params, times: RunTimes
 ) -> Schedule:
     """Schedule the job of the arguments, and return its schedule.
 

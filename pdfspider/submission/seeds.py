@@ -23,7 +23,7 @@ ANCHOR_LIMIT = 64
 ERRORS_SHOWN = 5
 
 
-class Asked(TypedDict, total=False):
+class RequestedOptions(TypedDict, total=False):
     """The options of a job that are not settings."""
 
     max_pages: int
@@ -60,7 +60,7 @@ def seed(
     )
 
 
-def options(config: Config, seeds: Sequence[Entry] = (), **asked: Unpack[Asked]) -> JobOptions:
+def options(config: Config, seeds: Sequence[Entry] = (), **asked: Unpack[RequestedOptions]) -> JobOptions:
     """Return the options of a job, from the settings, the seeds and the submission."""
     anchors = sorted({entry.host for entry in seeds})
     asked.setdefault("max_time", round(config.max_seconds * 1000))
@@ -74,9 +74,9 @@ def options(config: Config, seeds: Sequence[Entry] = (), **asked: Unpack[Asked])
     )
 
 
-def asked_by(params: Params) -> Asked:
+def asked_by(params: Params) -> RequestedOptions:
     """Return the options that the spider's arguments ask for."""
-    asked = Asked(max_pages=params.max_pages, max_documents=params.max_documents, due=int(params.due))
+    asked = RequestedOptions(max_pages=params.max_pages, max_documents=params.max_documents, due=int(params.due))
     if params.max_seconds is not None:
         asked["max_time"] = round(params.max_seconds * 1000)
     return asked

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pdfspider.submission.params import Params
 
 
-class Handed(NamedTuple):
+class SubmitResult(NamedTuple):
     """The result of a submission."""
 
     job: str
@@ -45,7 +45,7 @@ async def submit(
     *,
     priority: int = 0,
     seal: bool = True,
-) -> Handed:
+) -> SubmitResult:
     """Submit the URLs of the arguments to their job.
 
     ``records`` is needed where only due hosts are wanted. Raises InvalidInput.
@@ -65,4 +65,4 @@ async def submit(
         networks=config.allowed_networks,
         changes=changes_by(params),
     )
-    return Handed(name, len(taken), submitted.added, len(seeds) - len(taken))
+    return SubmitResult(name, len(taken), submitted.added, len(seeds) - len(taken))

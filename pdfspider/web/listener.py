@@ -35,7 +35,7 @@ LOG_INTERVAL_S = 60.0
 """Seconds between two log messages about connections that are refused, because strangers may come and go quickly."""
 
 
-class Limits(NamedTuple):
+class ServerLimits(NamedTuple):
     """The limits of a server; 0 means no limit."""
 
     connections: int
@@ -116,7 +116,7 @@ class Listener:
     def __init__(
         self,
         server: web.Server | None,
-        limits: Limits,
+        limits: ServerLimits,
         tls: ssl.SSLContext | None = None,
         kind: type[Connection] = Connection,
     ) -> None:

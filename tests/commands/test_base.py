@@ -15,14 +15,14 @@ from scrapy.settings import Settings
 
 from pdfspider import settings as defaults
 from pdfspider.cli import find_unknown
-from pdfspider.commands._base import Ours, complain, say, set_settings
+from pdfspider.commands._base import ProjectCommand, complain, say, set_settings
 from pdfspider.commands.crawl import _take_urls
 
 if TYPE_CHECKING:
     from pdfspider.config import Config
 
 
-class Command(Ours):
+class Command(ProjectCommand):
     """Says a line, or raises ``error``."""
 
     def __init__(self, error: BaseException | None = None) -> None:

@@ -6,7 +6,7 @@ import pytest
 from scrapy.settings import Settings
 
 from pdfspider.crawl.progress.display import line, panel, plain
-from pdfspider.crawl.progress.job_stats import JobStats, Paces
+from pdfspider.crawl.progress.job_stats import JobStats, Rates
 from pdfspider.crawl.progress.summary import command
 from pdfspider.formatting import (
     FAILURE_OUTCOMES,
@@ -22,7 +22,7 @@ from pdfspider.formatting import (
 from pdfspider.items import Outcome
 
 
-def after(paces: Paces, samples: int, *, found: float, ended: float, queued: float = 1000) -> JobStats:
+def after(paces: Rates, samples: int, *, found: float, ended: float, queued: float = 1000) -> JobStats:
     for second in range(samples):
         classes = {"page": int(100 + ended * second)}
         stats = JobStats(name="job j", state="running", queued=int(queued + (found - ended) * second), classes=classes)
@@ -31,7 +31,7 @@ def after(paces: Paces, samples: int, *, found: float, ended: float, queued: flo
 
 
 def test_the_end_is_told_while_less_is_found_than_done() -> None:
-    paces = Paces()
+    paces = Rates()
     stats = after(paces, 21, found=10, ended=30)
     assert paces.urls.per_second == 30
     assert paces.eta == pytest.approx(stats.remaining / 20)
@@ -42,14 +42,14 @@ def test_the_end_is_told_while_less_is_found_than_done() -> None:
     ("samples", "found", "ended"), [(5, 0, 30), (21, 30, 30), (21, 60, 30), (21, 29, 30), (21, 0, 0)]
 )
 def test_nothing_is_told_of_an_end_that_nobody_knows(samples: int, found: float, ended: float) -> None:
-    paces = Paces()
+    paces = Rates()
     stats = after(paces, samples, found=found, ended=ended)
     assert paces.eta is None
     assert "ETA" not in line(stats, paces)
 
 
 def test_bytes_are_those_that_come_before_they_are_stored() -> None:
-    paces = Paces()
+    paces = Rates()
     for second in range(3):
         paces.add(second, JobStats(name="", state=""), own_ended=0, received=second * 5_000_000)
     assert paces.bytes == 5_000_000
@@ -62,7 +62,7 @@ def test_every_class_is_explained_and_in_one_group() -> None:
 
 
 def test_the_end_is_no_sooner_than_the_slowest_host_allows() -> None:
-    paces = Paces()
+    paces = Rates()
     stats = after(paces, 21, found=10, ended=30)
     paces.by_politeness = 3600
     assert "ETA 1 h" in line(stats, paces)
@@ -70,10 +70,10 @@ def test_the_end_is_no_sooner_than_the_slowest_host_allows() -> None:
 
 def test_the_panel_says_what_failed_and_what_it_waits_for() -> None:
     stats = JobStats(name="job j", state="running", classes={"timeout": 2, "robots-denied": 7, "page": 9})
-    shown = plain(panel(stats, Paces(), 1, "It is paused: nothing is fetched."))
+    shown = plain(panel(stats, Rates(), 1, "It is paused: nothing is fetched."))
     assert "7 robots-denied, 2 timeout" in shown
     assert shown.endswith("It is paused: nothing is fetched.")
-    assert "It is paused" in line(stats, Paces(), "It is paused")
+    assert "It is paused" in line(stats, Rates(), "It is paused")
 
 
 def test_what_a_serving_worker_shows() -> None:

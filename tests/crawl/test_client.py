@@ -13,7 +13,7 @@ from scrapy.settings import Settings
 
 from pdfspider.crawl.fetch.client.client import ClientRequest, header_lines
 from pdfspider.crawl.fetch.client.options import client_options
-from pdfspider.crawl.fetch.errors import FetchError, GiveBack, StartAgain
+from pdfspider.crawl.fetch.errors import FetchError, ReleaseRequested, StartAgain
 from pdfspider.items import Outcome
 from tests.crawl.loopback import OK, Site, serving
 from tests.crawl.transfers import client, get, start, starts_until
@@ -107,7 +107,7 @@ async def test_a_refused_start_sends_nothing() -> None:
         url = f"http://127.0.0.1:{port}/"
         late = start(url, starts=starts_until(inf))
         late._lease.report = True
-        with pytest.raises(GiveBack, match="turn"):
+        with pytest.raises(ReleaseRequested, match="turn"):
             await get(ours, url, late)
         assert site.heads == []
         await get(ours, url)
@@ -152,7 +152,7 @@ async def test_closing_the_client_gives_back_what_is_under_way() -> None:
         while not site.heads:
             await asyncio.sleep(0.01)
         await ours.close()
-        with pytest.raises(GiveBack):
+        with pytest.raises(ReleaseRequested):
             await waiting
 
 

@@ -8,11 +8,11 @@ import pytest
 from scrapy.pipelines.files import FilesPipeline
 
 from pdfspider.crawl.engine.components import complete_pipelines
-from pdfspider.crawl.inspection.pdf_links import InsidePipeline
+from pdfspider.crawl.inspection.pdf_links import PdfLinksPipeline
 from pdfspider.crawl.store.pipelines import PdfFilesPipeline, RecordsPipeline
 from pdfspider.exceptions import ConfigurationError
 
-OURS = [PdfFilesPipeline, InsidePipeline, RecordsPipeline]
+OURS = [PdfFilesPipeline, PdfLinksPipeline, RecordsPipeline]
 
 
 class Other:
@@ -35,21 +35,21 @@ def test_ours_are_there_by_default() -> None:
 
 
 def test_ours_are_added_to_others() -> None:
-    assert complete_pipelines({Other: 350.5}) == [PdfFilesPipeline, InsidePipeline, Other, RecordsPipeline]
+    assert complete_pipelines({Other: 350.5}) == [PdfFilesPipeline, PdfLinksPipeline, Other, RecordsPipeline]
 
 
 def test_places_may_be_chosen() -> None:
     places = {"pdfspider.crawl.store.pipelines.PdfFilesPipeline": 1, RecordsPipeline: 2, Other: 3}
-    assert complete_pipelines(places) == [PdfFilesPipeline, RecordsPipeline, Other, InsidePipeline]
+    assert complete_pipelines(places) == [PdfFilesPipeline, RecordsPipeline, Other, PdfLinksPipeline]
 
 
 @pytest.mark.parametrize("ours", [{}, {PdfFilesPipeline: 300}])
 def test_a_subclass_takes_the_place_of_ours(ours: dict[Any, int]) -> None:
-    assert complete_pipelines({**ours, Files: 10}) == [Files, InsidePipeline, RecordsPipeline]
+    assert complete_pipelines({**ours, Files: 10}) == [Files, PdfLinksPipeline, RecordsPipeline]
 
 
 def test_what_looks_into_documents_may_be_switched_off() -> None:
-    assert complete_pipelines({InsidePipeline: None}) == [PdfFilesPipeline, RecordsPipeline]
+    assert complete_pipelines({PdfLinksPipeline: None}) == [PdfFilesPipeline, RecordsPipeline]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pdfspider.crawl.policy.conditional_requests import ConditionalRequests, com
 from pdfspider.exceptions import JobNotFound
 from pdfspider.frontier.leases import Lease, LeaseKind
 from pdfspider.items import Outcome
-from pdfspider.records.history import Earlier
+from pdfspider.records.history import EarlierDocument
 from tests.frontier.rig import entry
 from tests.records.conftest import capture
 
@@ -43,9 +43,14 @@ async def test_what_cannot_be_known_is_fetched(tmp_path: Path, answer: object) -
     await conditional_requests.close()
 
 
-def earlier(**known: Any) -> Earlier:
-    fields = dict.fromkeys(Earlier._fields, None) | {"run": 1, "fingerprint": 1, "sha256": "00", "final_url": HERE}
-    return Earlier(**(fields | known))
+def earlier(**known: Any) -> EarlierDocument:
+    fields = dict.fromkeys(EarlierDocument._fields, None) | {
+        "run": 1,
+        "fingerprint": 1,
+        "sha256": "00",
+        "final_url": HERE,
+    }
+    return EarlierDocument(**(fields | known))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pdfspider.crawl.fetch.errors import GiveBack
+from pdfspider.crawl.fetch.errors import ReleaseRequested
 from pdfspider.exceptions import LeaseLost
 from pdfspider.frontier.leases import MAX_START_DELAY_S, Lease, LeaseKind
 from tests.crawl.loopback import OK, serving
@@ -43,7 +43,7 @@ def test_a_turn_that_has_passed_is_given_back() -> None:
     for report in (False, True):
         lease = Lease("1", 1, LeaseKind.URL, starts_at=late, report=report, deliveries=1, expiries=0, entry=None)
         if report:
-            with pytest.raises(GiveBack):
+            with pytest.raises(ReleaseRequested):
                 starts.check(lease)
         else:
             starts.check(lease)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pdfspider.crawl.fetch.client import open_files
-from pdfspider.crawl.fetch.errors import GiveBack
+from pdfspider.crawl.fetch.errors import ReleaseRequested
 from tests.crawl.loopback import OK, serving
 from tests.crawl.transfers import client, get
 
@@ -54,7 +54,7 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 async def test_a_request_without_a_socket_is_given_back(host: str, caplog: pytest.LogCaptureFixture) -> None:
     async with serving(answer) as port, client() as sending:
-        with no_files(), pytest.raises(GiveBack, match="no more files can be opened"):
+        with no_files(), pytest.raises(ReleaseRequested, match="no more files can be opened"):
             await get(sending, f"http://{host}:{port}/")
         assert open_files.shortage.lasts
         assert (await get(sending, f"http://{host}:{port}/"))[1] == b"ok"

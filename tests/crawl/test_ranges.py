@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from multidict import CIMultiDict
 
-from pdfspider.crawl.fetch.bodies.ranges import PROGRESS_SIZE, Part, Tries, part_of, strong_validator
+from pdfspider.crawl.fetch.bodies.ranges import PROGRESS_SIZE, ContentRange, RangeTries, part_of, strong_validator
 from pdfspider.crawl.fetch.cookies import Cookies
 from pdfspider.discovery.signed_urls import is_signed, unsigned
 
@@ -36,10 +36,10 @@ def test_strong_validators(headers: dict[str, str], validator: str | None) -> No
 @pytest.mark.parametrize(
     ("value", "part"),
     [
-        ("bytes 0-99/100", Part(0, 99, 100)),
-        ("Bytes 10-99/100", Part(10, 99, 100)),
-        ("bytes 10-99/*", Part(10, 99, None)),
-        ("bytes */100", Part(None, None, 100)),
+        ("bytes 0-99/100", ContentRange(0, 99, 100)),
+        ("Bytes 10-99/100", ContentRange(10, 99, 100)),
+        ("bytes 10-99/*", ContentRange(10, 99, None)),
+        ("bytes */100", ContentRange(None, None, 100)),
         ("bytes 99-10/100", None),
         ("bytes 0-100/100", None),
         ("bytes 0-99", None),
@@ -48,18 +48,18 @@ def test_strong_validators(headers: dict[str, str], validator: str | None) -> No
         ("", None),
     ],
 )
-def test_parts(value: str, part: Part | None) -> None:
+def test_parts(value: str, part: ContentRange | None) -> None:
     assert part_of(CIMultiDict({"content-range": value})) == part
     assert (part is not None and part.is_whole) == (value == "bytes 0-99/100")
 
 
 def test_tries_are_counted_anew_after_progress_and_only_then() -> None:
-    tries = Tries(3, 5)
+    tries = RangeTries(3, 5)
     assert [tries.next(size) for size in (10, 20, 30, 40)] == [0, 5, 15, None]
-    tries = Tries(2, 5)
+    tries = RangeTries(2, 5)
     assert [tries.next(n * PROGRESS_SIZE) for n in (1, 2, 3, 4)] == [0, 0, 0, 0]
     assert [tries.next(size) for size in (0, 4 * PROGRESS_SIZE)] == [5, None]
-    assert Tries(0, 5).next(PROGRESS_SIZE) is None
+    assert RangeTries(0, 5).next(PROGRESS_SIZE) is None
 
 
 def test_cookies_go_back_to_the_host_that_set_them() -> None:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from pdfspider.crawl.fetch.errors import FetchError, GiveBack
+from pdfspider.crawl.fetch.errors import FetchError, ReleaseRequested
 from pdfspider.crawl.fetch.in_flight import InFlight
 from pdfspider.crawl.policy import storage
 from pdfspider.crawl.policy.storage import Storage
 from pdfspider.crawl.store.uploads import store_error
-from pdfspider.documents.errors import StoreAway, StoreError
+from pdfspider.documents.errors import StoreError, StoreUnavailable
 from pdfspider.documents.staging import BATCH_SIZE, Staging
 from pdfspider.items import Outcome
 from tests.crawl.hostile import document, hostile, page, reply
@@ -83,7 +83,7 @@ async def until_back(worker: Any) -> None:
 async def test_a_full_disk_is_waited_for(worker: Any, disk: Path) -> None:
     ballast = fill(disk)
     found = await worker.storage.judge(no_room(), 3000, object())
-    assert isinstance(found, GiveBack)
+    assert isinstance(found, ReleaseRequested)
     assert worker.storage.is_closed
     assert worker.wake.is_set()
     ballast.unlink()
@@ -109,11 +109,11 @@ async def test_a_document_for_which_there_is_less_room_is_its_own_matter(worker:
 
 
 async def test_a_document_that_others_left_no_room_comes_again(worker: Any) -> None:
-    assert isinstance(await worker.storage.judge(no_room(), 5_000_000, object()), GiveBack)
+    assert isinstance(await worker.storage.judge(no_room(), 5_000_000, object()), ReleaseRequested)
     other = worker.staging.new(object())
     await other.write(bytes(4 * BATCH_SIZE))
     found = await worker.storage.judge(no_room(), 7_000_000, object())
-    assert isinstance(found, GiveBack)
+    assert isinstance(found, ReleaseRequested)
     assert found.delay == 5
     assert not worker.storage.is_away
 
@@ -138,7 +138,7 @@ async def test_one_upload_is_tried_again_in_place_of_all(worker: Any) -> None:
             puts.append(name)
             if not back.is_set():
                 await asyncio.sleep(0)
-                raise StoreAway(PATH, "503")
+                raise StoreUnavailable(PATH, "503")
 
         return run
 
@@ -147,7 +147,7 @@ async def test_one_upload_is_tried_again_in_place_of_all(worker: Any) -> None:
     while len(puts) < 2:
         await asyncio.sleep(0)
     assert worker.storage.is_closed
-    with pytest.raises(GiveBack):
+    with pytest.raises(ReleaseRequested):
         await worker.storage.upload(put("second"), object())
     back.set()
     await first
@@ -159,13 +159,13 @@ async def test_one_upload_is_tried_again_in_place_of_all(worker: Any) -> None:
 @pytest.mark.usefixtures("_no_pause")
 async def test_another_document_is_tried_where_one_never_gets_through(worker: Any) -> None:
     async def refuse() -> None:
-        raise StoreAway(PATH, "503")
+        raise StoreUnavailable(PATH, "503")
 
     async def accept() -> None:
         pass
 
     worker.storage._pause = 0.0
-    with pytest.raises(GiveBack):
+    with pytest.raises(ReleaseRequested):
         await worker.storage.upload(refuse, object())
     assert worker.storage.is_away
     assert not worker.storage.is_closed
@@ -173,12 +173,12 @@ async def test_another_document_is_tried_where_one_never_gets_through(worker: An
     assert not worker.storage.is_away
     with pytest.raises(StoreError, match="503") as own:  # the store took another one since
         await worker.storage.upload(refuse, object())
-    assert not isinstance(own.value, StoreAway)
+    assert not isinstance(own.value, StoreUnavailable)
 
 
 @pytest.mark.usefixtures("_no_pause")
 async def test_a_refusal_of_a_document_shows_that_the_store_is_there(worker: Any) -> None:
-    answers = iter([StoreAway(PATH, "503"), StoreError(PATH, "too large")])
+    answers = iter([StoreUnavailable(PATH, "503"), StoreError(PATH, "too large")])
 
     async def put() -> None:
         raise next(answers)
@@ -214,7 +214,7 @@ def refused_by_s3(status: int, code: str) -> ClientError:
     ],
 )
 def test_whose_fault_an_error_is(error: Exception, away: bool) -> None:
-    assert isinstance(store_error(error, PATH), StoreAway) is away
+    assert isinstance(store_error(error, PATH), StoreUnavailable) is away
 
 
 # Whole crawls

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 from pdfspider.crawl.fetch.client.client import Client, ClientRequest
-from pdfspider.crawl.fetch.request_start import RequestStart, Starts, Timeouts
+from pdfspider.crawl.fetch.request_start import RequestStart, StartReporter, Timeouts
 from pdfspider.crawl.fetch.start_permits import StartPermits
 from pdfspider.discovery.addresses import OWN_BLOCK, PUBLIC_BLOCK
 from pdfspider.frontier.leases import Lease, LeaseKind
@@ -36,7 +36,7 @@ def start(
     *,
     public: bool = False,
     networks: str | None = "",
-    starts: Starts | None = None,
+    starts: StartReporter | None = None,
 ) -> RequestStart:
     lease = Lease("1", 1, LeaseKind.URL, starts_at=0, report=False, deliveries=1, expiries=0, entry=None)
     lease.reach = with_block(lease.reach, PUBLIC_BLOCK if public else OWN_BLOCK)

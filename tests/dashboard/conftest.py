@@ -14,10 +14,10 @@ from scrapy.settings import Settings
 from bench.processes import free_port
 from pdfspider import settings as defaults
 from pdfspider.config import Config
-from pdfspider.dashboard.access import Access
+from pdfspider.dashboard.access import AccessControl
 from pdfspider.dashboard.application import make_application
 from pdfspider.dashboard.state import Dashboard
-from pdfspider.documents.copies import InPlace
+from pdfspider.documents.copies import DirectoryCopies
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.items import Capture, Outcome
@@ -67,13 +67,13 @@ async def serve(redis_url: str, tmp_path: Path) -> Serve:
         known.update({"DATA_DIR": tmp_path, "REDIS_URL": redis_url, **given})
         config, redis = Config.from_settings(known), connect(redis_url)
         records, listings = await Database.open(config.database_url), Listings(config.database_url)
-        copies = InPlace(config.store_directory) if config.store_directory else None
+        copies = DirectoryCopies(config.store_directory) if config.store_directory else None
         frontier = Frontier(redis)
         monitor = Monitor(frontier)
         parts = Dashboard(
             config=config, frontier=frontier, records=records, listings=listings, monitor=monitor, copies=copies
         )
-        runner = web.AppRunner(make_application(parts, Access(config.dashboard.token)), access_log=None)
+        runner = web.AppRunner(make_application(parts, AccessControl(config.dashboard.token)), access_log=None)
         await runner.setup()
         port = free_port()
         await web.TCPSite(runner, "127.0.0.1", port).start()

@@ -16,7 +16,7 @@ from pdfspider.config import Config
 from pdfspider.dashboard import serving
 from pdfspider.dashboard.routes import ACTIONS, VIEWS
 from pdfspider.exceptions import ConfigurationError
-from pdfspider.web.listener import Limits
+from pdfspider.web.listener import ServerLimits
 from tests.support import PATIENCE
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ async def test_metrics_need_the_token_and_probes_do_not(serve: Serve) -> None:
 
 
 async def test_a_request_that_does_not_end_is_ended(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pdfspider.dashboard.serving.LIMITS", Limits(connections=5, per_address=0, timeout=0.5))
+    monkeypatch.setattr("pdfspider.dashboard.serving.LIMITS", ServerLimits(connections=5, per_address=0, timeout=0.5))
     stopped, port = asyncio.Event(), free_port()
     async with serve(DASHBOARD_URL=f"http://127.0.0.1:{port}") as served, asyncio.TaskGroup() as tasks:
         parts = served.parts

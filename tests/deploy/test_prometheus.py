@@ -35,7 +35,7 @@ from pdfspider.frontier.reports.transports import RESULTS
 from pdfspider.items import Outcome
 from pdfspider.metrics.fleet import FleetCollector, fleet_metrics
 from pdfspider.metrics.server import MetricsServer, Probes
-from pdfspider.metrics.worker import Numbers, WorkerMetrics
+from pdfspider.metrics.worker import WorkerMetrics, WorkerNumbers
 from tests.support import ROOT, query, until
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def exposed(tmp_path: Path) -> dict[str, set[str]]:
     hosts = {"hosts_waiting": 1, "hosts_failing": 1, "workers": 1, "workers_wanted": 1}
     masters = {"messages": {("amqp", result): 1 for result in RESULTS}, "owed": {"amqp": 1}}
     fleet = Fleet(**totals, **hosts, **masters, urls={}, jobs={}, oldest_ready=0.0, memory=0.0)  # type: ignore[arg-type]
-    numbers = Numbers({}, leases=0, received=0, inspection_backlog=0, takes_documents=True)
+    numbers = WorkerNumbers({}, leases=0, received=0, inspection_backlog=0, takes_documents=True)
     registry = CollectorRegistry()
     registry.register(FleetCollector(fleet))
     text = generate_latest(registry) + WorkerMetrics(lambda: numbers, tmp_path).expose().body

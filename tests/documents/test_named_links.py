@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pdfspider.documents.named_links import Wanted, check_links, name_all
+from pdfspider.documents.named_links import WantedName, check_links, name_all
 from pdfspider.documents.paths import LAYOUTS, original_name, path_name, safe_path, with_hash
 from pdfspider.documents.store import document_path
 from pdfspider.exceptions import ConfigurationError
@@ -86,7 +86,7 @@ def stored(root: Path, content: str) -> str:
 
 
 def name(root: Path, content: str, wanted: str) -> str:
-    (given,) = name_all([Wanted(root, stored(root, content), wanted)])
+    (given,) = name_all([WantedName(root, stored(root, content), wanted)])
     assert isinstance(given, str)
     assert (root / given).read_text() == content
     return given

@@ -18,10 +18,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pdfspider.documents.disk import Room, capacity, probe
+from pdfspider.documents.disk import FreeSpace, capacity, probe
 from pdfspider.documents.errors import StagingBusy, StagingError, StoreError
 from pdfspider.documents.head import HEAD_SIZE
-from pdfspider.documents.staging import BATCH_SIZE, STAGING_DIRECTORY, Finished, Staging
+from pdfspider.documents.staging import BATCH_SIZE, STAGING_DIRECTORY, StagedBody, Staging
 from pdfspider.documents.store import Staged, document_path, keep_all
 from pdfspider.documents.tail import TAIL_SIZE
 from pdfspider.exceptions import ConfigurationError
@@ -43,7 +43,7 @@ async def staging(tmp_path: Path) -> AsyncIterator[Staging]:
     assert not staging.directory.exists()
 
 
-async def stage(staging: Staging, chunks: Iterable[bytes]) -> Finished:
+async def stage(staging: Staging, chunks: Iterable[bytes]) -> StagedBody:
     file = staging.new()
     for chunk in chunks:
         await file.write(chunk)
@@ -54,15 +54,15 @@ def pieces(data: bytes, size: int = CHUNK) -> list[bytes]:
     return [data[start : start + size] for start in range(0, len(data), size)]
 
 
-def expected(path: Path, data: bytes) -> Finished:
-    return Finished(path, hashlib.sha256(data).hexdigest(), len(data), data[:HEAD_SIZE], data[-TAIL_SIZE:])
+def expected(path: Path, data: bytes) -> StagedBody:
+    return StagedBody(path, hashlib.sha256(data).hexdigest(), len(data), data[:HEAD_SIZE], data[-TAIL_SIZE:])
 
 
-def content_of(done: Finished) -> bytes:
+def content_of(done: StagedBody) -> bytes:
     return done.path.read_bytes() if done.content is None else bytes(done.content)
 
 
-def plain(done: Finished) -> Finished:
+def plain(done: StagedBody) -> StagedBody:
     return done._replace(tail=done.tail[-TAIL_SIZE:], content=None)
 
 
@@ -272,23 +272,23 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_what_a_disk_has_room_for(small_disk: Path) -> None:
-    assert probe(small_disk) is Room.ENOUGH
-    assert probe(small_disk, 1_500_000) is Room.ENOUGH
-    assert probe(small_disk, 2_500_000) is Room.LESS
+    assert probe(small_disk) is FreeSpace.ENOUGH
+    assert probe(small_disk, 1_500_000) is FreeSpace.ENOUGH
+    assert probe(small_disk, 2_500_000) is FreeSpace.LESS
     (small_disk / "ballast").write_bytes(bytes(1_000_000))
-    assert probe(small_disk, 1_500_000) is Room.LESS
+    assert probe(small_disk, 1_500_000) is FreeSpace.LESS
     with suppress(OSError):
         (small_disk / "more").write_bytes(bytes(2_000_000))
-    assert probe(small_disk) is Room.NONE
+    assert probe(small_disk) is FreeSpace.NONE
     (small_disk / "more").unlink()
-    assert probe(small_disk) is Room.ENOUGH
+    assert probe(small_disk) is FreeSpace.ENOUGH
     assert sorted(path.name for path in small_disk.iterdir()) == ["ballast"]
     assert capacity(small_disk) == 2 * 1024 * 1024
 
 
 def test_a_disk_that_is_not_there_takes_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert probe(tmp_path / "file" / "directory") is Room.NONE
+    assert probe(tmp_path / "file" / "directory") is FreeSpace.NONE
 
 
 async def test_a_small_document_that_finds_no_room_leaves_nothing(small_disk: Path) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from pdfspider.frontier.frontier import Submitted
-    from pdfspider.frontier.leases import Grant, Lease
+    from pdfspider.frontier.leases import Lease, LeaseGrant
 
 FREE = JobOptions(cap=8, robots=0)
 """Nothing but the order holds URLs back."""
@@ -108,7 +108,7 @@ class Worker:
         self.frontier, self.clock = frontier, clock
         self.held: list[Lease] = []
 
-    async def ask(self, wanted: int = 1, held: int | None = None, watched: int | None = None, **how: int) -> Grant:
+    async def ask(self, wanted: int = 1, held: int | None = None, watched: int | None = None, **how: int) -> LeaseGrant:
         grant = await self.frontier.lease(wanted, len(self.held) if held is None else held, watched, **how)
         self.held += grant.leases
         return grant

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pdfspider.frontier.reports.fleet import Ready, read_fleet
+from pdfspider.frontier.reports.fleet import ReadyWork, read_fleet
 from pdfspider.items import Outcome
 from tests.frontier.rig import FREE, entry, pages
 
@@ -91,7 +91,7 @@ async def test_messages_and_totals_of_another_type_stop_nothing(rig: Rig) -> Non
     [(0, 0, 0, 0), (0, 1, 0, 1), (1, 0, 0, 1), (32, 0, 0, 1), (33, 0, 0, 2), (90, 5, 70, 5), (0, 0, 1, 1)],
 )
 def test_workers_are_wanted_for_hosts_that_may_be_asked(hosts: int, soon: int, leased: int, wanted: int) -> None:
-    assert Ready(hosts, soon, leased).workers(32) == wanted
+    assert ReadyWork(hosts, soon, leased).workers(32) == wanted
 
 
 async def test_one_polite_host_wants_one_worker_however_long_its_queue_is(rig: Rig) -> None:

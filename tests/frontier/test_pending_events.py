@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pdfspider.frontier.jobs import JobOptions, Task
-from pdfspider.frontier.results.pending_events import Log, PendingEvents
+from pdfspider.frontier.results.pending_events import PendingEvents, RunLog
 from pdfspider.items import Outcome
 from tests.frontier.rig import pages
 
 if TYPE_CHECKING:
-    from pdfspider.frontier.results.pending_events import Note
+    from pdfspider.frontier.results.pending_events import PendingEvent
     from tests.frontier.rig import Rig
 
 TOLD = Task("way", "key", b"record", once=False, events=True)
@@ -18,7 +18,7 @@ ALSO_TOLD = Task("other", "key", b"record", once=False, events=True)
 NOT_TOLD = Task("else", "key", b"record", once=False)
 
 
-async def take(found: PendingEvents) -> list[Note]:
+async def take(found: PendingEvents) -> list[PendingEvent]:
     """The first call finds that there is no group yet."""
     return await found.next(10, 0.01) or await found.next(10, 0.01)
 
@@ -83,7 +83,7 @@ async def test_a_run_is_logged_from_when_it_is_told_to(rig: Rig) -> None:
     assert not await keys(rig)
     await rig.control("j", "log")
     await worker.commit(two, Outcome.DOCUMENT)
-    log, late = Log(rig.redis, run), Log(rig.redis, run)
+    log, late = RunLog(rig.redis, run), RunLog(rig.redis, run)
     await late.skip()
     await worker.commit(three, Outcome.DOCUMENT)
     assert two.entry

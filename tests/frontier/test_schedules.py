@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.entries import links_of
 from pdfspider.frontier.jobs import JobOptions
-from pdfspider.frontier.schedules import SEEDS_PER_ELEMENT, Planned, Schedule, Schedules
+from pdfspider.frontier.schedules import SEEDS_PER_ELEMENT, PlannedRun, Schedule, Schedules
 from pdfspider.items import Outcome
 from pdfspider.submission.schedules import check_cron, interval_of, next_time, start_scheduled
 from tests.frontier.rig import FREE, entry, on_one_server, pages
@@ -125,7 +125,7 @@ async def test_only_one_of_many_workers_starts_the_run(rig: Rig) -> None:
 async def test_a_late_worker_starts_nothing(rig: Rig) -> None:
     await put(rig, 5)
     await rig.sleep(5)
-    late = Planned(now(rig), now(rig) + 5000)
+    late = PlannedRun(now(rig), now(rig) + 5000)
     worker = rig.worker()
     assert await tick(worker)
     await worker.work()

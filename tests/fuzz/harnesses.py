@@ -19,7 +19,7 @@ from pdfspider.config import Config
 from pdfspider.crawl.fetch.bodies.content_encoding import STEP_SIZE, decoded
 from pdfspider.crawl.fetch.errors import FetchError
 from pdfspider.crawl.policy.retries import MAX_HOLD_S, retry_after
-from pdfspider.crawl.policy.robots import Rules
+from pdfspider.crawl.policy.robots import RobotsRules
 from pdfspider.crawl.policy.robots_rules import crawl_delay, packed, parsed, reduced
 from pdfspider.crawl.policy.robots_rules import unpacked as unpacked_rules
 from pdfspider.discovery.links import Discovery
@@ -27,7 +27,7 @@ from pdfspider.discovery.listings.lists import MAX_INFLATED_SIZE, unpacked
 from pdfspider.discovery.markup.headers import linked
 from pdfspider.discovery.urls import canonical, fingerprint, host_of, join, normalise, origin_of
 from pdfspider.documents.head import HEAD_SIZE, sniff
-from pdfspider.documents.inspection.report import InvalidAnswer, Report
+from pdfspider.documents.inspection.report import InspectionReport, InvalidAnswer
 from pdfspider.documents.names import file_name
 from pdfspider.documents.tail import TAIL_SIZE, is_whole, judge, linearized_length
 from pdfspider.exceptions import InvalidInput
@@ -143,7 +143,7 @@ def robots(data: bytes) -> None:
     assert unpacked_rules(packed(text)) == text
     assert 0 <= crawl_delay(text, AGENT) <= MAX_HOLD_S
     kept = parsed(text)
-    rules = Rules(kept, None, math.inf)
+    rules = RobotsRules(kept, None, math.inf)
     for path in ("", "b", "%C3%A4?x=*", "$"):
         verdict = rules.verdict(f"http://a.test/{path}", AGENT)
         assert verdict is None or verdict[0] is Outcome.ROBOTS_DENIED
@@ -198,7 +198,7 @@ def report(data: bytes) -> None:
     with suppress(ValueError, RecursionError, InvalidAnswer):
         answer = json.loads(data)
         if isinstance(answer, dict):
-            Report.of(answer)
+            InspectionReport.of(answer)
 
 
 class Harness(NamedTuple):

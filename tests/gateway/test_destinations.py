@@ -15,8 +15,8 @@ from aiohttp import web
 from bench.processes import free_port
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
-from pdfspider.frontier.results.pending_events import Note
-from pdfspider.frontier.results.pending_results import Ended, PendingResults, unanswered
+from pdfspider.frontier.results.pending_events import PendingEvent
+from pdfspider.frontier.results.pending_results import EndedRun, PendingResults, unanswered
 from pdfspider.frontier.results.stream_consumer import IDLE_MS
 from pdfspider.frontier.results.undelivered import send_again, undelivered
 from pdfspider.gateway.base import Event, RefusedError, RejectedError, Result, TooLargeError, TransportError
@@ -82,12 +82,12 @@ class FakeOwed:
         self.messages[run] = records
         self._given[run] = 0.0
 
-    async def next(self, count: int, timeout: float) -> list[Ended]:
+    async def next(self, count: int, timeout: float) -> list[EndedRun]:
         due = [run for run, at in self._given.items() if at == 0 or at < now() - IDLE_MS / 1000][:count]
         if not due:
             await asyncio.sleep(timeout)
         self._given |= dict.fromkeys(due, now())
-        return [Ended(str(run).encode(), run, f"job-{run}", "finished") for run in due]
+        return [EndedRun(str(run).encode(), run, f"job-{run}", "finished") for run in due]
 
     async def tasks(self, run: int) -> AsyncIterator[tuple[bytes, bytes]]:
         for key, record in list(self.messages[run].items()):
@@ -96,11 +96,11 @@ class FakeOwed:
     async def settle_task(self, run: int, key: bytes, _: bytes) -> None:
         del self.messages[run][key]
 
-    async def give_up(self, ended: Ended, key: bytes, record: bytes, _: str) -> None:
+    async def give_up(self, ended: EndedRun, key: bytes, record: bytes, _: str) -> None:
         self.given_up.append(ended.run)
         await self.settle_task(ended.run, key, record)
 
-    async def settle(self, ended: Ended) -> None:
+    async def settle(self, ended: EndedRun) -> None:
         assert not self.messages[ended.run]
         del self._given[ended.run]
 
@@ -282,11 +282,11 @@ def test_what_is_refused_keeps_nothing_else_waiting() -> None:
 
 class FakeFound:
     def __init__(self) -> None:
-        self.notes = [Note(b"%d" % n, n % 50, f"job-{n % 50}", b"%08d" % n) for n in range(1000)]
+        self.notes = [PendingEvent(b"%d" % n, n % 50, f"job-{n % 50}", b"%08d" % n) for n in range(1000)]
         self.untold_left = {(note.run, note.fingerprint) for note in self.notes}
         self._given: dict[bytes, float] = {}
 
-    async def next(self, count: int, timeout: float) -> list[Note]:
+    async def next(self, count: int, timeout: float) -> list[PendingEvent]:
         due = [note for note in self.notes if self._given.get(note.id, -100) < now() - 60][:count]
         if not due:
             await asyncio.sleep(timeout)
@@ -299,7 +299,7 @@ class FakeFound:
     async def told(self, run: int, fingerprints: list[bytes]) -> None:
         self.untold_left -= {(run, each) for each in fingerprints}
 
-    async def settle(self, notes: list[Note]) -> None:
+    async def settle(self, notes: list[PendingEvent]) -> None:
         self.notes = [note for note in self.notes if note not in notes]
 
 

@@ -24,7 +24,7 @@ from pdfspider.submission.seeds import seed
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from pdfspider.frontier.results.pending_results import Ended
+    from pdfspider.frontier.results.pending_results import EndedRun
 
 OWN = Task("way", "key", b"record", once=True)
 SHARED = Task("way", "other", b"other record", once=False)
@@ -48,7 +48,7 @@ async def end(frontier: Frontier) -> None:
         pass
 
 
-async def take(owed: PendingResults) -> list[Ended]:
+async def take(owed: PendingResults) -> list[EndedRun]:
     """The first call finds that there is no group yet."""
     return await owed.next(10, 0.01) or await owed.next(10, 0.01)
 

@@ -19,7 +19,7 @@ from celery import Celery
 import pdfspider.gateway
 from bench.processes import free_port
 from pdfspider.gateway.inbound.submit_batcher import RedisWaiter
-from pdfspider.gateway.outbound.publisher import Pending
+from pdfspider.gateway.outbound.publisher import PendingItems
 from pdfspider.gateway.shutdown import end_the_rest, within
 from pdfspider.gateway.transports.redis.transport import RedisTransport
 from tests.servers.processes import RedisProcess
@@ -109,7 +109,7 @@ async def test_one_cancellation_ends_a_loop_whose_calls_swallow_it(loop: str, ma
     call = Swallowing()
 
     async def publish() -> None:
-        pending = Pending("Results", "way", call)
+        pending = PendingItems("Results", "way", call)
         while True:
             await pending.take()
 

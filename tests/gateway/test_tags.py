@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pdfspider.gateway.transports.rabbitmq.tags import Tags
+from pdfspider.gateway.transports.rabbitmq.tags import AckBatcher
 
 
 def test_what_stands_behind_one_that_is_open_is_acknowledged_alone() -> None:
-    tags = Tags()
+    tags = AckBatcher()
     assert tags.settle([3, 1, 2]) == (3, [])
     assert tags.settle([5, 6]) == (0, [5, 6])
     assert tags.settle([4, 8]) == (4, [8])
@@ -18,7 +18,7 @@ def test_what_stands_behind_one_that_is_open_is_acknowledged_alone() -> None:
 
 @given(st.permutations(range(1, 30)), st.integers(1, 7))
 def test_nothing_is_acknowledged_before_it_is_settled_or_twice(order: list[int], size: int) -> None:
-    tags, settled, open_ones = Tags(), set[int](), set(order)
+    tags, settled, open_ones = AckBatcher(), set[int](), set(order)
     for start in range(0, len(order), size):
         group = order[start : start + size]
         settled.update(group)

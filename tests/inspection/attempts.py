@@ -16,7 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pdfspider.documents.inspection import confinement, landlock, seccomp
-from pdfspider.documents.inspection.limits import Limits
+from pdfspider.documents.inspection.limits import InspectionLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,7 +153,7 @@ def main() -> None:
     tries = attempts(place)
     if place["user"]:
         os.setresuid(place["user"], place["user"], place["user"])
-    lacking = confinement.confine(Limits())
+    lacking = confinement.confine(InspectionLimits())
     os.write(1, json.dumps({"lacking": lacking}).encode() + b"\n")
     for name, attempt in tries.items():
         os.write(1, json.dumps({name: attempt()}).encode() + b"\n")

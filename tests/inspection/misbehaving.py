@@ -13,14 +13,14 @@ from pdfspider.documents.inspection import engine, process
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pdfspider.documents.inspection.limits import Limits
+    from pdfspider.documents.inspection.limits import InspectionLimits
 
 HELD: list[Any] = []
 ANSWERS: list[BinaryIO] = []
 SAY = process._say
 
 
-def read(descriptor: int, limits: Limits) -> Iterator[dict[str, Any]]:
+def read(descriptor: int, limits: InspectionLimits) -> Iterator[dict[str, Any]]:
     name = os.pread(descriptor, 100, 0).decode()
     yield {"title": name}
     yield DEEDS[name]() or {"status": "ok"}

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pdfspider.documents.inspection import landlock, seccomp
-from pdfspider.documents.inspection.inspector import Inspector, Unavailable
-from pdfspider.documents.inspection.limits import MAX_MAPPED, Limits
-from pdfspider.documents.inspection.pool import Pool
-from pdfspider.documents.inspection.report import Status
+from pdfspider.documents.inspection.inspector import DocumentUnavailable, Inspector
+from pdfspider.documents.inspection.limits import MAX_MAPPED, InspectionLimits
+from pdfspider.documents.inspection.pool import InspectorPool
+from pdfspider.documents.inspection.report import InspectionStatus
 from pdfspider.embedded import EmbeddedRedis
 from tests.inspection.malformed import one_page, stream
 
@@ -168,9 +168,9 @@ def test_a_namespace_keeps_it_from_the_network(users_place: dict[str, Any]) -> N
 def test_a_document_cannot_be_taken_for_its_name(tmp_path: Path) -> None:
     """A path that is no file is refused, and not waited for."""
     os.mkfifo(tmp_path / "fifo")
-    inspector = Inspector(Limits())
+    inspector = Inspector(InspectionLimits())
     for path in (tmp_path / "fifo", tmp_path):
-        with pytest.raises(Unavailable, match="is not a file"):
+        with pytest.raises(DocumentUnavailable, match="is not a file"):
             inspector.inspect(str(path))
     inspector.close()
 
@@ -179,16 +179,16 @@ def test_a_document_cannot_be_taken_for_its_name(tmp_path: Path) -> None:
 def test_documents_of_all_sizes_come_as_open_files(tmp_path: Path, size: int) -> None:
     path = tmp_path / "large.pdf"
     path.write_bytes(one_page(b"/Contents 4 0 R", stream(b" " * size)))
-    inspector = Inspector(Limits(thumbnail=True))
+    inspector = Inspector(InspectionLimits(thumbnail=True))
     report = inspector.inspect(str(path))
     inspector.close()
-    assert (report.status, report.pages, bool(report.thumbnail)) == (Status.OK, 1, True), report
+    assert (report.status, report.pages, bool(report.thumbnail)) == (InspectionStatus.OK, 1, True), report
 
 
 async def test_what_is_lacking_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "a.pdf").write_bytes(b"")
     code = 'import time; print(\'{"lacking": ["seccomp", "Landlock"]}\', flush=True); time.sleep(60)'
-    pool = Pool(1, Limits(timeout=0.1), ("-c", code))
+    pool = InspectorPool(1, InspectionLimits(timeout=0.1), ("-c", code))
     await pool.inspect([str(tmp_path / "a.pdf")] * 2)
     await pool.close()
     assert [record.getMessage() for record in caplog.records] == [

@@ -12,9 +12,9 @@ import pytest
 
 from pdfspider.documents.inspection.dates import iso_date
 from pdfspider.documents.inspection.inspector import Inspector
-from pdfspider.documents.inspection.limits import Limits
-from pdfspider.documents.inspection.pool import Pool
-from pdfspider.documents.inspection.report import Content, Report, Status
+from pdfspider.documents.inspection.limits import InspectionLimits
+from pdfspider.documents.inspection.pool import InspectorPool
+from pdfspider.documents.inspection.report import Content, InspectionReport, InspectionStatus
 from tests.documents.corpus import AUTHOR, LONG, MADE, NAMES, TITLE, document
 from tests.inspection.malformed import malformed, one_page, pdf, stream, traps
 
@@ -27,10 +27,10 @@ SLACK = 300.0
 
 
 @pytest.fixture(scope="module")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Report]:
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, InspectionReport]:
     """Return what the inspector says of each document."""
     directory = tmp_path_factory.mktemp("documents")
-    inspector = Inspector(Limits(text=True, links=True, thumbnail=True))
+    inspector = Inspector(InspectionLimits(text=True, links=True, thumbnail=True))
     found = {}
     for name in NAMES:
         path = directory / f"{name}.pdf"
@@ -40,16 +40,20 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Report]:
     return found
 
 
-def test_every_document_has_its_status(reports: dict[str, Report]) -> None:
-    others = {name: reports[name].status for name in MADE if reports[name].status is not Status.OK}
-    assert others == {"needs-password": Status.ENCRYPTED, "damaged": Status.DAMAGED}
-    assert {report.status for report in reports.values()} == {Status.OK, Status.ENCRYPTED, Status.DAMAGED}
+def test_every_document_has_its_status(reports: dict[str, InspectionReport]) -> None:
+    others = {name: reports[name].status for name in MADE if reports[name].status is not InspectionStatus.OK}
+    assert others == {"needs-password": InspectionStatus.ENCRYPTED, "damaged": InspectionStatus.DAMAGED}
+    assert {report.status for report in reports.values()} == {
+        InspectionStatus.OK,
+        InspectionStatus.ENCRYPTED,
+        InspectionStatus.DAMAGED,
+    }
     for report in reports.values():
-        assert report.status is not Status.OK or (report.pages and report.content and report.pdf_version)
+        assert report.status is not InspectionStatus.OK or (report.pages and report.content and report.pdf_version)
         assert report.linearized is not None
 
 
-def test_what_documents_say_of_themselves(reports: dict[str, Report]) -> None:
+def test_what_documents_say_of_themselves(reports: dict[str, InspectionReport]) -> None:
     topology = reports["long"]
     assert (topology.pages, topology.title, topology.author) == (LONG, TITLE, AUTHOR)
     assert (topology.created, topology.modified) == ("2016-12-31T18:43:23+01:00", "2023-06-23T06:39:33+00:00")
@@ -67,16 +71,16 @@ def test_what_documents_say_of_themselves(reports: dict[str, Report]) -> None:
     assert (locked.encrypted, locked.pages, locked.reason) == (True, None, "needs a password")
 
 
-def test_scans_are_told_from_text(reports: dict[str, Report]) -> None:
+def test_scans_are_told_from_text(reports: dict[str, InspectionReport]) -> None:
     scanned = {name for name in MADE if reports[name].content is Content.SCANNED}
     assert scanned == {name for name in MADE if name.startswith("scan-")}
     assert reports["inline-image"].content is reports["several-pages"].content is Content.TEXT
     assert reports["blank"].content is Content.NONE
 
 
-def test_thumbnails_are_small_pngs(reports: dict[str, Report]) -> None:
+def test_thumbnails_are_small_pngs(reports: dict[str, InspectionReport]) -> None:
     for report in reports.values():
-        if report.status is Status.OK:
+        if report.status is InspectionStatus.OK:
             assert report.thumbnail
             assert max(size(report.thumbnail)) == 256
 
@@ -95,26 +99,26 @@ def size(png: bytes) -> tuple[int, int]:
 async def test_malformed_documents_harm_nobody(tmp_path: Path) -> None:
     files = malformed(tmp_path)
     assert len(files) > 200
-    pool = Pool(2, Limits(timeout=TIMEOUT, text=True, links=True, thumbnail=True))
+    pool = InspectorPool(2, InspectionLimits(timeout=TIMEOUT, text=True, links=True, thumbnail=True))
     waiting = [*files]
-    found: dict[str, Report] = {}
+    found: dict[str, InspectionReport] = {}
 
     async def work() -> None:
         while group := [waiting.pop() for _ in range(min(20, len(waiting)))]:
             results = await pool.inspect([str(files[name]) for name in group])
             waiting.extend(group[len(results) :])
             for name, report in zip(group, results, strict=False):
-                assert isinstance(report, Report)
+                assert isinstance(report, InspectionReport)
                 found[name] = report
 
     await asyncio.gather(work(), work())
     await pool.close()
     assert found.keys() == files.keys()
     assert max(report.seconds for report in found.values()) < TIMEOUT + SLACK
-    assert Counter(report.status for report in found.values())[Status.CRASHED] == 0
-    assert found["own-form"].status in {Status.TIMEOUT, Status.MEMORY}
-    assert found["nested-bomb"].status in {Status.MEMORY, Status.TIMEOUT}
-    assert found["no-pages"].status in {Status.DAMAGED, Status.TIMEOUT}
+    assert Counter(report.status for report in found.values())[InspectionStatus.CRASHED] == 0
+    assert found["own-form"].status in {InspectionStatus.TIMEOUT, InspectionStatus.MEMORY}
+    assert found["nested-bomb"].status in {InspectionStatus.MEMORY, InspectionStatus.TIMEOUT}
+    assert found["no-pages"].status in {InspectionStatus.DAMAGED, InspectionStatus.TIMEOUT}
     huge = found["huge-mediabox"].thumbnail
     assert huge is None or max(size(huge)) <= 256
 
@@ -122,7 +126,7 @@ async def test_malformed_documents_harm_nobody(tmp_path: Path) -> None:
 def test_a_document_without_pages_is_not_judged_by_the_one_before(tmp_path: Path) -> None:
     names = ["needs-password", "no-pages", "damaged", "no-pages"]
     contents = {"no-pages": dict(traps())["no-pages"]}
-    inspector = Inspector(Limits())
+    inspector = Inspector(InspectionLimits())
     reasons = []
     for name in names:
         path = tmp_path / f"{name}.pdf"
@@ -140,10 +144,10 @@ async def test_a_hang_keeps_what_was_known(tmp_path: Path) -> None:
     info = b"<</Title(A trap)/CreationDate(D:20200229)>>"
     whole = one_page(resources, stream(b"/F Do " * 50), stream(b"/F Do " * 50, form), info)
     trap.write_bytes(whole.replace(b"/Root", b"/Info 6 0 R/Root"))
-    inspector = Inspector(Limits(timeout=TIMEOUT))
+    inspector = Inspector(InspectionLimits(timeout=TIMEOUT))
     report = await asyncio.to_thread(inspector.inspect, str(trap))
     inspector.close()
-    assert report.status in {Status.TIMEOUT, Status.MEMORY}
+    assert report.status in {InspectionStatus.TIMEOUT, InspectionStatus.MEMORY}
     assert (report.pages, report.title, report.created) == (1, "A trap", "2020-02-29")
 
 
@@ -158,10 +162,15 @@ def test_texts_that_are_broken_or_endless(tmp_path: Path) -> None:
         trailer=b"/Info 4 0 R",
     )
     odd.write_bytes(whole)
-    inspector = Inspector(Limits())
+    inspector = Inspector(InspectionLimits())
     report = inspector.inspect(str(odd))
     inspector.close()
-    assert (report.status, report.content, report.language, report.created) == (Status.OK, Content.NONE, "de", None)
+    assert (report.status, report.content, report.language, report.created) == (
+        InspectionStatus.OK,
+        Content.NONE,
+        "de",
+        None,
+    )
     assert report.title in {"\ufffd", None}
     assert report.author == "x" * 4096
 

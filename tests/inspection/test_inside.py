@@ -10,7 +10,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 from scrapy.settings import Settings
 
-from pdfspider.crawl.inspection.pdf_links import InsidePipeline
+from pdfspider.crawl.inspection.pdf_links import PdfLinksPipeline
 from pdfspider.spiders.pdfs import PdfSpider
 from tests.crawl.hostile import PDF, document, hostile, page, reply
 from tests.inspection.malformed import one_page, traps
@@ -99,10 +99,10 @@ def test_links_in_documents_belong_to_the_crawl(fleet: Fleet) -> None:
 def test_nothing_waits_where_links_are_not_followed(tmp_path: Path, changed: dict[str, object]) -> None:
     settings = Settings({"DATA_DIR": str(tmp_path), **FOLLOWED})
     settings.setmodule("pdfspider.settings", priority="default")
-    assert InsidePipeline.from_crawler(Crawler(PdfSpider, settings.copy()))
+    assert PdfLinksPipeline.from_crawler(Crawler(PdfSpider, settings.copy()))
     settings.setdict(changed, priority="cmdline")
     with pytest.raises(NotConfigured):
-        InsidePipeline.from_crawler(Crawler(PdfSpider, settings))
+        PdfLinksPipeline.from_crawler(Crawler(PdfSpider, settings))
 
 
 def test_a_worker_that_dies_while_it_looks_inside_loses_nothing(fleet: Fleet) -> None:

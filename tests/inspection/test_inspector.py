@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from pdfspider.documents.inspection.inspector import Inspector, Stopped, Unavailable
-from pdfspider.documents.inspection.limits import LEAST_MEMORY, MAX_MAPPED, Limits
-from pdfspider.documents.inspection.report import Report, Status
+from pdfspider.documents.inspection.inspector import DocumentUnavailable, Inspector, InspectorClosed
+from pdfspider.documents.inspection.limits import LEAST_MEMORY, MAX_MAPPED, InspectionLimits
+from pdfspider.documents.inspection.report import InspectionReport, InspectionStatus
 from pdfspider.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Deeds(Inspector):
 
     directory: Path
 
-    def do(self, name: str) -> Report:
+    def do(self, name: str) -> InspectionReport:
         path = self.directory / f"{name}.pdf"
         path.write_text(name)
         return self.inspect(str(path))
@@ -51,7 +51,7 @@ def _directory(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def inspector() -> Iterator[Deeds]:
-    inspector = Deeds(Limits(memory=LEAST_MEMORY), MISBEHAVING)
+    inspector = Deeds(InspectionLimits(memory=LEAST_MEMORY), MISBEHAVING)
     yield inspector
     inspector.close()
 
@@ -59,25 +59,31 @@ def inspector() -> Iterator[Deeds]:
 @pytest.mark.parametrize(
     ("name", "status", "reason"),
     [
-        ("SIGKILL", Status.CRASHED, "SIGKILL"),
-        ("SIGABRT", Status.CRASHED, "SIGABRT"),
-        ("SIGSEGV", Status.CRASHED, "SIGSEGV"),
-        ("exit", Status.CRASHED, "exit code 3"),
-        ("defect", Status.CRASHED, "KeyError: 0"),
-        ("SIGXCPU", Status.TIMEOUT, "more than 30 s of CPU"),
-        ("eat", Status.MEMORY, "Python had no memory left"),
-        *((name, Status.CRASHED, "an invalid answer") for name in ("no-object", "unknown-field", "unknown-status")),
-        *((name, Status.CRASHED, "an invalid answer") for name in ("wrong-type", "negative", "no-png", "too-deep")),
-        ("no-end", Status.CRASHED, ""),
+        ("SIGKILL", InspectionStatus.CRASHED, "SIGKILL"),
+        ("SIGABRT", InspectionStatus.CRASHED, "SIGABRT"),
+        ("SIGSEGV", InspectionStatus.CRASHED, "SIGSEGV"),
+        ("exit", InspectionStatus.CRASHED, "exit code 3"),
+        ("defect", InspectionStatus.CRASHED, "KeyError: 0"),
+        ("SIGXCPU", InspectionStatus.TIMEOUT, "more than 30 s of CPU"),
+        ("eat", InspectionStatus.MEMORY, "Python had no memory left"),
+        *(
+            (name, InspectionStatus.CRASHED, "an invalid answer")
+            for name in ("no-object", "unknown-field", "unknown-status")
+        ),
+        *(
+            (name, InspectionStatus.CRASHED, "an invalid answer")
+            for name in ("wrong-type", "negative", "no-png", "too-deep")
+        ),
+        ("no-end", InspectionStatus.CRASHED, ""),
     ],
 )
-def test_whatever_happens_is_a_result(inspector: Deeds, name: str, status: Status, reason: str) -> None:
+def test_whatever_happens_is_a_result(inspector: Deeds, name: str, status: InspectionStatus, reason: str) -> None:
     report = inspector.do(name)
     assert report.status is status
     assert report.reason
     assert reason in report.reason
     assert report.title == name, "what was known before is kept"
-    assert inspector.do("fine").status is Status.OK
+    assert inspector.do("fine").status is InspectionStatus.OK
 
 
 def test_a_death_by_too_much_memory_is_told_from_others(tmp_path: Path) -> None:
@@ -90,16 +96,16 @@ def test_a_death_by_too_much_memory_is_told_from_others(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["hang", "burn"])
 def test_a_hang_is_ended_by_the_clock(name: str) -> None:
-    inspector = Deeds(Limits(timeout=TIMEOUT), MISBEHAVING)
+    inspector = Deeds(InspectionLimits(timeout=TIMEOUT), MISBEHAVING)
     report = inspector.do(name)
     inspector.close()
-    assert (report.status, report.title) == (Status.TIMEOUT, name)
+    assert (report.status, report.title) == (InspectionStatus.TIMEOUT, name)
     assert report.reason == "not done within 0.5 s"
     assert report.seconds >= TIMEOUT
 
 
 def test_what_came_before_is_not_held_against_a_document(inspector: Deeds) -> None:
-    assert [inspector.do("leak").status for _ in range(3)] == [Status.OK] * 3
+    assert [inspector.do("leak").status for _ in range(3)] == [InspectionStatus.OK] * 3
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -115,36 +121,36 @@ def test_what_a_process_may_take_of_the_machine(inspector: Deeds) -> None:
 
 
 def test_a_process_is_replaced_after_so_many_documents() -> None:
-    inspector = Deeds(Limits(documents=2), MISBEHAVING)
+    inspector = Deeds(InspectionLimits(documents=2), MISBEHAVING)
     processes = []
     for _ in range(4):
-        assert inspector.do("fine").status is Status.OK
+        assert inspector.do("fine").status is InspectionStatus.OK
         processes.append(inspector._process)
     assert [process is None for process in processes] == [False, True, False, True]
     inspector.close()
 
 
 def test_closing_ends_what_is_under_way() -> None:
-    inspector = Deeds(Limits(), MISBEHAVING)
+    inspector = Deeds(InspectionLimits(), MISBEHAVING)
     inspector.do("fine")
     closer = threading.Timer(0.1, inspector.close)
     closer.start()
-    with pytest.raises(Stopped):
+    with pytest.raises(InspectorClosed):
         inspector.do("hang")
     closer.join()
-    with pytest.raises(Stopped):
+    with pytest.raises(InspectorClosed):
         inspector.do("fine")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    inspector = Inspector(Limits())
-    with pytest.raises(Unavailable, match="No such file"):
+    inspector = Inspector(InspectionLimits())
+    with pytest.raises(DocumentUnavailable, match="No such file"):
         inspector.inspect(str(tmp_path / "nothing.pdf"))
     inspector.close()
 
 
 def test_a_process_that_cannot_start() -> None:
-    inspector = Deeds(Limits(), ("-c", "raise SystemExit(5)"))
+    inspector = Deeds(InspectionLimits(), ("-c", "raise SystemExit(5)"))
     with pytest.raises(ConfigurationError, match="exit code 5"):
         inspector.do("fine")
     inspector.close()

@@ -25,8 +25,8 @@ from pdfspider.items import Outcome
 from pdfspider.metrics.exposition import add_process, expose
 from pdfspider.metrics.fleet import FleetCollector
 from pdfspider.metrics.server import MetricsServer, Probes
-from pdfspider.metrics.worker import Numbers, WorkerMetrics
-from pdfspider.web.listener import Limits
+from pdfspider.metrics.worker import WorkerMetrics, WorkerNumbers
+from pdfspider.web.listener import ServerLimits
 from tests.support import PATIENCE
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def of_fleet(accept: str = "") -> Exposition:
 
 def worker_metrics(directory: Path) -> WorkerMetrics:
     stats = {"pdfspider/outcome/page": 3, "pdfspider/retry/timeout": 1, "pdfspider/bytes": 7, "finish_reason": "x"}
-    return WorkerMetrics(lambda: Numbers(stats, 2, 9, 1, takes_documents=True), directory)
+    return WorkerMetrics(lambda: WorkerNumbers(stats, 2, 9, 1, takes_documents=True), directory)
 
 
 def samples(exposition: Exposition) -> dict[str, float]:
@@ -172,7 +172,7 @@ async def test_who_only_connects_takes_no_files_from_the_crawl(monkeypatch: pyte
     async def metrics(accept: str) -> Exposition:
         return of_fleet(accept)
 
-    monkeypatch.setattr("pdfspider.metrics.server.LIMITS", Limits(connections=5, per_address=0, timeout=0.5))
+    monkeypatch.setattr("pdfspider.metrics.server.LIMITS", ServerLimits(connections=5, per_address=0, timeout=0.5))
     port = free_port()
     server = MetricsServer(("127.0.0.1", port), Probes(metrics, find))
     await server.open()

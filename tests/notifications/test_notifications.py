@@ -24,7 +24,7 @@ from pdfspider.items import Outcome
 from pdfspider.notification_config import MailConfig, NotificationConfig
 from pdfspider.notifications import notifier as module
 from pdfspider.notifications.alert_watch import AlertWatch, firing
-from pdfspider.notifications.alerts import RULES, Reading, Rule
+from pdfspider.notifications.alerts import RULES, AlertRule, FleetReading
 from pdfspider.notifications.notifier import Notifier
 from pdfspider.notifications.stall_watch import StallWatch
 from pdfspider.tasks import end
@@ -306,7 +306,7 @@ class Clock:
         await watch.look()
 
 
-def a_reading(**changes: Any) -> Reading:
+def a_reading(**changes: Any) -> FleetReading:
     fleet = Fleet(
         ended=dict.fromkeys(OUTCOMES_BY_NAME, 0),
         retried={},
@@ -327,7 +327,7 @@ def a_reading(**changes: Any) -> Reading:
     known = {name: value for name, value in changes.items() if name in {"troubles", "owed_for"}}
     counted = dict.fromkeys(names, 0) | {name: value for name, value in changes.items() if name in names}
     of_fleet = {name: value for name, value in changes.items() if name not in names and name not in known}
-    reading = Reading(0.0, replace(fleet, **of_fleet), [""], counted, {})
+    reading = FleetReading(0.0, replace(fleet, **of_fleet), [""], counted, {})
     return reading._replace(**known)
 
 
@@ -347,7 +347,7 @@ CAUSES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.alert)
-def test_each_alert_has_a_cause_and_fires_at_no_other(rule: Rule) -> None:
+def test_each_alert_has_a_cause_and_fires_at_no_other(rule: AlertRule) -> None:
     cause, harmless = CAUSES[rule.alert]
     assert rule.find(a_reading(**cause))
     assert rule.find(a_reading(**harmless)) == ""

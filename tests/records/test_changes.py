@@ -15,7 +15,7 @@ from pdfspider.records.listings import Listings
 
 if TYPE_CHECKING:
     from pdfspider.records import Database
-    from pdfspider.records.places import Place
+    from pdfspider.records.cursors import Cursor
     from tests.records.conftest import MakeCapture
 
 RUNS: dict[int, dict[str, tuple[Outcome, str | None]]] = {
@@ -82,7 +82,7 @@ async def test_a_list_of_changes_goes_on_where_it_ended_and_says_the_same(
 
     async def listed(since: int | None) -> dict[str, tuple[str, str | None, str | None]]:
         found: dict[str, tuple[str, str | None, str | None]] = {}
-        after: Place | None = None
+        after: Cursor | None = None
         while True:
             part = await listings.changes("j", since, 2, after)
             assert part.runs == [3, 2, 1]

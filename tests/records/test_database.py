@@ -10,7 +10,7 @@ import pytest
 
 from pdfspider.exceptions import RecordsError
 from pdfspider.items import Capture, Hop, Outcome
-from pdfspider.records import Database, Failure
+from pdfspider.records import Database, RetryableUrl
 
 from .conftest import capture
 
@@ -184,8 +184,8 @@ async def test_failed_gives_dead_letters_of_the_latest_run(database: Database) -
         capture(3, run=2),
         capture(4, run=1, job="other", outcome=Outcome.DNS_ERROR),
     )
-    timeout = Failure("default", 2, "http://a.test/1", 4, "http://a.test/", "a", Outcome.TIMEOUT, 0, 1)
-    dns = Failure("other", 1, "http://a.test/4", 0, None, None, Outcome.DNS_ERROR, 0, 4)
+    timeout = RetryableUrl("default", 2, "http://a.test/1", 4, "http://a.test/", "a", Outcome.TIMEOUT, 0, 1)
+    dns = RetryableUrl("other", 1, "http://a.test/4", 0, None, None, Outcome.DNS_ERROR, 0, 4)
     assert sorted([failure async for failure in database.failed()]) == [timeout, dns]
     assert [failure async for failure in database.failed(job="default")] == [timeout]
     [missing] = [failure async for failure in database.failed(outcome=Outcome.NOT_FOUND)]

@@ -9,7 +9,7 @@ import pytest
 from pdfspider.discovery.urls import host_of
 from pdfspider.exceptions import RecordsError
 from pdfspider.items import Hop, Outcome
-from pdfspider.records.visits import Pace
+from pdfspider.records.visits import RevisitInterval
 
 from .conftest import capture
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pdfspider.records import Database
 
 SHA = "aa11" + "0" * 60
-PACE = Pace(least=10, most=60)
+PACE = RevisitInterval(least=10, most=60)
 
 
 async def write(database: Database, run: int, host: str, outcome: Outcome, **fields: Any) -> None:

@@ -8,14 +8,14 @@ from scrapy.pipelines.files import FilesPipeline
 from scrapy.utils.misc import load_object
 from scrapy.utils.python import global_object_name
 
-from pdfspider.crawl.inspection.pdf_links import InsidePipeline
+from pdfspider.crawl.inspection.pdf_links import PdfLinksPipeline
 from pdfspider.crawl.store.pipelines import PdfFilesPipeline, RecordsPipeline
 from pdfspider.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-OWN_PIPELINES: dict[type, float] = {PdfFilesPipeline: 300, InsidePipeline: 350, RecordsPipeline: 400}
+OWN_PIPELINES: dict[type, float] = {PdfFilesPipeline: 300, PdfLinksPipeline: 350, RecordsPipeline: 400}
 """Our pipelines and their places, where ``ITEM_PIPELINES`` does not name them."""
 UNCALLED_METHODS = ("get_media_requests", "media_to_download", "media_downloaded", "media_failed", "file_downloaded")
 REQUIRED_PIPELINES = (PdfFilesPipeline, RecordsPipeline)

@@ -38,12 +38,12 @@ def install(crawler: Crawler) -> None:
     engine.scraper = scraper = CompleteScraper(crawler)
     scraper.count(crawler.get_extension(CoreStats))
     if not scraper.spidermw.middlewares:
-        visits = Visits(crawler, engine, scraper)
+        visits = EngineRequests(crawler, engine, scraper)
         visits.count(crawler.get_extension(CoreStats))
         start_requests_with(engine, visits.start)
 
 
-class Visits:
+class EngineRequests:
     """The requests that the engine has begun."""
 
     def __init__(self, crawler: Crawler, engine: ExecutionEngine, scraper: CompleteScraper) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pdfspider.crawl.engine.starts.start_requests import StartRequests
     from pdfspider.crawl.worker import Worker
-    from pdfspider.frontier.leases import Grant, Lease
+    from pdfspider.frontier.leases import Lease, LeaseGrant
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ class LeaseLoop:
             await self._pause(grant)
         await self._shut_down()
 
-    async def _lease(self) -> Grant:
+    async def _lease(self) -> LeaseGrant:
         if self._has_lost_leases():
             await self._give_up_leases()
         await self._reconcile()
@@ -189,7 +189,7 @@ class LeaseLoop:
         finally:
             self._worker.settled(lease)
 
-    async def _pause(self, grant: Grant) -> None:
+    async def _pause(self, grant: LeaseGrant) -> None:
         """Wait until there may be something to lease: a lease ended, a host may be asked, or time passed."""
         timeout = MAX_WAIT_S
         if grant.wait is not None:

@@ -15,7 +15,7 @@ from scrapy.utils.response import response_status_message
 from pdfspider.batching import UNSENDABLE
 from pdfspider.crawl.engine.components import complete_pipelines
 from pdfspider.crawl.extract.captures import Released
-from pdfspider.crawl.fetch.errors import FetchError, GiveBack
+from pdfspider.crawl.fetch.errors import FetchError, ReleaseRequested
 from pdfspider.crawl.policy.retries import counts, may_pass, retry_delay
 from pdfspider.crawl.scrapy_internals import methods_with_spider, spider_of
 from pdfspider.crawl.worker import Worker
@@ -107,7 +107,7 @@ class Processor(ItemPipelineManager):
         except DropItem as error:
             await self._drop(capture, error)
             raise
-        except GiveBack as error:
+        except ReleaseRequested as error:
             await self._release(capture.lease, error.delay)
         except RecordRefused as error:
             return await self._record_without(capture, error)
@@ -181,7 +181,7 @@ class Processor(ItemPipelineManager):
         """Record a capture without the pipelines, one of which failed."""
         try:
             await self._worker.record(capture)
-        except GiveBack as error:
+        except ReleaseRequested as error:
             await self._release(capture.lease, error.delay)
         except RecordRefused as error:
             return await self._record_without(capture, error)
@@ -205,7 +205,7 @@ class Processor(ItemPipelineManager):
             await self._worker.record(capture)
         except RecordRefused as again:
             logger.error("%s ends without a row: %s", capture.url, again)
-        except GiveBack as ending:
+        except ReleaseRequested as ending:
             await self._release(capture.lease, ending.delay)
             return None
         except RecordsError as trouble:

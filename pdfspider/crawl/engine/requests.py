@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy import Request
 
 from pdfspider.crawl.extract.spider_requests import load
-from pdfspider.crawl.fetch.errors import GiveBack
+from pdfspider.crawl.fetch.errors import ReleaseRequested
 from pdfspider.crawl.policy.conditional_requests import condition
 from pdfspider.crawl.visit import Visit, visit_of
 from pdfspider.exceptions import JobNotFound, RequestRefused
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pdfspider.crawl.worker import Worker
     from pdfspider.frontier.jobs import Job
     from pdfspider.frontier.leases import Lease
-    from pdfspider.records.history import Earlier
+    from pdfspider.records.history import EarlierDocument
 
 REASON_BY_OUTCOME = {
     Outcome.POISON: "every worker that fetched it died",
@@ -46,7 +46,7 @@ class RequestMaker:
 
     def __init__(self, crawler: Crawler, worker: Worker) -> None:
         self._crawler, self._worker = crawler, worker
-        self._earlier: dict[Lease, Earlier] = {}
+        self._earlier: dict[Lease, EarlierDocument] = {}
 
     async def look_back(self, leases: Sequence[Lease]) -> None:
         """Read the documents that earlier runs had at the URLs of these leases, with one query."""
@@ -59,7 +59,7 @@ class RequestMaker:
         try:
             job = await self._worker.frontier.job(lease.run)
             verdict = await self._verdict(lease, job)
-        except (JobNotFound, GiveBack):
+        except (JobNotFound, ReleaseRequested):
             return None
         spider: Any = self._crawler.spider
         own: dict[str, Any] = {}

@@ -16,7 +16,7 @@ from scrapy.utils.log import logformatter_adapter
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from pdfspider.crawl.extract.callbacks import Callbacks, Output, collect
+from pdfspider.crawl.extract.callbacks import CallbackOutput, Callbacks, collect
 from pdfspider.crawl.extract.large_pages import is_large_page
 from pdfspider.crawl.fetch.downloader_stats import is_heard
 from pdfspider.crawl.fetch.responses import StagedResponse
@@ -140,7 +140,7 @@ class CompleteScraper(Scraper):
         """Process what came through the spider middlewares."""
         await self.take(await collect(lambda: result), response, request)
 
-    async def take(self, output: Output, result: Response | Failure, request: Request) -> None:
+    async def take(self, output: CallbackOutput, result: Response | Failure, request: Request) -> None:
         """Process the items that a callback yielded, then report the error that ended it."""
         for item in self.callbacks.take_apart(output, request):
             await self.start_itemproc_async(item, response=result)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
     from pdfspider.crawl.engine.starts.start_requests import StartRequests
-    from pdfspider.frontier.leases import Grant
+    from pdfspider.frontier.leases import LeaseGrant
 
 IDLE_SIGNAL_INTERVAL_S = 5.0
 """Seconds between two signals while the spider stays idle."""
@@ -34,7 +34,7 @@ class SpiderSignals:
         self._crawler, self._start = crawler, start
         self._asked_at = -IDLE_SIGNAL_INTERVAL_S
 
-    async def reason_to_close(self, grant: Grant, *, idle: bool) -> str | None:
+    async def reason_to_close(self, grant: LeaseGrant, *, idle: bool) -> str | None:
         """Return the reason for which the worker closes, None if it goes on.
 
         ``idle`` says that it holds no lease. Requests that a listener hands to the engine are seeds.

@@ -34,7 +34,7 @@ READ_BY_CALLBACKS = (Outcome.PAGE, Outcome.OTHER, Outcome.EMPTY)
 
 
 @dataclass(slots=True)
-class Output:
+class CallbackOutput:
     """The output of a callback, and the failure that ended it."""
 
     items: list[Any] = field(default_factory=list)
@@ -59,13 +59,13 @@ class Callbacks:
         self._statuses = HttpErrorMiddleware.from_crawler(crawler)
         self._requests = OwnRequests(spider, config, crawler.stats, self._drop)
 
-    async def call(self, result: Response | Failure, request: Request) -> Output:
+    async def call(self, result: Response | Failure, request: Request) -> CallbackOutput:
         """Return what the callback, or the errback, makes of a result, with a capture if that makes none."""
         if isinstance(result, Response):
             return await self._on_response(result)
         return await self._on_failure(result, request)
 
-    async def _on_response(self, response: Response) -> Output:
+    async def _on_response(self, response: Response) -> CallbackOutput:
         """Call ``parse`` with any response, another callback with those that Scrapy hands to callbacks."""
         request: Any = response.request
         if request.callback != self._parse:
@@ -94,7 +94,7 @@ class Callbacks:
         capture.reason = f"{name}() raised {type(failure.value).__name__}: {failure.value}"
         return [capture]
 
-    async def _on_failure(self, failure: Failure, request: Request) -> Output:
+    async def _on_failure(self, failure: Failure, request: Request) -> CallbackOutput:
         """Call the errback of a failure, one of the spider's own only if the failure is final."""
         failure.request = request  # type: ignore[attr-defined]
         output = await collect(lambda: self._failed(failure))
@@ -113,7 +113,7 @@ class Callbacks:
             and retry_delay(self._config, item) is None
         )
 
-    def take_apart(self, output: Output, request: Request) -> list[Any]:
+    def take_apart(self, output: CallbackOutput, request: Request) -> list[Any]:
         """Return the items of an output; its requests become links of the capture."""
         if all(map(_ends_visit, output.items)) and not self._requests.has_domains:
             return output.items
@@ -132,9 +132,9 @@ class Callbacks:
             self._crawler.signals.send_catch_log(signals.request_dropped, request=request, spider=self._spider)
 
 
-async def collect(call: Any) -> Output:
+async def collect(call: Any) -> CallbackOutput:
     """Return what a callback yields or returns, in any of the ways that Scrapy takes."""
-    output = Output()
+    output = CallbackOutput()
     try:
         given = call()
         if hasattr(given, "__aiter__"):

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 from pdfspider.crawl.extract.blocked_pages import blocked_outcome
 from pdfspider.crawl.extract.fallback_links import fresh_link
 from pdfspider.crawl.extract.link_extraction import is_followed
-from pdfspider.crawl.fetch.errors import FetchError, GiveBack, error_of, is_give_back, outcome_of, status_outcome
+from pdfspider.crawl.fetch.errors import (
+    FetchError,
+    ReleaseRequested,
+    error_of,
+    is_give_back,
+    outcome_of,
+    status_outcome,
+)
 from pdfspider.crawl.fetch.foreign_requests import staged_response
 from pdfspider.crawl.fetch.redirects import REDIRECT_STATUSES, is_redirect
 from pdfspider.crawl.fetch.responses import StagedResponse
@@ -37,7 +44,7 @@ if TYPE_CHECKING:
     from pdfspider.crawl.visit import Visit
     from pdfspider.documents.staging import Staging
     from pdfspider.frontier.leases import Lease
-    from pdfspider.records.history import Earlier
+    from pdfspider.records.history import EarlierDocument
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +112,7 @@ class CaptureMaker:
         request: Any = vars(failure)["request"]
         visit, error = visit_of(request), error_of(failure)
         if is_give_back(error):
-            return Released(visit.lease, error.delay if isinstance(error, GiveBack) else 0.0)
+            return Released(visit.lease, error.delay if isinstance(error, ReleaseRequested) else 0.0)
         capture = self._begin(visit)
         capture.outcome, capture.reason = outcome_of(error)
         capture.lease.host_signal = host_signal(capture.outcome, None)
@@ -220,7 +227,7 @@ class CaptureMaker:
             capture.document = response.staged.content or response.staged.path
 
 
-def _compare(capture: Capture, earlier: Earlier) -> None:
+def _compare(capture: Capture, earlier: EarlierDocument) -> None:
     """Record what has become of the document that an earlier run had."""
     if capture.status == 304:
         capture.outcome, capture.reason, capture.links = Outcome.UNCHANGED, None, []

@@ -26,7 +26,7 @@ MANY_TAGS = 2_048
 """A page of as many bytes and tags takes a tenth of a second at most, whatever is in it."""
 
 
-class Pages:
+class LargePages:
     """Runs work that would block the event loop."""
 
     def __init__(self) -> None:

@@ -44,7 +44,7 @@ def scope_around(kind: str, anchors: str, host: str) -> Scope:
     return Scope.of_seeds(kind, [f"http://{name}/" for name in (host, *anchors.split()) if name])
 
 
-class Extracted(NamedTuple):
+class ExtractedLinks(NamedTuple):
     """The links of a page, and the entries of those that are followed; ``body`` is the page they are from."""
 
     body: bytes
@@ -72,13 +72,13 @@ class LinkExtractor:
         self._config, self._known, self._left_out = config, known, left_out
         self._sitemaps, self._admits_redirect = sitemaps, admits_redirect
 
-    def extract(self, lease: Lease, response: StagedResponse) -> Extracted:
+    def extract(self, lease: Lease, response: StagedResponse) -> ExtractedLinks:
         """Return the links of a page, which may take some seconds."""
         if response.extracted is None or response.extracted.body is not response.body:
             entry = lease.entry
             assert entry is not None
             found = self._find_links(entry, response)
-            response.extracted = Extracted(response.body, found, self._to_follow(lease, response, found.links))
+            response.extracted = ExtractedLinks(response.body, found, self._to_follow(lease, response, found.links))
         return response.extracted
 
     def refreshed(self, lease: Lease, response: StagedResponse) -> list[Entry]:

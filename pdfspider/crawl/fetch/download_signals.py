@@ -38,7 +38,7 @@ class DownloadSignals:
     def chunks(self, request: Request, chunks: Chunks, stopped: DownloadStopped | None) -> Chunks:
         """Return the chunks of a body; listeners get a signal for each."""
         if stopped or is_heard(signals.bytes_received):
-            return HeardChunks(self, request, chunks, stopped)
+            return SignalledChunks(self, request, chunks, stopped)
         return chunks
 
     def bytes(self, request: Request, data: bytes) -> DownloadStopped | None:
@@ -53,7 +53,7 @@ class DownloadSignals:
         return DownloadStopped(fail=any(stops)) if stops else None
 
 
-class HeardChunks:
+class SignalledChunks:
     """The chunks of a body, with a signal for each; they end with DownloadStopped if a listener stops the download."""
 
     def __init__(

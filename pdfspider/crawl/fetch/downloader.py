@@ -15,7 +15,7 @@ from scrapy.utils.httpobj import urlparse_cached
 from scrapy.utils.misc import build_from_crawler
 
 from pdfspider.crawl.fetch.downloader_stats import DownloaderStats
-from pdfspider.crawl.fetch.errors import FetchError, GiveBack
+from pdfspider.crawl.fetch.errors import FetchError, ReleaseRequested
 from pdfspider.crawl.fetch.foreign_requests import ORDINARY_KEYS, NoLease, note_keys, own_response, take_over
 from pdfspider.crawl.fetch.handler import StagingDownloadHandler
 from pdfspider.crawl.fetch.responses import StagedResponse
@@ -71,7 +71,7 @@ class Handlers(DownloadHandlers):
                 response = await Worker.of(self._crawler).starts.run(super().download_request_async, request)
         except RedisError as error:
             self._stats.note_failure(error)
-            raise GiveBack(f"the frontier cannot be asked: {error}") from error
+            raise ReleaseRequested(f"the frontier cannot be asked: {error}") from error
         except Exception as error:
             self._stats.note_failure(error)
             raise
@@ -119,7 +119,7 @@ class Downloader:
                 raise FetchError(*verdict)
             result = await self.middleware.download_async(self._download, request)
             return take_over(result, request) if isinstance(result, Request) else own_response(result, request)
-        except RedisError as error:  # of a middleware: the frontier's are GiveBack
+        except RedisError as error:  # of a middleware: the frontier's are ReleaseRequested
             raise FetchError(Outcome.INTERNAL_ERROR, f"{type(error).__name__}: {error}") from error
         except EXIT_EXCEPTIONS as error:
             raise as_failure(error) from error

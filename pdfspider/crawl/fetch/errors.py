@@ -52,7 +52,7 @@ class StartAgain(PdfSpiderError):
     """A request that was sent on a connection that was closed, and needs a permit to be sent again."""
 
 
-class GiveBack(PdfSpiderError):
+class ReleaseRequested(PdfSpiderError):
     """The lease is released for ``delay`` seconds, and the URL is not to blame."""
 
     def __init__(self, reason: str, delay: float = 0.0) -> None:
@@ -71,7 +71,7 @@ def outcome_of(error: BaseException) -> tuple[Outcome, str]:
 
 def is_give_back(error: BaseException) -> bool:
     """Return whether the worker lost or gave up the lease, or could not ask the frontier."""
-    return isinstance(error, GiveBack | LeaseLost | RedisError)
+    return isinstance(error, ReleaseRequested | LeaseLost | RedisError)
 
 
 def error_of(failure: Failure) -> BaseException:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from scrapy.core.downloader.handlers.base import BaseDownloadHandler
 
 from pdfspider.crawl.fetch.bodies.partial_download import DownloadInterrupted
-from pdfspider.crawl.fetch.bodies.ranges import Tries
+from pdfspider.crawl.fetch.bodies.ranges import RangeTries
 from pdfspider.crawl.fetch.bodies.response_reader import ResponseReader
 from pdfspider.crawl.fetch.client import open_files
 from pdfspider.crawl.fetch.client.client import MAX_IDLE_CONNECTIONS, Client, ClientRequest
@@ -197,7 +197,7 @@ class StagingDownloadHandler(BaseDownloadHandler):
 
         Any other response becomes the response of the visit.
         """
-        tries = Tries(self._config.resumes, self._config.retry_delay)
+        tries = RangeTries(self._config.resumes, self._config.retry_delay)
         try:
             while (pause := tries.next(cut.partial.file.size)) is not None:
                 logger.debug("%s: %s; going on in %g s", url, cut.flaw, pause)

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pdfspider.crawl.fetch.errors import GiveBack
+from pdfspider.crawl.fetch.errors import ReleaseRequested
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ class InFlight:
 
     @contextmanager
     def track(self, lease: Lease) -> Iterator[None]:
-        """Around a fetch, in its own task. An abort comes out of it as GiveBack."""
+        """Around a fetch, in its own task. An abort comes out of it as ReleaseRequested."""
         task = asyncio.current_task()
         assert task is not None
         self._tasks[task] = lease
@@ -36,7 +36,7 @@ class InFlight:
             if task not in self._aborted:
                 raise
             task.uncancel()
-            raise GiveBack("the fetch was aborted") from None
+            raise ReleaseRequested("the fetch was aborted") from None
         finally:
             del self._tasks[task]
             self._aborted.discard(task)

@@ -25,11 +25,11 @@ class Timeouts(NamedTuple):
     idle: float
 
 
-class Starts(Protocol):
+class StartReporter(Protocol):
     """The part of the starts of a worker's requests that each of them needs."""
 
     def check(self, lease: Lease) -> None:
-        """Raise LeaseLost or GiveBack if a request of the lease may not be sent any more."""
+        """Raise LeaseLost or ReleaseRequested if a request of the lease may not be sent any more."""
 
     def report(self, lease: Lease) -> None:
         """Report a request start for which the frontier waits."""
@@ -46,7 +46,7 @@ class RequestStart:
         self,
         url: str,
         lease: Lease,
-        starts: Starts,
+        starts: StartReporter,
         timeouts: Timeouts,
         networks: str | None = "",
     ) -> None:
@@ -69,8 +69,8 @@ class RequestStart:
     def begin(self, address: str) -> None:
         """Record that the request is sent to an address, by a connection that may be another job's.
 
-        Raises FetchError if the lease may not reach it, LeaseLost or GiveBack if it is too late, and StartAgain if it
-        was sent before, on a connection that turned out to be closed.
+        Raises FetchError if the lease may not reach it, LeaseLost or ReleaseRequested if it is too late, and StartAgain
+        if it was sent before, on a connection that turned out to be closed.
         """
         if not self.may_reach(address):
             raise FetchError(Outcome.OUT_OF_SCOPE, self.refused)

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
     from scrapy import Request
 
-    from pdfspider.crawl.extract.link_extraction import Extracted
+    from pdfspider.crawl.extract.link_extraction import ExtractedLinks
     from pdfspider.crawl.fetch.cookies import Cookies
-    from pdfspider.documents.staging import Finished
+    from pdfspider.documents.staging import StagedBody
     from pdfspider.items import Hop
 
 
@@ -50,12 +50,12 @@ class StagedResponse(Response):
     )
 
     request: Request
-    extracted: Extracted | None = None
+    extracted: ExtractedLinks | None = None
     """The links of a page, if they were extracted before the callback."""
 
     def __new__(cls, *args: Any, kind: Kind = Kind.OTHER, request: Request | None = None, **kwargs: Any) -> Any:
         """Return a response with selectors for a page, and for text that the spider asked for."""
-        made: type[StagedResponse] = StagedFile if cls is StagedResponse else cls
+        made: type[StagedResponse] = StagedFileResponse if cls is StagedResponse else cls
         if kind in TEXT_KINDS:
             made = StagedPage
         elif kind is Kind.OTHER and is_asked_for(request) and _is_text(*args, **kwargs):
@@ -67,12 +67,12 @@ class StagedResponse(Response):
         *args: Any,
         received: CIMultiDictProxy[str],
         kind: Kind = Kind.OTHER,
-        staged: Finished | None = None,
+        staged: StagedBody | None = None,
         size: int | None = None,
         hops: tuple[Hop, ...] = (),
         cookies: Cookies | None = None,
         flaw: str | None = None,
-        file: Finished | None = None,
+        file: StagedBody | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -149,7 +149,7 @@ class StagedResponse(Response):
         return self.received.get(name) or None
 
 
-class StagedFile(StagedResponse):
+class StagedFileResponse(StagedResponse):
     """A document, or anything else without markup: its selectors find nothing, for callbacks that look for links."""
 
     def css(self, *args: Any, **kwargs: Any) -> SelectorList:

@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from pdfspider.crawl.fetch.errors import FetchError, GiveBack
+from pdfspider.crawl.fetch.errors import FetchError, ReleaseRequested
 from pdfspider.crawl.fetch.ssrf_guard import look_behind_proxy
 from pdfspider.crawl.visit import visit_of
 from pdfspider.discovery.urls import host_of
@@ -70,13 +70,13 @@ class StartPermits:
     def check(self, lease: Lease) -> None:
         """Check that a request may still be sent: between its permit and this moment the worker may have been stopped.
 
-        Raises LeaseLost, and GiveBack if its turn at the host has passed.
+        Raises LeaseLost, and ReleaseRequested if its turn at the host has passed.
         """
         now = time.monotonic()
         if now > self._frontier.valid_until:
             raise LeaseLost
         if lease.report and now > lease.starts_at + MAX_START_DELAY_S:
-            raise GiveBack("its turn at the host has passed")
+            raise ReleaseRequested("its turn at the host has passed")
 
     def report(self, lease: Lease) -> None:
         """Report a request start for which the frontier waits."""

@@ -14,7 +14,7 @@ from scrapy.exceptions import NotConfigured
 from pdfspider.condition_logger import ConditionLogger
 from pdfspider.crawl.inspection.service import BATCH_SIZE, InspectionService
 from pdfspider.crawl.worker import Worker
-from pdfspider.documents.copies import InPlace
+from pdfspider.documents.copies import DirectoryCopies
 from pdfspider.exceptions import ConfigurationError, RecordsError
 from pdfspider.formatting import counted
 
@@ -76,7 +76,7 @@ class InspectionExtension:
             self._closing = True
             self._worker.before_close.append(self._tell)
             return
-        self.inspections = InspectionService(config, self._worker.records, InPlace(directory), self._count)
+        self.inspections = InspectionService(config, self._worker.records, DirectoryCopies(directory), self._count)
         self._worker.before_end.append(self.finish)
         self._worker.before_close.append(self.close)
         self._tasks = [asyncio.create_task(self._serve()) for _ in range(config.inspect_processes)]

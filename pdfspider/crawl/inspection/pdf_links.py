@@ -11,13 +11,13 @@ from scrapy.exceptions import NotConfigured
 
 from pdfspider.batching import Batcher
 from pdfspider.crawl.extract.link_extraction import is_followed
-from pdfspider.crawl.fetch.errors import GiveBack
+from pdfspider.crawl.fetch.errors import ReleaseRequested
 from pdfspider.crawl.inspection.extension import InspectionExtension
 from pdfspider.crawl.policy.budgets import bound_links
 from pdfspider.crawl.policy.robots_directives import includes, obeyed
 from pdfspider.crawl.worker import Worker
 from pdfspider.discovery.markup.robots_directives import NOFOLLOW
-from pdfspider.documents.inspection.report import Report
+from pdfspider.documents.inspection.report import InspectionReport
 from pdfspider.exceptions import JobNotFound
 from pdfspider.items import Capture, Outcome
 
@@ -37,7 +37,7 @@ WINDOW_S = 0.001
 """Seconds for which they are collected; more come while others are inspected."""
 
 
-class InsidePipeline:
+class PdfLinksPipeline:
     """A pipeline between the store and the records.
 
     If the worker dies here, the visit has not ended and is repeated. An inspection that fails has no links, as its row
@@ -50,7 +50,7 @@ class InsidePipeline:
         self._links_of = cycle([Batcher(self._read, window=WINDOW_S, limit=BATCH_SIZE) for _ in processes])
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler) -> InsidePipeline:
+    def from_crawler(cls, crawler: Crawler) -> PdfLinksPipeline:
         """Return the pipeline.
 
         Raises NotConfigured if links in documents are not followed.
@@ -63,7 +63,7 @@ class InsidePipeline:
     async def process_item(self, item: Any) -> Any:
         """Add the links of a document to its capture.
 
-        Raises GiveBack if the worker has to release the lease, and RecordsError.
+        Raises ReleaseRequested if the worker has to release the lease, and RecordsError.
         """
         if (
             isinstance(item, Capture)
@@ -84,7 +84,7 @@ class InsidePipeline:
         try:
             job = await self._worker.frontier.job(capture.run)
         except (RedisError, JobNotFound):
-            raise GiveBack("its job is not known") from None
+            raise ReleaseRequested("its job is not known") from None
         if includes(capture.robots_directives, NOFOLLOW) and NOFOLLOW in obeyed(self._worker.config, job):
             return []
         return await self._worker.pages.run(self._entries, capture, job, uris, found_on)
@@ -104,10 +104,10 @@ class InsidePipeline:
         extension, until = self._crawler.get_extension(InspectionExtension), self._worker.frontier.give_up_at
         inspections = extension.inspections if extension else None
         if inspections is None or (until is not None and time.monotonic() > until):
-            raise GiveBack("the worker ends")
+            raise ReleaseRequested("the worker ends")
         if not (found := await inspections.inspect(hashes)):
-            raise GiveBack("the worker ends")
-        return {sha256: (isinstance(one, Report) and one.links) or [] for sha256, one in found.items()}
+            raise ReleaseRequested("the worker ends")
+        return {sha256: (isinstance(one, InspectionReport) and one.links) or [] for sha256, one in found.items()}
 
 
 def _with_scheme(uri: str) -> str:

@@ -6,9 +6,9 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from pdfspider.documents.inspection.inspector import Unavailable
-from pdfspider.documents.inspection.pool import Pool
-from pdfspider.documents.inspection.report import FIELDS, Report
+from pdfspider.documents.inspection.inspector import DocumentUnavailable
+from pdfspider.documents.inspection.pool import InspectorPool
+from pdfspider.documents.inspection.report import FIELDS, InspectionReport
 from pdfspider.documents.inspection.thumbnails import keep_thumbnail
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pdfspider.documents.copies import Copies
     from pdfspider.records import Database
 
-    Found = Mapping[str, Report | Unavailable]
+    Found = Mapping[str, InspectionReport | DocumentUnavailable]
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class InspectionService:
     def __init__(self, config: Config, records: Database, copies: Copies, count: Callable[[str], None]) -> None:
         self._records, self._copies, self._count = records, copies, count
         self._thumbnails = config.data_dir / "thumbnails"
-        self._pool = Pool(config.inspect_processes, config.inspect_limits)
+        self._pool = InspectorPool(config.inspect_processes, config.inspect_limits)
 
     async def inspect(self, hashes: Sequence[str]) -> Found:
         """Inspect the first of these documents and record the results, none once it was closed.
@@ -53,7 +53,7 @@ class InspectionService:
 
     def _rows(self, found: Found) -> Iterator[dict[str, Any]]:
         for sha256, result in found.items():
-            if isinstance(result, Report):
+            if isinstance(result, InspectionReport):
                 row = {name: getattr(result, name) for name in FIELDS}
                 row |= {"sha256": sha256, "inspected": time.time()}
                 row["thumbnail"] = self._keep_thumbnail(sha256, result.thumbnail) if result.thumbnail else None
@@ -66,8 +66,8 @@ class InspectionService:
             logger.error("The thumbnail of %s cannot be kept: %s", sha256, error)
             return None
 
-    def _note(self, sha256: str, result: Report | Unavailable) -> None:
-        if isinstance(result, Unavailable):
+    def _note(self, sha256: str, result: InspectionReport | DocumentUnavailable) -> None:
+        if isinstance(result, DocumentUnavailable):
             logger.warning("The document %s cannot be inspected: %s", sha256, result)
             self._count(UNAVAILABLE_STATUS)
         else:

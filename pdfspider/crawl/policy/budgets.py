@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cachetools import LRUCache
 from redis.exceptions import RedisError
 
-from pdfspider.crawl.fetch.errors import GiveBack
+from pdfspider.crawl.fetch.errors import ReleaseRequested
 from pdfspider.discovery.traps import maze, pattern
 from pdfspider.discovery.urls import host_of
 from pdfspider.exceptions import FrontierError
@@ -101,7 +101,7 @@ class Budgets:
     async def admits(self, capture: Capture) -> bool:
         """Return whether a page that was returned instead of a document is one that its job may still have.
 
-        Raises GiveBack.
+        Raises ReleaseRequested.
         """
         frontier, lease = self._frontier, capture.lease
         if capture.outcome is not Outcome.PAGE or not lease.entry.document:
@@ -109,7 +109,7 @@ class Budgets:
         try:
             return not (await frontier.job(lease.run)).max_pages or await frontier.admit_page(lease)
         except (RedisError, FrontierError):
-            raise GiveBack("the frontier does not answer, so the page limit cannot be checked") from None
+            raise ReleaseRequested("the frontier does not answer, so the page limit cannot be checked") from None
 
     def admits_redirect(self, run: int) -> bool:
         """Return whether a job may follow one more redirect out of its scope, and count it.

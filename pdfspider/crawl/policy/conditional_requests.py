@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.frontier import Frontier
     from pdfspider.frontier.leases import Lease
     from pdfspider.items import Capture
-    from pdfspider.records.history import Earlier
+    from pdfspider.records.history import EarlierDocument
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class ConditionalRequests:
         self._history: History | None = None
         self._thread: ThreadPoolExecutor | None = None
 
-    async def of(self, leases: Iterable[Lease]) -> dict[Lease, Earlier]:
+    async def of(self, leases: Iterable[Lease]) -> dict[Lease, EarlierDocument]:
         """Return the document that each lease's URL had, none if the database cannot be read."""
         by_run: dict[int, list[Lease]] = {}
         for lease in leases:
@@ -59,7 +59,7 @@ class ConditionalRequests:
                 by_run.setdefault(lease.run, []).append(lease)
         return await self._look_up(by_run) if by_run else {}
 
-    async def _look_up(self, by_run: dict[int, list[Lease]]) -> dict[Lease, Earlier]:
+    async def _look_up(self, by_run: dict[int, list[Lease]]) -> dict[Lease, EarlierDocument]:
         jobs = {run: name for run in by_run if (name := await self._name(run))}
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="history")
@@ -76,10 +76,10 @@ class ConditionalRequests:
         except (JobNotFound, RedisError):
             return None
 
-    def _read(self, by_run: dict[int, list[Lease]], jobs: dict[int, str]) -> dict[Lease, Earlier]:
+    def _read(self, by_run: dict[int, list[Lease]], jobs: dict[int, str]) -> dict[Lease, EarlierDocument]:
         """Read the documents; runs in the thread."""
         history = self._history = self._history or History(self._config.database_url)
-        found: dict[Lease, Earlier] = {}
+        found: dict[Lease, EarlierDocument] = {}
         for run, job in jobs.items():
             if run not in self._past:
                 self._past[run] = history.runs_before(job, run)
@@ -112,12 +112,12 @@ def is_kept(config: Config, sha256: str) -> bool:
     return directory is None or os.path.exists(f"{directory}/{document_path(sha256)}")  # noqa: PTH110 - it is cheaper
 
 
-def unconditional(earlier: Earlier) -> Earlier:
+def unconditional(earlier: EarlierDocument) -> EarlierDocument:
     """Return the document without the validators of a condition."""
     return earlier._replace(etag=None, last_modified=None)
 
 
-def condition(earlier: Earlier, url: str) -> dict[str, str]:
+def condition(earlier: EarlierDocument, url: str) -> dict[str, str]:
     """Return the headers that ask for ``url`` only if it has changed (RFC 9110, 13.1).
 
     After a redirect only the ETag counts, because the redirect may lead to an older file by now.
@@ -130,7 +130,7 @@ def condition(earlier: Earlier, url: str) -> dict[str, str]:
     return headers
 
 
-def compare(capture: Capture, earlier: Earlier) -> tuple[Outcome, str | None] | None:
+def compare(capture: Capture, earlier: EarlierDocument) -> tuple[Outcome, str | None] | None:
     """Return outcome class and reason of a visit to the URL of an earlier run's document.
 
     Return None where the earlier run makes no difference.

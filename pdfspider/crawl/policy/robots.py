@@ -15,7 +15,7 @@ from scrapy import Request, signals
 from scrapy.utils.misc import build_from_crawler, load_object
 
 from pdfspider.crawl.fetch.downloader_stats import is_heard
-from pdfspider.crawl.fetch.errors import FetchError, GiveBack, is_give_back, outcome_of, status_outcome
+from pdfspider.crawl.fetch.errors import FetchError, ReleaseRequested, is_give_back, outcome_of, status_outcome
 from pdfspider.crawl.fetch.foreign_requests import staged_response
 from pdfspider.crawl.fetch.redirects import redirect_target
 from pdfspider.crawl.policy.retries import host_signal, retry_after
@@ -73,7 +73,7 @@ UNAVAILABLE_OUTCOMES = frozenset({Outcome.SERVER_ERROR, Outcome.THROTTLED})
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class RobotsRules:
     """The rules of an origin's robots.txt for this crawler.
 
     ``failure`` is the class in which its URLs end if it cannot be fetched.
@@ -106,7 +106,7 @@ class Robots:
     def __init__(self, config: Config, frontier: Frontier, staging: Staging) -> None:
         self._config, self._frontier, self._staging = config, frontier, staging
         self._agent, self._retry_delay = config.robots_agent, max(config.retry_delay, 0.1)
-        self._rules: OrderedDict[str, Rules] = OrderedDict()
+        self._rules: OrderedDict[str, RobotsRules] = OrderedDict()
         self._size = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="robots")
         self._few = asyncio.Semaphore(MAX_CONCURRENT_LOADS)
@@ -132,12 +132,12 @@ class Robots:
         rules = self._rules.get(origin_of(url))
         return rules.reservations if rules else ()
 
-    def _fresh(self, origin: str) -> Rules | None:
+    def _fresh(self, origin: str) -> RobotsRules | None:
         """Return the rules of an origin if this worker remembers them, and they are not too old."""
         rules = self._rules.get(origin)
         return rules if rules and rules.expires >= time.monotonic() else None
 
-    def _remember(self, origin: str, rules: Rules) -> Rules:
+    def _remember(self, origin: str, rules: RobotsRules) -> RobotsRules:
         if known := self._rules.pop(origin, None):
             self._size -= known.size
         self._rules[origin] = rules
@@ -160,17 +160,17 @@ class Robots:
         """End the thread."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def _load(self, origin: str, reach: int) -> Rules:
+    async def _load(self, origin: str, reach: int) -> RobotsRules:
         record = await self._frontier.robots(origin, reach)
         failure = OUTCOMES_BY_CODE[record.failure] if record and record.failure else None
         if record is None:
-            raise GiveBack(f"the robots.txt of {origin} has to be fetched again")
+            raise ReleaseRequested(f"the robots.txt of {origin} has to be fetched again")
         text = b"" if failure else unpacked(record.body)
         expires = time.monotonic() + (0.0 if failure else LOCAL_TTL_S)
         if not text:
-            return Rules(None, failure, expires)
+            return RobotsRules(None, failure, expires)
         rules = await self._run(parsed, text) if len(text) > LARGE_SIZE else parsed(text)
-        return Rules(rules, None, expires, len(text), parsed_size(text), reservations(text))
+        return RobotsRules(rules, None, expires, len(text), parsed_size(text), reservations(text))
 
     async def serve(self, crawler: Crawler, lease: Lease) -> None:
         """Fetch the robots.txt of a lease, and share it with the fleet, or release the lease for another try."""
@@ -223,8 +223,8 @@ class Robots:
     async def _visit(self, lease: Lease, host: str) -> None:
         """Wait for the gate of a host that a robots.txt redirects to.
 
-        Raises FetchError if it stays closed. Raises GiveBack if the robots.txt of that host is being fetched for long,
-        because it may wait for this one's.
+        Raises FetchError if it stays closed. Raises ReleaseRequested if the robots.txt of that host is being fetched
+        for long, because it may wait for this one's.
         """
         until, taken_until = time.monotonic() + HOST_TIMEOUT_S, time.monotonic() + uniform(2, 8)
         while True:
@@ -233,7 +233,7 @@ class Robots:
             except HostTaken:
                 wait = None
                 if time.monotonic() > taken_until:
-                    raise GiveBack(f"the robots.txt of {host} is being fetched", TAKEN_DELAY_S) from None
+                    raise ReleaseRequested(f"the robots.txt of {host} is being fetched", TAKEN_DELAY_S) from None
             if wait is not None:
                 break
             if time.monotonic() > until:

@@ -10,9 +10,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from pdfspider.condition_logger import ConditionLogger
-from pdfspider.crawl.fetch.errors import FetchError, GiveBack
-from pdfspider.documents.disk import NO_ROOM, Room, capacity, probe
-from pdfspider.documents.errors import StoreAway, StoreError
+from pdfspider.crawl.fetch.errors import FetchError, ReleaseRequested
+from pdfspider.documents.disk import NO_ROOM, FreeSpace, capacity, probe
+from pdfspider.documents.errors import StoreError, StoreUnavailable
 from pdfspider.items import Outcome
 from pdfspider.retrying import pauses
 from pdfspider.tasks import end
@@ -81,18 +81,18 @@ class Storage:
     async def judge(self, error: StoreError, size: int, lease: Lease) -> PdfSpiderError:
         """Return the error for a document of ``size`` bytes that the disk did not take.
 
-        It is a GiveBack unless the document is the cause.
+        It is a ReleaseRequested unless the document is the cause.
         """
         directory = self._staging.directory
         self.capacity = await asyncio.to_thread(capacity, directory)
         room = await asyncio.to_thread(probe, directory, size)
-        if room is Room.NONE:
+        if room is FreeSpace.NONE:
             self._begin(error)
-            return GiveBack(str(error))
+            return ReleaseRequested(str(error))
         if error.errno not in NO_ROOM:
             return error
-        if room is Room.ENOUGH or self._staging.has_others(lease):
-            return GiveBack(f"{error}, for now", delay=self._config.retry_delay)
+        if room is FreeSpace.ENOUGH or self._staging.has_others(lease):
+            return ReleaseRequested(f"{error}, for now", delay=self._config.retry_delay)
         if self.capacity and size > self.capacity:
             return FetchError(Outcome.TOO_LARGE, f"the disk of the store holds {self.capacity} bytes in all")
         return FetchError(Outcome.STORE_ERROR, f"{error} for a document of {size} bytes or more")
@@ -107,7 +107,7 @@ class Storage:
     async def _watch(self) -> None:
         """Probe the disk until it takes something."""
         for pause in self._pauses:
-            if await asyncio.to_thread(probe, self._staging.directory) is not Room.NONE:
+            if await asyncio.to_thread(probe, self._staging.directory) is not FreeSpace.NONE:
                 break
             await asyncio.sleep(pause)
         self._watching = None
@@ -119,27 +119,27 @@ class Storage:
     async def upload(self, put: Callable[[], Awaitable[None]], lease: Lease) -> None:
         """Upload a document by ``put``.
 
-        Raises StoreError if the document is the cause of a failure, else GiveBack.
+        Raises StoreError if the document is the cause of a failure, else ReleaseRequested.
         """
         try:
             await put()
-        except StoreAway as error:
+        except StoreUnavailable as error:
             self._outage.begin(error)
             self._wake.set()
             if self._uploading is not None:
-                raise GiveBack(str(error)) from error
+                raise ReleaseRequested(str(error)) from error
             with self._in_flight.track(lease):
                 await self._try_again(put, lease, error)
         self.note_success()
 
-    async def _try_again(self, put: Callable[[], Awaitable[None]], lease: Lease, error: StoreAway) -> None:
+    async def _try_again(self, put: Callable[[], Awaitable[None]], lease: Lease, error: StoreUnavailable) -> None:
         self._uploading, self.on_trial = lease, False
         try:
             for _ in range(TRIES_PER_DOCUMENT):
                 await asyncio.sleep(next(self._pauses))
                 try:
                     return await put()
-                except StoreAway as again:
+                except StoreUnavailable as again:
                     error = again
                 except StoreError:  # an answer
                     self.note_success()
@@ -148,7 +148,7 @@ class Storage:
         finally:
             self._uploading, self.on_trial = None, True
 
-    def _refusal(self, error: StoreAway) -> PdfSpiderError:
+    def _refusal(self, error: StoreUnavailable) -> PdfSpiderError:
         """Return the error for a document after all its tries.
 
         The document is the cause if the store took others since they began to fail.
@@ -159,7 +159,7 @@ class Storage:
             return StoreError(error.path, error.reason)
         if len(self._refused) > MAX_REFUSED_REMEMBERED:
             self._refused.clear()
-        return GiveBack(str(error), delay=self._config.retry_delay)
+        return ReleaseRequested(str(error), delay=self._config.retry_delay)
 
     def note_success(self) -> None:
         """End the outage: the store took a document, or the one URL on trial had none."""

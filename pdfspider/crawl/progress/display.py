@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from pdfspider.crawl.progress.job_stats import JobStats, Paces
+    from pdfspider.crawl.progress.job_stats import JobStats, Rates
 
 QUIET_STYLE, LOUD_STYLE = "dim", "bold"
 COLUMNS = ((9, False), (10, True), (15, False), (7, False), (10, True), (2, False), (7, False), (9, True))
@@ -37,7 +37,7 @@ COLUMNS = ((9, False), (10, True), (15, False), (7, False), (10, True), (2, Fals
 LABELS = {Outcome.DOCUMENT: "documents", Outcome.DUPLICATE: "duplicates", Outcome.PAGE: "pages"}
 
 
-def panel(job_stats: JobStats, paces: Paces, elapsed: float, *notes: str) -> RenderableType:
+def panel(job_stats: JobStats, paces: Rates, elapsed: float, *notes: str) -> RenderableType:
     """Return the panel at the foot of a terminal: four lines of at most 80 columns, and what else there is to say."""
     more = [text for text in (_troubles(job_stats), *notes) if text]
     return Group(_head(job_stats, paces, elapsed), _body(job_stats, paces), *(_note(text) for text in more))
@@ -54,7 +54,7 @@ def _troubles(job_stats: JobStats) -> str:
     return ", ".join(f"{number:,} {name}" for number, name in found)
 
 
-def _head(job_stats: JobStats, paces: Paces, elapsed: float) -> Table:
+def _head(job_stats: JobStats, paces: Rates, elapsed: float) -> Table:
     head = Table.grid(padding=(0, 1), expand=True)
     head.add_column(no_wrap=True, overflow="ellipsis")
     head.add_column(ratio=1)
@@ -65,7 +65,7 @@ def _head(job_stats: JobStats, paces: Paces, elapsed: float) -> Table:
     return head
 
 
-def _body(job_stats: JobStats, paces: Paces) -> Table:
+def _body(job_stats: JobStats, paces: Rates) -> Table:
     body = Table.grid(padding=(0, 1))
     for width, right in COLUMNS:
         body.add_column(width=width, justify="right" if right else "left", no_wrap=True, overflow="ellipsis")
@@ -86,7 +86,7 @@ def _cell(content: str | int) -> Text:
     return Text(f"{content:,}", LOUD_STYLE) if isinstance(content, int) else Text(content, QUIET_STYLE)
 
 
-def line(job_stats: JobStats, paces: Paces, why: str = "") -> str:
+def line(job_stats: JobStats, paces: Rates, why: str = "") -> str:
     """Return the progress as one line of a log."""
     return (
         f"{job_stats.name}: {job_stats.documents:,} documents ({said_size(job_stats.bytes)}), "
@@ -99,14 +99,14 @@ def line(job_stats: JobStats, paces: Paces, why: str = "") -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LocationLine:
     """A line of the summary that names a place or a command."""
 
     label: str
     text: str
 
 
-def summary(title: str, job_stats: JobStats, places: Sequence[Place]) -> RenderableType:
+def summary(title: str, job_stats: JobStats, places: Sequence[LocationLine]) -> RenderableType:
     """Return the summary: what was found, what failed and why, and where things are."""
     where = [Text(f"  {place.label:<12}  {place.text}", no_wrap=True, overflow="ignore") for place in places]
     return Group(Text(title, LOUD_STYLE), Text(), Padding(_outcomes(job_stats), (0, 0, 0, 2)), Text(), *where)

@@ -87,7 +87,7 @@ def own_classes(stats: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
-class Pace:
+class Rate:
     """The recent speed of a counter, from samples of it."""
 
     def __init__(self) -> None:
@@ -110,12 +110,12 @@ class Pace:
         return (self._samples[-1][1] - self._samples[0][1]) / self.span if self.span else 0.0
 
 
-class Paces:
+class Rates:
     """The speeds that are shown."""
 
     def __init__(self) -> None:
-        self.urls, self.own = Pace(), Pace()
-        self._stored, self._received, self._remaining = Pace(), Pace(), Pace()
+        self.urls, self.own = Rate(), Rate()
+        self._stored, self._received, self._remaining = Rate(), Rate(), Rate()
         self._left = 0
         self.by_politeness = 0.0
         """Seconds that the slowest host takes at least, given its delay."""

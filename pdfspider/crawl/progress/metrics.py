@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pdfspider.frontier.leases import Lease
     from pdfspider.metrics.exposition import Exposition
-    from pdfspider.metrics.worker import Numbers
+    from pdfspider.metrics.worker import WorkerNumbers
 
 logger = logging.getLogger(__name__)
 
@@ -90,14 +90,14 @@ class Metrics:
     async def _expose(self, accept: str) -> Exposition:
         return self._metrics.expose(accept)
 
-    def _read(self) -> Numbers:
-        from pdfspider.metrics.worker import Numbers
+    def _read(self) -> WorkerNumbers:
+        from pdfspider.metrics.worker import WorkerNumbers
 
         worker = self._worker
         takes = hasattr(worker, "storage") and not worker.storage.is_away
         inspection = self._crawler.get_extension(InspectionExtension)
         backlog = inspection.backlog if inspection else 0
-        return Numbers(self._crawler.stats.get_stats(), len(worker.held), worker.received.total, backlog, takes)
+        return WorkerNumbers(self._crawler.stats.get_stats(), len(worker.held), worker.received.total, backlog, takes)
 
     async def _faults(self) -> list[str]:
         worker = self._worker

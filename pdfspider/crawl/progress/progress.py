@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from scrapy import signals
 
 from pdfspider.crawl.progress.display import line, panel, plain
-from pdfspider.crawl.progress.job_stats import JobStats, Paces, own_classes
+from pdfspider.crawl.progress.job_stats import JobStats, Rates, own_classes
 from pdfspider.crawl.progress.summary import crawl_summary
 from pdfspider.crawl.progress.terminal import Terminal
 from pdfspider.crawl.worker import Worker
@@ -57,7 +57,7 @@ class Progress:
         self._interval, self._grace = self._worker.config.progress_interval, self._worker.config.grace
         self._terminal = Terminal(self._panel) if Terminal.is_there() else None
         self._stats = JobStats(name="", state="starting")
-        self._paces = Paces()
+        self._paces = Rates()
         self._why = self._slowest = ""
         self._why_at = 0.0
         self._began = self._said_at = time.monotonic()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 from redis.exceptions import RedisError
 from scrapy import signals
 
-from pdfspider.crawl.progress.job_stats import Pace, own_classes
+from pdfspider.crawl.progress.job_stats import Rate, own_classes
 from pdfspider.crawl.worker import Worker
 from pdfspider.frontier.reports.worker_reports import REPORT_INTERVAL_S, WorkerReport, WorkerReports
 
@@ -28,12 +28,12 @@ logger = logging.getLogger(__name__)
 PAGE_SIZE = resource.getpagesize()
 
 
-class Report:
+class ReportExtension:
     """An extension that stores a report in the frontier, and has jobs sampled for their history."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler, self._worker = crawler, Worker.of(crawler)
-        self._ended, self._received = Pace(), Pace()
+        self._ended, self._received = Rate(), Rate()
         self._since = time.time()
         self._task: asyncio.Task[None] | None = None
 

@@ -13,10 +13,10 @@ from scrapy.settings import SETTINGS_PRIORITIES
 
 from pdfspider.crawl.inspection.extension import LEFT_STAT
 from pdfspider.crawl.inspection.service import UNAVAILABLE_STATUS
-from pdfspider.crawl.progress.display import Place, summary
+from pdfspider.crawl.progress.display import LocationLine, summary
 from pdfspider.crawl.progress.loop_lag import LONGEST_STALL_STAT
 from pdfspider.crawl.worker import Worker
-from pdfspider.documents.inspection.report import Status
+from pdfspider.documents.inspection.report import InspectionStatus
 from pdfspider.formatting import PROGRAM_NAMES, counted, said_time
 from pdfspider.items import Outcome
 from pdfspider.masking import masked_url
@@ -60,35 +60,39 @@ def _subject(worker: Worker, job_stats: JobStats) -> str:
     return f"job {worker.job}{left}"
 
 
-def _places(worker: Worker, settings: BaseSettings, job_stats: JobStats, stats: Mapping[str, Any]) -> list[Place]:
+def _places(
+    worker: Worker, settings: BaseSettings, job_stats: JobStats, stats: Mapping[str, Any]
+) -> list[LocationLine]:
     """Return where things are and which commands use them."""
     of_job = f" --job {worker.job}" if worker.job else ""
     places = [
         *_inspected(stats),
-        Place("files", _near(worker.config.shown_store)),
-        Place("database", _shown_database(worker.config)),
-        Place("export", command(settings, f"export captures.csv{of_job}")),
-        Place("look", command(settings, "dashboard")),
+        LocationLine("files", _near(worker.config.shown_store)),
+        LocationLine("database", _shown_database(worker.config)),
+        LocationLine("export", command(settings, f"export captures.csv{of_job}")),
+        LocationLine("look", command(settings, "dashboard")),
     ]
     if any(job_stats.classes.get(outcome.value) for outcome in Outcome if outcome.dead):
-        places.append(Place("try again", command(settings, f"retry{of_job}")))
+        places.append(LocationLine("try again", command(settings, f"retry{of_job}")))
     if stats.get(LEFT_STAT):
-        places.append(Place("inspect", command(settings, f"inspect{of_job}")))
+        places.append(LocationLine("inspect", command(settings, f"inspect{of_job}")))
     if worker.job and job_stats.remaining:
-        places.append(Place("go on", "the same command again"))
+        places.append(LocationLine("go on", "the same command again"))
     return places
 
 
-def _inspected(stats: Mapping[str, Any]) -> Iterator[Place]:
+def _inspected(stats: Mapping[str, Any]) -> Iterator[LocationLine]:
     """Yield the results of this worker's inspections, and the longest time that its event loop was blocked."""
-    found = {status: stats.get(f"pdfspider/inspection/{status}", 0) for status in (*Status, UNAVAILABLE_STATUS)}
+    found = {
+        status: stats.get(f"pdfspider/inspection/{status}", 0) for status in (*InspectionStatus, UNAVAILABLE_STATUS)
+    }
     words = [f"{number:,} {status}" for status, number in found.items() if number]
     if left := stats.get(LEFT_STAT):
         words.append(f"{left:,} left")
     if words:
-        yield Place("inspections", ", ".join(words))
+        yield LocationLine("inspections", ", ".join(words))
     if LONGEST_STALL_STAT in stats:
-        yield Place("event loop", f"longest stall {1000 * stats[LONGEST_STALL_STAT]:.0f} ms")
+        yield LocationLine("event loop", f"longest stall {1000 * stats[LONGEST_STALL_STAT]:.0f} ms")
 
 
 def command(settings: BaseSettings, words: str) -> str:

@@ -18,7 +18,7 @@ from pdfspider.crawl.store.naming import Naming
 from pdfspider.crawl.store.uploads import check_bucket, store_error, verify_upload
 from pdfspider.crawl.worker import Worker
 from pdfspider.documents.errors import StagingError, StoreError
-from pdfspider.documents.named_links import Wanted, check_links, name_all
+from pdfspider.documents.named_links import WantedName, check_links, name_all
 from pdfspider.documents.paths import with_hash
 from pdfspider.documents.store import Staged, document_path, keep_all
 from pdfspider.exceptions import ConfigurationError
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from scrapy.crawler import Crawler
 
-    from pdfspider.documents.staging import Finished
+    from pdfspider.documents.staging import StagedBody
     from pdfspider.frontier.leases import Lease
 
 
@@ -48,7 +48,7 @@ class DirectoryStore(FSFilesStore):
         """Create a directory, also if another worker does so at the same moment."""
         dirname.mkdir(parents=True, exist_ok=True)
 
-    async def keep(self, document: Finished, executor: Executor) -> None:
+    async def keep(self, document: StagedBody, executor: Executor) -> None:
         """Store a document.
 
         Raises StoreError.
@@ -58,24 +58,24 @@ class DirectoryStore(FSFilesStore):
         if isinstance(result, StoreError):
             raise result
 
-    async def name(self, document: Finished, wanted: str) -> str | None:
+    async def name(self, document: StagedBody, wanted: str) -> str | None:
         """Give a stored document a further name, and return that; None if it has too many already.
 
         Raises StoreError.
         """
-        result = await self._name(Wanted(Path(self.basedir), document.sha256, wanted))
+        result = await self._name(WantedName(Path(self.basedir), document.sha256, wanted))
         if isinstance(result, StoreError):
             raise result
         return result
 
-    def path_of(self, document: Finished) -> str:
+    def path_of(self, document: StagedBody) -> str:
         """Return where a document is, or will be."""
         return f"{self.basedir}/{document_path(document.sha256)}"
 
     async def _keep_all(self, documents: list[Staged]) -> list[bool | StoreError]:
         return await asyncio.get_running_loop().run_in_executor(self._executor, keep_all, documents)
 
-    async def _name_all(self, documents: list[Wanted]) -> list[str | StoreError | None]:
+    async def _name_all(self, documents: list[WantedName]) -> list[str | StoreError | None]:
         return await asyncio.get_running_loop().run_in_executor(self._executor, name_all, documents)
 
 
@@ -126,7 +126,7 @@ class PdfFilesPipeline(FilesPipeline):
     async def process_item(self, item: Any, spider: Any = None) -> Any:
         """Store the document of a capture.
 
-        Raises StoreError or FetchError if the document cannot be stored, GiveBack if no document can.
+        Raises StoreError or FetchError if the document cannot be stored, ReleaseRequested if no document can.
         """
         if not (isinstance(item, Capture) and item.staged):
             return item
@@ -138,7 +138,7 @@ class PdfFilesPipeline(FilesPipeline):
         item.staged, item.stored = None, True
         return await self._naming.complete(item, name or document_path(document.sha256))
 
-    async def _persist(self, document: Finished, lease: Lease, wanted: str) -> str | None:
+    async def _persist(self, document: StagedBody, lease: Lease, wanted: str) -> str | None:
         """Store a document, and return its further name if it is to have one."""
         worker = Worker.of(self.crawler)
         if not isinstance(self.store, DirectoryStore):
@@ -153,7 +153,7 @@ class PdfFilesPipeline(FilesPipeline):
             size = 0 if document.content is None else document.size
             raise await worker.storage.judge(error, size, lease) from error
 
-    async def _upload(self, document: Finished, path: str) -> None:
+    async def _upload(self, document: StagedBody, path: str) -> None:
         """Upload a document.
 
         Raises StoreError.
@@ -185,7 +185,7 @@ class RecordsPipeline:
     async def process_item(self, item: Any) -> Any:
         """Write a capture.
 
-        Raises RecordsError for a row that the database refuses, GiveBack if the worker ends meanwhile.
+        Raises RecordsError for a row that the database refuses, ReleaseRequested if the worker ends meanwhile.
         """
         if isinstance(item, Capture):
             await self._worker.record(item)

@@ -12,10 +12,10 @@ from scrapy.pipelines.files import S3FilesStore
 from scrapy.utils.defer import ensure_awaitable
 
 from pdfspider.crawl.scrapy_internals import head_of
-from pdfspider.documents.errors import StoreAway, StoreError
+from pdfspider.documents.errors import StoreError, StoreUnavailable
 
 if TYPE_CHECKING:
-    from pdfspider.documents.staging import Finished
+    from pdfspider.documents.staging import StagedBody
 
 MD5_LENGTH = 32
 NOT_FOUND = 404
@@ -57,10 +57,10 @@ def check_bucket(store: Any) -> None:
 
 
 def store_error(error: Exception, path: Path) -> StoreError:
-    """Return the StoreError for an error of a store's client: a StoreAway unless the document is the cause."""
+    """Return the StoreError for an error of a store's client: a StoreUnavailable unless the document is the cause."""
     if isinstance(error, StoreError):
         return error
-    kind = StoreError if _is_own(error) else StoreAway
+    kind = StoreError if _is_own(error) else StoreUnavailable
     return kind(path, f"{type(error).__name__}: {error}")
 
 
@@ -75,7 +75,7 @@ def _is_own(error: Exception) -> bool:
     return isinstance(error, DEFECT_EXCEPTIONS) or getattr(error, "code", None) in OBJECT_ERROR_STATUSES
 
 
-async def verify_upload(store: Any, document: Finished, path: str, info: Any) -> None:
+async def verify_upload(store: Any, document: StagedBody, path: str, info: Any) -> None:
     """Raise StoreError if the store does not have the whole document under a path.
 
     S3 is asked for the size, because its ETag is not always an MD5, and S3 has checked the bytes that it received.
@@ -93,6 +93,6 @@ async def verify_upload(store: Any, document: Finished, path: str, info: Any) ->
         raise StoreError(Path(path), f"the store has {found} after the upload, not {expected}")
 
 
-def _md5(document: Finished) -> str:
+def _md5(document: StagedBody) -> str:
     content = document.path.read_bytes() if document.content is None else document.content
     return hashlib.md5(content, usedforsecurity=False).hexdigest()

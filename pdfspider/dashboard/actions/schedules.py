@@ -17,7 +17,7 @@ from pdfspider.frontier.reports.fleet import frontier_time
 from pdfspider.frontier.schedules import Schedules
 from pdfspider.submission.params import Params, faults
 from pdfspider.submission.schedules import said_interval
-from pdfspider.submission.scheduling import Times, schedule
+from pdfspider.submission.scheduling import RunTimes, schedule
 
 if TYPE_CHECKING:
     from pdfspider.frontier.schedules import Schedule
@@ -38,7 +38,7 @@ async def put(request: web.Request) -> web.StreamResponse:
     config, frontier = dashboard.config, dashboard.frontier
     try:
         params = _read(given)
-        times = Times.read(given.get("every", ""), given.get("cron", ""), await frontier_time(frontier.redis))
+        times = RunTimes.read(given.get("every", ""), given.get("cron", ""), await frontier_time(frontier.redis))
         planned = await schedule(config, frontier, dashboard.records, params, times)
     except (InvalidInput, JobNotFound) as error:
         page = _form(given, None, str(error).splitlines())

@@ -10,7 +10,7 @@ from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.frontier.jobs import job_name
 from pdfspider.records.changes import CAPTURES_PER_CALL
-from pdfspider.records.places import Place
+from pdfspider.records.cursors import Cursor
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -25,7 +25,7 @@ async def of_job(request: web.Request) -> Page:
     """
     job = job_name(request.match_info["job"])
     since = whole(request, "since") if request.query.get("since") else None
-    after = Place.parse(request.query.get("after", ""))
+    after = Cursor.parse(request.query.get("after", ""))
     part = await dashboard_of(request).listings.changes(job, since, PAGE_SIZE, after)
     more = urlencode({"since": part.since, "after": str(part.next)}) if part.next else ""
     values = {"job": job, "part": part, "after": after, "more": more, "looked_at": CAPTURES_PER_CALL}

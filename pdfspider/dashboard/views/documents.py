@@ -13,8 +13,8 @@ from aiohttp import web
 from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.exceptions import InvalidInput
+from pdfspider.records.cursors import Cursor
 from pdfspider.records.listings import MAX_DOCUMENTS_SEARCHED, STORED_OUTCOMES, Search
-from pdfspider.records.places import Place
 from pdfspider.web.documents import SHA256_PATTERN
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ async def listed(request: web.Request) -> Page:
     """Show the documents, the newest first, or those that are searched for."""
     dashboard = dashboard_of(request)
     given = {name: text for name in FILTER_FIELDS if (text := request.query.get(name, "").strip())}
-    after = Place.parse(request.query.get("after", ""))
+    after = Cursor.parse(request.query.get("after", ""))
     if job := given.get("job"):
         run = await dashboard.frontier.run_of(job)
         part = await dashboard.listings.captures(job, run, STORED_OUTCOMES, PAGE_SIZE, after)
@@ -68,7 +68,7 @@ def _day(text: str) -> datetime:
 async def one(request: web.Request) -> Page:
     """Show one document: what is inside, and where it came from."""
     sha256 = request.match_info["sha256"]
-    listings, after = dashboard_of(request).listings, Place.parse(request.query.get("after", ""))
+    listings, after = dashboard_of(request).listings, Cursor.parse(request.query.get("after", ""))
     document = await listings.document(sha256) if re.fullmatch(SHA256_PATTERN, sha256) else None
     if document is None:
         raise web.HTTPNotFound(reason="there is no such document")

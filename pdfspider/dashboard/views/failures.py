@@ -10,7 +10,7 @@ from pdfspider.dashboard.pages import Page
 from pdfspider.dashboard.state import dashboard_of
 from pdfspider.dashboard.views.jobs import read_job
 from pdfspider.formatting import FAILURE_OUTCOMES, LEFT_OUT_OUTCOMES, OUTCOMES_BY_NAME
-from pdfspider.records.places import Place
+from pdfspider.records.cursors import Cursor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,7 @@ async def of_job(request: web.Request) -> Page:
     )
     if not classes:
         raise web.HTTPNotFound(reason=f"there is no class {name}")
-    after = Place.parse(request.query.get("after", ""))
+    after = Cursor.parse(request.query.get("after", ""))
     part = await dashboard_of(request).listings.captures(job["name"], job["run"], classes, PAGE_SIZE, after)
     counted = {each.value: job["classes"][each.value] for each in classes if each.value in job["classes"]}
     values = {"job": job, "name": name, "part": part, "counts": counted, "is_dead": _is_dead(classes)}

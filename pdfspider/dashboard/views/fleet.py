@@ -31,7 +31,7 @@ LEAST_FREE_SHARE = 0.05
 """The part of a disk below which its space is worth a warning."""
 
 
-class Finding(NamedTuple):
+class HealthCheck(NamedTuple):
     """One part that everything needs: its name, whether it is well, and what there is to say."""
 
     name: str
@@ -74,28 +74,28 @@ async def health(request: web.Request) -> Page:
     return Page("health.html", "Health", "/health", {"findings": findings, "alerts": alerts})
 
 
-async def _redis(dashboard: Dashboard) -> Finding:
+async def _redis(dashboard: Dashboard) -> HealthCheck:
     redis: Any = dashboard.frontier.redis
     try:
         info = await redis.info()
     except RedisError as error:
-        return Finding("Redis", is_well=False, text=str(error))
+        return HealthCheck("Redis", is_well=False, text=str(error))
     limit, used = int(info.get("maxmemory", 0)), int(info["used_memory"])
     memory = f"{said_size(used)} of {said_size(limit)}, {used / limit:.0%}" if limit else f"{said_size(used)}, no limit"
     saved = info.get("aof_last_write_status", "ok") == "ok" and info.get("rdb_last_bgsave_status", "ok") == "ok"
     durable = "" if info.get("aof_enabled") else "; no append-only file: a restart loses what is waiting"
     version = info.get("valkey_version") or info["redis_version"]
     text = f"version {version}; memory: {memory}{'' if saved else '; it could not write to its disk'}{durable}"
-    return Finding("Redis", is_well=saved and (not limit or used / limit < FULL_SHARE), text=text)
+    return HealthCheck("Redis", is_well=saved and (not limit or used / limit < FULL_SHARE), text=text)
 
 
-async def _database(dashboard: Dashboard) -> Finding:
+async def _database(dashboard: Dashboard) -> HealthCheck:
     try:
         await dashboard.listings.documents(1)
     except RecordsError as error:
-        return Finding("Database", is_well=False, text=str(error))
+        return HealthCheck("Database", is_well=False, text=str(error))
     size = await asyncio.to_thread(_size, dashboard.config.database_url)
-    return Finding("Database", is_well=True, text=f"{dashboard.config.shown_database}{size}")
+    return HealthCheck("Database", is_well=True, text=f"{dashboard.config.shown_database}{size}")
 
 
 def _size(database_url: str) -> str:
@@ -103,17 +103,17 @@ def _size(database_url: str) -> str:
     return f"; {said_size(path.stat().st_size)}" if path.is_file() else ""
 
 
-def _store(dashboard: Dashboard) -> Finding:
+def _store(dashboard: Dashboard) -> HealthCheck:
     directory = dashboard.config.store_directory
     if directory is None:
-        return Finding("Store", is_well=True, text=dashboard.config.shown_store)
+        return HealthCheck("Store", is_well=True, text=dashboard.config.shown_store)
     place = next(path for path in (directory, *directory.parents) if path.exists())
     usage = shutil.disk_usage(place)
     text = f"{directory}; {said_size(usage.free)} of {said_size(usage.total)} free"
-    return Finding("Store and disk", is_well=usage.free > LEAST_FREE_SHARE * usage.total, text=text)
+    return HealthCheck("Store and disk", is_well=usage.free > LEAST_FREE_SHARE * usage.total, text=text)
 
 
-async def _backlog(dashboard: Dashboard) -> list[Finding]:
+async def _backlog(dashboard: Dashboard) -> list[HealthCheck]:
     frontier, redis = dashboard.frontier, dashboard.frontier.redis
     fleet = await dashboard.monitor.fleet()
     dead = [worker for worker in fleet.workers if worker.deadline <= 0]
@@ -128,10 +128,10 @@ async def _backlog(dashboard: Dashboard) -> list[Finding]:
     alive = counted(len(fleet.alive), "worker")
     said = f"{alive} alive" + (f", {len(dead):,} silent" if dead else "") + "".join(f"; {text}" for text in troubles)
     return [
-        Finding("Workers", is_well=bool(fleet.alive) and not troubles, text=said),
-        Finding("Hosts", is_well=not failing, text=f"{counted(failing, 'host')} failing"),
-        Finding("Set aside", is_well=not (solo or rejected), text=_set_aside(solo, rejected)),
-        Finding("Masters", is_well=True, text=f"{counted(unanswered, 'run')} to be answered"),
+        HealthCheck("Workers", is_well=bool(fleet.alive) and not troubles, text=said),
+        HealthCheck("Hosts", is_well=not failing, text=f"{counted(failing, 'host')} failing"),
+        HealthCheck("Set aside", is_well=not (solo or rejected), text=_set_aside(solo, rejected)),
+        HealthCheck("Masters", is_well=True, text=f"{counted(unanswered, 'run')} to be answered"),
     ]
 
 

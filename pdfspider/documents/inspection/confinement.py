@@ -19,7 +19,7 @@ from pdfspider.documents.inspection import landlock, seccomp
 from pdfspider.documents.inspection.limits import MAX_MAPPED
 
 if TYPE_CHECKING:
-    from pdfspider.documents.inspection.limits import Limits
+    from pdfspider.documents.inspection.limits import InspectionLimits
 
 MAX_OPEN_FILES = 32
 LOWEST_PRIORITY = 19
@@ -45,7 +45,7 @@ FIRST_USER, USER_COUNT = 61184, 4336
 FORBIDDEN_EVENTS = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.system", "ctypes.dlopen")
 
 
-def confine(limits: Limits) -> list[str]:
+def confine(limits: InspectionLimits) -> list[str]:
     """Give up all rights that reading does not need, and return the layers that this system lacks.
 
     Call it when everything is loaded, in a process with one thread.

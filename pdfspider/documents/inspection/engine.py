@@ -15,12 +15,12 @@ from pdfspider.documents.inspection import pages
 from pdfspider.documents.inspection.confinement import allow_memory
 from pdfspider.documents.inspection.dates import iso_date
 from pdfspider.documents.inspection.limits import MAX_MAPPED
-from pdfspider.documents.inspection.report import Status
+from pdfspider.documents.inspection.report import InspectionStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pdfspider.documents.inspection.limits import Limits
+    from pdfspider.documents.inspection.limits import InspectionLimits
 
 HEAD_SIZE = 2048
 LINEARIZED = re.compile(rb"/Linearized\b")
@@ -37,7 +37,7 @@ MAX_TEXT_LENGTH = 4_096
 ENCRYPTION_ERRORS = {raw.FPDF_ERR_PASSWORD: "needs a password", raw.FPDF_ERR_SECURITY: "unknown encryption"}
 
 
-def read(descriptor: int, limits: Limits) -> Iterator[dict[str, Any]]:
+def read(descriptor: int, limits: InspectionLimits) -> Iterator[dict[str, Any]]:
     """Yield the findings about an open file part by part, the cheap and certain ones first.
 
     The last part has the status. Each part wakes the worker, so there are few. Raises OSError.
@@ -62,7 +62,7 @@ def _forget_last_error() -> None:
     raw.FPDF_LoadDocument(b"", None)
 
 
-def _content(descriptor: int, limits: Limits) -> Any:
+def _content(descriptor: int, limits: InspectionLimits) -> Any:
     """Return the file's content for PDFium without a copy, because the process cannot open a file by name."""
     size = os.fstat(descriptor).st_size
     if not 0 < size <= MAX_MAPPED:
@@ -73,9 +73,13 @@ def _content(descriptor: int, limits: Limits) -> Any:
 
 def _closed(error: PdfiumError) -> dict[str, Any]:
     if error.err_code in ENCRYPTION_ERRORS:
-        return {"status": Status.ENCRYPTED.value, "reason": ENCRYPTION_ERRORS[error.err_code], "encrypted": True}
+        return {
+            "status": InspectionStatus.ENCRYPTED.value,
+            "reason": ENCRYPTION_ERRORS[error.err_code],
+            "encrypted": True,
+        }
     reason = "no pages" if error.err_code == raw.FPDF_ERR_FILE else "not readable as a PDF"
-    return {"status": Status.DAMAGED.value, "reason": reason}
+    return {"status": InspectionStatus.DAMAGED.value, "reason": reason}
 
 
 def _facts(document: PdfDocument) -> dict[str, Any]:
@@ -92,11 +96,11 @@ def _facts(document: PdfDocument) -> dict[str, Any]:
     }
 
 
-def _contents(document: PdfDocument, limits: Limits) -> Iterator[dict[str, Any]]:
+def _contents(document: PdfDocument, limits: InspectionLimits) -> Iterator[dict[str, Any]]:
     try:
         found = pages.sample(document)
     except PdfiumError as error:
-        yield {"status": Status.DAMAGED.value, "reason": str(error)}
+        yield {"status": InspectionStatus.DAMAGED.value, "reason": str(error)}
         return
     options = {"text": pages.first_text, "links": pages.links, "thumbnail": pages.thumbnail}
     for name, look in options.items():
@@ -104,7 +108,7 @@ def _contents(document: PdfDocument, limits: Limits) -> Iterator[dict[str, Any]]
             yield found
             with suppress(PdfiumError):
                 found = {name: look(document)}
-    yield {**found, "status": Status.OK.value}
+    yield {**found, "status": InspectionStatus.OK.value}
 
 
 def _meta(document: PdfDocument, key: bytes) -> str:

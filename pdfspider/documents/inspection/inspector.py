@@ -17,14 +17,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pdfspider.documents.inspection.limits import MEBIBYTE
-from pdfspider.documents.inspection.report import InvalidAnswer, Report, Status
+from pdfspider.documents.inspection.report import InspectionReport, InspectionStatus, InvalidAnswer
 from pdfspider.exceptions import ConfigurationError, PdfSpiderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from resource import struct_rusage
 
-    from pdfspider.documents.inspection.limits import Limits
+    from pdfspider.documents.inspection.limits import InspectionLimits
 
 PROGRAM = ("-m", "pdfspider.documents.inspection.process")
 START_TIMEOUT_S = 60.0
@@ -39,22 +39,22 @@ MAX_ANSWER_SIZE = 8 << 20
 CHUNK_SIZE = 1 << 16
 SIGNAL_NAMES: dict[int, str] = {number.value: number.name for number in signal.Signals}
 PASSED_VARIABLES = ("LD_LIBRARY_PATH", "PYTHONHOME", "LANG", "LC_ALL")
-SHARED_FATE = (Status.MEMORY, Status.CRASHED)
+SHARED_FATE = (InspectionStatus.MEMORY, InspectionStatus.CRASHED)
 """Failures that an earlier document may have caused."""
 
 
-class Unavailable(PdfSpiderError):
+class DocumentUnavailable(PdfSpiderError):
     """The document cannot be read from its place."""
 
 
-class Stopped(PdfSpiderError):
+class InspectorClosed(PdfSpiderError):
     """The inspector was closed meanwhile."""
 
 
 class _Ended(Exception):
     """The process has ended or cannot be used any longer."""
 
-    def __init__(self, status: Status | None = None, reason: str = "") -> None:
+    def __init__(self, status: InspectionStatus | None = None, reason: str = "") -> None:
         self.status, self.reason = status, reason
 
 
@@ -64,7 +64,7 @@ class Inspector:
     ``close`` may be called from another thread.
     """
 
-    def __init__(self, limits: Limits, program: Sequence[str] = PROGRAM) -> None:
+    def __init__(self, limits: InspectionLimits, program: Sequence[str] = PROGRAM) -> None:
         self.limits = limits
         self.lacking: Sequence[str] = ()
         """The layers of confinement that this system does not have, once a process was started."""
@@ -77,10 +77,11 @@ class Inspector:
         self._closed = False
         self._working, self._reaping = threading.Lock(), threading.Lock()
 
-    def inspect(self, path: str) -> Report:
+    def inspect(self, path: str) -> InspectionReport:
         """Return the report on the PDF at this path, also if it ends the process.
 
-        Raises Unavailable if the file cannot be read, ConfigurationError if no process can be started, and Stopped.
+        Raises DocumentUnavailable if the file cannot be read, ConfigurationError if no process can be started, and
+        InspectorClosed.
         """
         with self._working:
             self._make_ready()
@@ -102,22 +103,22 @@ class Inspector:
         with self._working:
             self._end()
 
-    def _attempt(self, descriptor: int, deadline: float) -> Report:
+    def _attempt(self, descriptor: int, deadline: float) -> InspectionReport:
         self._served += 1
         self._parts = {}
         try:
             report = self._ask(descriptor, deadline)
         except _Ended as ended:
             status, reason = self._explain(ended)
-            report = Report.of({**self._parts, "status": status.value, "reason": reason})
+            report = InspectionReport.of({**self._parts, "status": status.value, "reason": reason})
         if report.status in SHARED_FATE or self._served >= self.limits.documents:
             self._end()
         return report
 
-    def _ask(self, descriptor: int, deadline: float) -> Report:
+    def _ask(self, descriptor: int, deadline: float) -> InspectionReport:
         """Send the document to the process and return its report.
 
-        Raises _Ended and Unavailable.
+        Raises _Ended and DocumentUnavailable.
         """
         assert self._requests is not None
         try:
@@ -127,12 +128,12 @@ class Inspector:
         while True:
             part = self._next_part(deadline)
             if "unavailable" in part:
-                raise Unavailable(str(part["unavailable"]))
+                raise DocumentUnavailable(str(part["unavailable"]))
             parts = {**self._parts, **part}
             try:
-                report = Report.of({"status": Status.OK.value, **parts})
+                report = InspectionReport.of({"status": InspectionStatus.OK.value, **parts})
             except InvalidAnswer as error:
-                raise _Ended(Status.CRASHED, str(error)) from None
+                raise _Ended(InspectionStatus.CRASHED, str(error)) from None
             if "status" in part:
                 return report
             self._parts = parts
@@ -141,14 +142,14 @@ class Inspector:
         while b"\n" not in self._rest:
             self._rest += self._read(deadline)
             if len(self._rest) > MAX_ANSWER_SIZE:
-                raise _Ended(Status.CRASHED, "the answer is too long")
+                raise _Ended(InspectionStatus.CRASHED, "the answer is too long")
         line, self._rest = self._rest.split(b"\n", 1)
         try:
             part = json.loads(line)
         except (ValueError, RecursionError):
             part = None
         if not isinstance(part, dict):
-            raise _Ended(Status.CRASHED, str(InvalidAnswer()))
+            raise _Ended(InspectionStatus.CRASHED, str(InvalidAnswer()))
         return part
 
     def _read(self, deadline: float) -> bytes:
@@ -158,7 +159,7 @@ class Inspector:
         wait = select.poll()
         wait.register(descriptor, select.POLLIN)
         if not wait.poll(max(deadline - time.monotonic(), 0) * 1000):
-            raise _Ended(Status.TIMEOUT, f"not done within {self.limits.timeout:g} s")
+            raise _Ended(InspectionStatus.TIMEOUT, f"not done within {self.limits.timeout:g} s")
         content = os.read(descriptor, CHUNK_SIZE)
         if not content:
             raise _Ended
@@ -166,7 +167,7 @@ class Inspector:
 
     def _make_ready(self) -> None:
         if self._closed:
-            raise Stopped
+            raise InspectorClosed
         if self._process is None:
             self._start()
 
@@ -187,7 +188,7 @@ class Inspector:
         self._served, self._rest = 0, b""
         if self._closed:
             self._end()
-            raise Stopped
+            raise InspectorClosed
         try:
             ready = self._next_part(time.monotonic() + START_TIMEOUT_S)
         except _Ended as ended:
@@ -197,22 +198,22 @@ class Inspector:
             ) from None
         self.lacking, self._peak = tuple(map(str, ready.get("lacking", ()))), int(ready.get("peak", 0))
 
-    def _explain(self, ended: _Ended) -> tuple[Status, str]:
+    def _explain(self, ended: _Ended) -> tuple[InspectionStatus, str]:
         """End the process if it still runs, and return a status and reason for its death."""
         code, usage = self._end(0.0 if ended.status else EXIT_TIMEOUT_S)
         if self._closed:
-            raise Stopped
+            raise InspectorClosed
         return (ended.status, ended.reason) if ended.status else self._cause(code, usage)
 
-    def _cause(self, code: int, usage: struct_rusage | None) -> tuple[Status, str]:
+    def _cause(self, code: int, usage: struct_rusage | None) -> tuple[InspectionStatus, str]:
         """Return why a process ended that gave no answer; running out of memory has many symptoms."""
         if code == -signal.SIGXCPU:
-            return Status.TIMEOUT, f"more than {self.limits.timeout:g} s of CPU"
+            return InspectionStatus.TIMEOUT, f"more than {self.limits.timeout:g} s of CPU"
         how = SIGNAL_NAMES.get(-code, f"exit code {code}")
         peak = usage.ru_maxrss if usage else 0
         if peak > self._peak and peak * KIBIBYTE > self.limits.memory * MEMORY_DEATH_SHARE:
-            return Status.MEMORY, f"{how} with {peak * KIBIBYTE // MEBIBYTE} MiB in use"
-        return Status.CRASHED, how
+            return InspectionStatus.MEMORY, f"{how} with {peak * KIBIBYTE // MEBIBYTE} MiB in use"
+        return InspectionStatus.CRASHED, how
 
     def _end(self, patience: float = 0.0) -> tuple[int, struct_rusage | None]:
         """Kill the process if it does not end in time, and return its exit code and resource usage."""
@@ -243,15 +244,15 @@ class Inspector:
 def _open(path: str) -> Iterator[int]:
     """Yield the open file, which is all that the process gets.
 
-    Raises Unavailable.
+    Raises DocumentUnavailable.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise Unavailable(str(error)) from None
+        raise DocumentUnavailable(str(error)) from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Unavailable(f"{path} is not a file")
+            raise DocumentUnavailable(f"{path} is not a file")
         yield descriptor
     finally:
         os.close(descriptor)

@@ -12,7 +12,7 @@ MAX_MAPPED = 64 * MEBIBYTE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class InspectionLimits:
     """Limits in seconds and bytes, sent to the process as JSON."""
 
     timeout: float = 30.0

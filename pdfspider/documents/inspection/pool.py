@@ -8,13 +8,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from pdfspider.documents.inspection.inspector import PROGRAM, Inspector, Stopped, Unavailable
+from pdfspider.documents.inspection.inspector import PROGRAM, DocumentUnavailable, Inspector, InspectorClosed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pdfspider.documents.inspection.limits import Limits
-    from pdfspider.documents.inspection.report import Report
+    from pdfspider.documents.inspection.limits import InspectionLimits
+    from pdfspider.documents.inspection.report import InspectionReport
 
 logger = logging.getLogger(__name__)
 
@@ -22,16 +22,16 @@ MAX_TURN_S = 1.0
 """Seconds after which no further document of a group is started."""
 
 
-class Pool:
+class InspectorPool:
     """A pool of inspectors, whose processes start with the first document."""
 
-    def __init__(self, processes: int, limits: Limits, program: Sequence[str] = PROGRAM) -> None:
+    def __init__(self, processes: int, limits: InspectionLimits, program: Sequence[str] = PROGRAM) -> None:
         self._inspectors = [Inspector(limits, program) for _ in range(processes)]
         self._idle = list(self._inspectors)
         self._lacking: Sequence[str] = ()
         self._threads = ThreadPoolExecutor(processes, thread_name_prefix="inspection")
 
-    async def inspect(self, paths: Sequence[str]) -> list[Report | Unavailable]:
+    async def inspect(self, paths: Sequence[str]) -> list[InspectionReport | DocumentUnavailable]:
         """Inspect the first of these documents, for about a second.
 
         A group needs one switch of threads. At least one document is inspected, unless the pool is closed meanwhile.
@@ -44,8 +44,8 @@ class Pool:
         await asyncio.gather(*(asyncio.to_thread(inspector.close) for inspector in self._inspectors))
         self._threads.shutdown(wait=False)
 
-    def _inspect(self, paths: Sequence[str]) -> list[Report | Unavailable]:
-        found: list[Report | Unavailable] = []
+    def _inspect(self, paths: Sequence[str]) -> list[InspectionReport | DocumentUnavailable]:
+        found: list[InspectionReport | DocumentUnavailable] = []
         inspector = self._idle.pop()  # there is one for each thread
         until = time.monotonic() + MAX_TURN_S
         try:
@@ -53,7 +53,7 @@ class Pool:
                 found.append(_attempt(inspector, path))
                 if time.monotonic() > until:
                     break
-        except Stopped:
+        except InspectorClosed:
             pass
         finally:
             self._tell(inspector.lacking)
@@ -67,8 +67,8 @@ class Pool:
             self._lacking = lacking
 
 
-def _attempt(inspector: Inspector, path: str) -> Report | Unavailable:
+def _attempt(inspector: Inspector, path: str) -> InspectionReport | DocumentUnavailable:
     try:
         return inspector.inspect(path)
-    except Unavailable as error:
+    except DocumentUnavailable as error:
         return error

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pdfspider.documents.inspection import engine
 from pdfspider.documents.inspection.confinement import allow_cpu, confine, peak
-from pdfspider.documents.inspection.limits import Limits
-from pdfspider.documents.inspection.report import Status
+from pdfspider.documents.inspection.limits import InspectionLimits
+from pdfspider.documents.inspection.report import InspectionStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ ENCODINGS = ("ascii", "utf-8", "utf-16-le")
 
 def main() -> None:
     """Answer requests until standard input is closed."""
-    limits = Limits(**json.loads(sys.argv[1]))
+    limits = InspectionLimits(**json.loads(sys.argv[1]))
     requests = socket.socket(fileno=0)
     with os.fdopen(os.dup(1), "wb") as answers:
         os.dup2(2, 1)  # output that a library prints must not look like an answer
@@ -48,16 +48,16 @@ def _load() -> None:
     ctypes.CFUNCTYPE(None)(lambda: None)  # libffi gets a page for callbacks, as none can be made executable later
 
 
-def _inspect(descriptor: int, limits: Limits) -> Iterator[dict[str, Any]]:
+def _inspect(descriptor: int, limits: InspectionLimits) -> Iterator[dict[str, Any]]:
     allow_cpu(limits.timeout)
     try:
         yield from engine.read(descriptor, limits)
     except MemoryError:
-        yield {"status": Status.MEMORY.value, "reason": "Python had no memory left"}
+        yield {"status": InspectionStatus.MEMORY.value, "reason": "Python had no memory left"}
     except OSError as error:
         yield {"unavailable": str(error)}
     except Exception as error:
-        yield {"status": Status.CRASHED.value, "reason": f"{type(error).__name__}: {error}"}
+        yield {"status": InspectionStatus.CRASHED.value, "reason": f"{type(error).__name__}: {error}"}
 
 
 def _say(answers: BinaryIO, part: dict[str, Any]) -> None:

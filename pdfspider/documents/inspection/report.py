@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Status(StrEnum):
+class InspectionStatus(StrEnum):
     """The end of an inspection."""
 
     OK = "ok"
@@ -41,10 +41,10 @@ class InvalidAnswer(PdfSpiderError):
 
 
 @dataclass(slots=True, kw_only=True)
-class Report:
+class InspectionReport:
     """The findings about one document; None if the document does not tell or nobody asked."""
 
-    status: Status
+    status: InspectionStatus
     reason: str | None = None
     pages: int | None = None
     title: str | None = None
@@ -71,7 +71,7 @@ class Report:
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, answer: Mapping[str, Any]) -> Report:
+    def of(cls, answer: Mapping[str, Any]) -> InspectionReport:
         """Return the report in a process's answer, which a hostile document may have influenced.
 
         Raises InvalidAnswer.
@@ -80,7 +80,7 @@ class Report:
         if unknown or not all(_fits(name, value) for name, value in answer.items()):
             raise InvalidAnswer
         try:
-            status, content = Status(answer["status"]), answer.get("content")
+            status, content = InspectionStatus(answer["status"]), answer.get("content")
             png = answer.get("thumbnail")
             read = {
                 "status": status,
@@ -92,7 +92,7 @@ class Report:
         return cls(**{**answer, **read})
 
 
-FIELDS = [field.name for field in fields(Report)]
+FIELDS = [field.name for field in fields(InspectionReport)]
 ANSWER_NAMES = {*FIELDS} - {"seconds"}
 NUMBER_FIELDS = {"pages", "characters"}
 BOOLEAN_FIELDS = {"encrypted", "tagged", "linearized"}

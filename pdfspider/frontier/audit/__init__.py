@@ -30,7 +30,7 @@ KEYS_SHOWN = 20
 
 
 @dataclass(slots=True)
-class Report:
+class AuditReport:
     """The result of an audit: how much was checked, and the findings."""
 
     runs: int = 0
@@ -50,12 +50,12 @@ class Report:
         return lines
 
 
-async def audit(redis: Redis, *, looks: int = MAX_LOOKS) -> Report:
+async def audit(redis: Redis, *, looks: int = MAX_LOOKS) -> AuditReport:
     """Check all keys and return a report.
 
     ``looks`` is how often a suspected fault is read before it counts. One look is enough where nothing changes.
     """
-    reader, report = KeyReader(redis), Report()
+    reader, report = KeyReader(redis), AuditReport()
 
     async def confirm(look: Callable[[], Awaitable[set[Finding]]]) -> None:
         report.findings |= await _confirm(reader, look, looks)

@@ -19,7 +19,7 @@ MAX_WAIT_MS = 25 * 3600 * 1000
 
 
 @dataclass(slots=True)
-class Host:
+class HostRecord:
     """The state of a host, as one look found it."""
 
     hid: str
@@ -64,7 +64,7 @@ async def look_at_hosts(reader: KeyReader, hids: Sequence[str]) -> set[Finding]:
     return findings
 
 
-async def _read(reader: KeyReader, hids: Sequence[str]) -> list[Host]:
+async def _read(reader: KeyReader, hids: Sequence[str]) -> list[HostRecord]:
     answers: list[Any] = []
     for name, *rest in (
         ("HGETALL", ""),
@@ -76,12 +76,12 @@ async def _read(reader: KeyReader, hids: Sequence[str]) -> list[Host]:
     scores = await reader.ask([("ZSCORE", f"{PREFIX}hosts", hid) for hid in hids])
     times = [None if score is None else score % UNREACHED_SCORE for score in scores]
     return [
-        Host(hid, record, [run.decode() for run in runs], {token.decode() for token in flight}, at)
+        HostRecord(hid, record, [run.decode() for run in runs], {token.decode() for token in flight}, at)
         for hid, record, runs, flight, at in zip(hids, *answers, times, strict=True)
     ]
 
 
-def _schedule(host: Host, now: float) -> set[Finding]:
+def _schedule(host: HostRecord, now: float) -> set[Finding]:
     key = f"{PREFIX}host:{host.hid}"
     if host.at is None:
         lost = host.runs and host.is_open()
@@ -92,12 +92,12 @@ def _schedule(host: Host, now: float) -> set[Finding]:
     return {Finding(key, "is asked again within a day")} if late else set()
 
 
-def _tokens(host: Host) -> set[str]:
+def _tokens(host: HostRecord) -> set[str]:
     fields = (host.record.get(name, b"").decode().split() for name in (b"starting", b"robots"))
     return host.flight.union(*fields)
 
 
-def _flight(host: Host, reader: KeyReader) -> set[Finding]:
+def _flight(host: HostRecord, reader: KeyReader) -> set[Finding]:
     rule = "what is out there is leased by a worker"
     key = f"{PREFIX}host:{host.hid}"
     return {

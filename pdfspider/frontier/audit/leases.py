@@ -9,7 +9,7 @@ from pdfspider.frontier.audit.reading import PREFIX, Finding
 if TYPE_CHECKING:
     from typing import Any
 
-    from pdfspider.frontier.audit.reading import Held, KeyReader
+    from pdfspider.frontier.audit.reading import KeyReader, LeaseRecord
 
 CLOCK_SLACK_MS = 10_000
 """Milliseconds by which the recorded time may be late, or a clock may have been changed."""
@@ -35,7 +35,7 @@ async def look_at_leases(reader: KeyReader) -> set[Finding]:
     return findings | _deadlines(reader)
 
 
-def _broken(lease: Held, *, in_flight: bool, run: bool) -> str:
+def _broken(lease: LeaseRecord, *, in_flight: bool, run: bool) -> str:
     if lease.kind not in ("u", "r", "v"):
         return "is of a known kind"
     if in_flight != (lease.kind != "v") and not lease.moved:

@@ -52,7 +52,7 @@ class Finding:
         return f"{self.key}: {self.rule}{f' ({self.detail})' if self.detail else ''}"
 
 
-class Held(NamedTuple):
+class LeaseRecord(NamedTuple):
     """A lease, as a worker's hash stores it."""
 
     worker: str
@@ -64,7 +64,7 @@ class Held(NamedTuple):
     """True for a robots lease that was redirected to another host, which it may wait for."""
 
 
-class Solo(NamedTuple):
+class SoloMember(NamedTuple):
     """A URL that is to be leased alone."""
 
     run: str
@@ -89,9 +89,9 @@ class KeyReader:
         self.owners: set[str] = set()
         """Workers, alive or not, that have a hash of leases."""
         self.workers: dict[str, float] = {}
-        self.leases: dict[str, Held] = {}
+        self.leases: dict[str, LeaseRecord] = {}
         self.unreadable: set[Finding] = set()
-        self.solo: list[Solo] = []
+        self.solo: list[SoloMember] = []
         self.urls: Counter[str] = Counter()
         """The number of URLs of each run."""
         self.now, self.lease_period = 0.0, 0.0
@@ -161,7 +161,9 @@ class KeyReader:
             record = msgpack.unpackb(packed, raw=True)
             run, host, kind = (record[name].decode() for name in (b"run", b"hid", b"kind"))
             place = record.get(b"at", host.encode()).decode()
-            self.leases[token] = Held(worker, run, place, kind, record.get(b"member", b""), moved=b"at" in record)
+            self.leases[token] = LeaseRecord(
+                worker, run, place, kind, record.get(b"member", b""), moved=b"at" in record
+            )
         except (ValueError, TypeError, KeyError, AttributeError, msgpack.UnpackException):
             self.unreadable.add(Finding(f"{PREFIX}worker:{worker}", f"the lease {token} can be read"))
 
@@ -201,6 +203,6 @@ def _pairs(answer: Sequence[Any]) -> list[tuple[bytes, Any]]:
     return list(zip(answer[::2], answer[1::2], strict=True))
 
 
-def _solo(packed: bytes, at: float) -> Solo:
+def _solo(packed: bytes, at: float) -> SoloMember:
     run, host, member, _ = msgpack.unpackb(packed, raw=True)
-    return Solo(run.decode(), host.decode(), member, at)
+    return SoloMember(run.decode(), host.decode(), member, at)

@@ -27,7 +27,7 @@ PRIME = 2**31 - 1
 
 
 @dataclass(slots=True)
-class Job:
+class RunRecord:
     """The hash of a run, and the lists that the run is in."""
 
     fields: dict[str, bytes]
@@ -54,7 +54,7 @@ class Job:
 
 
 @dataclass(slots=True)
-class Seen:
+class SeenCounts:
     """The content of a run's buckets: the URLs that wait, and the number that ended in each class."""
 
     waiting: set[bytes] = field(default_factory=set)
@@ -93,7 +93,7 @@ async def look_at_run(reader: KeyReader, run: str) -> set[Finding]:
     return findings
 
 
-async def _job(reader: KeyReader, run: str) -> Job | None:
+async def _job(reader: KeyReader, run: str) -> RunRecord | None:
     async with reader.redis.pipeline(transaction=True) as pipe:
         pipe.hgetall(f"{PREFIX}job:{run}")
         pipe.zscore(f"{PREFIX}finished", run)
@@ -101,10 +101,10 @@ async def _job(reader: KeyReader, run: str) -> Job | None:
         pipe.scard(f"{PREFIX}job:{run}:parked")
         raw, finished, chore, parked = await pipe.execute()
     fields = {name.decode("latin-1"): value for name, value in raw.items()}
-    return Job(fields, finished is not None, bool(chore), bool(parked)) if "state" in fields else None
+    return RunRecord(fields, finished is not None, bool(chore), bool(parked)) if "state" in fields else None
 
 
-def _ending(job: Job) -> Iterable[str]:
+def _ending(job: RunRecord) -> Iterable[str]:
     """Yield the rules about the end of a run that it breaks."""
     ended = job.state in ("finished", "cancelled")
     empty = not any(job[name] for name in ("queued", "delayed", "leased"))
@@ -118,7 +118,7 @@ def _ending(job: Job) -> Iterable[str]:
         yield "has no parked queues, for it is not paused"
 
 
-def _sums(key: str, job: Job) -> set[Finding]:
+def _sums(key: str, job: RunRecord) -> set[Finding]:
     """Check that the counters add up."""
     codes = job.codes()
     dead = sum(n for code, n in codes.items() if code in OUTCOMES_BY_CODE and OUTCOMES_BY_CODE[code].dead)
@@ -143,7 +143,7 @@ def _compared(key: str, pairs: dict[str, tuple[int, int]]) -> set[Finding]:
     }
 
 
-def _ended(key: str, before: Job, after: Job, seen: Seen) -> set[Finding]:
+def _ended(key: str, before: RunRecord, after: RunRecord, seen: SeenCounts) -> set[Finding]:
     """Check the counters of ended URLs against what the buckets hold.
 
     These counters only grow, so each number lies between the counter before and the counter after the look.
@@ -158,7 +158,7 @@ def _ended(key: str, before: Job, after: Job, seen: Seen) -> set[Finding]:
     }
 
 
-def _waiting(run: str, seen: Seen, places: Counter[bytes]) -> set[Finding]:
+def _waiting(run: str, seen: SeenCounts, places: Counter[bytes]) -> set[Finding]:
     key = f"{PREFIX}job:{run}"
     findings = {
         Finding(key, f"the URL {fp.hex()} is in one place", f"it is in {n}") for fp, n in places.items() if n > 1
@@ -173,12 +173,12 @@ def _waiting(run: str, seen: Seen, places: Counter[bytes]) -> set[Finding]:
     return findings
 
 
-async def _seen(reader: KeyReader, run: str, job: Job) -> Seen:
+async def _seen(reader: KeyReader, run: str, job: RunRecord) -> SeenCounts:
     """Read the buckets from the first to the last.
 
     URLs move only to later buckets, so none is missed.
     """
-    seen, first, end = Seen(), 0, job.buckets
+    seen, first, end = SeenCounts(), 0, job.buckets
     while first < end:
         keys = [f"{PREFIX}seen:{run}:{i}" for i in range(first, min(first + BUCKETS_PER_CALL, end))]
         for i, bucket in enumerate(await reader.ask([("HGETALL", key) for key in keys]), first):
@@ -189,7 +189,7 @@ async def _seen(reader: KeyReader, run: str, job: Job) -> Seen:
     return seen
 
 
-def _add(seen: Seen, key: str, bucket: dict[bytes, bytes], is_in: Callable[[bytes], bool]) -> None:
+def _add(seen: SeenCounts, key: str, bucket: dict[bytes, bytes], is_in: Callable[[bytes], bool]) -> None:
     for fingerprint, state in bucket.items():
         if state == b".":
             seen.waiting.add(fingerprint)
@@ -199,7 +199,7 @@ def _add(seen: Seen, key: str, bucket: dict[bytes, bytes], is_in: Callable[[byte
             seen.misplaced.add(key)
 
 
-def _is_in(job: Job, secret: bytes, bucket: int, fingerprint: bytes) -> bool:
+def _is_in(job: RunRecord, secret: bytes, bucket: int, fingerprint: bytes) -> bool:
     """Return whether a fingerprint belongs in a bucket, by the rule of ``lua/shared/seen.lua``."""
     weights = (int(secret[i : i + 8], 16) % PRIME for i in range(0, 64, 8))
     number = sum(byte * weight for byte, weight in zip(fingerprint, weights, strict=True)) % PRIME

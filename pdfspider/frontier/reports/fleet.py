@@ -24,7 +24,7 @@ FULL_SHARE = 0.9
 """The part of Redis's memory at which workers stop leasing."""
 
 
-class Ready(NamedTuple):
+class ReadyWork(NamedTuple):
     """The work that waits for workers."""
 
     hosts: int
@@ -86,7 +86,7 @@ async def read_fleet(redis: Redis, start_urls: str, concurrency: int, now: int |
     messages = {(name, result): 0 for name in names for result in RESULTS}
     waiting, failing, workers, ready, unreached, *soon = found[5:]
     urls = {state: max(sums.get(state, 0), 0) for state in URL_STATES}
-    wanted, used = Ready(ready + unreached, sum(soon), urls["leased"]).workers(concurrency), _share(memory)
+    wanted, used = ReadyWork(ready + unreached, sum(soon), urls["leased"]).workers(concurrency), _share(memory)
     return Fleet(
         **_totals(sums),
         urls=urls,

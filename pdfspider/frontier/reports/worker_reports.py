@@ -66,7 +66,7 @@ class WorkerState(NamedTuple):
     report: WorkerReport | None
 
 
-class Held(NamedTuple):
+class HeldLease(NamedTuple):
     """A lease that a worker holds."""
 
     host: str
@@ -118,7 +118,7 @@ class WorkerReports:
             for (name, deadline), leases, raw in zip(found, answers[::2], answers[1::2], strict=True)
         ]
 
-    async def held(self, workers: Sequence[str]) -> dict[str, list[Held]]:
+    async def held(self, workers: Sequence[str]) -> dict[str, list[HeldLease]]:
         """Return up to ``MAX_LEASES`` leases of each of these workers."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for worker in workers:
@@ -134,9 +134,9 @@ def _report(raw: bytes | None) -> WorkerReport | None:
     return WorkerReport(**json.loads(raw)) if raw else None
 
 
-def _held(packed: bytes) -> Held:
+def _held(packed: bytes) -> HeldLease:
     lease = msgpack.unpackb(packed, raw=True)
     host = lease.get(b"hid", b"").decode()
     if member := lease.get(b"member"):
-        return Held(host, str(msgpack.unpackb(member[13:], raw=False)[0]))
-    return Held(host, f"{lease.get(b'origin', b'').decode()}/robots.txt")
+        return HeldLease(host, str(msgpack.unpackb(member[13:], raw=False)[0]))
+    return HeldLease(host, f"{lease.get(b'origin', b'').decode()}/robots.txt")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.results.stream_consumer import OthersRun
 
 
-class Note(NamedTuple):
+class PendingEvent(NamedTuple):
     """A document that was found; ``id`` is the id of its stream entry."""
 
     id: bytes
@@ -35,7 +35,7 @@ class PendingEvents:
         self._transport = transport
         self._notes = StreamConsumer(redis, f"{PREFIX}found:{transport}", others_run)
 
-    async def next(self, count: int, timeout: float) -> list[Note]:
+    async def next(self, count: int, timeout: float) -> list[PendingEvent]:
         """Return up to ``count`` notes, after waiting at most ``timeout`` seconds for the first."""
         return [_note(*note) for note in await self._notes.next(count, timeout)]
 
@@ -46,7 +46,7 @@ class PendingEvents:
         """
         await self._notes.give_back()
 
-    async def settle(self, notes: Sequence[Note]) -> None:
+    async def settle(self, notes: Sequence[PendingEvent]) -> None:
         """Remove notes that have been handled."""
         await self._notes.settle(*(note.id for note in notes))
 
@@ -68,7 +68,7 @@ class PendingEvents:
         return f"{PREFIX}untold:{run}:{self._transport}"
 
 
-class Log:
+class RunLog:
     """The documents of a run, from now on, if the run keeps a log."""
 
     def __init__(self, redis: Redis, run: int) -> None:
@@ -97,5 +97,5 @@ class Log:
         return {entry.decode(): fields[b"fp"] for entry, fields in entries}
 
 
-def _note(entry: bytes, fields: dict[bytes, bytes]) -> Note:
-    return Note(entry, int(fields[b"run"]), fields[b"job"].decode(), fields[b"fp"])
+def _note(entry: bytes, fields: dict[bytes, bytes]) -> PendingEvent:
+    return PendingEvent(entry, int(fields[b"run"]), fields[b"job"].decode(), fields[b"fp"])

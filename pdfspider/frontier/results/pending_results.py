@@ -23,7 +23,7 @@ if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[
 """
 
 
-class Ended(NamedTuple):
+class EndedRun(NamedTuple):
     """A run that has ended and needs a result; ``id`` is the id of its stream entry."""
 
     id: bytes
@@ -41,7 +41,7 @@ class PendingResults:
         self._stream = f"{PREFIX}owed:{transport}"
         self._notes = StreamConsumer(redis, self._stream, others_run)
 
-    async def next(self, count: int, timeout: float) -> list[Ended]:
+    async def next(self, count: int, timeout: float) -> list[EndedRun]:
         """Return up to ``count`` runs that have ended, after waiting at most ``timeout`` seconds."""
         return [_ended(*note) for note in await self._notes.next(count, timeout)]
 
@@ -64,7 +64,7 @@ class PendingResults:
         """
         await self._redis.eval(SETTLE_TASK, 1, self._tasks(run), key, record)
 
-    async def give_up(self, ended: Ended, key: bytes, record: bytes, reason: str) -> None:
+    async def give_up(self, ended: EndedRun, key: bytes, record: bytes, reason: str) -> None:
         """Set the result for one message aside after its destination has refused it for good."""
         result = Undelivered("", self._transport, ended.run, ended.job, ended.state, key, record, reason)
         async with self._redis.pipeline(transaction=True) as pipe:
@@ -72,7 +72,7 @@ class PendingResults:
             pipe.eval(SETTLE_TASK, 1, self._tasks(ended.run), key, record)
             await pipe.execute()
 
-    async def settle(self, ended: Ended) -> None:
+    async def settle(self, ended: EndedRun) -> None:
         """Record that all messages that waited for this run have their result."""
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.xack(self._stream, GROUP, ended.id)
@@ -84,8 +84,8 @@ class PendingResults:
         return f"{PREFIX}tasks:{run}:{self._transport}"
 
 
-def _ended(entry: bytes, fields: dict[bytes, bytes]) -> Ended:
-    return Ended(entry, int(fields[b"run"]), fields[b"job"].decode(), fields[b"state"].decode())
+def _ended(entry: bytes, fields: dict[bytes, bytes]) -> EndedRun:
+    return EndedRun(entry, int(fields[b"run"]), fields[b"job"].decode(), fields[b"state"].decode())
 
 
 async def only_task(redis: Any, transport: str, run: int, kind: str = "tasks") -> tuple[bytes, bytes] | None:

@@ -14,7 +14,7 @@ from pdfspider.frontier.jobs import KEY_LENGTH
 from pdfspider.frontier.results.pending_results import unanswered
 from pdfspider.gateway.base import Receipt, TransportError
 from pdfspider.gateway.inbound.messages import understand
-from pdfspider.gateway.inbound.submit_batcher import MAX_BATCH_SIZE, RedisWaiter, SubmitBatcher, Understood
+from pdfspider.gateway.inbound.submit_batcher import MAX_BATCH_SIZE, ParsedDelivery, RedisWaiter, SubmitBatcher
 from pdfspider.masking import masked
 from pdfspider.tasks import end, raise_if_cancelled
 
@@ -113,7 +113,7 @@ class InboundQueue:
             self._undecided += 1
             self._start(self._leave_out(delivery, submission))
         else:
-            self._batcher.add(Understood(delivery, submission))
+            self._batcher.add(ParsedDelivery(delivery, submission))
 
     async def _leave_out(self, delivery: Delivery, submission: Submission) -> None:
         """Remove hosts that are not due."""
@@ -122,7 +122,7 @@ class InboundQueue:
         except Exception as error:
             self._give_up(delivery, error)
         else:
-            self._batcher.add(Understood(delivery, due))
+            self._batcher.add(ParsedDelivery(delivery, due))
         finally:
             self._undecided -= 1
 
@@ -153,7 +153,7 @@ class InboundQueue:
         for _ in range(count):
             self._slots.release()
 
-    def _acknowledge(self, handed: Sequence[Understood], answers: Answers) -> None:
+    def _acknowledge(self, handed: Sequence[ParsedDelivery], answers: Answers) -> None:
         settled = []
         for one, answer in zip(handed, answers, strict=True):
             if isinstance(answer, Exception):

@@ -15,9 +15,9 @@ from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.jobs import DEFAULT_JOB, KEY_LENGTH, Submission, Task
 from pdfspider.frontier.reach import networks_of
 from pdfspider.masking import masked
-from pdfspider.submission.messages import JobName, Terms, pack_meta, read, without_mark
+from pdfspider.submission.messages import JobName, MessageOptions, pack_meta, read, without_mark
 from pdfspider.submission.reach import reach_of_master
-from pdfspider.submission.seeds import Asked, options, seed
+from pdfspider.submission.seeds import RequestedOptions, options, seed
 
 if TYPE_CHECKING:
     from pdfspider.config import Config
@@ -31,7 +31,7 @@ SCHEMA_HEADER_SIZE = 5
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-class Message(Terms):
+class Message(MessageOptions):
     """A job, or a part of one, as JSON; a plain URL is a message with the defaults."""
 
     url: str | None = None
@@ -82,7 +82,7 @@ def understand(delivery: Delivery, transport: str, config: Config, *, events: bo
     task = _task(delivery, transport, message, events=events)
     name = message.job or f"{entries[0].host.strip('[]').replace(':', '-')[:40]}-{task.key[:KEY_LENGTH]}"
     ends = name != DEFAULT_JOB
-    asked = Asked(max_documents=message.max_documents, due=int(message.due))
+    asked = RequestedOptions(max_documents=message.max_documents, due=int(message.due))
     given = options(config, entries if ends else (), **asked)
     kept = networks if networks_of(reach) else ""
     return Submission(name, entries, given, message.seal and ends, task if ends else None, kept)

@@ -36,7 +36,7 @@ MAX_CALLS = 2
 T = TypeVar("T")
 
 
-class Understood(NamedTuple):
+class ParsedDelivery(NamedTuple):
     """A delivery, and the submission that it asks for."""
 
     delivery: Delivery
@@ -54,12 +54,12 @@ class SubmitBatcher:
         self,
         frontier: Frontier,
         start: Callable[[Coroutine[Any, Any, None]], object],
-        answered: Callable[[Sequence[Understood], Answers], None],
+        answered: Callable[[Sequence[ParsedDelivery], Answers], None],
         until_redis_can: RedisWaiter,
     ) -> None:
         self._until_redis_can = until_redis_can
         self._frontier, self._start, self._answered = frontier, start, answered
-        self._waiting: deque[Understood] = deque()
+        self._waiting: deque[ParsedDelivery] = deque()
         self._calls = 0
         self._under_way: set[str] = set()
         """Jobs of the messages in these calls."""
@@ -68,7 +68,7 @@ class SubmitBatcher:
         """Return the number of waiting messages and of jobs that are being submitted."""
         return len(self._waiting) + len(self._under_way)
 
-    def add(self, message: Understood) -> None:
+    def add(self, message: ParsedDelivery) -> None:
         """Add a message, and start a call if none will take it."""
         self._waiting.append(message)
         if not self._calls or (self._calls < MAX_CALLS and len(self._waiting) >= MAX_BATCH_SIZE):
@@ -89,9 +89,9 @@ class SubmitBatcher:
         finally:
             self._calls -= 1
 
-    def _group(self) -> list[Understood]:
+    def _group(self) -> list[ParsedDelivery]:
         """Return the first messages, as many as one call can take."""
-        group: list[Understood] = []
+        group: list[ParsedDelivery] = []
         links = 0
         for one in islice(self._waiting, MAX_BATCH_SIZE):
             links += len(one.submission.entries)
@@ -102,7 +102,7 @@ class SubmitBatcher:
             self._waiting.popleft()
         return group
 
-    async def _submit(self, group: Sequence[Understood]) -> None:
+    async def _submit(self, group: Sequence[ParsedDelivery]) -> None:
         try:
             answers = await self._until_redis_can(lambda: self._send(group))
         except Exception as error:
@@ -114,7 +114,7 @@ class SubmitBatcher:
         else:
             self._answered(group, answers)
 
-    async def _send(self, group: Sequence[Understood]) -> Sequence[Submitted | RedisError]:
+    async def _send(self, group: Sequence[ParsedDelivery]) -> Sequence[Submitted | RedisError]:
         """Submit a group.
 
         Raises errors that will pass, such as when Redis is out of memory; the group is then sent again.

@@ -21,7 +21,7 @@ LOG_INTERVAL_S = 60.0
 """Seconds between two log messages that a transport's destinations fail."""
 
 
-class Trouble:
+class DestinationTrouble:
     """Logs when the first destination of a transport has failed, and when all of them work again."""
 
     def __init__(self, what: str, transport: str) -> None:
@@ -50,7 +50,7 @@ class Destination:
     Create it in the event loop.
     """
 
-    def __init__(self, name: str, trouble: Trouble) -> None:
+    def __init__(self, name: str, trouble: DestinationTrouble) -> None:
         self.name, self._trouble = name, trouble
         self._pause = self._retry_at = 0.0
         self._opened = asyncio.Event()
@@ -108,7 +108,7 @@ class Destinations:
     """The destinations of one transport that are in use; the empty name is that of the transport."""
 
     def __init__(self, what: str, transport: str) -> None:
-        self._trouble = Trouble(what, transport)
+        self._trouble = DestinationTrouble(what, transport)
         self._known: WeakValueDictionary[str, Destination] = WeakValueDictionary()
 
     def __getitem__(self, name: str) -> Destination:

@@ -17,7 +17,7 @@ from pdfspider.frontier.results.pending_events import PendingEvents
 from pdfspider.frontier.results.pending_results import only_task
 from pdfspider.gateway.base import Event, RefusedError, RejectedError, TooLargeError, TransportError
 from pdfspider.gateway.outbound.destinations import Destinations
-from pdfspider.gateway.outbound.publisher import Pending, Postponed
+from pdfspider.gateway.outbound.publisher import PendingItems, Postponed
 from pdfspider.tasks import end, raise_if_cancelled
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from pdfspider.frontier.results.pending_events import Note
+    from pdfspider.frontier.results.pending_events import PendingEvent
     from pdfspider.frontier.results.stream_consumer import OthersRun
     from pdfspider.gateway.base import Transport
     from pdfspider.gateway.outbound.results import ResultMaker
@@ -56,9 +56,9 @@ class EventPublisher:
         self._trouble = ConditionLogger(
             f"Documents for {transport.name} cannot be read: they wait", "Documents are read again"
         )
-        self._notes = Pending("Documents", transport.name, lambda: self._found.next(BATCH_SIZE, POLL_TIMEOUT_S))
+        self._notes = PendingItems("Documents", transport.name, lambda: self._found.next(BATCH_SIZE, POLL_TIMEOUT_S))
         self._postponed = Postponed()
-        self._pending: dict[int, list[Note]] = {}
+        self._pending: dict[int, list[PendingEvent]] = {}
         self._under_way: set[asyncio.Task[None]] = set()
         self._stopped = False
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
@@ -92,7 +92,7 @@ class EventPublisher:
         """
         await self._found.give_back()
 
-    def _add(self, note: Note) -> bool:
+    def _add(self, note: PendingEvent) -> bool:
         """Return whether a task has to be started for this run."""
         if self._stopped or not self._postponed.is_due(_name(note.run)):
             return False
@@ -147,7 +147,7 @@ class EventPublisher:
             while left := await self._found.any_untold(run, BATCH_SIZE):
                 await self._tell(job, run, left)
 
-    async def _try(self, notes: Sequence[Note]) -> None:
+    async def _try(self, notes: Sequence[PendingEvent]) -> None:
         """Publish the events for notes of one run."""
         job, run = notes[0].job, notes[0].run
         async with self._turn(run):

@@ -21,7 +21,7 @@ MAX_PAUSES_REMEMBERED = 10_000
 RETRY_DELAY_S = 1.0
 
 
-class Pending(Generic[T]):
+class PendingItems(Generic[T]):
     """Items that the frontier has pending for one transport; ``what`` is "Results" or "Documents"."""
 
     def __init__(self, what: str, transport: str, take_next: Callable[[], Awaitable[Sequence[T]]]) -> None:

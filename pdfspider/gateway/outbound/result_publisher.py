@@ -15,7 +15,7 @@ from pdfspider.exceptions import RecordsError
 from pdfspider.frontier.results.pending_results import PendingResults
 from pdfspider.gateway.base import RejectedError, TooLargeError
 from pdfspider.gateway.outbound.destinations import Destinations
-from pdfspider.gateway.outbound.publisher import Pending, Postponed
+from pdfspider.gateway.outbound.publisher import PendingItems, Postponed
 from pdfspider.gateway.outbound.results import result_for
 from pdfspider.gateway.outbound.round import Round
 from pdfspider.tasks import end, raise_if_cancelled
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from pdfspider.frontier.results.pending_results import Ended
+    from pdfspider.frontier.results.pending_results import EndedRun
     from pdfspider.frontier.results.stream_consumer import OthersRun
     from pdfspider.gateway.base import Result, Transport
     from pdfspider.gateway.outbound.destinations import Destination
@@ -64,7 +64,7 @@ class ResultPublisher:
             f"Results for {transport.name} cannot be made: they wait", "Results are made again"
         )
         self._destinations = Destinations("Results", transport.name)
-        self._pending = Pending("Results", transport.name, self._next)
+        self._pending = PendingItems("Results", transport.name, self._next)
         self._postponed = Postponed()
         self._under_way: dict[bytes, asyncio.Task[None]] = {}
         self._waiting: dict[bytes, None] = {}
@@ -102,7 +102,7 @@ class ResultPublisher:
         """
         await self._owed.give_back()
 
-    async def _next(self) -> list[Ended]:
+    async def _next(self) -> list[EndedRun]:
         return await self._owed.next(min(BATCH_SIZE, MAX_IN_FLIGHT - len(self._under_way)), POLL_TIMEOUT_S)
 
     async def _make_room(self) -> None:
@@ -117,7 +117,7 @@ class ResultPublisher:
                 self._stirred.clear()
                 await self._stirred.wait()
 
-    async def _answer_all(self, ended: Ended) -> None:
+    async def _answer_all(self, ended: EndedRun) -> None:
         try:
             await self._go_on(ended)
         except Exception:  # the results are still pending, and delay nothing else
@@ -127,7 +127,7 @@ class ResultPublisher:
             self._under_way.pop(ended.id, None)
             self._stirred.set()
 
-    async def _go_on(self, ended: Ended) -> None:
+    async def _go_on(self, ended: EndedRun) -> None:
         """Publish in rounds, until all messages have their result or the rest has to be postponed."""
         permitted: Destination | None = None
         while True:
@@ -154,7 +154,7 @@ class ResultPublisher:
                 self._postponed.forget(ended.id)
                 return
 
-    async def _round(self, ended: Ended, permitted: Destination | None) -> Round:
+    async def _round(self, ended: EndedRun, permitted: Destination | None) -> Round:
         """Publish to all destinations that are open, and to the permitted one, and return the rest."""
         this = Round(permitted)
         if self._events and not await this.send(
@@ -175,7 +175,7 @@ class ResultPublisher:
         return this
 
     async def _answer(
-        self, ended: Ended, key: bytes, record: bytes, describe: Callable[[], Awaitable[dict[str, Any]]]
+        self, ended: EndedRun, key: bytes, record: bytes, describe: Callable[[], Awaitable[dict[str, Any]]]
     ) -> None:
         result_of = partial(result_for, ended, await describe(), key, record)
         try:

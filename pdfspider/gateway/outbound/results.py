@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pdfspider.config import Config
-    from pdfspider.frontier.results.pending_results import Ended
+    from pdfspider.frontier.results.pending_results import EndedRun
 
 PAGE_SIZE = 500
 FAILED_OUTCOMES = [outcome for outcome in Outcome if outcome not in FOUND_OUTCOMES]
@@ -90,7 +90,7 @@ def _number(fingerprint: bytes) -> int:
     return int.from_bytes(fingerprint, "big", signed=True)
 
 
-def result_for(ended: Ended, described: dict[str, Any], key: bytes, record: bytes, limit: int) -> Result:
+def result_for(ended: EndedRun, described: dict[str, Any], key: bytes, record: bytes, limit: int) -> Result:
     """Return the result for one message, shortened to ``limit`` bytes if possible.
 
     ``task_id`` and ``meta`` are the master's own.

@@ -6,7 +6,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from pdfspider.frontier.results.pending_events import Log
+from pdfspider.frontier.results.pending_events import RunLog
 from pdfspider.tasks import end
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Position(NamedTuple):
         return cls(int(match[1]), match[3] or "", match[4] or "", bool(match[2]))
 
 
-class Told(NamedTuple):
+class WatchedEvent(NamedTuple):
     """One event, and the position of a client that has it."""
 
     name: str
@@ -57,26 +57,26 @@ class Told(NamedTuple):
 
 async def watch(
     service: GatewayService, job: str, *, documents: bool, run: int = 0, after: Position | None = None
-) -> AsyncGenerator[Told, None]:
+) -> AsyncGenerator[WatchedEvent, None]:
     """Yield ``status`` at each change, and ``document`` for each document found before or meanwhile.
 
     ``run`` limits this to one run. Documents begin after the position ``after``, if that is still known. All documents
     come before the last status, each at least once. Raises JobNotFound, InvalidInput, RecordsError and RedisError.
     """
-    found: list[Documents] = []
+    found: list[RunDocuments] = []
     async for status in service.watch(job):
         current = run or status["run"]
         if documents and not (found and found[-1].position.run == current):
-            found = [*found[-1:], Documents(service, job, current, after)]  # the previous run may have had more
+            found = [*found[-1:], RunDocuments(service, job, current, after)]  # the previous run may have had more
         for one in found:
             async for event in one.new():
-                yield Told("document", event, one.position)
+                yield WatchedEvent("document", event, one.position)
         if current != status["run"]:
             return
-        yield Told("status", status, found[-1].position if found else Position(current))
+        yield WatchedEvent("status", status, found[-1].position if found else Position(current))
 
 
-class Documents:
+class RunDocuments:
     """The documents of a run: first those in the database, then those in the run's log, which begins earlier."""
 
     def __init__(self, service: GatewayService, job: str, run: int, after: Position | None = None) -> None:
@@ -84,7 +84,7 @@ class Documents:
         """The position of the last document."""
         self._after = after if after and after.run == run else None
         self._service, self._job = service, job
-        self._log = Log(service.frontier.redis, run)
+        self._log = RunLog(service.frontier.redis, run)
         self._begun = False
 
     async def new(self) -> AsyncIterator[dict[str, Any]]:

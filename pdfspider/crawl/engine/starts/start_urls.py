@@ -15,7 +15,7 @@ from pdfspider.formatting import refusal
 from pdfspider.frontier.connection import may_pass
 from pdfspider.frontier.jobs import DEFAULT_JOB
 from pdfspider.masking import masked
-from pdfspider.submission.messages import Parsed, parse
+from pdfspider.submission.messages import ParsedMessage, parse
 from pdfspider.submission.recrawl_schedule import those_due
 from pdfspider.submission.rejected import REASON_LENGTH, Rejected
 from pdfspider.submission.seeds import options
@@ -55,7 +55,7 @@ class StartUrls:
         claimed = await self._claim()
         self._stuck = 0
         good = [parsed for raw in claimed if (parsed := await self._parse(raw))]
-        for target, group in groupby(good, Parsed.target):
+        for target, group in groupby(good, ParsedMessage.target):
             await self._take(target, list(group))
         if good:
             self._worker.wake.set()
@@ -79,7 +79,7 @@ class StartUrls:
         most = BATCH_SIZE + min(self._stuck, MAX_STUCK)
         return await self._attempt(self._worker.frontier.claim_start_urls(POLL_TIMEOUT_S, most), otherwise=[])
 
-    async def _parse(self, raw: bytes) -> Parsed | None:
+    async def _parse(self, raw: bytes) -> ParsedMessage | None:
         try:
             return parse(raw, self._worker.config.depth, self._worker.config.allowed_networks)
         except InvalidInput as error:
@@ -88,7 +88,7 @@ class StartUrls:
             await self._attempt(self._worker.frontier.reject(raw, rejected.dump()), otherwise=None)
             return None
 
-    async def _take(self, target: tuple[str, bytes, bool, bool], group: list[Parsed]) -> None:
+    async def _take(self, target: tuple[str, bytes, bool, bool], group: list[ParsedMessage]) -> None:
         job, meta, seal, due = target
         try:
             taken = await self._attempt(self._submit(job, meta, group, seal=seal, due=due), otherwise=False)
@@ -100,7 +100,7 @@ class StartUrls:
                 self._undecided.end()
             self._stuck += 0 if taken else len(group)
 
-    async def _submit(self, job: str, meta: bytes, group: list[Parsed], *, seal: bool, due: bool) -> bool:
+    async def _submit(self, job: str, meta: bytes, group: list[ParsedMessage], *, seal: bool, due: bool) -> bool:
         """Submit a group.
 
         Raises RecordsError if the due hosts cannot be read; the start URLs then stay claimed.

@@ -9,7 +9,7 @@ from pdfspider.crawl.fetch.errors import BodyBroken, BodyStalled
 
 if TYPE_CHECKING:
     from pdfspider.crawl.fetch.client.transfer import Transfer
-    from pdfspider.documents.staging import Finished, StagedFile
+    from pdfspider.documents.staging import StagedBody, StagedFile
 
 
 class ByteCount:
@@ -32,7 +32,7 @@ class Chunks(Protocol):
         """Return the next chunk."""
 
 
-class Begun:
+class PrefixedChunks:
     """Chunks whose first bytes were read already."""
 
     def __init__(self, begun: bytes, chunks: Chunks) -> None:
@@ -93,7 +93,9 @@ async def read_at_least(chunks: Chunks, size: int, begun: bytes) -> tuple[bytes,
     return b"".join(parts), None
 
 
-async def read_to_file(chunks: Chunks, file: StagedFile, limit: int, begun: bytes) -> tuple[Finished, Exception | None]:
+async def read_to_file(
+    chunks: Chunks, file: StagedFile, limit: int, begun: bytes
+) -> tuple[StagedBody, Exception | None]:
     """Write ``limit`` bytes, or all, to a file, and return it with the error that broke the connection, if any.
 
     Raises StagingError.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import brotli
 
-from pdfspider.crawl.fetch.bodies.body_stream import Begun
+from pdfspider.crawl.fetch.bodies.body_stream import PrefixedChunks
 from pdfspider.crawl.fetch.errors import BodyBroken, FetchError
 from pdfspider.items import Outcome
 
@@ -208,10 +208,10 @@ async def decoded(chunks: Chunks, declared: str, *, max_inflation: int) -> Chunk
         first = await _first(chunks)
         if first.startswith(_COMPRESSED):
             raise FetchError(Outcome.BAD_ENCODING, f"content encoding {declared!r} is not known")
-        return Begun(first, chunks)
+        return PrefixedChunks(first, chunks)
     for encoding in reversed(encodings):
         first = await _first(chunks)
-        chunks = Begun(first, chunks)
+        chunks = PrefixedChunks(first, chunks)
         if _is_plain(first, encoding):
             continue
         if encoding in UNSUPPORTED_ENCODINGS:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
     from scrapy import Request
 
-    from pdfspider.documents.staging import Finished, StagedFile
+    from pdfspider.documents.staging import StagedBody, StagedFile
 
 
 @dataclass(slots=True, eq=False)
@@ -42,7 +42,7 @@ class PartialDownload:
         """Return its present end, to compare it with the previous one."""
         return self.file.size, sha256(self.file.tail).digest()
 
-    def response(self, flaw: str | None, staged: Finished | None = None, kind: Kind = Kind.PDF) -> StagedResponse:
+    def response(self, flaw: str | None, staged: StagedBody | None = None, kind: Kind = Kind.PDF) -> StagedResponse:
         """Return the response for the document."""
         return StagedResponse(
             self.url,

@@ -19,7 +19,7 @@ PROGRESS_SIZE = 1024 * 1024
 MAX_PAUSE_S = 60.0
 
 
-class Part(NamedTuple):
+class ContentRange(NamedTuple):
     """A Content-Range: the first and last byte (None for no part, as in a 416) and the total size."""
 
     first: int | None
@@ -32,14 +32,14 @@ class Part(NamedTuple):
         return self.first == 0 and self.last is not None and self.last + 1 == self.total
 
 
-def part_of(headers: Mapping[str, str]) -> Part | None:
+def part_of(headers: Mapping[str, str]) -> ContentRange | None:
     """Return the part that the headers declare, None if they declare none or an invalid one."""
     match = _RANGE(headers.get("Content-Range", "").strip())
     if match is None:
         return None
     first, last, total = (None if value in (None, "*") else int(value) for value in match.groups())
     fits = first is None or last is None or (first <= last and (total is None or last < total))
-    return Part(first, last, total) if fits else None
+    return ContentRange(first, last, total) if fits else None
 
 
 def strong_validator(headers: Mapping[str, str]) -> str | None:
@@ -58,7 +58,7 @@ def strong_validator(headers: Mapping[str, str]) -> str | None:
     return modified if age.total_seconds() >= 1 else None
 
 
-class Tries:
+class RangeTries:
     """Counts tries in a row that brought little, and says how long to wait before each."""
 
     def __init__(self, allowed: int, pause: float) -> None:

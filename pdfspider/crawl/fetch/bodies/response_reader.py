@@ -6,11 +6,11 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from pdfspider.crawl.fetch.bodies.body_stream import Begun, BodyStream, read_at_least, read_to_file
+from pdfspider.crawl.fetch.bodies.body_stream import BodyStream, PrefixedChunks, read_at_least, read_to_file
 from pdfspider.crawl.fetch.bodies.content_encoding import GZIP_START, Decoded, decoded
 from pdfspider.crawl.fetch.bodies.partial_download import DownloadInterrupted, PartialDownload
 from pdfspider.crawl.fetch.bodies.ranges import strong_validator, total_of
-from pdfspider.crawl.fetch.errors import BodyBroken, BodyStalled, DownloadStopped, FetchError, GiveBack
+from pdfspider.crawl.fetch.errors import BodyBroken, BodyStalled, DownloadStopped, FetchError, ReleaseRequested
 from pdfspider.crawl.fetch.redirects import has_content
 from pdfspider.crawl.fetch.responses import StagedResponse, is_asked_for
 from pdfspider.crawl.visit import visit_of
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     from pdfspider.config import Config
     from pdfspider.crawl.fetch.bodies.body_stream import ByteCount, Chunks
-    from pdfspider.crawl.fetch.bodies.storage import Storage
+    from pdfspider.crawl.fetch.bodies.storage import StorageState
     from pdfspider.crawl.fetch.client.transfer import Transfer
     from pdfspider.crawl.fetch.download_signals import DownloadSignals
-    from pdfspider.documents.inspection.opener import Opener
-    from pdfspider.documents.staging import Finished, StagedFile, Staging
+    from pdfspider.documents.inspection.opener import OpenTester
+    from pdfspider.documents.staging import StagedBody, StagedFile, Staging
     from pdfspider.exceptions import PdfSpiderError
     from pdfspider.frontier.leases import Lease
 
@@ -42,7 +42,7 @@ MAX_SIZE_IN_MEMORY = 256 * 1024
 """Bytes of a page that are kept in memory while it is received; a larger one goes to a file."""
 
 
-class Opening(NamedTuple):
+class BodyStart(NamedTuple):
     """The beginning of a body, a KiB or all of it, and its type.
 
     ``chunks`` are the rest; ``broken`` is the error that broke the connection.
@@ -63,8 +63,8 @@ class ResponseReader:
         config: Config,
         *,
         staging: Staging,
-        storage: Storage,
-        opener: Opener,
+        storage: StorageState,
+        opener: OpenTester,
         signals: DownloadSignals,
         received: ByteCount,
     ) -> None:
@@ -90,17 +90,17 @@ class ResponseReader:
         if opening.kind is Kind.PDF and has_content(response) and not visit.body_limit:
             total = None if opening.encoded else total_of(response)
             if self._storage.is_closed:
-                raise GiveBack("the document store takes no documents")
+                raise ReleaseRequested("the document store takes no documents")
             file, received = self._staging.new(visit.lease), response.headers
             about = url, response.status, received, request, file
             is_measured = response.is_measured
             partial = PartialDownload(*about, total, opening.encoded, is_measured, in_parts, ended)
-            return await self._read_document(partial, Begun(opening.body, opening.chunks))
+            return await self._read_document(partial, PrefixedChunks(opening.body, opening.chunks))
         is_read = opening.kind is Kind.HTML or is_asked_for(request)
         limit = visit.body_limit or (self._config.page_limit if is_read else HEAD_SIZE)
         return await self._read_page(response, url, request, opening, limit)
 
-    async def _open(self, response: Transfer, url: str, request: Request) -> Opening:
+    async def _open(self, response: Transfer, url: str, request: Request) -> BodyStart:
         """Read the first KiB, decoded."""
         bound, declared = self._config.max_inflation, response.headers.get("Content-Type")
         chunks = self._arriving(response, request)
@@ -110,17 +110,17 @@ class ResponseReader:
         body, broken = await read_at_least(chunks, HEAD_SIZE, b"")
         kind = sniff(body[:HEAD_SIZE], declared)
         if kind is Kind.OTHER and body.startswith(GZIP_START) and _may_be_compressed_pdf(url, declared):
-            inside = Decoded(Begun(body, chunks), "gzip", max_inflation=bound)
+            inside = Decoded(PrefixedChunks(body, chunks), "gzip", max_inflation=bound)
             body, broken = await read_at_least(inside, HEAD_SIZE, b"")
             kind = Kind.PDF if sniff(body[:HEAD_SIZE]) is Kind.PDF else Kind.OTHER
-            return Opening(inside, body, broken, kind, encoded=True)
+            return BodyStart(inside, body, broken, kind, encoded=True)
         entry = visit_of(request).lease.entry
         if kind is Kind.OTHER and entry and is_list(body[:HEAD_SIZE], declared, entry.technique):
             kind = Kind.HTML
-        return Opening(chunks, body, broken, kind, isinstance(chunks, Decoded))
+        return BodyStart(chunks, body, broken, kind, isinstance(chunks, Decoded))
 
     async def _read_page(
-        self, response: Transfer, url: str, request: Request, opening: Opening, limit: int
+        self, response: Transfer, url: str, request: Request, opening: BodyStart, limit: int
     ) -> StagedResponse:
         _, body, broken, kind, _ = opening
         file, flags = None, None
@@ -150,13 +150,13 @@ class ResponseReader:
 
     async def _read_to_file(
         self, request: Request, chunks: Chunks, limit: int, begun: bytes
-    ) -> tuple[Finished, Exception | None]:
+    ) -> tuple[StagedBody, Exception | None]:
         lease = visit_of(request).lease
         file = self._staging.new(lease)
         try:
             return await read_to_file(chunks, file, limit, begun)
         except StagingBusy as error:
-            raise GiveBack(str(error), delay=self._config.retry_delay) from error
+            raise ReleaseRequested(str(error), delay=self._config.retry_delay) from error
         except StagingError as error:
             raise await self._judge(error, file, limit, lease) from error
         except BaseException:
@@ -212,7 +212,7 @@ class ResponseReader:
         except DownloadInterrupted:
             raise
         except StagingBusy as error:
-            raise GiveBack(str(error), delay=self._config.retry_delay) from error
+            raise ReleaseRequested(str(error), delay=self._config.retry_delay) from error
         except StagingError as error:
             size, lease = max(file.size, partial.total or 0), visit_of(partial.request).lease
             raise await self._judge(error, file, size, lease) from error

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pdfspider.frontier.leases import Lease
 
 
-class Storage(Protocol):
+class StorageState(Protocol):
     """The state of the document store, which ``policy/storage.py`` keeps."""
 
     @property

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pycurl
 
 from pdfspider.crawl.fetch.client import open_files
-from pdfspider.crawl.fetch.errors import BodyBroken, FetchError, GiveBack
+from pdfspider.crawl.fetch.errors import BodyBroken, FetchError, ReleaseRequested
 from pdfspider.items import Outcome
 from pdfspider.masking import masked
 
@@ -41,11 +41,11 @@ OUTCOME_BY_CODE = {
 def error_of_code(start: RequestStart, code: int, message: str, *, has_head: bool) -> PdfSpiderError:
     """Return the error of a transfer that has not come to its end."""
     if code == pycurl.E_ABORTED_BY_CALLBACK:  # with an error of ours, or because the worker ends
-        return GiveBack(message)
+        return ReleaseRequested(message)
     if start.refused:
         return FetchError(Outcome.OUT_OF_SCOPE, start.refused)
     if not has_head and (start.is_without_socket or open_files.are_exhausted()):
-        return GiveBack("no more files can be opened", open_files.RETRY_DELAY_S)
+        return ReleaseRequested("no more files can be opened", open_files.RETRY_DELAY_S)
     outcome = OUTCOME_BY_CODE.get(code, Outcome.CONNECTION_ERROR)
     if outcome is Outcome.TIMEOUT:  # nothing else has a limit in libcurl
         message = f"no connection within {start.timeouts.connect:g} s"

@@ -96,7 +96,7 @@ class Transfer:
     async def head(self) -> None:
         """Wait for the head of the response.
 
-        Raises FetchError, GiveBack and StartAgain.
+        Raises FetchError, ReleaseRequested and StartAgain.
         """
         while not self._has_head:
             if self._error:

@@ -56,7 +56,7 @@ class GrpcTransport(Transport):
     async def listen(self) -> None:
         gateway = self.service.config.gateway
         self._server = grpc.aio.server(
-            interceptors=[Guard(gateway.token)] if gateway.token else [],
+            interceptors=[TokenInterceptor(gateway.token)] if gateway.token else [],
             options=options(gateway),
             maximum_concurrent_rpcs=gateway.unacknowledged,
         )
@@ -124,7 +124,7 @@ def options(gateway: GatewayConfig) -> list[tuple[str, int]]:
     return found
 
 
-class Guard(grpc.aio.ServerInterceptor):
+class TokenInterceptor(grpc.aio.ServerInterceptor):
     """Refuses calls without the token."""
 
     def __init__(self, token: str) -> None:

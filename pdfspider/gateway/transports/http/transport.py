@@ -16,7 +16,7 @@ from pdfspider.gateway.transports.exposure import check_exposure
 from pdfspider.gateway.transports.http.calls import Calls
 from pdfspider.gateway.transports.http.problems import with_problems
 from pdfspider.gateway.transports.http.server import Connection
-from pdfspider.web.listener import Limits, Listener
+from pdfspider.web.listener import Listener, ServerLimits
 
 if TYPE_CHECKING:
     from pdfspider.gateway.base import Event, Options, Result
@@ -56,7 +56,7 @@ class HttpTransport(Transport):
         server = self._runner.server
         assert server is not None
         server.request_handler = with_problems(server.request_handler)
-        limits = Limits(gateway.connections, gateway.connections_per_address, gateway.client_timeout)
+        limits = ServerLimits(gateway.connections, gateway.connections_per_address, gateway.client_timeout)
         self._listener = Listener(server, limits, tls, Connection)
         try:
             await self._listener.start(self.address.host, self.address.port or DEFAULT_PORT)

@@ -38,7 +38,7 @@ async def rejects_of(properties: Mapping[str, Any], options: Mapping[str, Any]) 
 
     A topic keeps its messages, so those before are skipped. Raises TransportError.
     """
-    reading, calls = _Reading(properties, options), BlockingCalls("kafka-rejects")
+    reading, calls = _TopicReader(properties, options), BlockingCalls("kafka-rejects")
     producer = ResultProducer(dict(properties))
     try:
         await _do(calls, reading.begin)
@@ -62,7 +62,7 @@ async def _send_again(
     await settle()
 
 
-class _Reading:
+class _TopicReader:
     """A reader of the topic, from its first message that was not sent again to its present end.
 
     Its calls block.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aiormq.abc import AbstractChannel, DeliveredMessage
 
     from pdfspider.gateway.base import Receipt
-    from pdfspider.gateway.transports.rabbitmq.tags import Tags
+    from pdfspider.gateway.transports.rabbitmq.tags import AckBatcher
     from pdfspider.gateway.transports.rabbitmq.transport import AmqpTransport
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class AmqpDelivery(Delivery):
 
     transport: AmqpTransport
     channel: AbstractChannel
-    tags: Tags
+    tags: AckBatcher
     """The tags of the channel."""
     tag: int
     message: DeliveredMessage | None

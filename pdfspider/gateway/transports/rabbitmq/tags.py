@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 MAX_SETTLED_AHEAD = 1 << 17
 
 
-class Tags:
+class AckBatcher:
     """Joins acknowledgements: one acknowledges all deliveries up to its own, if all of them are settled."""
 
     def __init__(self) -> None:

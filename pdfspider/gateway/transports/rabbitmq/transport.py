@@ -22,7 +22,7 @@ from pdfspider.gateway.transports.rabbitmq.errors import failures
 from pdfspider.gateway.transports.rabbitmq.rejects import refusal
 from pdfspider.gateway.transports.rabbitmq.rejects import set_aside as rejects_of
 from pdfspider.gateway.transports.rabbitmq.streams import OFFSET_HEADER, StreamOffset, offset_of
-from pdfspider.gateway.transports.rabbitmq.tags import Tags
+from pdfspider.gateway.transports.rabbitmq.tags import AckBatcher
 from pdfspider.submission.rejected import REASON_LENGTH
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class AmqpTransport(Transport):
         self._opening = asyncio.Lock()
         self._attempted = asyncio.Event()
         """Set once the first connection is made or has failed."""
-        self.tags = Tags()
+        self.tags = AckBatcher()
         self._offset = StreamOffset(service.frontier.redis, self.name, self.address.options["tasks"])
 
     async def serve(self) -> None:
@@ -235,7 +235,7 @@ class AmqpTransport(Transport):
         return await self._subscribe_with(connection, {})
 
     async def _subscribe_with(self, connection: AbstractConnection, arguments: dict[str, Any]) -> AbstractChannel:
-        self.tags, channel = Tags(), await connection.channel()
+        self.tags, channel = AckBatcher(), await connection.channel()
         await channel.basic_qos(prefetch_count=min(self.service.config.gateway.unacknowledged, MAX_PREFETCH))
         await channel.basic_consume(self.address.options["tasks"], self._on_message, arguments=arguments)
         return channel

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pdfspider.gateway.base import Receipt
     from pdfspider.gateway.queries.replay import Replay
     from pdfspider.gateway.service import GatewayService
-    from pdfspider.gateway.transports.zeromq.mailbox import Mailbox
+    from pdfspider.gateway.transports.zeromq.async_socket import AsyncSocket
 
 ROOM_TIMEOUT_S = 10.0
 """Seconds for which a request waits until there is room for its message."""
@@ -39,7 +39,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 class RequestDelivery(Delivery):
     """A message by ZeroMQ; the master gets a rejection as the answer, so nothing is set aside."""
 
-    mailbox: Mailbox
+    socket: AsyncSocket
     envelope: list[bytes]
 
     async def ack(self, receipt: Receipt) -> None:
@@ -53,7 +53,7 @@ class RequestDelivery(Delivery):
 
     def answer(self, said: dict[str, Any]) -> None:
         """Send the answer."""
-        self.mailbox.send([*self.envelope, _encode(said).encode()])
+        self.socket.send([*self.envelope, _encode(said).encode()])
 
 
 class Requests:
@@ -64,12 +64,12 @@ class Requests:
         self._waiting: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(service.config.gateway.unacknowledged)
 
-    async def serve(self, mailbox: Mailbox) -> None:
+    async def serve(self, socket: AsyncSocket) -> None:
         """Take requests from a ROUTER until cancelled."""
         while True:
             await self._room.acquire()
-            envelope, said = _split(await mailbox.receive())
-            delivery = RequestDelivery(body=said[-1], mailbox=mailbox, envelope=envelope, invalid=one_expected(said))
+            envelope, said = _split(await socket.receive())
+            delivery = RequestDelivery(body=said[-1], socket=socket, envelope=envelope, invalid=one_expected(said))
             if not delivery.invalid and (question := _question(delivery.body)) is not None:
                 self._start(self._reply(delivery, question))
             elif self._service.has_room(self._transport):

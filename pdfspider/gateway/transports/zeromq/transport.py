@@ -14,7 +14,7 @@ from pdfspider.blocking_calls import BlockingCalls
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.gateway.base import Delivery, Transport, TransportError
 from pdfspider.gateway.queries.replay import Replay
-from pdfspider.gateway.transports.zeromq.mailbox import Mailbox
+from pdfspider.gateway.transports.zeromq.async_socket import AsyncSocket
 from pdfspider.gateway.transports.zeromq.requests import Requests, one_expected
 from pdfspider.tasks import end_with
 from pdfspider.web.loopback import is_loopback
@@ -79,7 +79,7 @@ class ZeroMqTransport(Transport):
         self._requests = Requests(service, self.name, self._replay)
         self._context = zmq.Context()
         self._authenticator: AsyncioAuthenticator | None = None
-        self._mailboxes: list[Mailbox] = []
+        self._sockets: list[AsyncSocket] = []
 
     async def listen(self) -> None:
         curve = self._curve()
@@ -87,23 +87,23 @@ class ZeroMqTransport(Transport):
         options = self.address.options
         ports = port, int(options["push"] or port + 1), int(options["results"] or port + 2)
         for kind, number in zip((zmq.ROUTER, zmq.PULL, zmq.PUB), ports, strict=True):
-            self._mailboxes.append(Mailbox(self._bind(kind, number, curve)))
+            self._sockets.append(AsyncSocket(self._bind(kind, number, curve)))
 
     async def serve(self) -> None:
-        requests, pushed, _ = self._mailboxes
+        requests, pushed, _ = self._sockets
         await end_with(self._pull(pushed), self._requests.serve(requests))
 
     async def publish(self, result: Result) -> None:
         """Keep the result, so that masters can ask for it, and send it to present subscribers."""
         await self._replay.keep(result)
-        self._mailboxes[-1].send([result.job.encode(), result.body])
+        self._sockets[-1].send([result.job.encode(), result.body])
 
     @property
     def tells(self) -> bool:
         return self.address.options["events"] == "yes"
 
     async def tell(self, event: Event) -> None:
-        self._mailboxes[-1].send([f"{event.job} document".encode(), event.body])
+        self._sockets[-1].send([f"{event.job} document".encode(), event.body])
 
     async def set_aside(self, rejected: Rejected) -> None:
         """Keep an invalid pushed message in the list ``rejects``, which holds the newest ones.
@@ -123,13 +123,13 @@ class ZeroMqTransport(Transport):
         await self._requests.close()
         if self._authenticator:
             self._authenticator.stop()
-        for mailbox in self._mailboxes:
-            mailbox.close()
+        for socket in self._sockets:
+            socket.close()
         await BlockingCalls("zeromq-term")(self._context.term)  # it waits for what is still to be sent
 
-    async def _pull(self, mailbox: Mailbox) -> None:
+    async def _pull(self, socket: AsyncSocket) -> None:
         while True:
-            frames = await mailbox.receive()
+            frames = await socket.receive()
             said = frames[1:] if len(frames) > 1 and not frames[0] else frames  # a DEALER's delimiter
             several = said if len(said) > 1 else []
             delivery = PushedDelivery(body=said[-1], transport=self, frames=several, invalid=one_expected(said))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
 
 
-class Place(NamedTuple):
+class Cursor(NamedTuple):
     """A place in a list: what follows has this time and a smaller key, or an earlier time."""
 
     time: float
@@ -34,7 +34,7 @@ class Place(NamedTuple):
             raise InvalidInput(f"{self.key[:100]!r} is no key of a capture") from None
 
     @classmethod
-    def parse(cls, text: str) -> Place | None:
+    def parse(cls, text: str) -> Cursor | None:
         """Return the place that a text stands for, None for an empty text.
 
         Raises InvalidInput.
@@ -48,7 +48,7 @@ class Place(NamedTuple):
             raise InvalidInput(f"{text[:100]!r} is no place in a list") from None
 
 
-def newest_first(query: Select[Any], job: str, run: int, outcome: str, after: Place | None) -> Select[Any]:
+def newest_first(query: Select[Any], job: str, run: int, outcome: str, after: Cursor | None) -> Select[Any]:
     """Return a query for the captures of a run that ended in one class, from a place on; an index has this order."""
     order = captures.c.finished, captures.c.fingerprint
     mine = captures.c.job == job, captures.c.run == run, captures.c.outcome == outcome, order[0].is_not(None)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MESSAGES_PER_TURN = 50
 
 
-class Mailbox:
+class AsyncSocket:
     """A ZeroMQ socket for the event loop.
 
     The file descriptor of libzmq reports only changes, and any call to the socket may have consumed one. The socket
