@@ -5,28 +5,14 @@ More than half of the module is the table of examples.
 
 from __future__ import annotations
 
-import gzip
 from html import escape
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pdfspider.discovery.links import Discovery
-from pdfspider.discovery.listings.lists import is_list
 from pdfspider.discovery.rules import RULES, TECHNIQUES, TEXT_RULES
 from pdfspider.exceptions import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-PAGE = "http://example.com/dir/page.html"
-SITEMAP = "<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>{}</urlset>"
-LD = '<script type="application/ld+json">{}</script>'
-BUCKET = "<?xml version='1.0'?><ListBucketResult xmlns='http://s3.amazonaws.com/doc/2006-03-01/'>{}</ListBucketResult>"
-OAI = "<?xml version='1.0'?><OAI-PMH><ListRecords>{}</ListRecords></OAI-PMH>"
-NEXT = "dir/page.html?verb=ListRecords&resumptionToken=x%2F1"
-RSS = "<?xml version='1.0'?><rss><channel>{}</channel></rss>"
-ATOM = "<feed xmlns='http://www.w3.org/2005/Atom'><entry>{}</entry></feed>"
+from tests.discovery.finding import ATOM, BUCKET, LD, NEXT, OAI, PAGE, RSS, SITEMAP, found
 
 # Technique, what is there, what is found (without "http://example.com/"), whether it says that it is a document.
 EXAMPLES: list[tuple[str, str, str, bool]] = [
@@ -360,14 +346,8 @@ EXAMPLES: list[tuple[str, str, str, bool]] = [
     ),
 ]
 
-
 NAMED = {"pdf-link", "robots-sitemap"}
 """What others name to us: a document, a robots.txt."""
-
-
-def found(discovery: Discovery, body: str, technique: str | None = None, **others: Any) -> list[tuple[str, str, bool]]:
-    links = discovery.links(body, PAGE, technique=technique, **others)
-    return [(link.technique, link.url.removeprefix("http://example.com/"), link.document) for link in links]
 
 
 @pytest.mark.parametrize(("technique", "body", "url", "document"), EXAMPLES)
@@ -483,101 +463,6 @@ def test_what_only_looks_like_a_place_is_left_alone(body: str) -> None:
     assert [one for one in found(Discovery(), body) if one[0] != "a" or one[2]] == []
 
 
-def test_a_viewer_gives_way_to_what_it_shows_and_other_pages_stay() -> None:
-    viewer = "<a href='https://docs.google.com/viewer?url=http%3A%2F%2Fexample.com%2Fb.pdf&embedded=true'>x</a>"
-    assert found(Discovery(), viewer) == [("viewer", "b.pdf", True)]
-    assert found(Discovery(), "<a href='/viewer.html?file=12345'>x</a>") == [("a", "viewer.html?file=12345", False)]
-    assert found(Discovery(), "<a href='/out?u=http://example.com/b.pdf'>x</a>") == [
-        ("viewer", "b.pdf", True),
-        ("a", "out?u=http://example.com/b.pdf", True),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("http://example.com/Forms/AllItems.aspx?id=%2Fx%2FMy%20Files%2Fb%2Epdf&parent=%2Fx", "x/My%20Files/b.pdf"),
-        ("http://example.com/_layouts/15/WopiFrame.aspx?sourcedoc=/x/b.pdf&action=default", "x/b.pdf"),
-        ("http://example.com/dir/app?doc=files/100%25+b.pdf", "dir/files/100%25%20b.pdf"),
-        ("http://example.com/app?a=1&path=http%3A%2F%2Fother.org%2Fb.pdf", "http://other.org/b.pdf"),
-    ],
-)
-def test_an_application_leads_to_the_document_that_its_query_names(url: str, expected: str) -> None:
-    links = Discovery().links("<html><div id=app></div></html>", url)
-    found = [(link.url.removeprefix("http://example.com/"), link.technique, link.document) for link in links]
-    assert found == [(expected, "viewer", True)]
-    assert Discovery(["viewer"]).links("<html></html>", url) == []
-
-
-@pytest.mark.parametrize("query", ["q=the+pdf+b.pdf", "id=7", "name=b.pdf", "u=mailto:x/b.pdf", "x=/b.pdf.html"])
-def test_other_queries_lead_nowhere(query: str) -> None:
-    assert Discovery().links("<html></html>", f"http://example.com/app?{query}") == []
-
-
-UUID = "0a1b2c3d-0a1b-4c2d-8e3f-0123456789ab"
-
-
-@pytest.mark.parametrize(
-    ("page", "html", "expected"),
-    [
-        (f"https://any.org/bitstreams/{UUID}/download", "", "https://any.org/server"),
-        (f"https://any.org/ui/bitstreams/{UUID}/download?x=1", "", "https://any.org/server"),
-        (
-            f"https://any.org/bitstreams/{UUID}/download",
-            '<script>{"href":"https://api.any.org/rest/api/core/sites"}</script>',
-            "https://api.any.org/rest",
-        ),
-    ],
-)
-def test_a_repositorys_download_page_leads_to_the_file_whatever_its_host(page: str, html: str, expected: str) -> None:
-    (link,) = Discovery().links(f"<html>{html}</html>", page)
-    assert link == (f"{expected}/api/core/bitstreams/{UUID}/content", "site", True)
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("http://data.s3.example/?list-type=2&prefix=a", "http://data.s3.example/a/b.pdf"),
-        ("http://s3.example/data?list-type=2", "http://s3.example/data/a/b.pdf"),
-        ("http://s3.example/data/", "http://s3.example/data/a/b.pdf"),
-    ],
-)
-def test_an_object_is_below_its_bucket(url: str, expected: str) -> None:
-    listed = BUCKET.format("<Name>data</Name><Prefix>a</Prefix><Contents><Key>a/b.pdf</Key></Contents>")
-    assert [link.url for link in Discovery().links(listed, url)] == [expected]
-
-
-def test_azure_lists_blobs_below_their_container() -> None:
-    blob = "<Blobs><Blob><Name>a/b.pdf</Name></Blob><BlobPrefix><Name>c/</Name></BlobPrefix></Blobs>"
-    listed = f"<?xml version='1.0'?><EnumerationResults>{blob}<NextMarker>m</NextMarker></EnumerationResults>"
-    links = Discovery().links(listed, "http://s.example/data?comp=list")
-    assert [link.url.removeprefix("http://s.example/data") for link in links] == [
-        "/a/b.pdf",
-        "?comp=list&prefix=c%2F",
-        "?comp=list&marker=m",
-    ]
-
-
-def test_a_next_part_of_a_listing_keeps_the_query() -> None:
-    listed = BUCKET.format("<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>")
-    url = "http://s3.example/data?list-type=2&prefix=a&continuation-token=s"
-    (link,) = Discovery().links(listed, url)
-    assert link.url == "http://s3.example/data?list-type=2&prefix=a&continuation-token=t"
-
-
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
-@pytest.mark.parametrize("content_type", ["text/plain", "application/x-gzip", "application/octet-stream", None])
-def test_a_sitemap_may_be_plain_text_whatever_it_is_called(pack: Callable[[bytes], bytes], content_type: str) -> None:
-    body = pack(b"http://example.com/b.pdf\r\nhttp://other.org/c\r\n")
-    assert is_list(body, content_type, "robots-sitemap")
-    links = Discovery().links(body, "http://example.com/map.txt", content_type=content_type, technique="robots-sitemap")
-    assert [(link.url, link.technique) for link in links] == [
-        ("http://example.com/b.pdf", "sitemap"),
-        ("http://other.org/c", "sitemap"),
-    ]
-    assert not is_list(body, "application/octet-stream", "a")
-
-
 def test_an_element_of_xhtml_without_content_swallows_nothing() -> None:
     page = (
         "<?xml version='1.0'?><html><script src='a.js'/><a href='/b.pdf'>x</a><textarea title='/>' /><a href=/c>y</a>"
@@ -599,27 +484,6 @@ def test_documents_in_documents_have_the_base_of_the_page_and_come_to_an_end() -
     assert [link.url for link in Discovery().links(page, PAGE)] == ["http://example.com/dir/x"]
     page = "<base href=/base/><iframe srcdoc='&lt;a href=b&gt;x&lt;/a&gt;'></iframe>"
     assert [link.url for link in Discovery().links(page, PAGE)] == ["http://example.com/base/b"]
-
-
-def test_a_page_that_is_a_viewer_leads_to_its_document() -> None:
-    links = Discovery().links("<html></html>", "http://example.com/pdf.js/web/viewer.html?file=/b.pdf")
-    assert [(link.url, link.technique) for link in links] == [("http://example.com/b.pdf", "viewer")]
-
-
-def test_feeds_are_followed_from_seeds_only() -> None:
-    assert found(Discovery(), "<link rel=alternate type=application/atom+xml href=/b>", "a") == []
-
-
-def test_feeds_are_searched_for_the_pages_in_them() -> None:
-    item = "<description>&lt;a href='/b.pdf'&gt;x&lt;/a&gt;</description>"
-    item += "<content:encoded><![CDATA[<p><iframe src='/c'></iframe>]]></content:encoded>"
-    assert found(Discovery(), RSS.format(item)) == [("a", "b.pdf", True), ("iframe", "c", False)]
-
-
-@pytest.mark.parametrize("body", [OAI.format("<identifier>http://example.com/b</identifier>"), "http://example.com/b"])
-def test_some_lists_count_only_as_seeds(body: str) -> None:
-    assert found(Discovery(), body, "seed") != []
-    assert found(Discovery(), body, "a") == []
 
 
 def test_an_unknown_technique_is_refused_by_name() -> None:

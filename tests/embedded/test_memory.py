@@ -15,22 +15,14 @@ from pdfspider.embedded.memory import LEAST_MEMORY, _group_limits, default_maxme
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.frontier import Frontier
 from pdfspider.frontier.jobs import JobOptions
+from tests.embedded.users import servers
 from tests.frontier.rig import pages
 from tests.support import Fleet, until
-from tests.test_embedded import end, servers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 ROOM = 8 * 2**20
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "data" / "redis"
-    yield path
-    end(path)
 
 
 def maxmemory(url: str) -> int:

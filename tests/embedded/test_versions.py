@@ -13,13 +13,13 @@ import redis
 from pdfspider.embedded import EmbeddedRedis, binaries
 from pdfspider.embedded.binaries import SHARED_FORMAT, Version, bundled_binary
 from pdfspider.exceptions import EmbeddedRedisError
+from tests.embedded.users import NEEDS_SYSTEM, NO_PATH, SYSTEM_PATH, get, put, servers, until
 from tests.frontier.conftest import oldest_binary
-from tests.test_embedded import NEEDS_SYSTEM, NO_PATH, SYSTEM_PATH, end, get, put, servers, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-FIXTURE = Path(__file__).parent / "data" / "redis-6.2.14.aof"
+FIXTURE = Path(__file__).parents[1] / "data" / "redis-6.2.14.aof"
 """Made by ``write_sample`` on Redis 6.2.14: a part that was rewritten, and commands behind it."""
 SAMPLE: dict[str, tuple[str, Any]] = {
     "small-hash": ("hash", {f"f{i}": f"v{i}" for i in range(3)}),
@@ -77,11 +77,9 @@ def read_sample(url: str) -> None:
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "data" / "redis"
-    path.mkdir(parents=True)
-    yield path
-    end(path)
+def directory(directory: Path) -> Path:
+    directory.mkdir(parents=True)
+    return directory
 
 
 @pytest.fixture(params=[pytest.param(SYSTEM_PATH, id="system", marks=NEEDS_SYSTEM), pytest.param(NO_PATH, id="wheel")])
