@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable
 
 CANCEL_INTERVAL_S = 0.15
 EXIT_EXCEPTIONS = (asyncio.CancelledError, SystemExit)
@@ -66,3 +66,11 @@ async def end_with(*works: Coroutine[Any, Any, None]) -> None:
         await end(tasks)
     for task in done:
         task.result()
+
+
+async def poll(condition: Callable[[], bool], interval: float) -> None:
+    """Wait until a condition holds that sets no event, such as a signal to stop."""
+    while True:
+        if condition():
+            return
+        await asyncio.sleep(interval)

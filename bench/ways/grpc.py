@@ -48,7 +48,7 @@ class Bare(MastersServicer):
         self.left = count
         self.done = asyncio.Event()
 
-    async def SubmitMany(self, messages: Any, context: Any) -> AsyncIterator[Answer]:  # noqa: N802
+    async def SubmitMany(self, messages: Any, context: Any) -> AsyncIterator[Answer]:
         number = 0
         async for message in messages:
             yield Answer(number=number, receipt=Receipt(job=message.task_id))

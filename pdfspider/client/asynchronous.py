@@ -87,7 +87,7 @@ class AsyncClient:
 
     async def save(self, document: Document, path: str | Path) -> None:
         """Write a document to a file."""
-        with Path(path).open("wb") as file:  # noqa: ASYNC230 - as fast as memory, for most
+        with await asyncio.to_thread(Path(path).open, "wb") as file:
             async with aclosing(self.chunks(document)) as chunks:
                 async for chunk in chunks:
                     await asyncio.to_thread(file.write, chunk)

@@ -32,11 +32,15 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
-    from scrapy.settings import BaseSettings, Settings
+    from scrapy.commands import ScrapyCommand
+    from scrapy.settings import BaseSettings
 
     from pdfspider.frontier.frontier import Frontier
 
     Work = Callable[[Frontier], Awaitable[None]]
+    Mixin = ScrapyCommand
+else:
+    Mixin = object
 
 INTERRUPTED, CLOSED_PIPE = 130, 141
 """Exit codes, as shells give them for SIGINT and SIGPIPE."""
@@ -44,17 +48,15 @@ LIMIT_ARGUMENTS = {name: name for name in ("max_pages", "max_documents", "max_se
 """The arguments that limit a job, and the options of commands that give them."""
 
 
-class ProjectCommand:
+class ProjectCommand(Mixin):
     """A mixin for the project's commands.
 
     An error that the user can correct is printed as one line on standard error, with exit code 1.
     """
 
-    requires_project: ClassVar[bool] = True
-    requires_crawler_process: ClassVar[bool] = False
+    requires_project = True
+    requires_crawler_process = False
     default_settings: ClassVar[dict[str, Any]] = {"LOG_ENABLED": False}
-    settings: Settings | None
-    exitcode: int
 
     def act(self, config: Config, args: list[str], opts: argparse.Namespace) -> None:
         """Run the command.
@@ -64,13 +66,13 @@ class ProjectCommand:
         raise NotImplementedError
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        super().add_options(parser)  # type: ignore[misc]
+        super().add_options(parser)
         name_program(parser)
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         assert self.settings is not None
         set_settings(self.settings, opts.set)
-        super().process_options(args, opts)  # type: ignore[misc]
+        super().process_options(args, opts)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         check_words(args, opts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scrapy import exceptions
 from scrapy.settings import default_settings
@@ -13,6 +13,10 @@ from pdfspider.crawl.engine.stock_parts import PART_SETTINGS, WITHOUT_CRAWL_SETT
 
 if TYPE_CHECKING:
     import argparse
+
+    from scrapy.commands.fetch import Command as Mixin
+else:
+    Mixin = object
 
 FETCH_ERRORS = (
     OSError,
@@ -27,25 +31,23 @@ FETCH_ERRORS = (
 LOGGERS = ("scrapy.core.scraper", "scrapy.downloadermiddlewares.robotstxt")
 
 
-class StockPartsCommand:
+class StockPartsCommand(Mixin):
     """A mixin for Scrapy's own commands; ``-s`` still overrides."""
 
-    settings: Any
-    exitcode: int
-
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        assert self.settings is not None
         for name in PART_SETTINGS:
             self.settings.set(name, getattr(default_settings, name), priority="project")
         self.settings.set("LOG_LEVEL", "WARNING", priority="project")
         self.settings.set(WITHOUT_CRAWL_SETTING, value=True, priority="project")
         for name in LOGGERS:
             logging.getLogger(name).addFilter(self._in_one_line)
-        super().process_options(args, opts)  # type: ignore[misc]
+        super().process_options(args, opts)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Run the command; where its page cannot be fetched the exit code is 1."""
         try:
-            super().run(args, opts)  # type: ignore[misc]
+            super().run(args, opts)
         except FETCH_ERRORS as error:
             self.exitcode = complain(f"cannot fetch {' '.join(args)}: {error}")
 

@@ -96,9 +96,14 @@ def is_allowed(address: str, block: int = PUBLIC_BLOCK, networks: str = "") -> b
     ip = _judged(address)
     named = [network for network in map(ip_network, networks.split()) if ip in network]
     if reserved := [network for network in RESERVED_NETWORKS if ip in network]:
-        return any(network.subnet_of(around) for network in named for around in reserved)  # type: ignore[arg-type]
+        return any(_is_inside(network, around) for network in named for around in reserved)
     own = number_of_block(ip)
     return bool(named) or _is_public(ip) or (own != PUBLIC_BLOCK and block in {OWN_BLOCK, own})
+
+
+def _is_inside(network: Network, around: Network) -> bool:
+    """Return whether all addresses of a network are in another one."""
+    return network.prefixlen >= around.prefixlen and network.network_address in around
 
 
 def own_block(address: str) -> int:

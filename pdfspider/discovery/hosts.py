@@ -24,7 +24,7 @@ _LONGEST_NAME = 253
 
 @cache
 def _suffixes() -> TLDExtract:
-    from tldextract import TLDExtract  # noqa: PLC0415 - slow to load, and only scope=domain needs it
+    from tldextract import TLDExtract  # slow to load, and only scope=domain needs it
 
     return TLDExtract(cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True)
 

@@ -30,6 +30,11 @@ class Staged(NamedTuple):
     target: str
 
 
+def is_stored(directory: str | Path, sha256: str) -> bool:
+    """Return whether the store in this directory has the document."""
+    return os.path.exists(f"{directory}/{document_path(sha256)}")
+
+
 def keep_all(documents: Sequence[Staged]) -> list[bool | StoreError]:
     """Move staged documents to their final names, durably.
 

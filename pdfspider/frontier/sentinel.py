@@ -22,7 +22,8 @@ class FailoverRedis(Redis):
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Close the client and its connections to the Sentinels."""
         await super().aclose(close_connection_pool)
-        for sentinel in self.connection_pool.sentinel_manager.sentinels:  # type: ignore[attr-defined]
+        pool: Any = self.connection_pool
+        for sentinel in pool.sentinel_manager.sentinels:
             await sentinel.aclose()
 
 
@@ -65,8 +66,8 @@ def connect_blocking(url: str, **params: Any) -> BlockingRedis:
     if not is_sentinel(url):
         return BlockingRedis.from_url(url, **params)
     read = _read(url, params)
-    sentinel = BlockingSentinel(read.sentinels, sentinel_kwargs=read.for_sentinels, **read.options)  # type: ignore[no-untyped-call]
-    client: BlockingRedis = sentinel.master_for(read.service)  # type: ignore[no-untyped-call]
+    sentinel = BlockingSentinel(read.sentinels, sentinel_kwargs=read.for_sentinels, **read.options)
+    client: BlockingRedis = sentinel.master_for(read.service)
     return client
 
 

@@ -96,7 +96,8 @@ class Callbacks:
 
     async def _on_failure(self, failure: Failure, request: Request) -> CallbackOutput:
         """Call the errback of a failure, one of the spider's own only if the failure is final."""
-        failure.request = request  # type: ignore[attr-defined]
+        failed: Any = failure
+        failed.request = request
         output = await collect(lambda: self._failed(failure))
         errback: Any = request.errback
         if errback == self._failed or not (output.items and self._is_final(output.items[0])):

@@ -17,6 +17,7 @@ from pdfspider.crawl.worker import Worker
 from pdfspider.documents.copies import DirectoryCopies
 from pdfspider.exceptions import ConfigurationError, RecordsError
 from pdfspider.formatting import counted
+from pdfspider.tasks import poll
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
@@ -96,8 +97,7 @@ class InspectionExtension:
         until = time.monotonic() + patience
         if self.backlog:
             logger.info("Inspecting %s, for at most %g s", counted(self.backlog, "more document"), patience)
-        while time.monotonic() < until and self._is_awaited:  # noqa: ASYNC110 - a signal to stop sets no event
-            await asyncio.sleep(POLL_INTERVAL_S)
+        await poll(lambda: time.monotonic() >= until or not self._is_awaited, POLL_INTERVAL_S)
 
     async def close(self) -> None:
         """Stop; waiting documents stay without an inspection."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 from cachetools import FIFOCache
 from redis.exceptions import RedisError
 
-from pdfspider.documents.store import document_path
+from pdfspider.documents.store import is_stored
 from pdfspider.exceptions import JobNotFound, RecordsError
 from pdfspider.frontier.leases import LeaseKind
 from pdfspider.items import Outcome
@@ -109,7 +108,7 @@ def _fingerprint(lease: Lease) -> int:
 def is_kept(config: Config, sha256: str) -> bool:
     """Return whether the store has the document; an object store is not asked, which would cost a request."""
     directory: Path | None = config.store_directory
-    return directory is None or os.path.exists(f"{directory}/{document_path(sha256)}")  # noqa: PTH110 - it is cheaper
+    return directory is None or is_stored(directory, sha256)
 
 
 def unconditional(earlier: EarlierDocument) -> EarlierDocument:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from scrapy import signals
 
 from pdfspider.crawl.worker import Worker
+from pdfspider.tasks import poll
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -81,8 +82,7 @@ class WorkerProcesses:
         atexit.unregister(self._kill)
 
     async def _stop_with_crawler(self) -> None:
-        while self._crawler.crawling:  # noqa: ASYNC110 - a signal to stop sets no event
-            await asyncio.sleep(POLL_INTERVAL_S)
+        await poll(lambda: not self._crawler.crawling, POLL_INTERVAL_S)
         self._tell_to_stop()
 
     def _tell_to_stop(self) -> None:
