@@ -17,14 +17,13 @@ from scrapy_redis.connection import get_redis
 from pdfspider.exceptions import ConfigurationError
 from pdfspider.frontier.sentinel import connect_by_sentinel, is_sentinel
 from pdfspider.masking import masked_url
+from pdfspider.uvloop_errors import is_closed_handle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_CONNECTIONS = 2000
 """More connections than a gateway with all transports needs; redis-py's default limit is 100."""
-CLOSED = "handler is closed"
-"""Part of uvloop's error at a write to a socket that it has closed."""
 CONNECTION_ERRORS = (RedisConnectionError, RedisTimeoutError)
 TEMPORARY_ERRORS = (*CONNECTION_ERRORS, OutOfMemoryError, ReadOnlyError)
 TEMPORARY_CODES = re.compile(r"\b(OOM|MISCONF|READONLY|LOADING|BUSY|NOREPLICAS|MASTERDOWN)\b")
@@ -59,7 +58,7 @@ class _ClosedIsAway(AbstractConnection):
         try:
             await super().send_packed_command(command, check_health)
         except RuntimeError as error:
-            if CLOSED not in str(error):
+            if not is_closed_handle(error):
                 raise
             raise RedisConnectionError(f"the connection to Redis was closed: {error}") from error
 

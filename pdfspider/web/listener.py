@@ -16,6 +16,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from pdfspider.condition_logger import ConditionLogger
 from pdfspider.tasks import end
+from pdfspider.uvloop_errors import is_closed_handle
 
 if TYPE_CHECKING:
     import ssl
@@ -27,8 +28,6 @@ SILENT_LOGGER = logging.Logger("requests", logging.CRITICAL + 1)
 """A logger for requests that logs none; one of ``getLogger`` would be enabled again when Scrapy configures logging."""
 BODY_ERRORS = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
 """Errors of a body that is incomplete, or not encoded as its headers say."""
-CLOSED = "the handler is closed"
-"""The message of uvloop's RuntimeError if a client disconnects while its response is written."""
 ACCEPT_PAUSE_S = 1.0
 """Seconds until connections are accepted again when the system has no file descriptors left."""
 LOG_INTERVAL_S = 60.0
@@ -80,7 +79,7 @@ class Connection(web.RequestHandler):
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Log an error unless the client caused it."""
         error = kw.get("exc_info")
-        if not isinstance(error, BODY_ERRORS) and CLOSED not in str(error):
+        if not (isinstance(error, BODY_ERRORS) or is_closed_handle(error)):
             super().log_exception(*args, **kw)
 
     def handle_error(
