@@ -45,7 +45,8 @@ class Workload:
     """The parts that are measured, on one empty Redis."""
 
     def __init__(self, url: str, urls: int) -> None:
-        self.redis, self.urls = connect(url), urls
+        self.redis: Any = connect(url)
+        self.urls = urls
         self.frontier = Frontier(self.redis, worker="bench", ahead=0.5)
         self.figures: dict[str, tuple[int, float, float]] = {}
 
@@ -133,9 +134,10 @@ class Workload:
 
     async def _seconds(self, work: Any) -> float:
         """Return the CPU seconds of Redis for a piece of work."""
-        before = await self.cpu()
+        before, _ = await self.cpu()
         await work
-        return (await self.cpu())[0] - before[0]
+        after, _ = await self.cpu()
+        return after - before
 
     async def _count(self) -> int:
         """Return how many URLs are queued."""
@@ -150,7 +152,7 @@ class Workload:
         sample = random.Random(1).choices(range(buckets), k=500)
         for bucket in sample:
             size += await self.redis.memory_usage(f"{{pdfs}}:seen:{run}:{bucket}") or 0
-        return size / len(sample) * buckets / urls
+        return float(size / len(sample) * buckets / urls)
 
 
 async def main() -> None:

@@ -38,7 +38,7 @@ class RabbitMQ:
         self.directory = directory
         (directory / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\n")
         (directory / "enabled_plugins").write_text("[].\n")
-        self.environment = {
+        self.environment: dict[str, str] = {
             **{name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ},
             "HOME": beside.environment["HOME"] if beside else str(directory),
             "ERL_EPMD_PORT": names,

@@ -98,7 +98,8 @@ def serve(
 @contextlib.contextmanager
 def serving(module: str, site: S, options: Sequence[str] = ()) -> Iterator[Server[S]]:
     """Serve ``site`` by running ``module`` with its fields and these options until the block ends."""
-    described = [f"--{field.name}={getattr(site, field.name)}" for field in fields(site) if field.name != "port"]
+    names = [field.name for field in fields(site) if field.name != "port"]
+    described: list[str] = [f"--{name}={getattr(site, name)}" for name in names]
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         log_file = Path(directory) / "requests.log"
         server = _start(module, [*described, *options, f"--log={log_file}"], site, log_file)

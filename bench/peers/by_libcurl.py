@@ -33,7 +33,8 @@ class Client:
     async def fetch(self, url: str) -> bytes:
         """Return the body at ``url``."""
         handle = self._idle.pop() if self._idle else pycurl.Curl()
-        future, chunks = self._loop.create_future(), list[bytes]()
+        future: asyncio.Future[bytes] = self._loop.create_future()
+        chunks = list[bytes]()
         handle.setopt(pycurl.NOSIGNAL, 1)
         handle.setopt(pycurl.BUFFERSIZE, 2**18)
         handle.setopt(pycurl.WRITEFUNCTION, chunks.append)

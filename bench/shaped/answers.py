@@ -47,7 +47,7 @@ class ShapedAnswers:
     @cached_property
     def routes(self) -> dict[tuple[str, str], Reply]:
         site = self.site
-        routes = {}
+        routes: dict[tuple[str, str], Reply] = {}
         for host in range(site.hosts):
             routes |= {(site.addresses[host], path): reply for path, reply in self._of_host(host)}
         for page in range(site.pages):
@@ -95,7 +95,7 @@ class ShapedAnswers:
         return on_page
 
     def _page(self, page: int, _try: int, _head: str) -> Answer:
-        site, head, headers = self.site, [], []
+        site, head, headers = self.site, list[str](), list[str]()
         body = [places.PLACES[0].write(url) for url in site.children(page)]
         body += [places.PLACES[0].write(fake_path(n)) for n in range(page, len(site.fakes), site.pages)]
         if page < site.hosts:
@@ -167,7 +167,7 @@ def is_known(headers: str, request: str) -> bool:
     if asked:
         return f"ETag: {asked[1]}\r\n" in headers
     since = re.search(r"^If-Modified-Since: *(.+?)\r?$", request, re.MULTILINE | re.IGNORECASE)
-    return bool(since) and f"Last-Modified: {since[1]}\r\n" in headers
+    return since is not None and f"Last-Modified: {since[1]}\r\n" in headers
 
 
 def cut(how: str, body: bytes, headers: str) -> Answer:

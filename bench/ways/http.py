@@ -28,7 +28,8 @@ class HttpWay(Way):
         asyncio.run(_post(f"http://{address}/jobs", iter(messages)))
 
     def consume(self, address: str, count: int, tell: Tell) -> None:
-        asyncio.run(_serve(*address.split(":"), count, tell))
+        host, _, port = address.partition(":")
+        asyncio.run(_serve(host, port, count, tell))
 
 
 async def _post(url: str, messages: Iterator[str]) -> None:
