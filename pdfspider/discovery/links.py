@@ -196,12 +196,14 @@ class Discovery:
         whole = "" if large else lowered(html)
         marked = NOFOLLOW_MARKER in whole or (large and any(NOFOLLOW_MARKER in lowered(part) for part in slices(html)))
         for tree in trees_of(html, self._bounds.elements, references.cut):
-            base = _base(tree) if base is None else base
+            base = elements.base_of(tree) if base is None else base
             if not depth:
                 directives.read(tree)
             if nests:
                 inner += documents_in(tree)
             self._by_elements(references, tree, begins=begins, large=large, marked=marked)
+            if not (depth or large) and "script-src" not in self._off and not elements.has_links(references.found):
+                references.extend("script-src", elements.loaded_scripts(tree))
         for document in inner:
             within = References(self._bounds, directives)
             own = self._within(within, document.html, url, begins=False, depth=depth + 1)
@@ -293,8 +295,3 @@ def _once(found: Iterable[Link], base_url: str) -> list[Link]:
         if (known is None or (link.document and not known.document)) and link.url != page:
             kept[link.url] = link
     return list(kept.values())
-
-
-def _base(tree: LexborHTMLParser) -> str | None:
-    found = (element.attributes.get("href") for element in tree.tags("base"))
-    return next((href for href in found if href is not None), None)

@@ -26,6 +26,7 @@ TECHNIQUES = frozenset(
             "meta-url",
             "json-ld",
             "script-url",
+            "script-src",
             "script-location",
             "data-attribute",
             "event",
@@ -72,8 +73,10 @@ class TextRule(NamedTuple):
     find: TextFinder
 
 
-RULES: dict[str, list[ElementRule]] = {}
-"""The rules for each tag."""
+RULES: dict[str, list[ElementRule]] = {
+    tag: [] for tag in ("a", "area", "iframe", "frame", "embed", "object", "param", "link", "meta")
+}
+"""The rules for each tag, in the order in which they are asked: what is plainly a link comes first."""
 
 TEXT_RULES: list[TextRule] = []
 

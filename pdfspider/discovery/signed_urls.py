@@ -1,8 +1,12 @@
-"""Links that are signed and expire: S3, CloudFront, Google, Azure, and those that carry a token of their own making."""
+"""Links that are signed and expire, or belong to a session.
+
+The signatures are those of S3, CloudFront, Google and Azure, and tokens of a site's own making.
+"""
 
 from __future__ import annotations
 
 from pdfspider.discovery.urls import canonical
+from pdfspider.discovery.variants import without_visitor
 
 _SIGNATURES = frozenset(("x-amz-signature", "x-goog-signature", "signature", "sig", "hdnea", "hdnts"))
 _TOKENS = frozenset(("token", "hmac", "hash", "signed", "auth"))
@@ -23,6 +27,13 @@ _COMPANIONS = frozenset(
     )
 )
 _PREFIXES = ("x-amz-", "x-goog-")
+_SESSIONS = _TOKENS | frozenset(
+    (
+        *("sid", "sess", "sessid", "session", "sessionid", "session_id", "phpsessid", "jsessionid", "cfid", "cftoken"),
+        *("ticket", "nonce", "_wpnonce", "csrf", "csrftoken", "csrf_token"),
+    )
+)
+"""Fields whose values belong to the session in which a link was found."""
 EXPIRED_STATUSES = frozenset({400, 401, 403, 410})
 """Statuses by which servers refuse a link that has expired."""
 
@@ -43,6 +54,18 @@ def unsigned(url: str) -> str:
     page, _, _ = url.partition("?")
     kept = "&".join(field for field in _fields(url) if not _of_signature(_name(field)))
     return canonical(f"{page}?{kept}" if kept else page)
+
+
+def has_session(url: str) -> bool:
+    """Return whether a normalised ``url`` carries a session, by the names of its fields."""
+    return without_session(url) != canonical(url)
+
+
+def without_session(url: str) -> str:
+    """Return the form of a normalised ``url`` that is the same in each session."""
+    page, _, _ = url.partition("?")
+    kept = "&".join(field for field in _fields(url) if _name(field) not in _SESSIONS)
+    return without_visitor(canonical(f"{page}?{kept}" if kept else page))
 
 
 def _fields(url: str) -> list[str]:

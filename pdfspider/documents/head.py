@@ -62,10 +62,15 @@ def sniff(head: bytes, content_type: str | None = None) -> Kind:
         return Kind.EMPTY
     text = _narrow(head)
     if _PAGE.match(text):
-        return Kind.HTML
+        return Kind.PDF if _is_announced_pdf(head, content_type) else Kind.HTML
     if _is_pdf(head):
         return Kind.PDF
     return Kind.HTML if _FRAGMENT.match(text) or _declared_html(text, content_type) else Kind.OTHER
+
+
+def _is_announced_pdf(head: bytes, content_type: str | None) -> bool:
+    """Return whether markup stands before a PDF that is declared as one, as what a server's program reports may."""
+    return bool(_HEADER in head and _HEADER_LINE.search(head) and "pdf" in (content_type or "").lower())
 
 
 def _is_pdf(head: bytes) -> bool:
@@ -83,9 +88,11 @@ def _is_pdf(head: bytes) -> bool:
 def is_doubtful(head: bytes, content_type: str | None) -> bool:
     """Return whether a PDF that begins with ``head`` may be a text that speaks of PDFs.
 
-    It may if it was declared as text, and something stands before its header.
+    It may if something stands before its header, and it was declared as text or begins as a page does.
     """
-    return not head.startswith(_HEADER) and _TEXT_TYPE(content_type or "") is not None
+    if head.startswith(_HEADER):
+        return False
+    return _TEXT_TYPE(content_type or "") is not None or _PAGE.match(head) is not None
 
 
 def _declared_html(text: bytes, content_type: str | None) -> bool:

@@ -23,6 +23,8 @@ _PARAMETER = re.compile(r';\s*([\w!#$%&+^`{}~*.-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"
 _ESCAPED = re.compile(r'\\(["\\])')
 _FILENAME = re.compile(r"filename(?:\*(\d{1,3}))?(\*)?", re.IGNORECASE).fullmatch
 _EXTENDED = re.compile(r"([\w!#$%&+^`{}~-]*)'[^']*'(.*)", re.DOTALL).fullmatch
+_PERCENT_ENCODED = re.compile(r"[^%]*+(?:%[0-9a-fA-F]{2}[^%]*+)+").fullmatch
+_SINGLE_QUOTED = re.compile(r"'([^']+)'").fullmatch
 _WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?]*\?=", re.IGNORECASE).search
 
 
@@ -88,7 +90,20 @@ def _plain(value: str) -> str:
             )
         except (ValueError, HeaderParseError):
             return value
-    return value if value.isascii() else _decode(_bytes(value), "")
+    if not value.isascii():
+        return _decode(_bytes(value), "")
+    if quoted := _SINGLE_QUOTED(value):
+        value = quoted[1]
+    return _unescaped(value) if _PERCENT_ENCODED(value) else value
+
+
+def _unescaped(value: str) -> str:
+    """Return a percent-encoded name decoded, as Chromium does where it is UTF-8."""
+    try:
+        text = unquote_to_bytes(value).decode()
+    except ValueError:
+        return value
+    return text if text.isprintable() else value
 
 
 def _bytes(value: str) -> bytes:

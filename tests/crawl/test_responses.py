@@ -100,7 +100,7 @@ ANSWERS: dict[str, Answer] = {
     "/cookie.pdf": set_cookie_and_return,
     "/self": redirect("/self"),
     "/long": redirect("/long/1"),
-    **{f"/long/{n}": redirect(f"/long/{n + 1}") for n in range(1, 20)},
+    **{f"/long/{n}": redirect(f"/long/{n + 1}") for n in range(1, 30)},
     "/moved": redirect("/moved/2", status="301 Moved Permanently"),
     "/moved/2": redirect("/moved/3.pdf", status="307 Temporary Redirect"),
     "/moved/3.pdf": reply(document("moved")),
@@ -200,7 +200,7 @@ def test_redirects_within_a_host(crawled: Crawled) -> None:
     assert moved["final_url"] == crawled.server.url("/moved/3.pdf")
     assert [part in str(moved["hops"]) for part in ("301", "/moved", "307", "/moved/2")] == [True] * 4
     assert crawled.server.paths().count("/self") == 1
-    assert sum(path.startswith("/long") for path in crawled.server.paths()) == 9
+    assert sum(path.startswith("/long") for path in crawled.server.paths()) == 21
 
 
 def test_names_of_documents_have_no_directories(crawled: Crawled) -> None:

@@ -21,7 +21,10 @@ SECTIONS, FILES, WORKERS = 6, 8, 4
 
 
 def test_a_site_with_sessions_is_whole_though_a_worker_is_killed(fleet: Fleet) -> None:
-    """Each visitor has a session of its own; files do not begin before all workers have asked for something."""
+    """Each visitor has a session of its own, which also the links to files name.
+
+    Files do not begin before all workers have asked for something.
+    """
     sessions, known, begun = count(1), set[str](), Event()
     doomed_asked = Event()
 
@@ -36,21 +39,24 @@ def test_a_site_with_sessions_is_whole_though_a_worker_is_killed(fleet: Fleet) -
         request.send(links.replace(b"\r\n\r\n", f"\r\nSet-Cookie: session={number}; Path=/\r\n\r\n".encode(), 1))
 
     def section(request: Request) -> None:
-        number = request.path.rpartition("/")[2]
-        files = page(*(f"/file/{number}-{file}.pdf" for file in range(FILES)))
-        request.send(files if is_known(request) else redirect("/"))
+        number, found = request.path.rpartition("/")[2], SESSION.search(request.headers)
+        links = [f"/file/{number}-{file}.pdf?sid={found[1] if found else 0}" for file in range(FILES)]
+        answers.update(dict.fromkeys(links, file))
+        request.send(page(*links) if is_known(request) else redirect("/"))
 
     def file(request: Request) -> None:
         doomed_asked.set()
         begun.wait(PATIENCE)
-        request.send(reply(document(request.path)) if is_known(request) else FORBIDDEN)
+        name, _, sid = request.path.partition("?sid=")
+        found = SESSION.search(request.headers)
+        request.send(reply(document(name)) if found and found[1] == sid else FORBIDDEN)
 
     names = [f"/file/{section}-{file}.pdf" for section in range(SECTIONS) for file in range(FILES)]
-    answers: dict[str, Answer] = {"/": first_page, **dict.fromkeys(names, file)}
+    answers: dict[str, Answer] = {"/": first_page}
     answers |= {f"/section/{number}": section for number in range(SECTIONS)}
     fleet.settings = {"CONCURRENT_REQUESTS": 2, "CONCURRENT_REQUESTS_PER_DOMAIN": 99, "FRONTIER_LEASE_SECONDS": 5}
     with hostile(answers) as server:
-        urls = [server.url(name) for name in names]
+        root = server.url("")
         doomed = fleet.start(server.url())
         until(doomed_asked.is_set)
         others = [fleet.start(server.url()) for _ in range(WORKERS - 1)]
@@ -59,8 +65,9 @@ def test_a_site_with_sessions_is_whole_though_a_worker_is_killed(fleet: Fleet) -
         begun.set()
         for worker in others:
             worker.finish()
-    outcomes = fleet.outcomes()
-    assert [url for url in urls if outcomes.get(url) != "document"] == []
+    outcomes = fleet.outcomes().items()
+    kept = {url.removeprefix(root).partition("?")[0] for url, outcome in outcomes if outcome == "document"}
+    assert [name for name in names if name not in kept] == []
     assert len(fleet.files()) == len(names)
     assert len(known) > 1, "others had to begin at the first page too"
     fleet.audit()

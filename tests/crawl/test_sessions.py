@@ -10,10 +10,10 @@ from scrapy.settings import Settings
 from pdfspider.crawl.fetch.cookies import MAX_TOTAL_LENGTH, Cookies
 from pdfspider.crawl.fetch.referer import Referers
 from pdfspider.crawl.fetch.responses import StagedResponse
-from pdfspider.crawl.fetch.sessions import MAX_FAILURES, MAX_JARS, Sessions, is_refused
+from pdfspider.crawl.fetch.sessions import MAX_FAILURES, MAX_JARS, Sessions, is_refused, of_this_session
 from pdfspider.documents.head import Kind
 from pdfspider.frontier.entries import Entry
-from pdfspider.items import Hop
+from pdfspider.items import Hop, Link
 
 PAGE, FILE = "http://a.org/list/", "http://a.org/list/get?id=7"
 
@@ -111,3 +111,21 @@ def test_other_policies_of_scrapy() -> None:
     assert Referers(Settings({"REFERRER_POLICY": "no-referrer"})).header(PAGE, FILE) is None
     assert Referers(Settings({"REFERRER_POLICY": "origin"})).header(PAGE, FILE) == "http://a.org/"
     assert Referers(Settings({"REFERER_ENABLED": False})).header(PAGE, FILE) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "links", "expected"),
+    [
+        ("/get?sid=1&file=7", ["/get?sid=2&file=7", "/get?sid=2&file=8"], "/get?sid=2&file=7"),
+        ("/a.pdf;jsessionid=1", ["/a.pdf;jsessionid=2", "/b.pdf;jsessionid=2"], "/a.pdf;jsessionid=2"),
+        ("/get?file=7&Token=x", ["/get?file=7"], "/get?file=7"),
+        ("/get?hash=1", ["/get?hash=2", "/get?hash=3"], None),
+        ("/get?sid=1&file=7", ["/get?sid=1&file=7", "/get?sid=2&file=8"], None),
+        ("/get?file=7", ["/get?file=8"], None),
+    ],
+)
+def test_the_link_of_another_session_is_found_again(url: str, links: list[str], expected: str | None) -> None:
+    """What the field means is not known: more than one link may be that of another document."""
+    entry = Entry(url=f"http://a.org{url}", fingerprint=b"", host="a.org")
+    found = of_this_session(entry, [Link(f"http://a.org{link}", "a", document=False) for link in links])
+    assert found == (expected and f"http://a.org{expected}")

@@ -96,9 +96,9 @@ def hal(**fields: object) -> str:
 
 def test_the_listings_of_a_repository_lead_to_all_its_files() -> None:
     """As a DSpace 7 answers: what is found, the items of a page, their bundles, and the files in these."""
-    (home,) = links(DSPACE_SHELL, f"{HOST}/home")
+    home, *_ = links(DSPACE_SHELL, f"{HOST}/home")
     assert home[:2] == (f"{API}/discover/search/objects?dsoType=ITEM&size=100", "json-next")
-    (scoped,) = links(DSPACE_SHELL, f"{HOST}/collections/{UUID}")
+    scoped, *_ = links(DSPACE_SHELL, f"{HOST}/collections/{UUID}")
     assert scoped.url == f"{home.url}&scope={UUID}"
     found = {
         "_embedded": {"objects": [{"type": "discover", "_embedded": {"indexableObject": ITEM}}]},
@@ -109,7 +109,7 @@ def test_the_listings_of_a_repository_lead_to_all_its_files() -> None:
         ("json-next", "/discover/search/objects?page=1"),
         ("json-next", f"/core/items/{UUID}/bundles"),
     ]
-    (item,) = links(DSPACE_SHELL, f"{HOST}/entities/publication/{UUID}")
+    item, *_ = links(DSPACE_SHELL, f"{HOST}/entities/publication/{UUID}")
     assert item.url == f"{API}/core/items/{UUID}/bundles?size=100"
     bundles = [
         {"name": name, "type": "bundle", "_links": {"bitstreams": {"href": f"{API}/core/bundles/{name}/bitstreams"}}}

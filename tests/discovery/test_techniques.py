@@ -10,6 +10,7 @@ from html import escape
 import pytest
 
 from pdfspider.discovery.links import Discovery
+from pdfspider.discovery.listings.lists import is_list
 from pdfspider.discovery.rules import RULES, TECHNIQUES, TEXT_RULES
 from pdfspider.exceptions import ConfigurationError
 from tests.discovery.finding import ATOM, BUCKET, LD, NEXT, OAI, PAGE, RSS, SITEMAP, found
@@ -82,6 +83,8 @@ EXAMPLES: list[tuple[str, str, str, bool]] = [
     ("event", "<td onclick='popUp(\"show.asp?id=7\", 500)'>x</td>", "dir/show.asp?id=7", False),
     ("hidden-input", "<input type=hidden id=pdfPath value=/get/7>", "get/7", True),
     ("text-url", "<?xml version='1.0'?><files><file>/b.pdf</file></files>", "b.pdf", True),
+    ("script-src", "<div id=root></div><script src=/static/main.1f.js></script>", "static/main.1f.js", False),
+    ("script-src", "<a href=/x>x</a><script src=/js/menu_data.js></script>", "js/menu_data.js", False),
     ("script-location", "<script>window.location = '/b?x'</script>", "b?x", False),
     ("script-location", '<script>top.location.href="b.html"</script>', "dir/b.html", False),
     ("script-location", "<script>location.replace('/b')</script>", "b", False),
@@ -492,3 +495,32 @@ def test_an_unknown_technique_is_refused_by_name() -> None:
         match="PDF_TECHNIQUES_OFF: 'seed' is no technique; there are a, attribute, bucket, bucket-next, cdx",
     ):
         Discovery(["a", "seed"])
+
+
+def test_scripts_are_read_where_a_page_has_no_links_or_their_names_say_so() -> None:
+    scripts = "<script src=/app.js></script><script src=/jquery.min.js></script><script src=/publications.js></script>"
+    assert found(Discovery(), scripts, "a") == [
+        ("script-src", "publications.js", False),
+        ("script-src", "app.js", False),
+    ]
+    beside = found(Discovery(), f"<a href=/x>x</a>{scripts}", "a")
+    assert beside == [("a", "x", False), ("script-src", "publications.js", False)]
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("document.write('<a href=\"/get/7\">x</a>')", ("script-url", "get/7", False)),
+        ("var list = [['Plan', 'docs/b.pdf']]", ("script-url", "dir/docs/b.pdf", True)),
+        ('e.exports=n.p+"static/media/b.1f2e.pdf"', ("script-url", "static/media/b.1f2e.pdf", True)),
+        ("var at = '/files/'; show(at + 'b.pdf')", ("script-url", "files/b.pdf", True)),
+        ('cb({"files": [{"name": "b.pdf", "url": "/api/7"}]})', ("script-url", "api/7", True)),
+    ],
+)
+def test_what_a_loaded_script_names(script: str, expected: tuple[str, str, bool]) -> None:
+    for technique in ("script-src", "script-url"):
+        links = Discovery().links(script, PAGE, content_type="text/javascript; charset=utf-8", technique=technique)
+        named = [(link.technique, link.url.removeprefix("http://example.com/"), link.document) for link in links]
+        assert expected in named
+        assert is_list(script.encode(), "application/javascript", technique)
+    assert not is_list(script.encode(), "text/javascript", "a")

@@ -18,6 +18,20 @@ PAGE = b"<html><head><title>A PDF begins with %PDF-1.4</title></head>"
 TYPES = [None, "text/html", "TEXT/HTML; charset=utf-8", "application/pdf", "application/octet-stream", "nonsense"]
 
 
+@pytest.mark.parametrize("before", [b"<html><body>Notice: x</body></html>\n", b"<!-- served by x -->\r\n"])
+def test_markup_before_a_declared_pdf_is_what_a_program_has_reported(before: bytes) -> None:
+    assert sniff(before + PDF, "application/pdf") is Kind.PDF
+    assert is_doubtful(before + PDF, "application/pdf"), "and PDFium decides"
+    assert {sniff(before + PDF, kind) for kind in TYPES if kind != "application/pdf"} == {Kind.HTML}
+    assert sniff(PAGE, "application/pdf") is Kind.HTML
+
+
+@pytest.mark.parametrize("content_type", ["text/xml; charset=utf-8", "application/xml", "application/atom+xml"])
+def test_declared_xml_needs_no_prologue(content_type: str) -> None:
+    assert sniff(b"<files><file href='a.pdf'/></files>", content_type) is Kind.HTML
+    assert sniff(b"PK\3\4", "application/vnd.x+xml") is Kind.OTHER
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("content_type", TYPES)
 def test_every_pdf_is_one(name: str, content_type: str | None) -> None:
@@ -52,10 +66,8 @@ def test_pdf(head: bytes, content_type: str | None) -> None:
         b"<!DOCTYPE html>" + PAGE,
         b'<!doctype HTML PUBLIC "-//W3C//DTD HTML 4.01//EN">' + PAGE,
         b'<?xml version="1.0" encoding="utf-8"?>\n<!DOCTYPE html>\n' + PAGE,
-        b"<!-- saved page -->\n%PDF-1.4\n",
         b"<html\nlang=en>" + PDF,
         b"<head>\n%PDF-1.4",
-        b"<body>\n%PDF-1.4\n",
         b"<script>window.location='%PDF-1.4'</script>",
         b"<title>%PDF-1.4</title>",
         b"<p>A PDF begins with %PDF-1.4, then a line end.</p>",

@@ -17,6 +17,8 @@ MAX_DOCUMENTS = 5
 """Documents that a page may lead to and still stand for one of them; one with more is a list of other documents."""
 SHOWN_TECHNIQUES = frozenset(("meta-refresh", "iframe", "frame", "embed", "object", "script-location"))
 """Techniques for what a page shows, or where it sends its visitors."""
+MAX_HOPS = 8
+"""Hops on the way to a document, after which pages that replace it are not followed."""
 FIRST_PRIORITY = 127
 """The priority of a fresh link, which will expire as the one before it did."""
 
@@ -24,9 +26,9 @@ FIRST_PRIORITY = 127
 def may_stand_in(entry: Entry, limit: int) -> bool:
     """Return whether a page is followed because it was returned instead of a document.
 
-    It is not followed at the last of the ``limit`` hops on the way to the document.
+    It is not followed at the last of the ``limit`` hops on the way to the document, or of ``MAX_HOPS``.
     """
-    return (entry.document or bool(entry.sought)) and len(entry.hops) < limit
+    return (entry.document or bool(entry.sought)) and len(entry.hops) < min(limit, MAX_HOPS)
 
 
 def behind(entry: Entry, found: list[Link], page: str) -> list[Entry]:

@@ -12,6 +12,7 @@ from pdfspider.crawl.extract.spider_requests import without_body
 from pdfspider.crawl.fetch.redirects import GET_STATUSES, redirect_target
 from pdfspider.crawl.policy.robots_directives import forbids_links, obeyed
 from pdfspider.crawl.visit import visit_of
+from pdfspider.discovery.listings import script_files
 from pdfspider.discovery.listings.lists import ANY_SCOPE_TECHNIQUES, LIST_TECHNIQUES, SAME_DEPTH_TECHNIQUES
 from pdfspider.discovery.markup.elements import refresh_target
 from pdfspider.discovery.markup.robots_directives import REL_NOFOLLOW
@@ -168,7 +169,7 @@ class LinkExtractor:
         discovery = config.discovery
         found = discovery.find(
             response.body,
-            response.url,
+            entry.found_on or response.url if entry.technique == script_files.SCRIPT_TECHNIQUE else response.url,
             http_content_type_encoding(kind),
             content_type=kind,
             technique=entry.technique,

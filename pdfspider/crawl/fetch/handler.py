@@ -22,10 +22,11 @@ from pdfspider.crawl.fetch.redirects import REDIRECT_STATUSES, RedirectChain, re
 from pdfspider.crawl.fetch.request_headers import RequestHeaders
 from pdfspider.crawl.fetch.request_start import RequestStart, Timeouts
 from pdfspider.crawl.fetch.responses import StagedResponse
-from pdfspider.crawl.fetch.sessions import REFUSED_STATUSES, Sessions, is_refused, set_by_script
+from pdfspider.crawl.fetch.sessions import REFUSED_STATUSES, Sessions, is_refused, of_this_session, set_by_script
 from pdfspider.crawl.fetch.ssrf_guard import look_behind_proxy
 from pdfspider.crawl.visit import visit_of
 from pdfspider.crawl.worker import Worker
+from pdfspider.discovery.signed_urls import has_session
 from pdfspider.discovery.urls import host_of, origin_of
 from pdfspider.frontier.reach import networks_of
 from pdfspider.items import Outcome
@@ -136,24 +137,58 @@ class StagingDownloadHandler(BaseDownloadHandler):
     async def _renew(self, request: Request, lease: Lease, sent: str) -> StagedResponse | None:
         """Fetch once more what was refused with the cookies ``sent``.
 
-        Return None where there are no other cookies, by now or after a further visit to the page with the link.
+        Return None where there are no other cookies, by now or after a further visit to the page with the link, and no
+        link of this session there.
         """
-        run, url, host = lease.run, request.url, host_of(request.url)
-        entry = lease.entry
+        run, url, host, entry = lease.run, request.url, host_of(request.url), lease.entry
         if entry is None or request.method != "GET" or not self._sessions.may_help(run, host):
             return None
         helped, response = False, None
+        near = entry.found_on if entry.found_on and host_of(entry.found_on) == host else ""
         try:
-            if self._sessions.header(run, url) == sent and entry.found_on and host_of(entry.found_on) == host:
-                await self._seek_cookies(request, entry.found_on, lease, sent)
-            if self._sessions.header(run, url) != sent:
+            response = await self._of_this_session(request, near, lease)
+            if response is None and near and self._sessions.header(run, url) == sent:
+                await self._seek_cookies(request, near, lease, sent)
+            if response is None and self._sessions.header(run, url) != sent:
+                response = await self._of_this_session(request, near, lease)
+            if response is None and self._sessions.header(run, url) != sent:
                 await self._starts.permit(lease)
                 response = await self._visit(request, lease)
-                helped = not is_refused(entry, response, new_cookies=False)
+            helped = response is not None and not is_refused(entry, response, new_cookies=False)
         except FetchError as error:
             logger.debug("%s: once more in vain: %s", url, error)
         self._sessions.note(run, host, helped=helped)
         return response
+
+    async def _of_this_session(self, request: Request, page: str, lease: Lease) -> StagedResponse | None:
+        """Fetch what a link leads to that belongs to another session, by the link that its page has for this worker.
+
+        Return None if there is none. The session may change in between, where another visit has begun one at the same
+        time: then it is tried once more. Raises FetchError.
+        """
+        response, entry = None, lease.entry
+        if not (page and entry and has_session(request.url)):
+            return None
+        for _ in range(2):
+            fresh = await self._link_of_this_session(request, page, lease)
+            if fresh is None:
+                break
+            await self._check_robots(request, fresh, lease)
+            await self._starts.permit(lease)
+            response = await self._visit(request.replace(url=fresh), lease)
+            if not is_refused(entry, response, new_cookies=False):
+                break
+        return response
+
+    async def _link_of_this_session(self, request: Request, page: str, lease: Lease) -> str | None:
+        """Return the link of a page that leads to what a request was for. Raises FetchError."""
+        await self._check_robots(request, page, lease)
+        await self._starts.permit(lease)
+        headers = {"Cookie": cookies} if (cookies := self._sessions.header(lease.run, page)) else None
+        read = partial(self._reader.read_page, url=page, request=request)
+        response = await self._ask(request, page, lease, headers, read)
+        links = await asyncio.to_thread(self._config.discovery.links, response.body, response.url)
+        return lease.entry and of_this_session(lease.entry, links)
 
     async def _seek_cookies(self, request: Request, page: str, lease: Lease, sent: str) -> None:
         """Ask for the page with the link, where that sends who lacks cookies, and the first page of the site.

@@ -10,7 +10,7 @@ from pdfspider.crawl.fetch.cookies import Cookies
 from pdfspider.crawl.fetch.redirects import REDIRECT_STATUSES, redirect_target
 from pdfspider.discovery.hosts import registered_domain
 from pdfspider.discovery.rules import says_pdf
-from pdfspider.discovery.signed_urls import is_signed
+from pdfspider.discovery.signed_urls import has_session, is_signed, without_session
 from pdfspider.discovery.urls import canonical, host_of
 from pdfspider.documents.head import Kind
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pdfspider.crawl.fetch.responses import StagedResponse
     from pdfspider.frontier.entries import Entry
+    from pdfspider.items import Link
 
 MAX_JARS = 2_000
 """Jars that a worker keeps; of the site that was visited the longest time ago it forgets the cookies."""
@@ -100,12 +101,21 @@ def is_refused(entry: Entry, response: StagedResponse, *, new_cookies: bool) -> 
     document, or over a place that has set cookies.
     """
     if response.status in REFUSED_STATUSES:  # a signed link that is refused is derived again
-        return "WWW-Authenticate" not in response.received and not is_signed(entry.url, document=entry.document)
+        return "WWW-Authenticate" not in response.received and not is_signed(entry.url, document=False)
     if response.status in REDIRECT_STATUSES:
         return _is_page_of(entry, redirect_target(response))
     if not response.hops or response.kind is not Kind.HTML:
         return False
     return new_cookies or entry.document or says_pdf(entry.url) or _is_page_of(entry, response.url)
+
+
+def of_this_session(entry: Entry, links: Iterable[Link]) -> str | None:
+    """Return the one link of its page that leads to what an entry does, and carries another session; None if none."""
+    form = without_session(entry.url)
+    if not has_session(entry.url):
+        return None
+    found = {link.url for link in links if link.url != entry.url and without_session(link.url) == form}
+    return found.pop() if len(found) == 1 else None
 
 
 def _is_page_of(entry: Entry, url: str | None) -> bool:

@@ -15,6 +15,7 @@ from pdfspider.discovery.entities import unescape
 from pdfspider.discovery.listings.buckets import objects
 from pdfspider.discovery.listings.cdx import captured, is_cdx
 from pdfspider.discovery.listings.json_lists import described, html_in, is_json
+from pdfspider.discovery.listings.script_files import is_script, named
 from pdfspider.discovery.markup.decoding import decode
 from pdfspider.discovery.rules import Reference, says_pdf
 
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     NoteCut = Callable[[int], object]
 
 SAME_DEPTH_TECHNIQUES = frozenset(
-    ("robots-sitemap", "sitemap-index", "oai-next", "bucket-next", "cdx-next", "json-next")
+    ("robots-sitemap", "sitemap-index", "oai-next", "bucket-next", "cdx-next", "json-next", "script-src")
 )
-"""Techniques whose links are as deep as where they were found: further parts of the same list."""
+"""Techniques whose links are as deep as where they were found: further parts of the same list or page."""
 ANY_SCOPE_TECHNIQUES = frozenset(("oai-pmh", "text-list", "cdx"))
 """Techniques that may lead out of the scope, because their lists were submitted as seeds."""
 LIST_TECHNIQUES = SAME_DEPTH_TECHNIQUES | ANY_SCOPE_TECHNIQUES
@@ -114,6 +115,8 @@ def list_reader(text: str, content_type: str | None, technique: str | None) -> L
         return ListReader(captured)
     if is_json(head, content_type, technique):
         return ListReader(described, html_in)
+    if is_script(content_type, technique):
+        return ListReader(named)
     declared = (content_type or "").partition(";")[0].strip().lower()
     return _line_reader(technique, declared) if _LINE(head) else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from pdfspider.discovery.rules import Reference, rule, says_pdf
@@ -10,7 +11,7 @@ from pdfspider.discovery.rules import Reference, rule, says_pdf
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from selectolax.lexbor import LexborNode
+    from selectolax.lexbor import LexborHTMLParser, LexborNode
 
     Attributes = dict[str, str | None]
 
@@ -44,6 +45,19 @@ _CLICKED = re.compile(r"data-[\w-]{0,40}?(?:url|href|link|file|src|path|download
 _LEADS_NOWHERE = re.compile(
     r"#|javascript:(?:\s|;|/\*.*\*/|//|void\b|false\b|undefined\b|[()0])*\Z", re.IGNORECASE
 ).match
+_WRITES_LINKS = re.compile(
+    r"(?:[^?#]*/)?[\w.-]{0,20}(?:menu|(?<![a-z])(?:nav|toc|docs?|files?|links|list|pdfs?)(?![a-z])|documents|downloads|publi)"
+    r"[\w.-]{0,20}\.js(?:[?#]|\Z)",
+    re.IGNORECASE,
+).match
+_LIBRARY = re.compile(
+    r"jquery|bootstrap|polyfill|modernizr|analytics|gtm|gtag|recaptcha|/wp-(?:includes|content)/|pdf(?:\.worker|\.min|js|object|\.js)"
+    r"|require|react(?:-dom)?[.@]|vue[.@]|angular[.@]|lodash|font-?awesome|consent|cookie",
+    re.IGNORECASE,
+).search
+_IS_SCRIPT = re.compile(r"[^?#]+\.m?js(?:[?#]|\Z)", re.IGNORECASE).match
+MAX_SCRIPTS = 5
+"""Scripts of an application's page that are read."""
 _NOTHING: tuple[Reference, ...] = ()
 
 # "PDF", "Download PDF", "Als PDF ansehen (1,2 MB)", "Full text [pdf, 12 pages]"; not "How to make a PDF".
@@ -112,6 +126,31 @@ def frames(element: LexborNode) -> Iterable[Reference]:
     if src and not _EMPTY_FRAME(src):
         return (Reference(src),)
     return [Reference(value) for name in _LAZY if (value := attributes.get(name))]
+
+
+def base_of(tree: LexborHTMLParser) -> str | None:
+    """Return the address in the first ``base`` of a page that has one."""
+    found = (element.attributes.get("href") for element in tree.tags("base"))
+    return next((href for href in found if href is not None), None)
+
+
+def has_links(found: Iterable[tuple[str, Reference]]) -> bool:
+    """Return whether there are links among the references of a page; if so, they come first."""
+    return next(iter(found), ("",))[0] in ("a", "link-text")
+
+
+def loaded_scripts(tree: LexborHTMLParser) -> Iterator[Reference]:
+    """Find the scripts of an application, whose page has no links without them, but for libraries."""
+    sources = (element.attributes.get("src") for element in tree.tags("script"))
+    for src in islice((src for src in sources if src and _IS_SCRIPT(src) and not _LIBRARY(src)), MAX_SCRIPTS):
+        yield Reference(src)
+
+
+@rule("script-src", "script")
+def menus(element: LexborNode) -> Iterable[Reference]:
+    """Find the scripts that write a page's menus and lists, as their names say."""
+    src = element.attributes.get("src")
+    return (Reference(src),) if src and _WRITES_LINKS(src) and not _LIBRARY(src) else _NOTHING
 
 
 @rule("embed", "embed")

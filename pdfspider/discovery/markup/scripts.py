@@ -118,7 +118,7 @@ def _described(text: str) -> Iterator[Reference]:
     try:
         waiting: list[Any] = [json.loads(text)]
     except (ValueError, RecursionError):
-        yield from _files_of_type(text)
+        yield from files_of_type(text)
         return
     while waiting:
         node = waiting.pop()
@@ -150,7 +150,7 @@ def named_files(element: LexborNode) -> Iterable[Reference]:
     if not any(name in lowered for name in _VIEWERS):
         return ()
     text = filled_in(text)
-    return files_in(text) if _is_linked_data(element) else chain(files_in(text), _files_of_type(text))
+    return files_in(text) if _is_linked_data(element) else chain(files_in(text), files_of_type(text))
 
 
 def files_in(script: str) -> Iterator[Reference]:
@@ -174,7 +174,7 @@ def files_in(script: str) -> Iterator[Reference]:
         yield from _spaced_files(script)
 
 
-def _files_of_type(script: str) -> Iterator[Reference]:
+def files_of_type(script: str) -> Iterator[Reference]:
     """Yield the addresses in objects of JSON that say that they are PDFs."""
     after: list[tuple[int, int]] = []
     for match in _SAYS_TYPE(script):
@@ -256,11 +256,15 @@ def bounces(element: LexborNode) -> Iterable[Reference]:
 
 
 @rule("script-url", "script")
-def written_links(element: LexborNode) -> Iterator[Reference]:
+def written_links(element: LexborNode) -> Iterable[Reference]:
     """Find links in the HTML that a script writes, and in templates for one."""
-    text = element.text()[:MAX_SCRIPT_LENGTH]
-    if "href=" in text or "src=" in text or "data=" in text:
-        for match in _WRITTEN(text):
+    return links_written(element.text()[:MAX_SCRIPT_LENGTH])
+
+
+def links_written(script: str) -> Iterator[Reference]:
+    """Yield the links in the HTML that stands in a script."""
+    if "href=" in script or "src=" in script or "data=" in script:
+        for match in _WRITTEN(script):
             yield Reference(plain(match[1] or match[2]))
 
 

@@ -100,6 +100,11 @@ class ResponseReader:
         limit = visit.body_limit or (self._config.page_limit if is_read else HEAD_SIZE)
         return await self._read_page(response, url, request, opening, limit)
 
+    async def read_page(self, response: Transfer, url: str, request: Request) -> StagedResponse:
+        """Read the beginning of a page, as much as is kept in memory. Raises FetchError."""
+        opening = await self._open(response, url, request)
+        return await self._read_page(response, url, request, opening, MAX_SIZE_IN_MEMORY - 1)
+
     async def _open(self, response: Transfer, url: str, request: Request) -> BodyStart:
         """Read the first KiB, decoded."""
         bound, declared = self._config.max_inflation, response.headers.get("Content-Type")
