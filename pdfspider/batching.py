@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -85,5 +84,5 @@ class Batcher(Generic[Item, Answer]):
                     future.set_exception(error)
             return
         for (_, future), answer in zip(group, answers, strict=True):
-            with suppress(asyncio.InvalidStateError):
+            if not future.done():
                 future.set_result(answer)

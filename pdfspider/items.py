@@ -5,10 +5,8 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class Outcome(StrEnum):
@@ -114,8 +112,8 @@ class VisitState:
     """Seconds after which the server said that the URL may be asked for again."""
     staged: Any
     """The document, until it is in the store. Its file is removed at the end of the lease."""
-    document: bytes | Path | None
-    """The document itself, or where it can be read."""
+    document: bytes | str | None
+    """The document itself, or the path of its file."""
     stored: bool
     """Whether the document is in the store."""
     recorded: Outcome | None
@@ -197,4 +195,4 @@ class Capture(VisitState):
         """Return the document as a file to be read. Raises ValueError where there is none."""
         if self.document is None:
             raise ValueError(f"{self.url} is no document that can be read here: {self.outcome.value}")
-        return io.BytesIO(self.document) if isinstance(self.document, bytes) else self.document.open("rb")
+        return io.BytesIO(self.document) if isinstance(self.document, bytes) else Path(self.document).open("rb")

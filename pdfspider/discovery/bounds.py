@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdfspider.discovery.markup.robots_directives import PageDirectives
+from pdfspider.discovery.normal import MAX_LENGTH
 from pdfspider.discovery.rules import Reference, says_pdf
 from pdfspider.discovery.urls import join
 
@@ -81,11 +82,14 @@ class References:
         links, size = self._bounds
         if links and len(self.found) > links:
             self._condense()
-        if size and len(self.found) * prefix + sum(len(one[1].href or "") for one in self.found) > size:
+        if size and len(self.found) * (prefix + MAX_LENGTH) > size and self._length(prefix) > size:
             self.found.sort(key=lambda found: not _is_document(found))
         if len(self.found) > MAX_INTERNATIONAL_HOSTS:
             self._bound_hosts()
         return self.found
+
+    def _length(self, prefix: int) -> int:
+        return len(self.found) * prefix + sum(len(one[1].href or "") for one in self.found)
 
     def _condense(self) -> None:
         kept: dict[str, Found] = {}

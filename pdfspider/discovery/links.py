@@ -146,21 +146,24 @@ class Discovery:
         headers: Iterable[str],
         *,
         begins: bool = False,
-    ) -> Iterator[Link]:
-        yield from self._resolved(self._around(html, base_url, headers), base_url, encoding)
+    ) -> list[Link]:
+        found = list(self._resolved(self._around(html, base_url, headers), base_url, encoding))
         if html:
             base = self._within(references, html, base_url, begins=begins)
-            yield from self._taken(references, (base and join(base_url, base)) or base_url, encoding)
+            found += self._taken(references, (base and join(base_url, base)) or base_url, encoding)
             if data_urls.TECHNIQUE not in self._off:
-                yield from data_urls.links_in(html, base_url)
+                found += data_urls.links_in(html, base_url)
+        return found
 
     def _taken(self, references: References, base: str, encoding: str) -> Iterator[Link]:
         """Resolve the references, as far as the bound on the size of all URLs allows."""
         found, most = references.bounded(len(base)), self._bounds.size
         if not most or len(found) * MAX_LENGTH <= most:
-            yield from self._resolved(found, base, encoding)
-            return
-        remaining, size = iter(found), 0
+            return self._resolved(found, base, encoding)
+        return self._resolved_within(most, references, base, encoding)
+
+    def _resolved_within(self, most: int, references: References, base: str, encoding: str) -> Iterator[Link]:
+        remaining, size = iter(references.found), 0
         for link in self._resolved(remaining, base, encoding):
             size += len(link.url)
             if size > most:

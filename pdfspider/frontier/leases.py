@@ -27,6 +27,9 @@ class LeaseKind(StrEnum):
     """The frontier has decided the URL's end; it only has to be recorded."""
 
 
+KINDS_BY_CODE = {kind.value.encode(): kind for kind in LeaseKind}
+
+
 @dataclass(slots=True, eq=False)
 class Lease:
     """One worker's right to work on one URL; times are in seconds of the local monotonic clock."""
@@ -76,7 +79,7 @@ class Lease:
     def unpack(cls, values: Sequence[Any], received: float) -> Lease:
         """Return the lease that the script granted in an answer received at ``received``."""
         token, run, kind, start_in, report, deliveries, expiries, subject, payload, verdict, resting, unreached = values
-        kind = LeaseKind(kind.decode())
+        kind = KINDS_BY_CODE[kind]
         entry = None if kind is LeaseKind.ROBOTS else Entry.unpack(payload, fingerprint=subject)
         return cls(
             token=token.decode(),
@@ -108,7 +111,7 @@ class Lease:
     def signal(self) -> tuple[str, int, int, bool]:
         """Return the signals about the host, as the scripts take them."""
         latency = -1 if self.latency is None else round(self.latency * 1000)
-        return self.host_signal.value, int(self.hold * 1000), latency, self.usual
+        return str(self.host_signal), int(self.hold * 1000), latency, self.usual
 
 
 @dataclass(frozen=True, slots=True)

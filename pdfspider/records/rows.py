@@ -21,6 +21,23 @@ MAX_TEXT = 16_384
 """Longest text in characters; a longer one is cut."""
 
 
+TEXT_COLUMNS = (
+    "job",
+    "url",
+    "final_url",
+    "found_on",
+    "technique",
+    "reason",
+    "content_type",
+    "disposition_name",
+    "etag",
+    "last_modified",
+    "worker",
+    "robots_directives",
+)
+"""The columns of a capture whose text may come from elsewhere."""
+
+
 def clean(text: str | None) -> str | None:
     """Return the text with U+FFFD for what no database takes: NUL characters and lone surrogates."""
     if text is None:
@@ -33,32 +50,40 @@ def clean(text: str | None) -> str | None:
 
 def capture_row(capture: Capture) -> Row:
     """Return the row of a capture."""
+    row = _plain_row(capture)
+    texts = "".join([value for value in row.values() if isinstance(value, str)])
+    if len(texts) > MAX_TEXT or not texts.isascii() or "\0" in texts:
+        row |= {name: clean(row[name]) for name in TEXT_COLUMNS}
+    return row
+
+
+def _plain_row(capture: Capture) -> Row:
     return {
-        "job": clean(capture.job),
+        "job": capture.job,
         "run": capture.run,
         "fingerprint": capture.fingerprint,
-        "url": clean(capture.url),
-        "final_url": clean(capture.final_url),
+        "url": capture.url,
+        "final_url": capture.final_url,
         "hops": json.dumps([[hop.status, clean(hop.url)] for hop in capture.hops]) if capture.hops else "[]",
-        "found_on": clean(capture.found_on),
-        "technique": clean(capture.technique),
+        "found_on": capture.found_on,
+        "technique": capture.technique,
         "depth": capture.depth,
         "status": capture.status,
         "outcome": capture.outcome.value,
-        "reason": clean(capture.reason),
+        "reason": capture.reason,
         "sha256": capture.sha256,
-        "content_type": clean(capture.content_type),
-        "disposition_name": clean(capture.disposition_name),
-        "etag": clean(capture.etag),
-        "last_modified": clean(capture.last_modified),
+        "content_type": capture.content_type,
+        "disposition_name": capture.disposition_name,
+        "etag": capture.etag,
+        "last_modified": capture.last_modified,
         "size": capture.size,
         "started": capture.started,
         "finished": capture.finished,
-        "worker": clean(capture.worker),
+        "worker": capture.worker,
         "attempt": capture.attempt,
         "token": capture.token,
         "reach": capture.reach,
-        "robots_directives": clean(capture.robots_directives),
+        "robots_directives": capture.robots_directives,
         "nofollow_links": capture.nofollow_links,
     }
 

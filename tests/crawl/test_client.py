@@ -11,7 +11,7 @@ import pycurl
 import pytest
 from scrapy.settings import Settings
 
-from pdfspider.crawl.fetch.client.client import ClientRequest, header_lines
+from pdfspider.crawl.fetch.client.client import ClientRequest, header_line
 from pdfspider.crawl.fetch.client.options import client_options
 from pdfspider.crawl.fetch.errors import FetchError, ReleaseRequested, StartAgain
 from pdfspider.items import Outcome
@@ -43,7 +43,7 @@ async def test_what_is_sent_is_what_was_given() -> None:
 @pytest.mark.parametrize("value", ["a\r\nX-Injected: b", "a\nb", "a\rb", "a\0b"])
 def test_no_header_makes_another(value: str) -> None:
     with pytest.raises(FetchError, match="line break"):
-        header_lines({}, ClientRequest("http://a.test/", {"X-A": value}))
+        header_line("X-A", value)
 
 
 @pytest.mark.parametrize(

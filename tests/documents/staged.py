@@ -30,7 +30,7 @@ def pieces(data: bytes, size: int = CHUNK) -> list[bytes]:
 
 
 def expected(path: Path, data: bytes) -> StagedBody:
-    return StagedBody(path, hashlib.sha256(data).hexdigest(), len(data), data[:HEAD_SIZE], data[-TAIL_SIZE:])
+    return StagedBody(str(path), hashlib.sha256(data).hexdigest(), len(data), data[:HEAD_SIZE], data[-TAIL_SIZE:])
 
 
 def content_of(done: StagedBody) -> bytes:

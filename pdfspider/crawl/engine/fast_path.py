@@ -79,8 +79,9 @@ class EngineRequests:
         return slot_of(self._engine)
 
     async def _visit(self, request: Request, fetch: Any) -> None:
+        slot = self._slot
         try:
-            result = await self._download(request, fetch)
+            result = await self._download(request, fetch, slot)
             if isinstance(result, Request):
                 self._engine.crawl(result)
             else:
@@ -88,16 +89,16 @@ class EngineRequests:
         except Exception:
             logger.exception("The visit to %s failed", request.url)
         finally:
-            self._slot.remove_request(request)
-            self._slot.nextcall.schedule()
+            slot.remove_request(request)
+            slot.nextcall.schedule()
 
-    async def _download(self, request: Request, fetch: Any) -> Response | Request | Failure:
+    async def _download(self, request: Request, fetch: Any, slot: Any) -> Response | Request | Failure:
         try:
             result: Response | Request = await fetch
         except Exception:
             return Failure()
         finally:
-            self._slot.nextcall.schedule()
+            slot.nextcall.schedule()
         if isinstance(result, Response):
             self._announce(result, request)
         return result

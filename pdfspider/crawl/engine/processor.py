@@ -232,7 +232,7 @@ class Processor(ItemPipelineManager):
         except UNSENDABLE as error:
             return await self._leave_links(capture, error)
         self._worker.settled(capture.lease)
-        self._count(f"outcome/{outcome.value}")
+        self._count(f"outcome/{outcome}")
         self._stats.inc_value("pdfspider/bytes", size)
         if outcome.dead or (capture.status or 0) >= FIRST_FAILURE_STATUS or outcome is Outcome.ROBOTS_DENIED:
             self._count_failure(capture)

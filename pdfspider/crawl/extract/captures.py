@@ -86,13 +86,14 @@ class CaptureMaker:
         Never raises: if the capture cannot be made, the URL gets one with the reason.
         """
         request: Any = response.request
-        capture = self._begin(visit_of(request))
+        visit = visit_of(request)
+        capture = self._begin(visit)
         try:
             staged = staged_response(self._config, self._staging, response)
             if capture.technique == data_urls.TECHNIQUE and staged.kind is Kind.HTML:
                 staged = within_page(staged, capture.url, self._staging)
             self._describe(capture, staged)
-            self._judge(capture, staged)
+            self._judge(capture, staged, visit)
         except FetchError as error:
             capture.outcome, capture.reason = outcome_of(error)
         except Exception as error:
@@ -154,10 +155,11 @@ class CaptureMaker:
         capture.final_url = response.url
         capture.hops += response.hops
         capture.status = response.status
-        capture.content_type = response.header("Content-Type")
-        capture.etag = response.header("ETag")
-        capture.last_modified = response.header("Last-Modified")
-        if disposition := response.header("Content-Disposition"):
+        received = response.received.get
+        capture.content_type = received("Content-Type") or None
+        capture.etag = received("ETag") or None
+        capture.last_modified = received("Last-Modified") or None
+        if disposition := received("Content-Disposition"):
             capture.disposition_name = file_name(disposition)
         self._describe_directives(capture, response, ())
 
@@ -166,8 +168,8 @@ class CaptureMaker:
         asked = (*reservations(response.received), *self._reservations(capture.url))
         capture.robots_directives = described(directives, asked) if directives or asked else None
 
-    def _judge(self, capture: Capture, response: StagedResponse) -> None:
-        lease: Lease = capture.lease
+    def _judge(self, capture: Capture, response: StagedResponse, visit: Visit) -> None:
+        lease = visit.lease
         lease.usual = response.status == 200
         if is_redirect(response):
             capture.outcome, capture.reason, capture.links = self._links.redirected(capture, response)
@@ -188,8 +190,8 @@ class CaptureMaker:
                 capture.links = self._links.refreshed(lease, response)
             elif response.kind is Kind.HTML:
                 self._take_page(capture, response)
-        if earlier := visit_of(response.request).earlier:
-            _compare(capture, earlier)
+        if visit.earlier:
+            _compare(capture, visit.earlier)
         if capture.sha256:
             self._budgets.credit(capture)
         lease.host_signal = host_signal(capture.outcome, capture.status)
@@ -224,7 +226,7 @@ class CaptureMaker:
             capture.outcome, capture.reason = Outcome.TRUNCATED, response.flaw
         else:
             capture.sha256, capture.staged = response.staged.sha256, response.staged
-            capture.document = response.staged.content or response.staged.path
+            capture.document = response.staged.content or response.staged.location
 
 
 def _compare(capture: Capture, earlier: EarlierDocument) -> None:

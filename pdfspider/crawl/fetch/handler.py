@@ -217,7 +217,7 @@ class StagingDownloadHandler(BaseDownloadHandler):
         return await self._ask(request, page, lease, headers, leave)
 
     async def _fetch(self, request: Request, url: str, lease: Lease, cookies: str = "") -> StagedResponse:
-        headers = self._headers.added(request, url, cookies)
+        headers = self._headers.added(request, lease.entry, url, cookies)
         try:
             in_parts = request.method == "GET"
             read = partial(self._reader.read, url=url, request=request, in_parts=in_parts)

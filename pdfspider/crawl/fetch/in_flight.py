@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pdfspider.crawl.fetch.errors import ReleaseRequested
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pdfspider.frontier.leases import Lease
 
 
@@ -24,22 +21,19 @@ class InFlight:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    @contextmanager
-    def track(self, lease: Lease) -> Iterator[None]:
-        """Around a fetch, in its own task. An abort comes out of it as ReleaseRequested."""
+    def track(self, lease: Lease) -> Tracked:
+        """Return the context of a fetch, in its own task. An abort comes out of it as ReleaseRequested."""
         task = asyncio.current_task()
         assert task is not None
         self._tasks[task] = lease
-        try:
-            yield
-        except asyncio.CancelledError:
-            if task not in self._aborted:
-                raise
-            task.uncancel()
-            raise ReleaseRequested("the fetch was aborted") from None
-        finally:
-            del self._tasks[task]
-            self._aborted.discard(task)
+        return Tracked(self, task)
+
+    def end(self, task: asyncio.Task[object]) -> bool:
+        """Note the end of a task's fetch, and return whether it was aborted."""
+        del self._tasks[task]
+        aborted = task in self._aborted
+        self._aborted.discard(task)
+        return aborted
 
     def abort_all(self) -> None:
         """Abort all fetches."""
@@ -47,3 +41,21 @@ class InFlight:
             if task not in self._aborted:
                 self._aborted.add(task)
                 task.cancel()
+
+
+class Tracked:
+    """The context of a fetch in progress."""
+
+    __slots__ = ("_in_flight", "_task")
+
+    def __init__(self, in_flight: InFlight, task: asyncio.Task[object]) -> None:
+        self._in_flight, self._task = in_flight, task
+
+    def __enter__(self) -> None:
+        """Begin; the fetch is tracked already."""
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """End. Raises ReleaseRequested where the fetch was aborted."""
+        if self._in_flight.end(self._task) and kind is asyncio.CancelledError:
+            self._task.uncancel()
+            raise ReleaseRequested("the fetch was aborted") from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pdfspider.crawl.fetch.referer import Referers
-from pdfspider.crawl.visit import visit_of
 from pdfspider.discovery.urls import origin_of
 
 if TYPE_CHECKING:
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
 
     from pdfspider.crawl.fetch.credentials import Credentials
+    from pdfspider.frontier.entries import Entry
 
 PROXY_HEADERS = frozenset({"Proxy-Authorization"})
 """Headers that are for the proxy."""
@@ -27,12 +27,11 @@ class RequestHeaders:
         self.default = _default_headers(settings)
         self._credentials, self._referers = credentials, Referers(settings)
 
-    def added(self, request: Request, url: str, cookies: str) -> dict[str, str] | None:
+    def added(self, request: Request, entry: Entry | None, url: str, cookies: str) -> dict[str, str] | None:
         """Return the headers that a middleware, a session, a redirect or the seed adds to the default ones.
 
-        Headers that were added for the URL of the request are sent to no other origin.
+        ``entry`` is what is visited. Headers that were added for the URL of the request are sent to no other origin.
         """
-        entry = visit_of(request).lease.entry
         credentials = self._credentials.header(url) if entry and self._credentials else None
         referer = self._referers.header(entry.found_on, url) if entry else None
         if not request.headers and not cookies and not credentials:

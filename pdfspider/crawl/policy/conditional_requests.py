@@ -54,8 +54,9 @@ class ConditionalRequests:
         """Return the document that each lease's URL had, none if the database cannot be read."""
         by_run: dict[int, list[Lease]] = {}
         for lease in leases:
-            if lease.kind is LeaseKind.URL and self._past.get(lease.run) != ():
+            if lease.kind is LeaseKind.URL:
                 by_run.setdefault(lease.run, []).append(lease)
+        by_run = {run: found for run, found in by_run.items() if self._past.get(run) != ()}
         return await self._look_up(by_run) if by_run else {}
 
     async def _look_up(self, by_run: dict[int, list[Lease]]) -> dict[Lease, EarlierDocument]:

@@ -38,16 +38,16 @@ def obeyed(config: Config, job: Job) -> Set[str]:
 
 def forbids_links(config: Config, response: StagedResponse, of_page: Set[str]) -> bool:
     """Return whether the links of a page with these directives are not followed."""
-    if NOFOLLOW not in obeyed(config, visit_of(response.request).job):
+    if NOFOLLOW not in of_page and NOFOLLOW not in header_directives(config, response.received):
         return False
-    return NOFOLLOW in of_page or NOFOLLOW in header_directives(config, response.received)
+    return NOFOLLOW in obeyed(config, visit_of(response.request).job)
 
 
 def forbids_storing(config: Config, response: StagedResponse) -> bool:
     """Return whether a document is not stored."""
-    if NOINDEX not in obeyed(config, visit_of(response.request).job):
+    if NOINDEX not in header_directives(config, response.received):
         return False
-    return NOINDEX in header_directives(config, response.received)
+    return NOINDEX in obeyed(config, visit_of(response.request).job)
 
 
 def described(directives: Iterable[str], reservations: Iterable[str]) -> str | None:

@@ -54,7 +54,7 @@ class DirectoryStore(FSFilesStore):
         Raises StoreError.
         """
         self._executor = executor
-        result = await self._keep(Staged(str(document.path), document.content, self.path_of(document)))
+        result = await self._keep(Staged(document.location, document.content, self.path_of(document)))
         if isinstance(result, StoreError):
             raise result
 
@@ -134,7 +134,7 @@ class PdfFilesPipeline(FilesPipeline):
         name = await self._persist(document, item.lease, wanted)
         self.inc_stats("downloaded")
         if isinstance(self.store, DirectoryStore):
-            item.document = Path(self.store.path_of(document))
+            item.document = self.store.path_of(document)
         item.staged, item.stored = None, True
         return await self._naming.complete(item, name or document_path(document.sha256))
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pdfspider.documents.inspection.opener import OpenTester
     from pdfspider.documents.staging import StagedBody, StagedFile, Staging
     from pdfspider.exceptions import PdfSpiderError
+    from pdfspider.frontier.entries import Entry
     from pdfspider.frontier.leases import Lease
 
 _PAGE_END = re.compile(
@@ -85,8 +86,8 @@ class ResponseReader:
         Raises FetchError, and DownloadInterrupted, whose staged file the caller has to handle. With ``in_parts`` false
         the server is known to send everything or nothing, and DownloadInterrupted is not raised.
         """
-        opening = await self._open(response, url, request)
         visit = visit_of(request)
+        opening = await self._open(response, url, request, visit.lease.entry)
         if opening.kind is Kind.PDF and has_content(response) and not visit.body_limit:
             total = None if opening.encoded else total_of(response)
             if self._storage.is_closed:
@@ -102,10 +103,10 @@ class ResponseReader:
 
     async def read_page(self, response: Transfer, url: str, request: Request) -> StagedResponse:
         """Read the beginning of a page, as much as is kept in memory. Raises FetchError."""
-        opening = await self._open(response, url, request)
+        opening = await self._open(response, url, request, visit_of(request).lease.entry)
         return await self._read_page(response, url, request, opening, MAX_SIZE_IN_MEMORY - 1)
 
-    async def _open(self, response: Transfer, url: str, request: Request) -> BodyStart:
+    async def _open(self, response: Transfer, url: str, request: Request, entry: Entry | None) -> BodyStart:
         """Read the first KiB, decoded."""
         bound, declared = self._config.max_inflation, response.headers.get("Content-Type")
         chunks = self._arriving(response, request)
@@ -119,7 +120,6 @@ class ResponseReader:
             body, broken = await read_at_least(inside, HEAD_SIZE, b"")
             kind = Kind.PDF if sniff(body[:HEAD_SIZE]) is Kind.PDF else Kind.OTHER
             return BodyStart(inside, body, broken, kind, encoded=True)
-        entry = visit_of(request).lease.entry
         if kind is Kind.OTHER and entry and is_list(body[:HEAD_SIZE], declared, entry.technique):
             kind = Kind.HTML
         return BodyStart(chunks, body, broken, kind, isinstance(chunks, Decoded))

@@ -41,6 +41,8 @@ CURL_OPTIONS: tuple[Option, ...] = (
 )
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 """Methods that have a body, if an empty one."""
+WITHOUT = {"Expect": b"Expect:", "Content-Type": b"Content-Type:"}
+"""The lines by which libcurl leaves out headers that it would add to a request with a body."""
 _LOWER_CASE = re.compile("%[0-9A-F]?[a-f]").search
 """An escape that libcurl would spell otherwise."""
 _BREAKS = re.compile(r"[\r\n\0]").search
@@ -99,6 +101,8 @@ class Client:
     options: tuple[Option, ...]
     connections: int = MAX_IDLE_CONNECTIONS
     _multi: Multi = field(init=False)
+    _lines: dict[str, bytes] = field(init=False, default_factory=dict)
+    """The headers of all requests, as libcurl takes them."""
     _spare: list[Handle] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
@@ -133,7 +137,7 @@ class Client:
             return self._new(request)
         handle = self._spare.pop() if self._spare else self._new(request)
         if handle.headers != request.headers:
-            handle.curl.setopt(pycurl.HTTPHEADER, header_lines(self.headers, request))
+            handle.curl.setopt(pycurl.HTTPHEADER, self._header_lines(request))
             handle.headers = request.headers
         return handle
 
@@ -141,8 +145,15 @@ class Client:
         handle = Handle(pycurl.Curl(), request.headers)
         for option, value in (*CURL_OPTIONS, *self.options, *request.own_options()):
             handle.curl.setopt(option, value)
-        handle.curl.setopt(pycurl.HTTPHEADER, header_lines(self.headers, request))
+        handle.curl.setopt(pycurl.HTTPHEADER, self._header_lines(request))
         return handle
+
+    def _header_lines(self, request: ClientRequest) -> list[bytes]:
+        if not self._lines:
+            self._lines = {name: header_line(name, value) for name, value in self.headers.items()}
+        own = {name: header_line(name, value) for name, value in (request.headers or {}).items()}
+        without = WITHOUT if request.body or request.method in BODY_METHODS else {}
+        return list({**without, **self._lines, **own}.values())
 
     def _release(self, handle: Handle, *, keep: bool) -> None:
         """Take back the handle of a transfer, which may not have ended."""
@@ -153,23 +164,12 @@ class Client:
             handle.curl.close()
 
 
-def header_lines(headers: Mapping[str, str], request: ClientRequest) -> list[bytes]:
-    """Return the lines that libcurl sends for ``headers`` and those of a request.
+def header_line(name: str, value: str) -> bytes:
+    """Return a header as libcurl takes it: with a semicolon where it is empty.
 
-    Raises FetchError for a header with a line break.
+    Raises FetchError for a line break.
     """
-    merged: dict[str, str | None] = {**headers, **(request.headers or {})}
-    if request.body or request.method in BODY_METHODS:  # libcurl would add its own
-        merged = {"Expect": None, "Content-Type": None, **merged}
-    lines = [_line(name, value) for name, value in merged.items()]
-    for line in lines:
-        if _BREAKS(line):
-            raise FetchError(Outcome.INTERNAL_ERROR, f"a header with a line break: {line!r}")
-    return [line.encode("utf-8", "surrogateescape") for line in lines]
-
-
-def _line(name: str, value: str | None) -> str:
-    """Return a header as libcurl takes it: without a value it leaves it out, with a semicolon it is empty."""
-    if value is None:
-        return f"{name}:"
-    return f"{name}: {value}" if value.strip() else f"{name};"
+    line = f"{name}: {value}" if value.strip() else f"{name};"
+    if _BREAKS(line):
+        raise FetchError(Outcome.INTERNAL_ERROR, f"a header with a line break: {line!r}")
+    return line.encode("utf-8", "surrogateescape")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pycurl
@@ -27,8 +26,13 @@ class Transfer:
     """One transfer of libcurl, from the request to the end of the body.
 
     ``start`` is told when the request is sent and answered. ``release`` takes the handle back, and ends a transfer that
-    has not ended.
+    has not ended. Status, headers and length are known once ``head`` has returned.
     """
+
+    headers: CIMultiDictProxy[str]
+    """The headers as they came; bytes that are not UTF-8 are surrogates."""
+    length: int | None
+    """The bytes of the body that were announced, as libcurl understands it; None if that is nowhere said."""
 
     def __init__(self, curl: Any, start: RequestStart, release: Callable[[], None]) -> None:
         self._curl, self._start = curl, start
@@ -78,7 +82,8 @@ class Transfer:
             return int(pycurl.WRITEFUNC_PAUSE)
         self.waiting += len(chunk)
         self._chunks.append(chunk)
-        self._wake()
+        if self._waiter:
+            self._wake()
         return None
 
     def end(self, code: int, message: str) -> None:
@@ -103,6 +108,9 @@ class Transfer:
                 raise self._error
             await self._wait()
         self.status = self._curl.getinfo(pycurl.RESPONSE_CODE)
+        self.headers = CIMultiDictProxy(CIMultiDict(fields_of(self._lines)))
+        length = self._curl.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T)
+        self.length = None if length < 0 else length
 
     async def next(self) -> bytes:
         """Return what has come of the body, b"" at its end.
@@ -130,17 +138,6 @@ class Transfer:
         """Return whether the body has ended, and all of it was read."""
         return self._has_ended and not self._chunks
 
-    @cached_property
-    def headers(self) -> CIMultiDictProxy[str]:
-        """The headers as they came; bytes that are not UTF-8 are surrogates."""
-        return CIMultiDictProxy(CIMultiDict(fields_of(self._lines)))
-
-    @cached_property
-    def length(self) -> int | None:
-        """The bytes of the body that were announced, as libcurl understands it; None if that is nowhere said."""
-        length = self._curl.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T)
-        return None if length < 0 else length
-
     @property
     def is_measured(self) -> bool:
         """Return whether HTTP says where the body ends; otherwise it ends with the connection."""
@@ -167,8 +164,9 @@ class Transfer:
                 timer.cancel()
 
     def _wake(self) -> None:
-        if self._waiter and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter and not waiter.done():
+            waiter.set_result(None)
 
     def _stall(self) -> None:
         self._error = BodyStalled(f"no byte for {self._start.timeouts.idle:g} s")
