@@ -1,4 +1,4 @@
-"""PDFs that are written into a page itself, as ``data:`` URLs."""
+"""PDFs that are written into a page itself, as ``data:`` URLs or in Base64 for a script."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ MAX_DOCUMENTS = 20
 _HEADER = "JVBERi0"
 """The beginning ``%PDF-`` in Base64."""
 _MARK = "#data-"
-_URLS = re.compile(
-    r"data:application/(?:x-)?pdf(?:;[\w.*-]{1,40}+=[^;,\"'<>\s]{0,200}+){0,5};base64,([\w+/=%\s-]{20,}+)",
-    re.IGNORECASE,
-).finditer
+_VALUES = re.compile(rf"(?:(?i:base64,)|[\"'`])\s*({_HEADER}[\w+/=%\s\\-]{{13,}}+)").finditer
+_LINE_ENDS = re.compile(r"\s+|\\[nr]|\\").sub
+"""Removes line ends, and what JSON puts before slashes."""
 
 
 def documents_in(html: str) -> Iterator[tuple[str, bytes]]:
@@ -31,7 +30,7 @@ def documents_in(html: str) -> Iterator[tuple[str, bytes]]:
     if _HEADER not in html:
         return
     found = set[str]()
-    for match in _URLS(html):
+    for match in _VALUES(html):
         body = _decoded(match[1])
         fragment = f"{_MARK}{blake2b(body, digest_size=8).hexdigest()}"
         if body.startswith(b"%PDF-") and fragment not in found:
@@ -55,7 +54,7 @@ def document_at(url: str, page: bytes) -> bytes | None:
 
 
 def _decoded(text: str) -> bytes:
-    text = re.sub(r"\s+", "", unquote(text) if "%" in text else text)
+    text = _LINE_ENDS("", unquote(text) if "%" in text else text)
     try:
         return b64decode(f"{text}==", altchars=b"-_" if "-" in text or "_" in text else None)
     except ValueError:

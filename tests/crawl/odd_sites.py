@@ -547,6 +547,10 @@ def written_into_the_page(odd: Odd) -> None:
     odd.page("object", f"<object type='application/pdf' data='data:application/pdf;name=x.pdf;base64,{data}'></object>")
     data = b64encode(odd.body("escaped")).decode().replace("+", "%2B").replace("=", "%3D")
     odd.page("escaped", f"<embed src='DATA:application/PDF;BASE64,{data}'>")
+    data = b64encode(odd.body("script")).decode()
+    odd.page("script", f"<script>pdfjsLib.getDocument({{data: atob('{data}')}})</script>")
+    data = json.dumps(b64encode(odd.body("json")).decode()).replace("/", "\\/")
+    odd.page("json", f"<script>window.STATE = {{'file': {data}}}</script>")
 
 
 @site

@@ -46,6 +46,7 @@ def plain(header: str = "") -> str:
 
 
 ANSWERS = {
+    "objects of CDXJ with a head": f"!OpenWayback-CDXJ 1.0\n{objects(prefix='com,example)/ 20200101000000 ')}",
     "rows": rows(),
     "objects": objects(),
     "cdxj": objects(prefix="com,example)/ 20200101000000 "),
@@ -66,6 +67,13 @@ def found(text: str, url: str = API, technique: str = "seed") -> list[tuple[str,
 @pytest.mark.parametrize("text", ANSWERS.values(), ids=ANSWERS)
 def test_captured_pdfs_are_found_once(text: str) -> None:
     assert found(text) == [("cdx", url, True) for url in (A, B, C)]
+
+
+def test_of_urls_alone_those_that_say_pdf_are_taken() -> None:
+    assert found(json.dumps([["original"], [A], [B], ["http://example.com/"], [C]])) == [
+        ("cdx", A, True),
+        ("cdx", C, True),
+    ]
 
 
 def test_answers_go_on() -> None:

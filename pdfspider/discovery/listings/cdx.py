@@ -23,7 +23,8 @@ _LONGEST = 50_000
 """Rows of one answer that are read."""
 _ROWS = re.compile(r"\s*\[\s*\[\s*\"(?:[^\]\[]*\")?original\"").match
 _OBJECT = re.compile(
-    r"\s*(?:\S+ \d{14} \{|\{(?=[^\n{}]*\"(?:timestamp|urlkey|digest|status(?:code)?|mime(?:type|-detected)?)\":))"
+    r"\s*(?:![^\n]*\n\s*)*+"
+    r"(?:\S+ \d{14} \{|\{(?=[^\n{}]*\"(?:timestamp|urlkey|digest|status(?:code)?|mime(?:type|-detected)?)\":))"
     r"[^\n]*\"(?:url|original)\":\s*\""
 ).match
 _LINE = re.compile(r"(?: CDX [^\n]*\n)?\S+ \d{14} (?:https?://|warc/|dns:|ftp:)\S+ \S+ \S+ ", re.IGNORECASE).match
@@ -86,7 +87,9 @@ def _rows(text: str) -> Iterator[_Capture]:
             continue
         if names is None:
             names = [str(name) for name in row]
-        elif len(row) > 1:
+        elif not row:  # before the key of the next part
+            return
+        else:
             yield _capture(dict(zip(names, row, strict=False)))
 
 

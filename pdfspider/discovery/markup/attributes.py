@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from pdfspider.discovery.entities import unescape
 from pdfspider.discovery.markup.encoded import in_base64
-from pdfspider.discovery.markup.scripts import files_in, is_spaced_file, is_template, named_address, plain, targets_in
+from pdfspider.discovery.markup.scripts import (
+    files_in,
+    is_spaced_file,
+    is_template,
+    links_written,
+    named_address,
+    plain,
+    targets_in,
+)
 from pdfspider.discovery.rules import Reference, never_page, rule, says_pdf, text_rule
 
 if TYPE_CHECKING:
@@ -42,6 +50,8 @@ _CALLED = re.compile(
 
 _SUFFIX = re.compile(r"\.[pP][dD][fF](?!\w)").finditer
 _LONGEST_TAG = 8_192
+MAX_PATH_LENGTH = 1_024
+"""Characters of a path in the text of a page."""
 _TAG_NAME = re.compile(r"<([a-z][^\s/<>]{0,60}+)", re.IGNORECASE).match
 _ATTRIBUTE = re.compile(
     r"""([^\s"'<>/=]{1,60}+)\s{0,9}=\s{0,9}(?:"([^"]*+)"|'([^']*+)'|([^\s"'<>][^\s<>]*+))"""
@@ -81,15 +91,21 @@ def data_attributes(html: str) -> Iterator[Reference]:
             if "eyJ" in match[0] or "aHR0c" in match[0]:
                 yield from in_base64(match[0])
             continue
-        value = unescape(match[2] or match[3] or match[4]).strip()
-        if value[:1] in ("{", "["):
-            yield from files_in(value)
-        elif "(" in value and _CALLS(value):
-            yield from opened_by(value)
-        elif _is_file(match[1], value) or named_address(match[1], value):
-            yield Reference(value, document=True)
-        elif _SAYS_FORMAT(value) and not never_page(value):
-            yield Reference(value)
+        yield from _in_value(match[1], unescape(match[2] or match[3] or match[4]).strip())
+
+
+def _in_value(name: str, value: str) -> Iterator[Reference]:
+    """Yield the PDFs in the value of an attribute: itself, or in JSON, a call or HTML."""
+    if value[:1] in ("{", "["):
+        yield from files_in(value)
+    elif "(" in value and _CALLS(value):
+        yield from opened_by(value)
+    elif _is_file(name, value) or named_address(name, value):
+        yield Reference(value, document=True)
+    elif "<" in value:
+        yield from links_written(value)
+    elif _SAYS_FORMAT(value) and not never_page(value):
+        yield Reference(value)
 
 
 def _is_file(name: str, value: str) -> bool:
@@ -151,10 +167,19 @@ def addresses_in_text(html: str) -> Iterator[Reference]:
         value = unescape(match[0].rstrip(".,;:!?"))
         if says_pdf(value) and not is_template(value):
             yield Reference(value, document=True)
+    for match in _SUFFIX(shown):
+        if shown.startswith("<", match.end()) and (path := _path_before(shown, match.end())):
+            yield Reference(unescape(path), document=True)
     if _IS_DATA(html[:_HEAD]):
         for match in _CONTENT(shown):
             if says_pdf(value := unescape(match[1]).strip()):
                 yield Reference(value, document=True)
+
+
+def _path_before(html: str, end: int) -> str | None:
+    """Return the path from the root that an element has as its only text, which ends at ``end``; None without one."""
+    path = html[max(html.rfind(">", end - MAX_PATH_LENGTH, end) + 1, end - MAX_PATH_LENGTH, 0) : end].lstrip()
+    return path if path[:1] == "/" and "/" in path[2:] and path[1:2] != "/" and not re.search(r"[\s{}]", path) else None
 
 
 def visible(html: str) -> str:

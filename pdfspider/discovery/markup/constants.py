@@ -54,6 +54,8 @@ def filled_in(script: str) -> str:
 
 
 def _goes(script: str) -> bool:
+    if "getDocument(" in script or "PDFObject" in script:
+        return True
     return ("location" in script or "window.open(" in script) and _GOES(script) is not None
 
 

@@ -37,7 +37,7 @@ _MEDIA_PROPERTIES = frozenset(("contenturl", "downloadurl", "embedurl"))
 _REFRESH = re.compile(r"\s*+[0-9.]*+(?:\s*+[;,]|\s)\s*+(?:url\s*+=\s*+)?+(.+)", re.IGNORECASE | re.DOTALL).fullmatch
 _OBJECT_PARAMETERS = frozenset(("src", "movie", "file", "data", "filename", "url"))
 _ROOTED = re.compile(r"\s*+(?:https?:)?/", re.IGNORECASE).match
-_EMPTY_FRAME = re.compile(r"\s*+(?:about:|javascript:|data:text/html|\Z)", re.IGNORECASE).match
+_EMPTY_FRAME = re.compile(r"\s*+(?:about:|javascript:|data:(?!application)|\Z)", re.IGNORECASE).match
 _LAZY = ("data-src", "data-lazy-src", "data-lazy", "data-original", "data-url", "data-litespeed-src")
 """Attributes with the URL of a frame that is loaded lazily."""
 _CLICKED = re.compile(r"data-[\w-]{0,40}?(?:url|href|link|file|src|path|download|pdf|document)\Z").match

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import islice, product
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +16,7 @@ from pdfspider.discovery.rules import Reference, rule, says_pdf
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from selectolax.lexbor import LexborNode
+    from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 Fields = list[tuple[str, str]]
 
@@ -24,7 +25,8 @@ MAX_ELEMENTS = 2_000
 MAX_VARIATIONS = 100
 """Ways to send one form."""
 MAX_BUTTONS = 20
-_CONTROLS = frozenset(("input", "button", "select", "textarea"))
+_CONTROLS = ("input", "button", "select", "textarea")
+_TABLE = frozenset(("table", "tbody", "thead", "tfoot", "tr"))
 _SUBMITS = frozenset(("submit", "image"))
 _NO_SAY = frozenset(("hidden", "submit", "image", "button", "reset", "checkbox", "radio"))
 _CHECKED = frozenset(("checked", "required"))
@@ -62,6 +64,8 @@ class Controls(NamedTuple):
             return True
         if tag == "select":
             self.choices.setdefault(name, []).extend(_values_of(element))
+            if "submit(" in (attributes.get("onchange") or ""):
+                self.buttons.append(Button())
             return bool(self.choices[name]) and "multiple" not in attributes
         kind = (attributes.get("type") or ("submit" if tag == "button" else "text")).strip().lower()
         if kind in _SUBMITS:
@@ -70,6 +74,9 @@ class Controls(NamedTuple):
             default = "" if kind == "hidden" else "on"
             if name:
                 self.fixed.append((name, attributes.get("value") or default))
+        elif kind == "text" and "readonly" in attributes:
+            self.fixed.append((name, attributes.get("value") or ""))
+            return True
         elif kind == "radio":
             self.choices.setdefault(name, []).append(attributes.get("value") or "on")
         return kind in _NO_SAY
@@ -114,9 +121,37 @@ def _sent(controls: Controls, button: Button, action: str) -> Iterator[Reference
 def _controls_of(form: LexborNode) -> Controls | None:
     """Return the controls of a form, None where the visitor has a say in it."""
     controls = Controls([], {}, [])
-    if all(map(controls.add, islice(form.traverse(), MAX_ELEMENTS))):
+    if all(map(controls.add, islice(_elements_of(form), MAX_ELEMENTS))):
         return controls
     return None
+
+
+def _elements_of(form: LexborNode) -> Iterator[LexborNode]:
+    """Yield the elements of a form, which may stand elsewhere: by its name, or where a table does not let it be."""
+    yield from form.traverse()
+    if form.first_child is None and form.parent and form.parent.tag in _TABLE:
+        yield from _behind(form)
+    if (name := form.attributes.get("id")) and form.parser:
+        yield from _named_controls(form.parser).get(name, ())
+
+
+def _behind(form: LexborNode) -> Iterator[LexborNode]:
+    """Yield the elements behind a form, up to the next one."""
+    sibling = form.next
+    while sibling and sibling.tag != "form":
+        yield from sibling.traverse()
+        sibling = sibling.next
+
+
+@lru_cache(maxsize=1)
+def _named_controls(tree: LexborHTMLParser) -> dict[str, list[LexborNode]]:
+    """Return the controls of a page that name their form, by its name."""
+    found: dict[str, list[LexborNode]] = {}
+    for tag in _CONTROLS:
+        for element in tree.tags(tag):
+            if name := element.attributes.get("form"):
+                found.setdefault(name, []).append(element)
+    return found
 
 
 def _button(element: LexborNode, name: str) -> Button:

@@ -32,6 +32,8 @@ _NO_FIELDS = frozenset(("q", "u", "link", "target"))
 _HOST = re.compile(r"(?:[\w-]+\.)+[a-z]{2,}/", re.IGNORECASE).match
 _BASE64 = re.compile(r"aHR0c[\w+/-]{8,4096}={0,2}").fullmatch
 """An address that begins with ``http``."""
+_WITHIN_PATH = re.compile(r".{8}[^?#]*?/(https?://[^?#\s]{1,2048}\.pdf)\Z", re.IGNORECASE).match
+_ARCHIVE = re.compile(r".*?/(?:web/)?[0-9]{4,14}(?:[a-z]{2}_)?/https?://", re.IGNORECASE).match
 _PROGRAM = re.compile(r"[\w.-]+\?[\w.-]+=").match
 _PATH = re.compile(r"(?:https?://|\.{0,2}/|[^?#&=/:]+/)[^?]*\.pdf\Z", re.IGNORECASE | re.DOTALL).match
 _OTHER_DOCUMENT = re.compile(r"\.(?:docx?|xlsx?|pptx?|od[tsp]|rtf|csv|txt|epub)(?:$|[?#])", re.IGNORECASE).search
@@ -48,6 +50,8 @@ def shown_by(href: str) -> ViewedDocument | None:
     """Return the document that the viewer at ``href`` (as written) shows, through nested viewers."""
     if "=" not in href and ":" not in href[:20] and "#" not in href:
         return None
+    if (within_path := _WITHIN_PATH(href)) and "=" not in href and not _ARCHIVE(href):
+        return ViewedDocument(Reference(within_path[1], document=True), alone=False)
     shown, alone = None, True
     for _ in range(_DEPTH):
         inner = _unwrap(href)
