@@ -6,6 +6,7 @@ import base64
 import json
 import math
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -90,6 +91,16 @@ def _plain(value: Any) -> Any:
         return {"$time": (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()}
     if isinstance(value, Decimal):
         return {"$decimal": str(value)}
+    return _text(value) if isinstance(value, str) else value
+
+
+def _text(value: str) -> Any:
+    """Return a text as it is, or its bytes if surrogates stand for some that are not UTF-8."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        with suppress(UnicodeEncodeError):
+            return _plain(value.encode("utf-8", "surrogateescape"))
     return value
 
 

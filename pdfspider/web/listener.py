@@ -9,7 +9,7 @@ from collections import Counter
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -46,6 +46,9 @@ class ServerLimits(NamedTuple):
 class Connection(web.RequestHandler):
     """One client's connection, which is aborted if the client reads nothing for the time limit."""
 
+    decompresses: ClassVar[bool] = True
+    """Whether bodies of requests come without their Content-Encoding."""
+
     def __init__(self, server: web.Server, timeout: float, closed: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         forever = 0  # as aiohttp has it
@@ -55,6 +58,7 @@ class Connection(web.RequestHandler):
             keepalive_timeout=timeout or forever,
             lingering_time=min(timeout or 10, 10),
             access_log=SILENT_LOGGER,
+            auto_decompress=self.decompresses,
         )
         self._timeout, self._closed = timeout, closed
         self._stuck: asyncio.TimerHandle | None = None

@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 from bench.processes import free_port
 from pdfspider.gateway.transports.grpc import masters_pb2
-from pdfspider.gateway.transports.grpc.masters_pb2 import Message, Question
+from pdfspider.gateway.transports.grpc.masters_pb2 import Answer, Message, Question
 from pdfspider.gateway.transports.grpc.masters_pb2_grpc import MastersStub
 from pdfspider.gateway.transports.grpc.transport import GrpcTransport
 from tests.gateway.inprocess import listening, service_on
@@ -115,6 +115,33 @@ async def test_clients_may_ping_twice_as_often_as_every_fifteen_seconds(redis_ur
             await asyncio.wait_for(asyncio.shield(reading := asyncio.ensure_future(watching.read())), 4)
         await service.control("quiet", "pause")
         assert (await asyncio.wait_for(reading, PATIENCE)).status.state == "paused"
+
+
+async def test_what_is_no_message_is_refused_and_its_neighbours_are_answered(
+    redis_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    message, odd = Message(urls=["http://127.0.0.1:9/"]), Message(urls=["http://127.0.0.1:9/"])
+    odd.meta["number"] = float("nan")
+    bad = b"\x0a\x02\xff\xfe"
+    async with (
+        service_on(redis_url, tmp_path) as service,
+        listening(GrpcTransport(f"grpc://{address}", service)),
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        method = channel.stream_stream("/pdfspider.v1.Masters/SubmitMany", bytes, Answer.FromString)
+        sent = [message.SerializeToString(), bad, odd.SerializeToString(), message.SerializeToString()]
+        answers = {answer.number: answer.error async for answer in method(iter(sent), wait_for_ready=True)}
+        assert {number for number, error in answers.items() if not error} == {0, 3}
+        assert "UTF-8" in answers[1]
+        assert "meta is not JSON" in answers[2]
+        for name in "Submit", "Status", "GetResult", "Cancel":
+            with pytest.raises(grpc.aio.AioRpcError, match="UTF-8") as refused:
+                await channel.unary_unary(f"/pdfspider.v1.Masters/{name}", bytes)(bad)
+            assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        with pytest.raises(grpc.aio.AioRpcError, match="meta is not JSON"):
+            await MastersStub(channel).Submit(odd)
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_half_calls_are_ended(redis_url: str, tmp_path: Path) -> None:

@@ -6,15 +6,19 @@ import asyncio
 import gzip
 import json
 import logging
-from contextlib import asynccontextmanager
+import zlib
+from contextlib import asynccontextmanager, closing
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import brotli
 import pytest
 from aiohttp import ClientSession, web
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bench.processes import free_port
+from pdfspider.gateway.transports.http.content_encoding import ENCODINGS
 from pdfspider.gateway.transports.http.openapi import describe
 from pdfspider.gateway.transports.http.server import Connection
 from pdfspider.gateway.transports.http.transport import HttpTransport
@@ -37,6 +41,12 @@ ROUTES = [
 ]
 CHANGING = [path for method, path in ROUTES if method == "POST"]
 TOKEN = "known to both"
+ENCODED: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "br": brotli.compress,
+    "zstd": lambda body: bytes(import_module("backports.zstd").compress(body)),
+}
 
 
 @pytest.fixture
@@ -57,9 +67,9 @@ async def raw(port: int, request: bytes) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body of what is answered to these bytes, after which the client says no more."""
     async with asyncio.timeout(PATIENCE):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(request)
-        answer = await reader.read()
-        writer.close()
+        with closing(writer):
+            writer.write(request)
+            answer = await reader.read()
     head, _, body = answer.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
@@ -176,6 +186,31 @@ async def test_what_makes_no_sense_is_refused_with_a_reason(serve: Serve, caplog
                 assert problem["detail"]
         assert await states(port) == {}
     assert not [record for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize("name", [name for name in ENCODINGS if name != "identity"])
+async def test_a_body_that_is_not_encoded_as_it_says_is_refused_with_the_reason(serve: Serve, name: str) -> None:
+    encoded = ENCODED[name](MESSAGE)
+    async with serve(GATEWAY_MESSAGE_MAX_SIZE=5000) as port:
+
+        async def ask(body: bytes, spelling: str = name) -> tuple[int, str]:
+            status, _, answer = await raw(port, request("POST", "/jobs", body, {"Content-Encoding": spelling}))
+            return status, json.loads(answer).get("detail", "")
+
+        for body in MESSAGE, b"junk", encoded[:-1], encoded[: len(encoded) // 2]:
+            status, reason = await ask(body)
+            assert status == 400, body
+            assert f"not encoded as Content-Encoding says: not valid as {name}: " in reason
+        assert await states(port) == {}
+        status, reason = await ask(ENCODED[name](MESSAGE + b" " * 1_000_000))
+        assert (status, reason) == (413, "a message of more than 5,000 bytes when it is not compressed")
+        assert await ask(encoded) == await ask(encoded, name.upper()) == await ask(encoded, f"x-{name}") == (202, "")
+
+
+async def test_deflate_may_come_without_the_head_of_zlib(serve: Serve) -> None:
+    asked = request("POST", "/jobs", zlib.compress(MESSAGE)[2:-4], {"Content-Encoding": "deflate"})
+    async with serve() as port:
+        assert (await raw(port, asked))[0] == 202
 
 
 async def test_a_client_that_leaves_in_its_body_leaves_no_traceback(

@@ -143,10 +143,12 @@ def test_who_is_answered() -> None:
     assert called[0].task.key == called[1].task.key
 
 
-def test_the_address_is_the_end_of_a_record() -> None:
+@pytest.mark.parametrize("address", ['x","reply":{', "caf\udce9"])
+def test_the_address_is_the_end_of_a_record(address: str) -> None:
+    """Surrogates stand for bytes that are not UTF-8."""
     message = {"url": URL, "meta": {"reply": {"reply": '","reply":'}}}
-    *_, reply = sent(message, reply='x","reply":{').task.record.rpartition(b',"reply":')
-    assert json.loads(reply[:-1]) == {"reply_to": 'x","reply":{'}
+    *_, reply = sent(message, reply=address).task.record.rpartition(b',"reply":')
+    assert json.loads(reply[:-1]) == {"reply_to": address}
 
 
 def test_the_job_that_never_ends_owes_nothing() -> None:

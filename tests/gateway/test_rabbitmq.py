@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from contextlib import aclosing, closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from bench.processes import free_port
 from pdfspider.gateway.base import Result, TransportError
 from pdfspider.gateway.registry import make_transports
 from pdfspider.gateway.transports.rabbitmq import transport as rabbitmq_transport
+from pdfspider.gateway.transports.rabbitmq.rejects import refusal
 from tests.certificates import make_certificates
 from tests.faults.proxy import Proxy
 from tests.gateway.serving import all_of, eventually, in_thread, serving
@@ -426,9 +428,39 @@ async def test_no_properties_harm_another_message(service: GatewayService, broke
 
         await eventually(lambda: in_thread(are_there))
         properties = {one["message"]: one["metadata"]["properties"] for one in found}
-        assert properties["not a URL 0"]["message_id"] == r"caf\xe9"
+        assert properties["not a URL 0"]["message_id"] == {"$base64": "Y2Fm6Q=="}
         assert properties["not a URL 6"]["message_id"] == "x" * 255
         assert transport.health.state == "up"
+
+
+@pytest.mark.parametrize("correlation", [b"caf\xe9", b"\xe9" * 255])
+async def test_a_master_gets_back_the_bytes_of_its_correlation_id(
+    service: GatewayService, broker: RabbitMQ, correlation: bytes
+) -> None:
+    async with serving(
+        f"{broker.url}?tasks=ids{len(correlation)}&declare_tasks=durable&rejects=odd_ids{len(correlation)}", service
+    ) as transport:
+        await eventually(lambda: is_serving(transport))
+        with broker.connect() as connection:
+            channel = connection.channel()
+            queue = channel.queue_declare("", exclusive=True).method.queue
+            given = pika.BasicProperties(correlation_id=correlation, reply_to=queue, message_id=correlation)
+            channel.basic_publish("", "ids", b"nonsense", given)
+            await eventually(lambda: all_of(transport))
+            assert channel.basic_get(queue, auto_ack=True)[1].correlation_id == correlation
+            reply = {"reply_to": queue, "correlation_id": correlation.decode(errors="surrogateescape")}
+            await transport.publish(replace(result_of("odd"), reply=reply))
+            assert channel.basic_get(queue, auto_ack=True)[1].correlation_id == correlation
+        async with aclosing(transport.rejects()) as messages:
+            async for kept in messages:
+                assert kept.rejected.metadata["properties"]["correlation_id"] == correlation
+                await kept.send_again()
+
+
+@pytest.mark.parametrize("task_id", [b'"\\ud800"', b"NaN", b"1" * 5000, b'["a"]'])
+def test_every_refusal_can_be_sent_and_is_json_in_every_language(task_id: bytes) -> None:
+    refused = refusal(b'{"task_id": ' + task_id + b"}", "because")
+    assert json.loads(refused, parse_constant=pytest.fail)["reason"] == "because"
 
 
 async def test_a_broker_that_ends_the_connection_in_the_handshake(service: GatewayService) -> None:

@@ -88,6 +88,7 @@ def test_requests_pushes_and_results(client: Client, gateway: Start, site: Serve
         '{"request": "result", "id": "x"}': "not a result id",
         '{"request": "result", "id": "1-0123456789abcdef"}': "no result",
         '{"request": ["status"], "job": 1}': "expected",
+        f'{{"request": "documents", "job": "x", "after": "{"9" * 20}-{"0" * 16}"}}': "not a result id",
         "{": "",
     }.items():
         assert reason in client.ask(question)["error"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -14,6 +13,7 @@ from pdfspider.discovery.addresses import refuse_private
 from pdfspider.exceptions import InvalidInput
 from pdfspider.frontier.jobs import DEFAULT_JOB, KEY_LENGTH, Submission, Task
 from pdfspider.frontier.reach import networks_of
+from pdfspider.gateway.inbound.decompression import DECOMPRESSORS, decompressed
 from pdfspider.masking import masked
 from pdfspider.submission.messages import JobName, MessageOptions, pack_meta, read, without_mark
 from pdfspider.submission.reach import reach_of_master
@@ -95,16 +95,7 @@ def inflated(body: bytes, limit: int) -> bytes:
     """
     if not body.startswith(COMPRESSED_STARTS):
         return body
-    inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    try:
-        text = inflater.decompress(body, limit and limit + 1)
-    except zlib.error as error:
-        raise InvalidInput(f"not valid as gzip or zlib: {error}") from None
-    if limit and len(text) > limit:
-        raise InvalidInput(f"a message of more than {limit:,} bytes when it is not compressed")
-    if not inflater.eof:
-        raise InvalidInput("not valid as gzip or zlib: it is incomplete")
-    return text
+    return decompressed(body, DECOMPRESSORS["gzip"](), "gzip or zlib", limit)
 
 
 def _unframed(body: bytes) -> bytes:
@@ -159,7 +150,7 @@ def _task(delivery: Delivery, transport: str, message: Message, *, events: bool)
     return Task(
         transport=transport,
         key=_digest(f"{transport}\0{_identity(delivery, message)}") + (_digest(sender) if sender else ""),
-        record=_compact(record).encode(),
+        record=_compact(record).encode(errors="surrogatepass"),
         once=message.job is None and named,
         events=events,
     )

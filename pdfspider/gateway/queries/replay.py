@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pdfspider.gateway.base import Result
     from pdfspider.gateway.service import GatewayService
 
-RESULT_ID = re.compile(r"([0-9]{1,20})-([0-9a-f]{16})", re.ASCII)
+RESULT_ID = re.compile(r"([0-9]{1,18})-([0-9a-f]{16})", re.ASCII)
 TASK_FIELDS = ("task_id", "meta", "urls")
 KEPT_FIELDS = ("job", "run", "state", *TASK_FIELDS)
 

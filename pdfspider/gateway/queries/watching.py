@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 BATCH_SIZE = 500
-POSITION = re.compile(r"([0-9]{1,15}):(?:(end)|([0-9]{1,20}-[0-9]{1,20})(?::([0-9a-f]{16}))?)?", re.ASCII)
+POSITION = re.compile(r"([0-9]{1,15}):(?:(end)|([0-9]{1,19}-[0-9]{1,19})(?::([0-9a-f]{16}))?)?", re.ASCII)
 
 
 class Position(NamedTuple):

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pdfspider.gateway.queries.replay import Replay
     from pdfspider.gateway.service import GatewayService
 
+    Sent: TypeAlias = masters_pb2.Message | InvalidInput
+    Asked: TypeAlias = masters_pb2.Question | InvalidInput
+    """A request, or the error if it could not be decoded."""
     Said: TypeAlias = Receipt | str | None
     """A receipt, the reason of a rejection, or None if the message has to be sent again."""
 
@@ -56,10 +59,10 @@ class Masters(masters_pb2_grpc.MastersServicer):
         self._service, self._transport, self._replay = service, transport, replay
         self.takes = True
 
-    async def Submit(self, message: masters_pb2.Message, context: Any) -> masters_pb2.Receipt:
+    async def Submit(self, message: Sent, context: Any) -> masters_pb2.Receipt:
         """Submit a message, and answer when it is in the frontier."""
         answers: asyncio.Queue[Said] = asyncio.Queue()
-        delivery = GrpcDelivery(body=as_proto.body(message), answer=answers.put_nowait)
+        delivery = _delivery(message, answers.put_nowait)
         if not self.takes:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the gateway is shutting down")
         try:
@@ -84,28 +87,32 @@ class Masters(masters_pb2_grpc.MastersServicer):
             while (answer := await answers.get()) is not None:
                 yield answer
                 room.release()
+            await reading  # raises what has ended it
         finally:
             await end([reading])
 
-    async def Watch(self, question: masters_pb2.Question, context: Any) -> AsyncIterator[masters_pb2.Event]:
+    async def Watch(self, asked: Asked, context: Any) -> AsyncIterator[masters_pb2.Event]:
         """Send the status of a job, and its documents if asked for, until its end."""
         async with _errors(context):
-            run = run_of(question.result_id) if question.result_id else 0
+            question = as_proto.checked(asked)
             job = await self._job(question)
+            run = run_of(question.result_id) if question.result_id else 0
             async for name, told, _ in watch(self._service, job, documents=question.documents, run=run):
                 yield as_proto.document(told) if name == "document" else as_proto.status_event(job, told)
             result = await (self._published(question.result_id) if run else self._service.result(job))
             yield masters_pb2.Event(result=as_proto.result(result))
 
-    async def Status(self, question: masters_pb2.Question, context: Any) -> masters_pb2.JobStatus:
+    async def Status(self, asked: Asked, context: Any) -> masters_pb2.JobStatus:
         """Answer with the status of a job."""
         async with _errors(context):
+            question = as_proto.checked(asked)
             job = await self._job(question)
             return as_proto.status(job, await self._service.status(job))
 
-    async def GetResult(self, question: masters_pb2.Question, context: Any) -> masters_pb2.Result:
+    async def GetResult(self, asked: Asked, context: Any) -> masters_pb2.Result:
         """Answer with the result of a job, or with a published result by its id."""
         async with _errors(context):
+            question = as_proto.checked(asked)
             if not question.result_id:
                 return as_proto.result(await self._service.result(question.job))
             found = await self._replay.find(question.result_id)
@@ -113,9 +120,10 @@ class Masters(masters_pb2_grpc.MastersServicer):
                 raise JobNotFound(f"there is no result {question.result_id}: it does not exist yet, or not any more")
             return as_proto.result(found)
 
-    async def Cancel(self, question: masters_pb2.Question, context: Any) -> masters_pb2.JobStatus:
+    async def Cancel(self, asked: Asked, context: Any) -> masters_pb2.JobStatus:
         """Cancel a job, and answer with its status."""
         async with _errors(context):
+            question = as_proto.checked(asked)
             job = await self._job(question)
             await self._service.control(job, "cancel")
             return as_proto.status(job, await self._service.status(job))
@@ -138,7 +146,7 @@ class Masters(masters_pb2_grpc.MastersServicer):
         try:
             async for message in messages:
                 await room.acquire()
-                delivery = GrpcDelivery(body=as_proto.body(message), answer=_numbered(number, answers, room))
+                delivery = _delivery(message, _numbered(number, answers, room))
                 await self._service.accept(self._transport, delivery)
                 number += 1
             for _ in range(self._service.config.gateway.unacknowledged):
@@ -158,6 +166,13 @@ async def _errors(context: Any) -> AsyncIterator[None]:
         await context.abort(grpc.StatusCode.NOT_FOUND, str(error))
     except (RedisError, RecordsError) as error:
         await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+
+
+def _delivery(message: Sent, answer: Callable[[Said], None]) -> GrpcDelivery:
+    try:
+        return GrpcDelivery(body=as_proto.body(message), answer=answer)
+    except InvalidInput as error:
+        return GrpcDelivery(body=b"", answer=answer, invalid=str(error))
 
 
 def _numbered(number: int, answers: asyncio.Queue[Any], room: asyncio.Semaphore) -> Callable[[Said], None]:

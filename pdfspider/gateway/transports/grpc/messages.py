@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.json_format import Error, MessageToDict, ParseDict
+from google.protobuf.message import DecodeError
 
+from pdfspider.exceptions import InvalidInput
 from pdfspider.gateway.transports.grpc import masters_pb2
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from google.protobuf.message import Message
 
     from pdfspider.gateway.base import Receipt
@@ -17,14 +21,39 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="Message")
 
 
-def body(message: masters_pb2.Message) -> bytes:
-    """Return a message as JSON, the form of other transports."""
-    fields = {field.name: value for field, value in message.ListFields()}
+def decode(read: Callable[[bytes], T], raw: bytes) -> T | InvalidInput:
+    """Return a message, or the error for the call if it is none."""
+    try:
+        return read(raw)
+    except DecodeError as error:
+        return InvalidInput(str(error))
+
+
+def checked(decoded: Any) -> Any:
+    """Return what ``decode`` has returned if it is a message, and raise it if it is an error."""
+    if isinstance(decoded, InvalidInput):
+        raise decoded
+    return decoded
+
+
+def body(message: masters_pb2.Message | InvalidInput) -> bytes:
+    """Return a message as JSON, the form of other transports.
+
+    Raises InvalidInput.
+    """
+    fields = {field.name: value for field, value in checked(message).ListFields()}
     if "urls" in fields:
         fields["urls"] = list(fields["urls"])
     if "meta" in fields:
-        fields["meta"] = MessageToDict(fields["meta"])
+        fields["meta"] = _meta(fields["meta"])
     return json.dumps(fields, ensure_ascii=False).encode()
+
+
+def _meta(said: Message) -> dict[str, Any]:
+    try:
+        return dict(MessageToDict(said))
+    except (Error, ValueError) as error:  # JSON has no NaN and no infinite numbers
+        raise InvalidInput(f"meta is not JSON: {error}") from None
 
 
 def receipt(said: Receipt) -> masters_pb2.Receipt:

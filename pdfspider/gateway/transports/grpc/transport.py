@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,6 +18,7 @@ from pdfspider.gateway.queries.replay import Replay
 from pdfspider.gateway.transports.exposure import check_exposure
 from pdfspider.gateway.transports.grpc import masters_pb2, masters_pb2_grpc
 from pdfspider.gateway.transports.grpc.calls import Masters
+from pdfspider.gateway.transports.grpc.messages import decode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -56,7 +58,7 @@ class GrpcTransport(Transport):
     async def listen(self) -> None:
         gateway = self.service.config.gateway
         self._server = grpc.aio.server(
-            interceptors=[TokenInterceptor(gateway.token)] if gateway.token else [],
+            interceptors=[*([TokenInterceptor(gateway.token)] if gateway.token else []), DecodeInterceptor()],
             options=options(gateway),
             maximum_concurrent_rpcs=gateway.unacknowledged,
         )
@@ -122,6 +124,16 @@ def options(gateway: GatewayConfig) -> list[tuple[str, int]]:
     if gateway.connections:
         found.append(("grpc.max_allowed_incoming_connections", gateway.connections))
     return found
+
+
+class DecodeInterceptor(grpc.aio.ServerInterceptor):
+    """Gives calls an error instead of a message that cannot be decoded; grpc would log a traceback for each."""
+
+    async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], call: Any) -> Any:
+        handler = await continuation(call)
+        if handler is None or not call.method.startswith(f"/{SERVICE_NAME}/"):
+            return handler
+        return handler._replace(request_deserializer=partial(decode, handler.request_deserializer))
 
 
 class TokenInterceptor(grpc.aio.ServerInterceptor):

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from pdfspider.exceptions import InvalidInput
 from pdfspider.gateway.base import Delivery, Receipt
+from pdfspider.gateway.transports.http.content_encoding import content_encoding, decode
 from pdfspider.gateway.transports.http.events import EventStreams
 from pdfspider.gateway.transports.http.guard import Guard
 from pdfspider.gateway.transports.http.idempotency import IdempotencyKeys, idempotency_key
@@ -126,15 +127,16 @@ class Calls:
         return web.json_response(told, status=202, headers={"Location": f"jobs/{receipt.job}"})
 
     async def _read(self, request: web.Request) -> bytes:
-        """Return the body.
+        """Return the body as it was before it was encoded.
 
-        Raises web.HTTPRequestTimeout.
+        Raises web.HTTPRequestTimeout, web.HTTPRequestEntityTooLarge and InvalidInput.
         """
         try:
             async with asyncio.timeout(self._gateway.client_timeout or None):
-                return await request.read()
+                body = await request.read()
         except TimeoutError:
             raise web.HTTPRequestTimeout(reason="the body did not arrive in time") from None
+        return decode(body, content_encoding(request), self._gateway.message_size)
 
     async def _hand_in(self, body: bytes, key: str) -> Receipt:
         """Submit a message.

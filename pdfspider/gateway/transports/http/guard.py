@@ -6,12 +6,12 @@ import hmac
 
 from aiohttp import hdrs, web
 
+from pdfspider.gateway.transports.http.content_encoding import content_encoding
 from pdfspider.web.origin_checks import check_host, check_origin
 
 PUBLIC_PATHS = ("/openapi.json", "/healthz", "/readyz")
 """The paths that can be read without the token."""
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
-ENCODINGS = ("", "identity", "gzip", "deflate", "br", "zstd")
 
 
 class Guard:
@@ -40,8 +40,7 @@ class Guard:
         """Refuse the content types of forms; without a body, any other type will do."""
         if request.method != hdrs.METH_POST:
             return
-        if request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower() not in ENCODINGS:
-            raise web.HTTPUnsupportedMediaType(reason=f"expected a Content-Encoding of {', '.join(ENCODINGS[1:])}")
+        content_encoding(request)
         kind = request.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
         if kind in FORM_TYPES or (request.can_read_body and kind != "application/json"):
             raise web.HTTPUnsupportedMediaType(reason="expected application/json")

@@ -47,7 +47,7 @@ def problem_of(error: Exception) -> web.Response:
     if isinstance(error, (RedisError, RecordsError)):
         return problem(503, str(error), {"Retry-After": RETRY_AFTER_S})
     if isinstance(error, BODY_ERRORS):
-        response = problem(400, "the body is incomplete, or not encoded as Content-Encoding says")
+        response = problem(400, "the body is incomplete")
         response.force_close()
         return response
     return problem(400, str(error) if isinstance(error, InvalidInput) else "not UTF-8")

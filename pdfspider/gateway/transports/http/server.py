@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 class Connection(listener.Connection):
-    """One client's connection."""
+    """One client's connection, whose requests keep their Content-Encoding, so that their errors can be named."""
+
+    decompresses = False
 
     def refusal(self, status: int, reason: str) -> web.Response:
         """Return the problem details for a request that is not HTTP."""

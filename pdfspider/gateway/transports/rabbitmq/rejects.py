@@ -40,11 +40,12 @@ def properties_of(rejected: Rejected) -> Basic.Properties:
 
 
 def refusal(body: bytes, reason: str) -> bytes:
-    """Return the answer to a master whose message was rejected."""
+    """Return the answer to a master whose message was rejected, in ASCII, because no text is refused by that."""
     task_id = None
     with suppress(ValueError, AttributeError, RecursionError):
         task_id = json.loads(body).get("task_id")
-    return json.dumps({"state": "rejected", "task_id": task_id, "reason": reason}, ensure_ascii=False).encode()
+    known = task_id if isinstance(task_id, (str, int)) else None
+    return json.dumps({"state": "rejected", "task_id": known, "reason": reason}).encode()
 
 
 async def set_aside(url: str, rejects: str, tasks: str) -> AsyncGenerator[SetAside, None]:

@@ -16,7 +16,7 @@ from pamqp.commands import Basic
 
 from pdfspider.gateway.base import TooLargeError, Transport, TransportError
 from pdfspider.gateway.outbound.bounds import set_aside
-from pdfspider.gateway.transports.rabbitmq.decoding import read_leniently
+from pdfspider.gateway.transports.rabbitmq.codec import be_lenient
 from pdfspider.gateway.transports.rabbitmq.delivery import PERSISTENT, POLL_INTERVAL_S, AmqpDelivery
 from pdfspider.gateway.transports.rabbitmq.errors import failures
 from pdfspider.gateway.transports.rabbitmq.rejects import refusal
@@ -40,7 +40,7 @@ TIMEOUT_S, CLOSE_TIMEOUT_S = 30.0, 5.0
 MAX_PREFETCH = 65535
 TOO_LARGE_REPLY = "larger than configured max size"
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # failures are logged here, once
-read_leniently()
+be_lenient()
 
 
 class AmqpTransport(Transport):
@@ -90,7 +90,7 @@ class AmqpTransport(Transport):
     has_destinations = True
 
     def destination(self, reply: dict[str, Any]) -> str:
-        return str(reply.get("reply_to") or "")
+        return str(reply.get("reply_to") or "").encode("utf-8", "backslashreplace").decode()
 
     async def publish(self, result: Result) -> None:
         properties = Basic.Properties(
