@@ -14,7 +14,8 @@ from pdfspider.config import Config
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.durability import Durability
 from pdfspider.frontier.frontier import Frontier
-from pdfspider.gateway.base import Delivery, Receipt
+from pdfspider.gateway.base import Delivery, Receipt, TransportError
+from pdfspider.gateway.inbound.rejection_log import MAX_LOGGED
 from pdfspider.gateway.outbound.results import ResultMaker
 from pdfspider.gateway.service import GatewayService
 from pdfspider.records import Database
@@ -106,3 +107,24 @@ async def test_what_does_not_get_to_the_disk_comes_again(service: GatewayService
     await service.close(60)
     assert delivery.comes_again
     assert delivery.receipt is None
+
+
+class Unsettled(Noted):
+    """Cannot be set aside if it has an id."""
+
+    async def reject(self, reason: str) -> None:
+        if self.id:
+            raise TransportError("the list is full")
+
+
+async def test_what_is_logged_of_rejected_messages_is_bounded(
+    service: GatewayService, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(3 * MAX_LOGGED):
+        for identity in "later", "later", "":
+            await service.accept("test", Unsettled(body=b"not a URL %d" % number, id=identity))
+    await service.close(60)
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line for line in lines if "not a URL" in line] == lines[:MAX_LOGGED]
+    assert lines[MAX_LOGGED:] == ["Further messages from test that are rejected in the next 60 s are not logged"]
+    assert service.messages()["test", "rejected"] == 3 * MAX_LOGGED

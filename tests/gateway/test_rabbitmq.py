@@ -445,7 +445,7 @@ async def test_a_master_gets_back_the_bytes_of_its_correlation_id(
             channel = connection.channel()
             queue = channel.queue_declare("", exclusive=True).method.queue
             given = pika.BasicProperties(correlation_id=correlation, reply_to=queue, message_id=correlation)
-            channel.basic_publish("", "ids", b"nonsense", given)
+            channel.basic_publish("", f"ids{len(correlation)}", b"nonsense", given)
             await eventually(lambda: all_of(transport))
             assert channel.basic_get(queue, auto_ack=True)[1].correlation_id == correlation
             reply = {"reply_to": queue, "correlation_id": correlation.decode(errors="surrogateescape")}
@@ -455,6 +455,21 @@ async def test_a_master_gets_back_the_bytes_of_its_correlation_id(
             async for kept in messages:
                 assert kept.rejected.metadata["properties"]["correlation_id"] == correlation
                 await kept.send_again()
+
+
+async def test_a_reply_queue_that_takes_no_more_keeps_no_reject_waiting(
+    service: GatewayService, broker: RabbitMQ, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(f"{broker.url}?tasks=refused&declare_tasks=durable&rejects=kept", service) as transport:
+        await eventually(lambda: is_serving(transport))
+        with broker.connect() as connection:
+            channel = connection.channel()
+            channel.queue_declare("full", arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
+            for queue in "full", "refused":
+                channel.basic_publish("", queue, b"not a URL", pika.BasicProperties(reply_to="full"))
+            (kept,) = await eventually(lambda: all_of(transport))
+    assert kept.rejected.metadata["properties"] == {"reply_to": "full"}
+    assert [record.levelname for record in caplog.records if "set aside" in record.getMessage()] == []
 
 
 @pytest.mark.parametrize("task_id", [b'"\\ud800"', b"NaN", b"1" * 5000, b'["a"]'])

@@ -105,6 +105,8 @@ def test_a_job_ends_as_with_a_worker(broker: RedisProcess, gateway: Start, site:
         fork_server.run([*command, "--resend"]).check_returncode()
         until(lambda: len(pickled.results()) == 2)  # it was sent again, and makes no more sense
         assert "The job damaged is damaged" in running.output
+        damaged = connection.hget(f"{Job.redis_job_namespace_prefix}damaged", "status")
+        assert (damaged, "Traceback" in running.output) == (b"failed", False)
         running.kill()
 
 

@@ -14,8 +14,8 @@ from pdfspider.frontier.jobs import KEY_LENGTH
 from pdfspider.frontier.results.pending_results import unanswered
 from pdfspider.gateway.base import Receipt, TransportError
 from pdfspider.gateway.inbound.messages import understand
+from pdfspider.gateway.inbound.rejection_log import RejectionLog
 from pdfspider.gateway.inbound.submit_batcher import MAX_BATCH_SIZE, ParsedDelivery, RedisWaiter, SubmitBatcher
-from pdfspider.masking import masked
 from pdfspider.tasks import end, raise_if_cancelled
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class InboundQueue:
         """Messages whose due hosts are not known yet."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._rejections = RejectionLog(transport)
         self.rejected = 0
         """Messages that made no sense."""
 
@@ -101,10 +102,7 @@ class InboundQueue:
         try:
             submission = understand(delivery, self._transport, self._config, events=self._events)
         except InvalidInput as error:
-            self.rejected += 1
-            shown = masked(delivery.body.decode("utf-8", "replace"))
-            logger.warning("A message from %s was rejected: %s: %.200r", self._transport, error, shown)
-            self._start(self._settle(delivery.reject(str(error)), 1))
+            self._start(self._settle(self._reject(delivery, str(error)), 1))
             return
         except Exception as error:
             self._give_up(delivery, error)
@@ -114,6 +112,15 @@ class InboundQueue:
             self._start(self._leave_out(delivery, submission))
         else:
             self._batcher.add(ParsedDelivery(delivery, submission))
+
+    async def _reject(self, delivery: Delivery, reason: str) -> None:
+        """Set a message aside, and log that only when it is done, because after a failure it is delivered again.
+
+        Raises TransportError.
+        """
+        await delivery.reject(reason)
+        self.rejected += 1
+        self._rejections.add(reason, delivery.body)
 
     async def _leave_out(self, delivery: Delivery, submission: Submission) -> None:
         """Remove hosts that are not due."""

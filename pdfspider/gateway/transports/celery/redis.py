@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from celery.states import FAILURE, REVOKED, SUCCESS
 
 from pdfspider.exceptions import ConfigurationError
+from pdfspider.gateway.base import TransportError
 from pdfspider.gateway.transports.celery.control import CONTROL_EXCHANGE, REVOCATION, Revocations
 from pdfspider.gateway.transports.celery.messages import EXCEPTIONS_BY_STATE, Backend, failure, unwrap
 from pdfspider.gateway.transports.celery.tasks_in import take
@@ -53,8 +54,12 @@ class RedisTask(RedisDelivery):
         await self.transport.settle(self.entry)
 
     async def reject(self, reason: str) -> None:
-        for reply in (self.reply, *self.later):
-            await self.transport.answer(reply, self.ends_in, failure(reason, EXCEPTIONS_BY_STATE[self.ends_in]))
+        try:
+            for reply in (self.reply, *self.later):
+                await self.transport.answer(reply, self.ends_in, failure(reason, EXCEPTIONS_BY_STATE[self.ends_in]))
+        except TransportError as error:
+            self.transport.kept.begin(error)
+            raise
         await self.transport.set_aside(self.entry, self.rejected(reason))
 
     def rejected(self, reason: str) -> Rejected:

@@ -7,7 +7,6 @@ masters' app looks for them, so that no worker waits for a crawl.
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     CeleryDelivery: TypeAlias = AmqpTask | RedisTask
     CeleryTransport: TypeAlias = CeleryOverAmqp | CeleryOverRedis
 
-logger = logging.getLogger(__name__)
-
 
 async def take(transport: CeleryTransport, task: TaskMessage, delivery: CeleryDelivery) -> None:
     """Submit the message of a task when its time has come, or set an invalid one aside."""
@@ -39,12 +36,7 @@ async def take(transport: CeleryTransport, task: TaskMessage, delivery: CeleryDe
     except InvalidInput as error:
         if isinstance(error, TaskExpired):
             delivery.ends_in = REVOKED
-        logger.warning("A task from %s was rejected: %s: %.200r", transport.name, error, task.body)
-        try:
-            await delivery.reject(str(error))
-        except TransportError as failed:
-            transport.kept.begin(failed)
-        return
+        delivery.invalid = str(error)
     if task.id in transport.revocations:
         with suppress(TransportError):
             await delivery.drop()

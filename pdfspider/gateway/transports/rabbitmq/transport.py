@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 import aiormq
-from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed, PublishError
+from aiormq.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed, DeliveryError, PublishError
 from pamqp.commands import Basic
 
 from pdfspider.gateway.base import TooLargeError, Transport, TransportError
@@ -138,7 +138,7 @@ class AmqpTransport(Transport):
             delivery_mode=PERSISTENT,
             correlation_id=delivery.reply.get("correlation_id"),
         )
-        with suppress(PublishError):  # the reply queue is gone
+        with suppress(DeliveryError):  # the reply queue is gone, or takes no more
             await self._publish(reply_to, refusal(delivery.body, reason), properties)
 
     def rejects(self) -> AsyncGenerator[SetAside, None]:

@@ -184,10 +184,7 @@ class RqTransport(RedisTransport):
         try:
             delivery.body = read_job(job, fields, self.service.config.gateway.message_size)
         except InvalidInput as error:
-            logger.warning("A job from %s was rejected: %s: %s", self.name, error, job)
-            with suppress(TransportError):
-                await delivery.reject(str(error))
-            return
+            delivery.invalid = str(error)
         await self.service.accept(self.name, delivery)
 
     async def _fields(self, job: str) -> dict[bytes, bytes]:
@@ -207,8 +204,19 @@ class RqTransport(RedisTransport):
             logger.debug("The job %s is gone", job)  # deleted, or never started within its ttl
         except RedisError as error:
             raise TransportError(str(error)) from error
-        except (ValueError, TypeError, AttributeError):
-            logger.exception("The job %s is damaged and cannot be finished", job)
+        except Exception as error:  # whatever RQ raises for fields that it has not written
+            logger.warning("The job %s is damaged and cannot be finished: %s: %s", job, type(error).__name__, error)
+            await self._give_up(job)
+
+    async def _give_up(self, job: str) -> None:
+        """Mark a job as failed whose other fields RQ cannot read.
+
+        Raises TransportError.
+        """
+        try:
+            await self._redis.hset(Job.key_for(job), "status", JobStatus.FAILED.value)
+        except RedisError as error:
+            raise TransportError(str(error)) from error
 
     def _finish(self, job_id: str, value: Any) -> None:
         job, queue = self._fetch(job_id)
