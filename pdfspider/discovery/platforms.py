@@ -82,7 +82,10 @@ PLATFORMS = (
 _SHAPES = re.compile("|".join(f"(?:{platform.page.pattern})" for platform in PLATFORMS), re.IGNORECASE).fullmatch
 _DSPACE = re.compile(rf"(https?://[^/]+)(?:/[^?]*)?/bitstreams/({_UUID})/download.*", re.IGNORECASE).fullmatch
 """The download page of DSpace 7 and later."""
-_DSPACE_API = re.compile(r"(https?://[\w.:/-]{1,200}?)/api/core/").search
+_DSPACE_API = re.compile(
+    r"(https?://[\w.:/-]{1,200}?)/api/core/|\bbaseUrl(?:\\?\"|&q;):(?:\\?\"|&q;)(https?://[\w.:/-]{1,200})"
+).search
+"""Finds the address of a REST interface: in what it has sent, or in the settings of the application."""
 _DSPACE_PAGE = re.compile(
     rf"(https?://[^/]+)(?:/[^?]*?)?/(?:(items|entities/\w+|collections|communities)/({_UUID})(?:/full)?|home|)(?:\?.*)?",
     re.IGNORECASE,
@@ -106,7 +109,7 @@ def listing_url(url: str, html: str) -> str | None:
 
 def _dspace_api(origin: str, html: str) -> str:
     api = _DSPACE_API(html)
-    return api[1] if api else f"{origin}/server"
+    return (api[1] or api[2]).rstrip("/") if api else f"{origin}/server"
 
 
 def document_urls(url: str, html: str) -> list[str]:

@@ -83,6 +83,12 @@ def found(body: Any, content_type: str = "application/json", url: str = PAGE) ->
             {"FileRef": "/a b/c.pdf", "report_pdf": "b.pdf"},
             [("json", "a%20b/c.pdf", True), ("json", "dir/b.pdf", True)],
         ),
+        ("application/json", {"contentType": "application/pdf", "url": "//example.com/x"}, [("json", "x", True)]),
+        (
+            "application/json",  # as a Dataverse lists a dataset's files
+            {"files": [{"dataFile": {"id": 9, "contentType": "application/pdf"}}, {"dataFile": {"id": 8}}]},
+            [("json", "api/access/datafile/9", True)],
+        ),
         (
             "application/json",  # as InvenioRDM lists a record's files
             {"entries": [{"key": "b.pdf", "links": {"self": "/files/b", "content": "/files/b/content"}}]},

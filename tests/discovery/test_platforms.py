@@ -127,6 +127,13 @@ def test_the_listings_of_a_repository_lead_to_all_its_files() -> None:
     assert [link for link in links("<p>a shop", f"{HOST}/items/{UUID}") if link.technique != "a"] == []
 
 
+def test_the_interface_of_a_repository_may_be_elsewhere() -> None:
+    for settings in ('"baseUrl":"https://api.example/server"', "&q;baseUrl&q;:&q;https://api.example/server/&q;"):
+        page = f"<ds-app></ds-app><script id=dspace-angular-state>{settings}</script>"
+        (found,) = [link for link in links(page, f"{HOST}/bitstreams/{UUID}/download") if link.technique == "site"]
+        assert found.url == f"https://api.example/server/api/core/bitstreams/{UUID}/content"
+
+
 def listed(text: str) -> list[tuple[str, str]]:
     found = Discovery().links(text, f"{API}/x", content_type="application/hal+json;charset=UTF-8")
     return [(link.technique, link.url.removeprefix(API)) for link in found]

@@ -543,3 +543,8 @@ def test_what_a_loaded_script_names(script: str, expected: tuple[str, str, bool]
         assert expected in named
         assert is_list(script.encode(), "application/javascript", technique)
     assert not is_list(script.encode(), "text/javascript", "a")
+
+
+def test_addresses_in_paths_of_archives_are_those_of_their_copies() -> None:
+    copy = "http://archive.example/web/20200101000000if_/http://example.org/b.pdf"
+    assert [link.url for link in Discovery().links(f"<a href={copy}>x</a>", PAGE)] == [copy]

@@ -30,7 +30,7 @@ _MAY_BE_JSON = re.compile(
 ).match
 _LOOKS_LIKE_JSON = re.compile(r"\ufeff?\s*+(?:\{\s*+\"[^\"]{1,100}+\"\s*+:|\[\s*+(?:\{\s*+\"|\"|\[\s*+\"))").match
 _BEGINS = re.compile(r"\ufeff?\s*+[\[{]").match
-_ADDRESS = re.compile(r"https?://\S+\Z|\.{0,2}/[^/\s]\S*\Z|[^\s:/?#]+/\S+\Z", re.IGNORECASE).match
+_ADDRESS = re.compile(r"https?://\S+\Z|//[\w-]+\.\S+\Z|\.{0,2}/[^/\s]\S*\Z|[^\s:/?#]+/\S+\Z", re.IGNORECASE).match
 _FIELD = re.compile(
     r"(?:.*_)?(?:url|uri|href|link|src|path|file|self|download|target|source)\Z|.*(?:Url|Href|Link)\Z|@?id\Z"
 ).match
@@ -119,6 +119,8 @@ def _of_object(node: dict[str, Any], *, feed: bool) -> Found:
         yield "json-next", Reference(node["href"])
     if is_pdf and isinstance(links := node.get("links"), dict):
         yield from _of_file(links)
+    if isinstance(file := node.get("dataFile"), dict) and _is_pdf(file) and isinstance(file.get("id"), int):
+        yield "json", Reference(f"/api/access/datafile/{file['id']}", document=True)  # Dataverse
     if "mtime" in node or "mod_time" in node:
         yield from _of_directory(node)
     if isinstance(links := node.get("_links"), dict):

@@ -43,11 +43,11 @@ _LAZY = ("data-src", "data-lazy-src", "data-lazy", "data-original", "data-url", 
 _CLICKED = re.compile(r"data-[\w-]{0,40}?(?:url|href|link|file|src|path|download|pdf|document)\Z").match
 """Matches attributes with the URL that a script opens when a link without a URL, or a button, is clicked."""
 _LEADS_NOWHERE = re.compile(
-    r"#|javascript:(?:\s|;|/\*.*\*/|//|void\b|false\b|undefined\b|[()0])*\Z", re.IGNORECASE
+    r"#|javascript:(?:\s|;|/\*[^*]{0,99}\*/|//|void\b|false\b|undefined\b|[()0])*+\Z", re.IGNORECASE
 ).match
 _WRITES_LINKS = re.compile(
-    r"(?:[^?#]*/)?[\w.-]{0,20}(?:menu|(?<![a-z])(?:nav|toc|docs?|files?|links|list|pdfs?)(?![a-z])|documents|downloads|publi)"
-    r"[\w.-]{0,20}\.js(?:[?#]|\Z)",
+    r"[\w.-]{0,20}(?:menu|(?<![a-z])(?:nav|toc|docs?|files?|links|list|pdfs?)(?![a-z])|documents|downloads|publi)"
+    r"[\w.-]{0,20}\.js\Z",
     re.IGNORECASE,
 ).match
 _LIBRARY = re.compile(
@@ -150,7 +150,8 @@ def loaded_scripts(tree: LexborHTMLParser) -> Iterator[Reference]:
 def menus(element: LexborNode) -> Iterable[Reference]:
     """Find the scripts that write a page's menus and lists, as their names say."""
     src = element.attributes.get("src")
-    return (Reference(src),) if src and _WRITES_LINKS(src) and not _LIBRARY(src) else _NOTHING
+    name = (src or "").partition("?")[0].rpartition("/")[2]
+    return (Reference(src),) if _WRITES_LINKS(name) and not _LIBRARY(src or "") else _NOTHING
 
 
 @rule("embed", "embed")

@@ -132,7 +132,7 @@ def _elements_of(form: LexborNode) -> Iterator[LexborNode]:
     if form.first_child is None and form.parent and form.parent.tag in _TABLE:
         yield from _behind(form)
     if (name := form.attributes.get("id")) and form.parser:
-        yield from _named_controls(form.parser).get(name, ())
+        yield from _named_controls(form.parser).pop(name, ())
 
 
 def _behind(form: LexborNode) -> Iterator[LexborNode]:
@@ -145,7 +145,7 @@ def _behind(form: LexborNode) -> Iterator[LexborNode]:
 
 @lru_cache(maxsize=1)
 def _named_controls(tree: LexborHTMLParser) -> dict[str, list[LexborNode]]:
-    """Return the controls of a page that name their form, by its name."""
+    """Return the controls of a page that name their form, by its name; the first form takes those of its name."""
     found: dict[str, list[LexborNode]] = {}
     for tag in _CONTROLS:
         for element in tree.tags(tag):

@@ -32,8 +32,7 @@ _NO_FIELDS = frozenset(("q", "u", "link", "target"))
 _HOST = re.compile(r"(?:[\w-]+\.)+[a-z]{2,}/", re.IGNORECASE).match
 _BASE64 = re.compile(r"aHR0c[\w+/-]{8,4096}={0,2}").fullmatch
 """An address that begins with ``http``."""
-_WITHIN_PATH = re.compile(r".{8}[^?#]*?/(https?://[^?#\s]{1,2048}\.pdf)\Z", re.IGNORECASE).match
-_ARCHIVE = re.compile(r".*?/(?:web/)?[0-9]{4,14}(?:[a-z]{2}_)?/https?://", re.IGNORECASE).match
+_ARCHIVE = re.compile(r"/(?:web/)?[0-9]{4,14}(?:[a-z]{2}_)?/\Z", re.IGNORECASE).search
 _PROGRAM = re.compile(r"[\w.-]+\?[\w.-]+=").match
 _PATH = re.compile(r"(?:https?://|\.{0,2}/|[^?#&=/:]+/)[^?]*\.pdf\Z", re.IGNORECASE | re.DOTALL).match
 _OTHER_DOCUMENT = re.compile(r"\.(?:docx?|xlsx?|pptx?|od[tsp]|rtf|csv|txt|epub)(?:$|[?#])", re.IGNORECASE).search
@@ -50,8 +49,8 @@ def shown_by(href: str) -> ViewedDocument | None:
     """Return the document that the viewer at ``href`` (as written) shows, through nested viewers."""
     if "=" not in href and ":" not in href[:20] and "#" not in href:
         return None
-    if (within_path := _WITHIN_PATH(href)) and "=" not in href and not _ARCHIVE(href):
-        return ViewedDocument(Reference(within_path[1], document=True), alone=False)
+    if href[-4:].lower() == ".pdf" and (within := _in_path(href)):
+        return ViewedDocument(Reference(within, document=True), alone=False)
     shown, alone = None, True
     for _ in range(_DEPTH):
         inner = _unwrap(href)
@@ -71,6 +70,14 @@ def paths_in_query(url: str) -> list[Reference]:
         return []
     values = (_decoded(field.partition("=")[2].replace("+", " ")) for field in query.split("&")[:_FIELDS])
     return [Reference(quote(value, safe="/:@!$&'()*+,;=~"), document=True) for value in values if _PATH(value)]
+
+
+def _in_path(href: str) -> str | None:
+    """Return the address at the end of another one's path, as of some viewers; those of web archives are no viewers."""
+    start = max(href.rfind("/http://"), href.rfind("/https://"))
+    if start < len("http://x") or "?" in href or _ARCHIVE(href[start - 30 if start > 30 else 0 : start + 1]):
+        return None
+    return href[start + 1 :]
 
 
 def _unwrap(href: str) -> ViewedDocument | None:
