@@ -56,19 +56,16 @@ class RedisTransport:
         if "since" not in receipt:
             raise ClientError("over Redis only what this client has handed in can be waited for")
         since = {self._names[name]: last for name, last in receipt["since"].items()}
-        result = None
-        told = 0
-        while result is None or (documents and self._names["events"] and told):
-            block = BLOCK_MS if result is None else None
-            told = 0
-            for stream, data in await self._read(since, block):
-                if data.get("task_id") != receipt["task_id"]:
-                    continue
+        result, has_more = None, False
+        while result is None or (documents and self._names["events"] and has_more):
+            entries = await self._read(since, BLOCK_MS if result is None else None)
+            own = [(stream, data) for stream, data in entries if data.get("task_id") == receipt["task_id"]]
+            has_more = bool(own)
+            for stream, data in own:
                 if stream == self._names["events"]:
-                    told += 1
                     yield "document", data
                 else:
-                    result, told = data, 1
+                    result = data
             if result is None:
                 await self._check_rejects(receipt["body"])
         if not self._names["events"]:

@@ -25,7 +25,7 @@ from pdfspider.crawl.processes.child import ChildReports, done_by_first
 from pdfspider.crawl.processes.command import child_command
 from pdfspider.crawl.processes.number import number_of_workers
 from pdfspider.crawl.processes.parent import WorkerProcesses
-from pdfspider.exceptions import ConfigurationError, PdfSpiderError
+from pdfspider.exceptions import ConfigurationError, InvalidInput, PdfSpiderError
 from pdfspider.fields import MAX_NUMBER, as_number, as_switch
 from pdfspider.spiders.pdfs import PdfSpider
 from pdfspider.submission.params import Params, faults
@@ -108,22 +108,10 @@ class Command(crawl.Command):
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         if len(args) != 1:
             raise UsageError(_expected(args), print_help=False)
-        assert self.crawler_process
-        assert self.settings
         try:
-            spider = self.crawler_process.spider_loader.load(args[0])
-        except KeyError:
-            known = self.crawler_process.spider_loader.list()
-            meant = [f"https://{args[0]}"] if "." in args[0] else get_close_matches(args[0], known, 1)
-            advice = f"did you mean {meant[0]}?" if meant else f"SPIDER_MODULES has {', '.join(known) or 'none'}"
-            self.exitcode = complain(f"there is no spider {args[0]!r}: {advice}")
-            return
-        crawler = self._create_crawler(spider)
-        if not issubclass(spider, PdfSpider) and not stock_parts.are_used(crawler.settings):
-            self.exitcode = complain(f"{spider.__name__} is no subclass of {PDF_SPIDER}")
-            return
-        if issubclass(spider, PdfSpider) and (problems := list(_problems(crawler, opts.spargs))):
-            self.exitcode = complain(*problems)
+            crawler = self._load(args[0], opts.spargs)
+        except InvalidInput as error:
+            self.exitcode = complain(*error.args)
             return
         if self._is_quiet:
             logging.getLogger("scrapy").setLevel(logging.WARNING)
@@ -132,6 +120,25 @@ class Command(crawl.Command):
         elif self._workers > 1:
             self._processes = WorkerProcesses(crawler, child_command(args[0], opts), self._workers - 1)
         self._work(crawler, opts.spargs)
+
+    def _load(self, name: str, arguments: dict[str, str]) -> Crawler:
+        """Return a crawler with the spider of this name.
+
+        Raises InvalidInput with all reasons for which it cannot run.
+        """
+        assert self.crawler_process
+        loader = self.crawler_process.spider_loader
+        try:
+            spider = loader.load(name)
+        except KeyError:
+            raise InvalidInput(f"there is no spider {name!r}: {_advice(name, loader.list())}") from None
+        crawler = self._create_crawler(spider)
+        if not issubclass(spider, PdfSpider):
+            if not stock_parts.are_used(crawler.settings):
+                raise InvalidInput(f"{spider.__name__} is no subclass of {PDF_SPIDER}")
+        elif problems := list(_problems(crawler, arguments)):
+            raise InvalidInput(*problems)
+        return crawler
 
     def _work(self, crawler: Crawler, arguments: dict[str, str]) -> None:
         assert self.crawler_process
@@ -178,6 +185,12 @@ def _expected(args: list[str]) -> str:
     if args:
         return f"expected one spider, or URLs that begin with http:// or https://, not {' '.join(args)}"
     return f"which site? {program()} crawl https://example.org/ (or serve the frontier: {program()} crawl pdfs)"
+
+
+def _advice(name: str, known: list[str]) -> str:
+    """Return what to do about the unknown name of a spider."""
+    meant = [f"https://{name}"] if "." in name else get_close_matches(name, known, 1)
+    return f"did you mean {meant[0]}?" if meant else f"SPIDER_MODULES has {', '.join(known) or 'none'}"
 
 
 def _check_log(file: str | None) -> None:

@@ -39,13 +39,16 @@ class SpiderSignals:
 
         ``idle`` says that it holds no lease. Requests that a listener hands to the engine are seeds.
         """
-        reason = None
-        if grant.watched in ("finished", "cancelled", "gone"):
-            reason = "start_error" if self._start.failed else "finished"
-        elif not idle or grant.wait is not None or self._start.are_pending:
+        has_ended = grant.watched in ("finished", "cancelled", "gone")
+        if not has_ended and (not idle or grant.wait is not None or self._start.are_pending):
             return None
+        reason = ("start_error" if self._start.failed else "finished") if has_ended else None
         if not is_heard(signals.spider_idle):
             return reason
+        return await self._ask(reason)
+
+    async def _ask(self, reason: str | None) -> str | None:
+        """Send ``spider_idle`` unless that was done just now, and return the reason that remains."""
         if time.monotonic() < self._asked_at + IDLE_SIGNAL_INTERVAL_S:
             return None
         self._asked_at = time.monotonic()

@@ -25,7 +25,7 @@ from pdfspider.frontier.entries import Entry
 from pdfspider.items import Hop, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable
+    from collections.abc import Callable, Container, Iterable, Sequence
 
     from pdfspider.config import Config
     from pdfspider.crawl.fetch.responses import StagedResponse
@@ -103,20 +103,15 @@ class LinkExtractor:
         hops = (*capture.hops, Hop(response.status, response.url))
         if len(hops) > self._config.max_redirects:
             return Outcome.REDIRECT_LOOP, f"more than {self._config.max_redirects} redirects", []
-        known, cookies = fingerprint(target), response.cookies
-        if any(canonical(hop.url) == canonical(target) for hop in hops):
-            if entry.fingerprint != fingerprint(entry.url) or not (cookies and cookies.header(target)):
-                return Outcome.REDIRECT_LOOP, f"{target} was on the way already", []
-            # With the cookies it may answer in another way: it is visited once more.
-            known = fingerprint(f"{target}#again")
-        elif entry.request.strip("{}"):
-            # Its callback has to be called, whether links have led there or not.
-            known = fingerprint(f"{target}#{entry.fingerprint.hex()}")
+        known = _redirect_fingerprint(entry, target, hops, response)
+        if known is None:
+            return Outcome.REDIRECT_LOOP, f"{target} was on the way already", []
         document = entry.document or says_pdf(target)
         anchors = visit_of(response.request).job.anchors
-        inside = scope_around(entry.scope, anchors, entry.host or host_of(entry.url)).contains(target)
-        handed_in = entry.technique == "seed" or entry.technique in ANY_SCOPE_TECHNIQUES or bool(entry.request)
-        if not (inside or document or handed_in or self._admits_redirect(capture.run)):
+        at_home = scope_around(entry.scope, anchors, entry.host or host_of(entry.url)).contains(target) or (
+            entry.technique == "seed" or entry.technique in ANY_SCOPE_TECHNIQUES or bool(entry.request)
+        )
+        if not (at_home or document or self._admits_redirect(capture.run)):
             most = self._config.redirects_out
             return Outcome.OUT_OF_SCOPE, f"redirects to {target}, and PDF_REDIRECTS_OUT={most} is used up", []
         # A redirect back to the sites of the seeds is followed as a link to there would be.
@@ -127,9 +122,9 @@ class LinkExtractor:
             host=host_of(target),
             hops=hops,
             request=without_body(entry.request) if any(hop.status in GET_STATUSES for hop in hops) else entry.request,
-            cookies=cookies.carried() if cookies else (),
+            cookies=response.cookies.carried() if response.cookies else (),
             document=document,
-            leaf=not back and (entry.leaf or not (inside or handed_in)),
+            leaf=not back and (entry.leaf or not at_home),
         )
         return Outcome.REDIRECT, f"to {target}", [child]
 
@@ -188,6 +183,20 @@ class LinkExtractor:
         """Return where the header ``Refresh`` sends browsers, as the meta element does."""
         targets = filter(None, map(refresh_target, response.received.getall("Refresh", ())))
         return self._config.discovery.named("meta-refresh", targets, response.url)
+
+
+def _redirect_fingerprint(entry: Entry, target: str, hops: Sequence[Hop], response: StagedResponse) -> bytes | None:
+    """Return the fingerprint of a redirect's target, None if the target was on the way already."""
+    if any(canonical(hop.url) == canonical(target) for hop in hops):
+        has_cookies = response.cookies and response.cookies.header(target)
+        if not has_cookies or entry.fingerprint != fingerprint(entry.url):
+            return None
+        # With the cookies it may answer in another way: it is visited once more.
+        return fingerprint(f"{target}#again")
+    if entry.request.strip("{}"):
+        # Its callback has to be called, whether links have led there or not.
+        return fingerprint(f"{target}#{entry.fingerprint.hex()}")
+    return fingerprint(target)
 
 
 def is_followed(entry: Entry) -> bool:

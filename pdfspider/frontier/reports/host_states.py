@@ -176,8 +176,6 @@ def _state(gate: Any, queues: Sequence[tuple[int, list[Any], int]], clock: Clock
     pause = max(number["delay"], number["crawl"], number["auto"])
     last, gap = max(number["last"], clock.boot), max(number["gap"], pause)
     due = max(last + gap if gap else 0, number["until"])
-    heads = [head[0][1] for _, head, _ in queues if head]
-    retry = min(heads) - DELAYED_SCORE if heads and min(heads) >= DELAYED_SCORE else None
     return HostState(
         id=hid,
         name=(known["name"] or b"").decode() or hid,
@@ -193,9 +191,17 @@ def _state(gate: Any, queues: Sequence[tuple[int, list[Any], int]], clock: Clock
         given_up=down > clock.now,
         asks_robots=known["robots"] is not None,
         queued=sum(length for length, _, _ in queues),
-        next_retry=None if retry is None or any(blocks for _, _, blocks in queues) else (retry - clock.now) / 1000,
+        next_retry=_next_retry(queues, clock),
         runs=tuple(int(run) for run in runs),
     )
+
+
+def _next_retry(queues: Sequence[tuple[int, list[Any], int]], clock: Clock) -> float | None:
+    """Return the seconds until the first URL of these queues is tried again, None if any of them need not wait."""
+    heads = [head[0][1] for _, head, _ in queues if head]
+    if not heads or min(heads) < DELAYED_SCORE or any(blocks for _, _, blocks in queues):
+        return None
+    return float(min(heads) - DELAYED_SCORE - clock.now) / 1000
 
 
 def _trouble(text: bytes | None) -> list[int]:
