@@ -1,7 +1,7 @@
 """The frontier: the URLs of all jobs and the state of all hosts, in Redis.
 
-Longer than 300 lines: one class has all calls of the frontier's scripts, with their order and their errors; its queries
-are in ``view.py``, its data in ``leases.py``, ``jobs.py`` and ``entries.py``.
+Longer than 300 lines: one class has all calls of a worker, with their order and their errors. Its queries are in
+``view.py``, its calls for jobs in ``job_calls.py``, its data in ``leases.py``, ``jobs.py`` and ``entries.py``.
 """
 
 from __future__ import annotations
@@ -9,52 +9,35 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from pdfspider.batching import Batcher
-from pdfspider.exceptions import ForeignStoreError, FrontierError, HostTaken, JobNotFound, LeaseLost
+from pdfspider.exceptions import HostTaken, LeaseLost
 from pdfspider.frontier.blocking_pop import something_waits
 from pdfspider.frontier.connection import may_pass
-from pdfspider.frontier.entries import host_id, links_of
+from pdfspider.frontier.entries import host_id
 from pdfspider.frontier.gates import Gates
-from pdfspider.frontier.jobs import JobOptions, job_name
+from pdfspider.frontier.job_calls import LINKS_PER_CALL, JobCalls, refusal
 from pdfspider.frontier.leases import CommitRequest, Lease, LeaseGrant, ago
-from pdfspider.frontier.overflow import Overflow
-from pdfspider.frontier.reach import networks_number
-from pdfspider.frontier.reports.view import View
 from pdfspider.frontier.scripts import PREFIX, Scripts
 from pdfspider.frontier.seen_cache import SeenCache
 from pdfspider.frontier.steering import Steering
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from redis.asyncio import Redis
 
-    from pdfspider.frontier.entries import Entry
-    from pdfspider.frontier.jobs import Submission, Task
-    from pdfspider.frontier.schedules import PlannedRun
 
 PAGE_COUNT_TTL_S = 30 * 24 * 3600
 """Seconds for which the count is kept after the last page of a run."""
-LINKS_PER_CALL = 512
 LISTEN_TIMEOUT_S = 10.0
 ASK_AGAIN, HOST_TAKEN = -2, -3
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    """The result of a submit."""
-
-    run: int
-    added: int
-    revived: int
-
-
-class Frontier(View):
+class Frontier(JobCalls):
     """One worker's access to the frontier, or a command's, which takes no leases.
 
     ``lease_seconds`` is the time after which a lease expires unless it is renewed. ``ahead`` is how many seconds before
@@ -75,9 +58,9 @@ class Frontier(View):
         alone: bool = False,
         clock: Callable[[], int] | None = None,
     ) -> None:
-        super().__init__(redis)
         self.nonce = secrets.token_hex(4)
-        self.worker = worker or f"command-{self.nonce}"
+        scripts = Scripts(redis, start_urls, queue_max, clock)
+        super().__init__(redis, scripts, worker or f"command-{self.nonce}", queue_max)
         self.lease_seconds = lease_seconds
         self.start_urls = start_urls
         self.known = SeenCache()
@@ -90,9 +73,7 @@ class Frontier(View):
         self._ahead, self._max_deliveries = ahead, max_deliveries
         self._gates = gates or Gates()
         self._alone_since = time.monotonic() if alone else None
-        self._scripts = Scripts(redis, start_urls, queue_max, clock)
-        self.steering = Steering(redis, self._scripts)
-        self._overflow = Overflow(redis, self._scripts, queue_max)
+        self.steering = Steering(redis, scripts)
         self._commit = Batcher(self._send_commits, weigh=lambda request: 1 + len(request.links))
         self._release = Batcher(self._send_releases)
         self._calls = 0
@@ -101,101 +82,6 @@ class Frontier(View):
     def taking(self) -> str:
         """The key of the list of start URLs that this worker has claimed."""
         return f"{PREFIX}taking:{self.worker}"
-
-    # Jobs
-
-    async def submit(
-        self,
-        name: str,
-        entries: Sequence[Entry],
-        *,
-        options: JobOptions | None = None,
-        seal: bool = False,
-        revive: Mapping[str, str] | None = None,
-        claimed: Sequence[bytes] = (),
-        task: Task | None = None,
-        networks: str = "",
-        changes: Mapping[str, int] | None = None,
-        planned: PlannedRun | None = None,
-    ) -> Submitted:
-        """Admit URLs to a job, except those that the job knows already.
-
-        A new job without ``options`` takes those of its previous run, or the defaults. ``revive`` maps class codes to
-        "done" or "dead": URLs that ended in these are queued again. ``claimed`` are the raw start URLs that this call
-        settles. ``task`` is the master's message that the URLs came in. ``networks`` is the list of networks to whose
-        number the reach of the entries refers. ``planned`` is the time of the job's schedule for which its run is
-        started; if that was done already, the result has the run 0.
-        """
-        await self._keep_networks({networks})
-        fields, given = (options or JobOptions()).fields(), options is not None
-        revivable, changed = dict(revive or {}) or False, _texts(changes)
-        run = added = revived = 0
-        parts = [entries[i : i + LINKS_PER_CALL] for i in range(0, len(entries), LINKS_PER_CALL)] or [()]
-        for i, part in enumerate(parts, 1):
-            last = i == len(parts)
-            claim: Any = [self.worker, *claimed] if claimed and last else False
-            links = links_of(part)
-            asked = (job_name(name), fields, given, seal and last, links, revivable, claim, task or False, changed)
-            (answer,) = await self._scripts("submit", (*asked, (*planned, last) if planned else False))
-            if isinstance(answer, bytes):
-                raise _refusal(answer)
-            run, added, revived = int(answer[0]), added + answer[1], revived + answer[2]
-            if not run:
-                break
-            await self._spill(answer)
-        return Submitted(run, added, revived)
-
-    async def submit_all(self, submissions: Sequence[Submission]) -> list[Submitted | RedisError]:
-        """Submit many small submissions in one call.
-
-        Return for each one its result, or the error with which Redis refused it.
-        """
-        if len(submissions) == 1 and len(submissions[0].entries) > LINKS_PER_CALL:
-            one = submissions[0]
-            await self._keep_networks({one.networks})
-            return [await self.submit(one.job, one.entries, options=one.options, seal=one.seal, task=one.task)]
-        await self._keep_networks({submission.networks for submission in submissions})
-        answers = await self._scripts("submit", *(submission.request() for submission in submissions))
-        for answer in answers:
-            await self._spill(answer)
-        return [
-            _refusal(answer) if isinstance(answer, bytes) else Submitted(int(answer[0]), answer[1], answer[2])
-            for answer in answers
-        ]
-
-    async def _keep_networks(self, lists: set[str]) -> None:
-        """Store lists of networks under their numbers.
-
-        Raises FrontierError if two lists have the same number.
-        """
-        for networks in lists - {""}:
-            number = networks_number(networks)
-            await self.redis.hsetnx(f"{PREFIX}networks", number, networks)
-            if (await self.redis.hget(f"{PREFIX}networks", number)).decode() != networks:
-                raise FrontierError(f"another list of networks has the same number as this one: {networks}")
-
-    async def control(self, name: str, action: str) -> str:
-        """Apply "pause", "resume", "cancel", "seal" or "log" to a job, and return its state.
-
-        Raises JobNotFound.
-        """
-        state = await self._scripts("control", job_name(name), action)
-        if not state:
-            raise JobNotFound(f"there is no job {name!r}")
-        return str(state.decode())
-
-    async def check_identity(self, kind: str, identity: str, what: str) -> None:
-        """Store the id of the document store or the database if the frontier has none yet.
-
-        Raises ForeignStoreError if it has another one.
-        """
-        await self.redis.hsetnx(f"{PREFIX}meta", kind, identity)
-        held = (await self.redis.hget(f"{PREFIX}meta", kind)).decode()
-        if held != identity:
-            raise ForeignStoreError(
-                f"{what} is not the one that this frontier's workers use (its id is {identity}, theirs is {held}): "
-                "give every worker the same, or this one a frontier of its own"
-            )
 
     # Leases
 
@@ -428,17 +314,11 @@ class Frontier(View):
         answers, _ = await self._persist("release", self.worker, self._gates.rules(), *values)
         return answers
 
-    async def _spill(self, answer: Any) -> None:
-        """Shorten the queues that a submit has found to be over their cap."""
-        if not isinstance(answer, bytes):
-            for host in answer[3]:
-                await self._overflow.spill(host.decode(), answer[0].decode())
-
     @staticmethod
     def _check(answer: bytes) -> None:
         """Raise the error that Redis would have raised for this part as a call of its own."""
         if answer not in (b"ok", b"fenced"):
-            raise _refusal(answer)
+            raise refusal(answer)
 
     def _settle(self, answer: bytes, request: CommitRequest) -> None:
         if answer == b"epoch":
@@ -449,13 +329,3 @@ class Frontier(View):
         self._check(answer)
         if request.links:
             self.known.add(request.lease.run, (entry.url for entry in request.links))
-
-
-def _texts(changes: Mapping[str, int] | None) -> dict[str, str] | bool:
-    """Return changed options in the form that the script takes."""
-    return {option: str(value) for option, value in (changes or {}).items()} or False
-
-
-def _refusal(text: bytes) -> RedisError:
-    """Return the error that Redis would have raised for a call of its own."""
-    return ResponseError(text.decode())

@@ -14,7 +14,8 @@ from pdfspider.submission.recrawl_schedule import those_due
 
 if TYPE_CHECKING:
     from pdfspider.config import Config
-    from pdfspider.frontier.frontier import Frontier, Submitted
+    from pdfspider.frontier.frontier import Frontier
+    from pdfspider.frontier.job_calls import Submitted
     from pdfspider.frontier.schedules import Schedule
     from pdfspider.records import Database
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from pdfspider.frontier.frontier import Submitted
+    from pdfspider.frontier.job_calls import Submitted
     from pdfspider.frontier.leases import Lease, LeaseGrant
 
 FREE = JobOptions(cap=8, robots=0)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pdfspider.frontier.entries import Entry
-    from pdfspider.frontier.frontier import Submitted
+    from pdfspider.frontier.job_calls import Submitted
     from tests.frontier.rig import Rig, Worker
 
 NOT_USED: Any = None

@@ -14,7 +14,8 @@ from redis.exceptions import ResponseError
 from pdfspider.frontier.audit import audit
 from pdfspider.frontier.connection import connect
 from pdfspider.frontier.durability import Durability
-from pdfspider.frontier.frontier import LINKS_PER_CALL, Frontier, Submitted
+from pdfspider.frontier.frontier import Frontier
+from pdfspider.frontier.job_calls import LINKS_PER_CALL, Submitted
 from pdfspider.frontier.jobs import JobOptions, Submission, Task
 from pdfspider.frontier.reports.transports import forget_states, others_run, write_states
 from pdfspider.frontier.results.pending_results import PendingResults, unanswered

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from pdfspider.config import Config
     from pdfspider.frontier.durability import Durability
-    from pdfspider.frontier.frontier import Frontier, Submitted
+    from pdfspider.frontier.frontier import Frontier
+    from pdfspider.frontier.job_calls import Submitted
     from pdfspider.frontier.jobs import Submission
     from pdfspider.gateway.base import Delivery
     from pdfspider.gateway.inbound.due_only import DueOnly

@@ -11,14 +11,15 @@ from redis.exceptions import RedisError
 
 from pdfspider.condition_logger import ConditionLogger
 from pdfspider.frontier.connection import may_pass
-from pdfspider.frontier.frontier import LINKS_PER_CALL
+from pdfspider.frontier.job_calls import LINKS_PER_CALL
 from pdfspider.retrying import pauses, retry
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
     from typing import Any, TypeAlias
 
-    from pdfspider.frontier.frontier import Frontier, Submitted
+    from pdfspider.frontier.frontier import Frontier
+    from pdfspider.frontier.job_calls import Submitted
     from pdfspider.frontier.jobs import Submission
     from pdfspider.gateway.base import Delivery
 
