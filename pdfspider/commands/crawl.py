@@ -111,7 +111,7 @@ class Command(crawl.Command):
         try:
             crawler = self._load(args[0], opts.spargs)
         except InvalidInput as error:
-            self.exitcode = complain(*error.args)
+            self.exitcode = complain(*str(error).splitlines())
             return
         if self._is_quiet:
             logging.getLogger("scrapy").setLevel(logging.WARNING)
@@ -124,7 +124,7 @@ class Command(crawl.Command):
     def _load(self, name: str, arguments: dict[str, str]) -> Crawler:
         """Return a crawler with the spider of this name.
 
-        Raises InvalidInput with all reasons for which it cannot run.
+        Raises InvalidInput with a line for each reason for which it cannot run.
         """
         assert self.crawler_process
         loader = self.crawler_process.spider_loader
@@ -137,7 +137,7 @@ class Command(crawl.Command):
             if not stock_parts.are_used(crawler.settings):
                 raise InvalidInput(f"{spider.__name__} is no subclass of {PDF_SPIDER}")
         elif problems := list(_problems(crawler, arguments)):
-            raise InvalidInput(*problems)
+            raise InvalidInput("\n".join(problems))
         return crawler
 
     def _work(self, crawler: Crawler, arguments: dict[str, str]) -> None:

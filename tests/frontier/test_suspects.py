@@ -11,12 +11,7 @@ from pdfspider.items import Outcome
 from tests.frontier.rig import FREE, entry, pages
 
 if TYPE_CHECKING:
-    from tests.frontier.rig import Rig, Worker
-
-
-async def crash_with(rig: Rig, worker: Worker, *alive: Worker) -> None:
-    worker.held.clear()
-    await rig.expire(*alive)
+    from tests.frontier.rig import Rig
 
 
 async def test_a_url_that_expired_twice_is_leased_alone(rig: Rig) -> None:
