@@ -91,7 +91,12 @@ class FleetCollector(Collector):
         for names, number in sorted(self._fleet.messages.items()):
             messages.add_metric(names, number)
         yield messages
-        yield _gauges("gateway_owed", "Runs that have ended and wait for results.", "transport", self._fleet.owed)
+        yield _gauges(
+            "gateway_pending_results",
+            "Runs that have ended and wait for results.",
+            "transport",
+            self._fleet.pending_results,
+        )
 
 
 def _counters(name: str, meaning: str, label: str, numbers: Mapping[str, int]) -> Metric:

@@ -39,8 +39,8 @@ class FleetReading(NamedTuple):
     """What keeps each of the alive workers from work; "" for those that work."""
     counted: Mapping[str, int] | None
     """What was counted in the window; None while it has not ended."""
-    owed_for: Mapping[str, float]
-    """The seconds for which the oldest result of each transport has been owed."""
+    pending_for: Mapping[str, float]
+    """The seconds for which the oldest result of each transport has been pending."""
 
 
 class AlertRule(NamedTuple):
@@ -67,7 +67,7 @@ async def read(redis: Redis, start_urls: str, concurrency: int, window: Mapping[
         fleet=fleet,
         troubles=[worker.report.trouble if worker.report else "" for worker in alive],
         counted={name: known[name] - window.get(name, 0) for name in known} if has_ended else None,
-        owed_for=await _owed_for(redis, fleet, now),
+        pending_for=await _pending_for(redis, fleet, now),
     )
 
 
@@ -86,9 +86,9 @@ def counters(fleet: Fleet) -> dict[str, int]:
     }
 
 
-async def _owed_for(redis: Any, fleet: Fleet, now: int) -> dict[str, float]:
+async def _pending_for(redis: Any, fleet: Fleet, now: int) -> dict[str, float]:
     found = {}
-    for transport in (name for name, number in fleet.owed.items() if number):
+    for transport in (name for name, number in fleet.pending_results.items() if number):
         oldest = await redis.xrange(f"{PREFIX}owed:{transport}", count=1)
         if oldest:
             found[transport] = (now - int(oldest[0][0].partition(b"-")[0])) / 1000
@@ -117,9 +117,9 @@ def _breakers_open(reading: FleetReading) -> str:
     return f"{failing:,} hosts fail: more than half as many as wait." if is_many else ""
 
 
-def _results_owed(reading: FleetReading) -> str:
-    transport, seconds = max(reading.owed_for.items(), key=lambda item: item[1], default=("", 0.0))
-    late = f"{reading.fleet.owed[transport]:,} results wait at {transport}" if seconds > 1200 else ""
+def _results_pending(reading: FleetReading) -> str:
+    transport, seconds = max(reading.pending_for.items(), key=lambda item: item[1], default=("", 0.0))
+    late = f"{reading.fleet.pending_results[transport]:,} results wait at {transport}" if seconds > 1200 else ""
     return f"{late}, the oldest for {said_time(seconds)}." if late else ""
 
 
@@ -154,7 +154,7 @@ RULES = (
     AlertRule("PdfspiderWorkersInTrouble", 300, _troubled),
     AlertRule("PdfspiderRedisFull", 120, _redis_full),
     AlertRule("PdfspiderBreakersOpen", 900, _breakers_open),
-    AlertRule("PdfspiderResultsOwed", 0, _results_owed),
+    AlertRule("PdfspiderResultsPending", 0, _results_pending),
     AlertRule("PdfspiderNoProgress", 0, _no_progress),
     AlertRule("PdfspiderFailures", 0, _failures),
     AlertRule(

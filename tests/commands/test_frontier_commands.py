@@ -105,8 +105,8 @@ def test_results_that_were_refused_are_listed_and_published_again(ours: Ours, re
         assert json.loads(ours("undelivered", "http", "--json"))["task_id"] == 1
         assert ours("undelivered", "--job", "other", "--again") == "0 results will be published again\n"
         assert "1 result will be published again" in ours("undelivered", "http", "--again")
-        ((_, owed),) = client.xrange("{pdfs}:owed:http")
-        assert owed == {b"run": b"7", b"job": b"j", b"state": b"finished"}
+        ((_, pending),) = client.xrange("{pdfs}:owed:http")
+        assert pending == {b"run": b"7", b"job": b"j", b"state": b"finished"}
         assert client.hgetall("{pdfs}:tasks:7:http") == {b"k": b'{"task_id": 1}'}
     assert ours("undelivered").endswith("1 result undelivered\n")
 

@@ -93,7 +93,7 @@ def exposed(tmp_path: Path) -> dict[str, set[str]]:
     """The names of all samples that a fleet and a worker expose, with the names of their labels."""
     totals = {"ended": dict.fromkeys(Outcome, 1), "retried": {}, "stored": 1, "expired": 1}
     hosts = {"hosts_waiting": 1, "hosts_failing": 1, "workers": 1, "workers_wanted": 1}
-    masters = {"messages": {("amqp", result): 1 for result in RESULTS}, "owed": {"amqp": 1}}
+    masters = {"messages": {("amqp", result): 1 for result in RESULTS}, "pending_results": {"amqp": 1}}
     fleet = Fleet(**totals, **hosts, **masters, urls={}, jobs={}, oldest_ready=0.0, memory=0.0)  # type: ignore[arg-type]
     numbers = WorkerNumbers({}, leases=0, received=0, inspection_backlog=0, takes_documents=True)
     registry = CollectorRegistry()

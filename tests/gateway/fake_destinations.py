@@ -51,7 +51,7 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-class FakeOwed:
+class FakePendingResults:
     """Runs with one message each, as the frontier gives them: again when they were not settled for a minute."""
 
     def __init__(self) -> None:
@@ -136,14 +136,14 @@ class FakeResults:
         return {each: {"id": f"{run}-{each.hex()}", "job": job} for each in fingerprints}
 
 
-async def publish(owed: FakeOwed, transport: FakeTransport, seconds: float) -> None:
+async def publish(pending: FakePendingResults, transport: FakeTransport, seconds: float) -> None:
     """For so long, or until nothing is left."""
     answers = ResultPublisher(None, transport, FakeResults())
-    answers._owed = owed
+    answers._pending_results = pending
     work = asyncio.create_task(answers.run())
     try:
         async with asyncio.timeout(seconds):
-            while owed.left:
+            while pending.left:
                 await asyncio.sleep(0.1)
                 assert not work.done()
     except TimeoutError:

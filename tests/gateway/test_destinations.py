@@ -25,7 +25,7 @@ from pdfspider.tasks import end
 from tests.gateway.fake_destinations import (
     HOUR,
     FakeFound,
-    FakeOwed,
+    FakePendingResults,
     FakeResults,
     FakeTransport,
     now,
@@ -38,19 +38,19 @@ from tests.gateway.test_pending_results import end as end_job
 
 def test_what_is_being_published_at_the_end_is_published_once() -> None:
     async def test() -> None:
-        owed, transport = FakeOwed(), FakeTransport(lambda *_: None)
+        pending, transport = FakePendingResults(), FakeTransport(lambda *_: None)
         for _ in range(5):
-            owed.add("here")
+            pending.add("here")
         answers = ResultPublisher(None, transport, FakeResults())
-        answers._owed = owed
+        answers._pending_results = pending
         work = asyncio.create_task(answers.run())
         while not answers._under_way:
             await asyncio.sleep(0.001)
-        owed.add("here")
+        pending.add("here")
         await answers.stop(HOUR)
         await end([work])
         assert sorted(job for _, job in transport.published["here"]) == [f"job-{run}" for run in range(1, 6)]
-        assert list(owed._given) == [6]
+        assert list(pending._given) == [6]
 
     on_jumping_clock(test())
 
@@ -58,15 +58,15 @@ def test_what_is_being_published_at_the_end_is_published_once() -> None:
 def test_an_outage_of_an_hour_loses_nothing_and_costs_little() -> None:
     async def test() -> None:
         began = now()
-        owed = FakeOwed()
+        pending = FakePendingResults()
         transport = FakeTransport(lambda *_: TransportError("503") if now() < began + HOUR else None)
         for _ in range(3 * module.MAX_IN_FLIGHT):
-            owed.add("webhook")
-        await publish(owed, transport, 2 * HOUR)
-        assert owed.left == 0
-        assert not owed.given_up
+            pending.add("webhook")
+        await publish(pending, transport, 2 * HOUR)
+        assert pending.left == 0
+        assert not pending.given_up
         jobs = [job for _, job in transport.published["webhook"]]
-        assert sorted(jobs) == sorted({f"job-{run}" for run in owed.messages})
+        assert sorted(jobs) == sorted({f"job-{run}" for run in pending.messages})
         assert transport.tried["webhook"] - len(jobs) < 500
         assert max(at for at, _ in transport.published["webhook"]) < began + HOUR + 600
 
@@ -75,16 +75,16 @@ def test_an_outage_of_an_hour_loses_nothing_and_costs_little() -> None:
 
 def test_of_a_destination_that_hangs_few_results_are_in_memory() -> None:
     async def test() -> None:
-        transport, results, owed = FakeTransport(lambda *_: None), FakeResults(), FakeOwed()
+        transport, results, pending = FakeTransport(lambda *_: None), FakeResults(), FakePendingResults()
 
         async def hang(_: Result) -> None:
             await asyncio.Event().wait()
 
         transport.publish = hang
         for _ in range(500):
-            owed.add("webhook")
+            pending.add("webhook")
         answers = ResultPublisher(None, transport, results)
-        answers._owed = owed
+        answers._pending_results = pending
         work = asyncio.create_task(answers.run())
         await asyncio.sleep(600)
         assert results.described == MAX_IN_FLIGHT
@@ -99,22 +99,22 @@ def test_a_stuck_destination_keeps_only_its_own_results_waiting(monkeypatch: pyt
 
     async def test() -> None:
         began = now()
-        owed = FakeOwed()
+        pending = FakePendingResults()
         transport = FakeTransport(
             lambda to, _: TransportError("blocked") if to == "stuck" and now() < began + HOUR else None,
             has_destinations=True,
         )
         for _ in range(100):
-            owed.add("stuck")
+            pending.add("stuck")
         for _ in range(100):
-            owed.add("stuck", "well")  # two masters of one job
-            owed.add("well")
-        await publish(owed, transport, 300)
+            pending.add("stuck", "well")  # two masters of one job
+            pending.add("well")
+        await publish(pending, transport, 300)
         assert len(transport.published["well"]) == 200
         assert max(at for at, _ in transport.published["well"]) < began + 120
         assert transport.tried["stuck"] < 150
         assert not transport.published["stuck"]
-        await publish(owed, transport, 2 * HOUR)
+        await publish(pending, transport, 2 * HOUR)
         assert len(transport.published["stuck"]) == 200
 
     on_jumping_clock(test())
@@ -125,7 +125,7 @@ def test_what_is_refused_keeps_nothing_else_waiting() -> None:
 
     async def test() -> None:
         began = now()
-        owed = FakeOwed()
+        pending = FakePendingResults()
 
         def taken(_: str, job: str) -> Exception | None:
             number = int(job.removeprefix("job-"))
@@ -137,13 +137,13 @@ def test_what_is_refused_keeps_nothing_else_waiting() -> None:
 
         transport = FakeTransport(taken)
         for _ in range(300):
-            owed.add("webhook")
-        await publish(owed, transport, 30)
+            pending.add("webhook")
+        await publish(pending, transport, 30)
         assert len([at for at, _ in transport.published["webhook"] if at < began + 5]) == 100
-        assert sorted(owed.given_up) == list(range(1, 111))
-        assert owed.left == 90
-        await publish(owed, transport, 2 * HOUR)
-        assert owed.left == 0
+        assert sorted(pending.given_up) == list(range(1, 111))
+        assert pending.left == 90
+        await publish(pending, transport, 2 * HOUR)
+        assert pending.left == 0
         assert len(transport.published["webhook"]) == 190
         assert transport.tried["webhook"] < 300 + 90 * 40
 
@@ -187,20 +187,20 @@ async def test_what_was_refused_for_good_can_be_sent_again(redis_url: str) -> No
     frontier = Frontier(redis)
     await submit(frontier, OWN)
     await end_job(frontier)
-    owed = PendingResults(redis, "way")
-    (ended,) = await take(owed)
-    await owed.give_up(ended, b"key", b"record", "410 Gone")
-    await owed.settle(ended)
+    pending = PendingResults(redis, "way")
+    (ended,) = await take(pending)
+    await pending.give_up(ended, b"key", b"record", "410 Gone")
+    await pending.settle(ended)
     assert await unanswered(redis) == 0
-    assert not [task async for task in owed.tasks(ended.run)]
+    assert not [task async for task in pending.tasks(ended.run)]
     (kept,) = [result async for result in undelivered(redis)]
     assert (kept.transport, kept.run, kept.job, kept.reason) == ("way", ended.run, "job", "410 Gone")
     assert not [result async for result in undelivered(redis, "another")]
     await send_again(redis, kept)
     assert not [result async for result in undelivered(redis, "way")]
-    (again,) = await take(owed)
+    (again,) = await take(pending)
     assert again[1:] == ended[1:]
-    assert [task async for task in owed.tasks(ended.run)] == [(b"key", b"record")]
+    assert [task async for task in pending.tasks(ended.run)] == [(b"key", b"record")]
     assert await unanswered(redis) == 1
     await redis.aclose()
 

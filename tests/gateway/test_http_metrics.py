@@ -48,4 +48,4 @@ async def test_messages_of_all_gateways_are_counted_together(redis_url: str, tmp
         found = await read_fleet(one.frontier.redis, one.frontier.start_urls, 32)
     numbers = {"received": 7, "published": 1, "rejected": 0, "undelivered": 0}
     assert found.messages == {("amqp", result): number for result, number in numbers.items()}
-    assert found.owed == {"amqp": 0}
+    assert found.pending_results == {"amqp": 0}

@@ -49,24 +49,24 @@ async def end(frontier: Frontier) -> None:
         pass
 
 
-async def take(owed: PendingResults) -> list[EndedRun]:
+async def take(pending: PendingResults) -> list[EndedRun]:
     """The first call finds that there is no group yet."""
-    return await owed.next(10, 0.01) or await owed.next(10, 0.01)
+    return await pending.next(10, 0.01) or await pending.next(10, 0.01)
 
 
 async def test_a_message_is_answered_once_its_run_has_ended(frontier: Frontier) -> None:
     submitted = await submit(frontier, OWN)
-    owed = PendingResults(frontier.redis, "way")
-    assert not await take(owed)
+    pending = PendingResults(frontier.redis, "way")
+    assert not await take(pending)
     assert await unanswered(frontier.redis) == 1
     await end(frontier)
-    (ended,) = await take(owed)
+    (ended,) = await take(pending)
     assert (ended.run, ended.job, ended.state) == (submitted.run, "job", "cancelled")
-    assert [task async for task in owed.tasks(ended.run)] == [(b"key", b"record")]
-    assert not await take(owed)  # this one has it
+    assert [task async for task in pending.tasks(ended.run)] == [(b"key", b"record")]
+    assert not await take(pending)  # this one has it
     assert await take(PendingResults(frontier.redis, "way")) == [ended]  # another one may have died
-    await owed.settle_task(ended.run, b"key", b"record")
-    await owed.settle(ended)
+    await pending.settle_task(ended.run, b"key", b"record")
+    await pending.settle(ended)
     assert not await take(PendingResults(frontier.redis, "way"))
     assert await unanswered(frontier.redis) == 0
     assert not await frontier.redis.keys("{pdfs}:tasks:*")
@@ -106,16 +106,16 @@ async def test_a_message_that_comes_again_changes_nothing_and_is_answered_again(
     again = await submit(frontier, OWN)
     assert (again.run, again.added) == (first.run, 0)
     await end(frontier)
-    owed = PendingResults(frontier.redis, "way")
-    (ended,) = await take(owed)
+    pending = PendingResults(frontier.redis, "way")
+    (ended,) = await take(pending)
     assert (await submit(frontier, OWN)).run == first.run
-    assert not await take(owed)  # it is owed already
-    await owed.settle_task(ended.run, b"key", b"record")
-    await owed.settle(ended)
+    assert not await take(pending)  # it is pending already
+    await pending.settle_task(ended.run, b"key", b"record")
+    await pending.settle(ended)
     assert (await submit(frontier, OWN)).run == first.run
-    (repeated,) = await take(owed)
+    (repeated,) = await take(pending)
     assert repeated.run == first.run
-    assert [task async for task in owed.tasks(ended.run)] == [(b"key", b"record")]
+    assert [task async for task in pending.tasks(ended.run)] == [(b"key", b"record")]
 
 
 def addressed(reply: str, meta: str = "first") -> Task:
@@ -124,23 +124,23 @@ def addressed(reply: str, meta: str = "first") -> Task:
 
 async def test_a_message_that_is_sent_again_is_answered_at_its_newest_address(frontier: Frontier) -> None:
     """While its job runs, while it is being answered, and when it has been; all else stays as it was."""
-    owed = PendingResults(frontier.redis, "way")
+    pending = PendingResults(frontier.redis, "way")
     run = (await submit(frontier, addressed("old"))).run
     await submit(frontier, addressed("new", "other"))
     await end(frontier)
-    (ended,) = await take(owed)
-    assert [task async for task in owed.tasks(run)] == [(b"key", addressed("new").record)]
+    (ended,) = await take(pending)
+    assert [task async for task in pending.tasks(run)] == [(b"key", addressed("new").record)]
     await submit(frontier, addressed("newer"))  # after the answer to "new" was sent
-    await owed.settle_task(run, b"key", addressed("new").record)
-    await owed.settle(ended)
-    (again,) = await take(owed)
+    await pending.settle_task(run, b"key", addressed("new").record)
+    await pending.settle(ended)
+    (again,) = await take(pending)
     assert again.run == run
-    assert [task async for task in owed.tasks(run)] == [(b"key", addressed("newer").record)]
-    await owed.settle_task(run, b"key", addressed("newer").record)
-    await owed.settle(again)
+    assert [task async for task in pending.tasks(run)] == [(b"key", addressed("newer").record)]
+    await pending.settle_task(run, b"key", addressed("newer").record)
+    await pending.settle(again)
     await submit(frontier, addressed("newest"))
-    assert [late.run for late in await take(owed)] == [run]
-    assert [task async for task in owed.tasks(run)] == [(b"key", addressed("newest").record)]
+    assert [late.run for late in await take(pending)] == [run]
+    assert [task async for task in pending.tasks(run)] == [(b"key", addressed("newest").record)]
 
 
 async def test_what_was_handed_in_by_half_is_completed(frontier: Frontier) -> None:
@@ -155,9 +155,9 @@ async def test_parts_of_a_job_are_all_answered_and_a_later_one_is_a_new_run(fron
     first = await submit(frontier, OWN, seal=False)
     assert (await submit(frontier, SHARED)).run == first.run
     await end(frontier)
-    owed = PendingResults(frontier.redis, "way")
-    (ended,) = await take(owed)
-    assert {key async for key, _ in owed.tasks(ended.run)} == {b"key", b"other"}
+    pending = PendingResults(frontier.redis, "way")
+    (ended,) = await take(pending)
+    assert {key async for key, _ in pending.tasks(ended.run)} == {b"key", b"other"}
     assert (await submit(frontier, SHARED)).run > first.run
 
 
@@ -171,7 +171,7 @@ async def test_each_transport_has_its_own(frontier: Frontier) -> None:
 
 
 async def test_tasks_outlive_the_keys_of_their_run(redis_url: str) -> None:
-    """A result that could not be published for longer than the job is kept is still owed."""
+    """A result that could not be published for longer than the job is kept is still pending."""
     redis, clock = connect(redis_url), [time.time_ns() // 1000]
     frontier = Frontier(redis, clock=lambda: clock[0])
     submitted = await submit(frontier, OWN)
@@ -180,10 +180,10 @@ async def test_tasks_outlive_the_keys_of_their_run(redis_url: str) -> None:
     while await frontier.sweep():
         pass
     assert not [name async for name, _ in frontier.jobs()]
-    owed = PendingResults(redis, "way")
-    (ended,) = await take(owed)
+    pending = PendingResults(redis, "way")
+    (ended,) = await take(pending)
     assert ended.run == submitted.run
-    assert [task async for task in owed.tasks(ended.run)] == [(b"key", b"record")]
+    assert [task async for task in pending.tasks(ended.run)] == [(b"key", b"record")]
     await redis.aclose()
 
 
@@ -247,6 +247,6 @@ async def test_parts_of_one_job_may_come_together(frontier: Frontier) -> None:
     assert status["queued"] == 3
     assert not (await audit(frontier.redis)).lines()
     await end(frontier)
-    owed = PendingResults(frontier.redis, "way")
-    (ended,) = await take(owed)
-    assert len([task async for task in owed.tasks(ended.run)]) == 3
+    pending = PendingResults(frontier.redis, "way")
+    (ended,) = await take(pending)
+    assert len([task async for task in pending.tasks(ended.run)]) == 3

@@ -48,7 +48,7 @@ FLEET = Fleet(
     oldest_ready=0.5,
     memory=0.1,
     messages={("http", "received"): 4},
-    owed={"http": 1},
+    pending_results={"http": 1},
 )
 
 

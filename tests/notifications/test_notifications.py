@@ -321,10 +321,10 @@ def a_reading(**changes: Any) -> FleetReading:
         oldest_ready=0.0,
         memory=0.0,
         messages={},
-        owed={},
+        pending_results={},
     )
     names = {"ended", "dead", "own_faults", "expired", "rejected", "undelivered"}
-    known = {name: value for name, value in changes.items() if name in {"troubles", "owed_for"}}
+    known = {name: value for name, value in changes.items() if name in {"troubles", "pending_for"}}
     counted = dict.fromkeys(names, 0) | {name: value for name, value in changes.items() if name in names}
     of_fleet = {name: value for name, value in changes.items() if name not in names and name not in known}
     reading = FleetReading(0.0, replace(fleet, **of_fleet), [""], counted, {})
@@ -336,7 +336,10 @@ CAUSES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "PdfspiderWorkersInTrouble": ({"troubles": ["", "the disk is full"]}, {"troubles": ["", ""]}),
     "PdfspiderRedisFull": ({"memory": 0.86}, {"memory": 0.85}),
     "PdfspiderBreakersOpen": ({"hosts_failing": 60, "hosts_waiting": 100}, {"hosts_failing": 20}),
-    "PdfspiderResultsOwed": ({"owed": {"amqp": 7}, "owed_for": {"amqp": 1300.0}}, {"owed_for": {"amqp": 60.0}}),
+    "PdfspiderResultsPending": (
+        {"pending_results": {"amqp": 7}, "pending_for": {"amqp": 1300.0}},
+        {"pending_for": {"amqp": 60.0}},
+    ),
     "PdfspiderNoProgress": ({"oldest_ready": 601.0}, {"oldest_ready": 601.0, "ended": 1}),
     "PdfspiderFailures": ({"ended": 100, "dead": 51}, {"ended": 10, "dead": 10}),
     "PdfspiderWorkersKilled": ({"own_faults": 11}, {"own_faults": 10}),

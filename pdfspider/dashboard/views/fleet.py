@@ -48,7 +48,7 @@ async def workers(request: web.Request) -> Page:
 
 
 async def masters(request: web.Request) -> Page:
-    """Show the transports of running gateways, and the results that are owed."""
+    """Show the transports of running gateways, and the pending results."""
     redis: Any = dashboard_of(request).frontier.redis
     states = await read_states(redis)
     known = {state.transport for state in states} | {name.decode() for name in await redis.smembers(TRANSPORTS_KEY)}
@@ -57,8 +57,8 @@ async def masters(request: web.Request) -> Page:
             pipe.xlen(f"{PREFIX}owed:{name}")
             pipe.xlen(f"{TRANSPORTS_KEY}:{name}")
         lengths = await pipe.execute() if known else []
-    owed = dict(zip(sorted(known), zip(lengths[::2], lengths[1::2], strict=True), strict=True))
-    return Page("masters.html", "Masters", "/masters", {"states": states, "owed": owed})
+    pending = dict(zip(sorted(known), zip(lengths[::2], lengths[1::2], strict=True), strict=True))
+    return Page("masters.html", "Masters", "/masters", {"states": states, "pending_results": pending})
 
 
 async def health(request: web.Request) -> Page:

@@ -66,7 +66,7 @@ class Fleet:
     """The part of its ``maxmemory`` that Redis uses, 0 if there is no limit."""
     messages: Mapping[tuple[str, str], int]
     """Messages of masters by transport and result."""
-    owed: Mapping[str, int]
+    pending_results: Mapping[str, int]
     """Runs that have ended and are not answered yet, by transport."""
 
 
@@ -82,7 +82,7 @@ async def read_fleet(redis: Redis, start_urls: str, concurrency: int, now: int |
         totals, states, *first, memory = (found := await pipe.execute())[:5]
     sums = {name.decode(): int(value) for name, value in totals.items()}
     names = {name.decode().partition(":")[2] for name in states} | {transport for transport, _ in read_messages(sums)}
-    owed = {name: await client.xlen(f"{PREFIX}owed:{name}") for name in sorted(names)}
+    pending = {name: await client.xlen(f"{PREFIX}owed:{name}") for name in sorted(names)}
     messages = {(name, result): 0 for name in names for result in RESULTS}
     waiting, failing, workers, ready, unreached, *soon = found[5:]
     urls = {state: max(sums.get(state, 0), 0) for state in URL_STATES}
@@ -97,7 +97,7 @@ async def read_fleet(redis: Redis, start_urls: str, concurrency: int, now: int |
         oldest_ready=max([now - score % UNREACHED_SCORE for head in first for _, score in head], default=0.0) / 1000,
         memory=used,
         messages=messages | read_messages(sums),
-        owed=owed,
+        pending_results=pending,
     )
 
 

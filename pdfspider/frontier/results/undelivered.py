@@ -71,8 +71,8 @@ async def send_again(redis: Redis, result: Undelivered) -> None:
     async with client.pipeline(transaction=True) as pipe:
         pipe.hset(f"{PREFIX}tasks:{result.run}:{result.transport}", result.key, result.record)
         pipe.sadd(f"{PREFIX}unanswered", f"{result.run}:{result.transport}")
-        owed = {"run": result.run, "job": result.job, "state": result.state}
-        pipe.xadd(f"{PREFIX}owed:{result.transport}", owed)
+        pending = {"run": result.run, "job": result.job, "state": result.state}
+        pipe.xadd(f"{PREFIX}owed:{result.transport}", pending)
         pipe.xdel(_stream(result.transport), result.entry)
         await pipe.execute()
 

@@ -57,7 +57,7 @@ class ResultPublisher:
         events: EventPublisher | None = None,
         others_run: OthersRun | None = None,
     ) -> None:
-        self._owed = PendingResults(redis, transport.name, others_run)
+        self._pending_results = PendingResults(redis, transport.name, others_run)
         self.transport, self._results, self._events = transport, results, events
         self._cut = ConditionLogger(f"Results that are too large are shortened for {transport.name}", "")
         self._trouble = ConditionLogger(
@@ -100,10 +100,10 @@ class ResultPublisher:
 
         Raises RedisError.
         """
-        await self._owed.give_back()
+        await self._pending_results.give_back()
 
     async def _next(self) -> list[EndedRun]:
-        return await self._owed.next(min(BATCH_SIZE, MAX_IN_FLIGHT - len(self._under_way)), POLL_TIMEOUT_S)
+        return await self._pending_results.next(min(BATCH_SIZE, MAX_IN_FLIGHT - len(self._under_way)), POLL_TIMEOUT_S)
 
     async def _make_room(self) -> None:
         """Drop the newest waiting runs in favour of others; the frontier returns them a minute later.
@@ -135,7 +135,7 @@ class ResultPublisher:
             try:
                 left = await self._round(ended, permitted)
                 if not (left.closed or left.refused):
-                    await self._owed.settle(ended)
+                    await self._pending_results.settle(ended)
             except (RecordsError, RedisError) as error:
                 self._trouble.begin(error)
                 await asyncio.sleep(RETRY_DELAY_S)
@@ -169,7 +169,7 @@ class ResultPublisher:
                 described.update(await self._results.describe(ended.job, ended.run, ended.state))
             return described
 
-        async for key, record in self._owed.tasks(ended.run):
+        async for key, record in self._pending_results.tasks(ended.run):
             destination = self._destinations[self.transport.destination(json.loads(record)["reply"])]
             await this.send(destination, partial(self._answer, ended, key, record, describe))
         return this
@@ -185,10 +185,10 @@ class ResultPublisher:
                 "A result of job %s is stored as undelivered by %s: %s", ended.job, self.transport.name, error
             )
             self.transport.health.note(error)
-            await self._owed.give_up(ended, key, record, str(error))
+            await self._pending_results.give_up(ended, key, record, str(error))
         else:
             self.transport.health.published += 1
-            await self._owed.settle_task(ended.run, key, record)
+            await self._pending_results.settle_task(ended.run, key, record)
 
     async def _publish(self, result_of: Callable[[int], Result]) -> None:
         """Publish the result, at half the size while it is too large and can be made smaller."""
