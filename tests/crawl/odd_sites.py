@@ -315,6 +315,8 @@ def statuses(odd: Odd) -> None:
     odd.file("part.pdf", reply(body, PDF, f"Content-Range: bytes 0-{len(body) - 1}/{len(body)}", status="206 Partial"))
     for status in ("203 Copied", "201 Created", "226 IM Used", "299 Whatever"):
         odd.file(f"{status[:3]}.pdf", reply(odd.body(f"{status[:3]}.pdf"), PDF, status=status))
+    odd.file("part-of-what.pdf", reply(odd.body("part-of-what.pdf"), PDF, status="206 Partial Content"))
+    odd.file("cut.pdf", reply(odd.refuse(b"".join(pdf(4000, "cut"))[:2000]), PDF, status="206 Partial Content"))
     half = odd.refuse(b"".join(pdf(4000, "half of it"))[:2000])
     odd.file("half.pdf", reply(half, PDF, "Content-Range: bytes 0-1999/4000", status="206 Partial Content"))
 

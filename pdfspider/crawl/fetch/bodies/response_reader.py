@@ -169,7 +169,7 @@ class ResponseReader:
             raise
 
     async def _read_document(self, partial: PartialDownload, chunks: Chunks) -> StagedResponse:
-        if partial.status == 206 and partial.total is None:
+        if partial.status == 206 and partial.total is None and "Content-Range" in partial.received:
             return partial.response("a part came that was not asked for")
         self._check_size(partial.total or 0)
         self._storage.check_size(partial.total or 0)
