@@ -422,6 +422,8 @@ def heads_and_ends(odd: Odd) -> None:
     for path, before in made.items():
         body = odd.keep(path, before + b"".join(pdf(2000, f"behind {path}")))
         odd.file(path, reply(body, HTML if path == "warning.pdf" else PDF))
+    body = odd.keep("page.pdf", b"<html><body>Notice: x</body></html>\n" + b"".join(pdf(2000, "behind a page")))
+    odd.file("page.pdf", reply(body))
     whole = b"".join(pdf(2000, "updated"))
     update = b"\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R /Lang (en) >>\nendobj\nxref\n1 1\n0000002001 00000 n \n"
     update += b"trailer\n<< /Size 5 /Root 1 0 R /Prev %d >>\nstartxref\n%d\n%%%%EOF\n"
@@ -553,6 +555,57 @@ def written_into_the_page(odd: Odd) -> None:
     odd.page("script", f"<script>pdfjsLib.getDocument({{data: atob('{data}')}})</script>")
     data = json.dumps(b64encode(odd.body("json")).decode()).replace("/", "\\/")
     odd.page("json", f"<script>window.STATE = {{'file': {data}}}</script>")
+
+
+@site
+def loaded_scripts(odd: Odd) -> None:
+    """An application without a link in its page, and a menu that a script writes."""
+    odd.page("app/", f"<div id=root></div><script src='{odd.root}app/main.4f.js'></script>")
+    bundle = f"const n={{p:'/'}};e.exports=n.p+'{odd.root[1:]}app/a.4f.pdf';show('{odd.root}app/b.pdf')"
+    odd.add("app/main.4f.js", reply(bundle.encode(), "text/javascript"))
+    odd.links.append(f"<script src='{odd.root}js/menu.js'></script>")
+    menu = "document.write('<a href=\"c\">C</a>'); var base = 'files/'; add(base + 'd.pdf')"
+    odd.add("js/menu.js", reply(menu.encode(), "application/javascript"))
+    for name in ("app/a.4f.pdf", "app/b.pdf", "c", "files/d.pdf"):
+        odd.file(name, linked=False)
+
+
+@site
+def put_together_by_scripts(odd: Odd) -> None:
+    odd.page("one", f"<script>var to = '{odd.root}a'; window.location = to;</script>")
+    odd.page("two", f"<script>top.location.href='{odd.root}' + 'b';</script>")
+    odd.page("three", f"<body onload=\"setTimeout(function () {{ window.open('{odd.root}c', '_self') }}, 9)\">wait")
+    odd.page("four", f"<button data-url='{odd.root}d'>Download PDF</button>")
+    odd.page("five", f"<a href='javascript:;' data-fancybox data-src='{odd.root}e'>x</a>")
+    data = b64encode(json.dumps({"url": f"{odd.root}f.pdf"}).encode()).decode()
+    odd.page("six", f"<script>VIEWERS.push('{data}')</script>")
+    odd.page("seven", f"<template x-if=open><a href='{odd.root}g'>x</a></template>")
+    for name in ("a", "b", "c", "d", "e", "f.pdf", "g"):
+        odd.file(name, linked=False)
+
+
+@site
+def data_for_scripts(odd: Odd) -> None:
+    odd.page("one", f"<script>$.ajax({{type: 'GET', url: '{odd.root}rows.php'}}); fetch('{odd.root}list.xml')</script>")
+    rows = [{"name": "x.pdf", "url": f"{odd.root}a"}, {"key": "y.pdf", "links": {"content": f"{odd.root}b"}}]
+    odd.add("rows.php", reply(json.dumps(rows).encode(), HTML))
+    odd.add(
+        "list.xml",
+        reply(f"<list><file>{odd.root}c.pdf</file><file href='{odd.root}d.pdf'/></list>".encode(), "text/xml"),
+    )
+    for name in ("a", "b", "c.pdf", "d.pdf"):
+        odd.file(name, linked=False)
+
+
+@site
+def fields_elsewhere(odd: Odd) -> None:
+    odd.page(
+        "one", f"<form id=f action='{odd.root}get'></form><input type=hidden name=a value=1 form=f><button form=f>x"
+    )
+    table = "<tr><td><input type=hidden name=a value=2><td><input type=submit></table>"
+    odd.page("two", f"<table><form action='{odd.root}get'>{table}")
+    for number in (1, 2):
+        odd.file(f"get?a={number}", linked=False)
 
 
 @site
