@@ -82,3 +82,19 @@ def test_the_documentation_builds_and_its_links_lead_somewhere(tmp_path: Path) -
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "site" / "tutorial" / "index.html").exists()
+
+
+def headings(page: Path) -> set[str]:
+    """Return the anchors of a page's headings."""
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    return {
+        re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in re.findall(r"^#+ (.*)", text, re.MULTILINE)
+    }
+
+
+@pytest.mark.parametrize("page", [*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")], ids=lambda page: page.stem)
+def test_links_into_pages_lead_to_headings(page: Path) -> None:
+    links = re.findall(r"\]\(((?![a-z]+:)[^)#\s]*)#([\w-]+)\)", page.read_text("utf-8"))
+    assert [
+        f"{path}#{anchor}" for path, anchor in links if anchor not in headings(page.parent / path if path else page)
+    ] == []

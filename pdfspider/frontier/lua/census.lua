@@ -1,8 +1,8 @@
--- Counts what a run has waiting, in one step and without a write. Stands alone: nothing is in front of it.
+-- Counts the waiting URLs of a run in one step, without a write. No shared file is put before this script.
 --
 -- ARGV {run, the most hosts and the most leases that are looked at}
--- Answer: {queued, delayed, leased, leased_pages, spilled} as counted in the run's hash, then as they are there; or false
--- where that would take too long, or where there is no such run.
+-- Answer: {queued, delayed, leased, leased_pages, spilled} by the counters of the run's hash, then by what its queues
+-- hold; or false if that would take too long, or if there is no such run.
 
 local P = '{pdfs}:'
 local call = redis.call

@@ -1,4 +1,4 @@
--- Changes options of a job's run that has not ended.
+-- Changes options of the open run of a job.
 --
 -- ARGV[2] msgpack: {name, {option -> value}}; values are numbers as text
 -- Answer: {state, run}, or false where there is no such job.

@@ -1,15 +1,15 @@
--- Claims start URLs for a worker, from whatever scrapy-redis keeps them in: a list, a set, or a sorted set, highest
--- score first. What workers that are gone had claimed comes before that.
+-- Claims start URLs for a worker from a list, a set, or a sorted set (highest score first), as scrapy-redis allows.
+-- Start URLs that dead workers had claimed come first.
 --
 -- KEYS[1] start URLs; ARGV[2] msgpack: {worker, most}
--- Answer: all that the worker has claimed and not settled, the first one last
+-- Answer: all start URLs that the worker has claimed and not settled, the first one last
 
 local worker, most = unpack(cmsgpack.unpack(ARGV[2]), 1, 2)
 if not is_worker(worker) or not is_number(most, 1, 5000) then error('a malformed claim', 0) end
 local LEAST = 30000 -- ms until a worker that is not known is given up
 local taking, unclaimed = P .. 'taking:' .. worker, P .. 'unclaimed'
 
--- Each moves some entries of a key to the claim, where they stand before they leave the key.
+-- Each function copies some entries of a key to the claim, then removes them from the key.
 local take = {
   none = function() end,
   list = function(key, wanted)
@@ -46,6 +46,6 @@ if room > 0 then
 end
 if room > 0 then take[kind](KEYS[1], room) end
 local claimed = call('LRANGE', taking, -most, -1)
--- A worker that was stopped for long may be unknown by now; what it claims is given to others if it dies.
+-- A worker that was stopped for long may be unknown by now. It is made known, so that its claims go to others if it dies.
 if claimed[1] then call('ZADD', P .. 'workers', 'NX', str(now + math.max(lease_period, LEAST)), worker) end
 return claimed

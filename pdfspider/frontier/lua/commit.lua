@@ -1,11 +1,11 @@
--- Ends leases: what was found is enqueued, the outcome is counted, the host is told when it was asked.
+-- Ends leases: enqueues the links that were found, counts the outcome, and records the request start at the host.
 --
 -- ARGV[2] msgpack: {worker, call id, rules, request, …}; rules and signal: see apply_signal
 --   request {token, class code, dead, ms since the fetch started (-1: never), bytes stored, signal, links, last}
 --           last is false for all but the final part of a page whose links do not fit into one call
--- Answer: one of ok, fenced, epoch for each request, in order, or the text of the error that kept it from anything. epoch:
--- the frontier restarted since the lease was granted, and may have forgotten links that the worker did not send because
--- it knew them; the page has to be visited again.
+-- Answer: one of ok, fenced, epoch for each request, in order, or the text of an error; then that part has changed nothing. epoch:
+-- the frontier restarted after the lease was granted. It may have forgotten links that the worker did not send because
+-- they were in its cache, so the page has to be visited again.
 
 local MOST_ENDINGS = 5000
 local request = cmsgpack.unpack(ARGV[2])
@@ -30,7 +30,7 @@ local function count_end(job, lease, code, dead, bytes)
   if bytes > 0 then count(job, 'bytes', bytes) end
 end
 
--- Several leases of a host often end together: it is read once, unless something else than the ends changes it.
+-- Several leases of a host often end together, so the host is read once, unless something other than these ends changes it.
 local hosts, ended = {}, {}
 
 local function host_at(hid)
@@ -50,7 +50,7 @@ local function end_visit(lease, host, token, ago, signal)
   end
 end
 
--- Hosts at which a lease has ended wait for their next start.
+-- Put the hosts of ended leases back into the order of starts.
 local function wait_again()
   for hid, host in pairs(hosts) do
     if host.ended and call('EXISTS', P .. 'host:' .. hid .. ':jobs') == 0 then schedule(hid)

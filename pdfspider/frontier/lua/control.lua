@@ -1,4 +1,5 @@
--- Pauses, resumes or cancels a job, seals it, or logs its documents from now on. Answers the state that follows, or false where there is no such job.
+-- Pauses, resumes, cancels or seals a job, or begins to log its documents. Answer: the new state, or false if there is
+-- no such job.
 --
 -- ARGV[2] msgpack: {name, action}
 

@@ -2,20 +2,21 @@
 --
 -- ARGV[2] msgpack: {worker, nonce, call id, wanted, held, lease ms, look-ahead ms, watched run, alone, longest back-off
 --                    ms, first delay ms, patience ms, slots, unreached}
---   held    leases that the worker has; alone  ms since it began and nobody else could hold a lease (-1: others could)
---   patience  ms within which a slow host has to be done with what waits for it (0: any time)
---   slots  how many leases the worker can work on at once; what it holds beyond them is its buffer (0: it has none)
+--   held    how many leases the worker has; alone  ms since the worker began as the only one that could hold leases (-1: it
+--           is not the only one)
+--   patience  ms within which a slow host must work off its queue (0: any time)
+--   slots  how many leases the worker can work on at once; further leases are its buffer (0: it has none)
 --   unreached  how many leases at unreached hosts the worker takes (-1: any number)
 --   first delay  of a host whose latency is not known yet (-1: delays do not adapt)
 -- Answer: {epoch, ms until a call may be granted something (-1: unknown), drain, state of the watched run, stands, refills, lease, …}
---   stands  0: what the worker held has been given up or is about to be; it gets nothing before it has dropped that
---   refills blocks of the overflow that are to come back: see shared/overflow.lua
+--   stands  0: the worker's leases have been given up, or are about to be; it gets none before it has dropped them
+--   refills compressed blocks to be restored: see shared/overflow.lua
 --   lease   {token, run, kind (u|r|v), start in ms, report, deliveries, expiries, fp or origin, payload, verdict, resting,
 --            unreached}
 --           payload  of r: the reach of the URL for which it is fetched
---           report: tell the frontier at once when the fetch has started; else the end of the lease tells it
---           resting: the host asked to be left alone when it was asked last, and its back-off still grows
---           unreached: nothing is known of the host, or it was down when it was asked last
+--           report: the worker must report the request start at once; else the end of the lease reports it
+--           resting: the last answer of the host was 429 or 503, and its back-off still grows
+--           unreached: no lease of the host has ended yet, or it was down at the last request
 --           u: fetch the URL; r: fetch the origin's robots.txt; v: record the verdict without a fetch
 
 local request = cmsgpack.unpack(ARGV[2])
@@ -51,7 +52,7 @@ local function grant(lease, start_in, report, verdict, resting, new)
   return token
 end
 
--- A host begins with the first delay, and goes back to what was asked for once delays do not adapt any more.
+-- A host begins with the first delay. When delays no longer adapt, it goes back to the configured one.
 local function adapt(hid, host)
   if first_delay < 0 and host.auto > 0 then
     call('HDEL', P .. 'host:' .. hid, 'auto')
@@ -80,11 +81,11 @@ local function start_at(hid, host, lease)
   return token
 end
 
--- What a member's URL may reach, out of the flags of its payload (see frontier/entries.py).
+-- Returns the reach of a member's URL from the flags of its payload (see frontier/entries.py).
 local function reach_of(flags) return str(math.floor(flags / 16)) end
 
--- The origin of a member's URL where its robots.txt has to be fetched first, and what the URL may reach. A robots.txt
--- that may not be reached is known to URLs of the same reach only.
+-- Returns the origin and the reach of a member's URL if its robots.txt has to be fetched first. A robots.txt that the
+-- URL may not reach is recorded for URLs of the same reach only.
 local function unknown_robots(job, host, member)
   if job.robots == 0 then return nil end
   local payload = cmsgpack.unpack(string.sub(member, HEADER + 1))
@@ -101,11 +102,11 @@ local function lease_robots(hid, host, origin, reach)
   call('HSET', P .. 'host:' .. hid, 'robots', host.robots)
 end
 
--- Whether the time that the job may take is over.
+-- Returns whether the job's time is over.
 local function is_over(job) return job.deadline > 0 and now >= job.deadline end
 
--- What a budget says of a member: nil (go on), 'wait', or the verdict in which it ends, its class and what it is due to:
--- t, the job's time is over; s, it is surplus (see surplus_of); nothing, the job has as many pages or documents as it may.
+-- Applies the budgets to a member. Returns nil (go on), 'wait', or the class in which the member ends and the cause: t,
+-- the job's time is over; s, it is surplus (see surplus_of); nothing, the job has all its pages or documents.
 local function budget(job, kind)
   if is_over(job) then return 'Bt' end
   if job.max_documents > 0 then
@@ -119,8 +120,8 @@ local function budget(job, kind)
   return nil
 end
 
--- The ms that the host itself makes each request take: by its robots.txt, or by having asked to be left alone for longer
--- than the patience lasts, on average over the turns since. What the job asks for is not the host's.
+-- Returns the ms between requests that the host itself demands: by its robots.txt, or by a pause that is longer than the
+-- patience, on average over the turns since then. The job's own delay does not count.
 local function pace_of(job, host)
   local pace = host.crawl > job.delay and host.crawl or 0
   local total, first = string.match(host.held or '', '^(%d+) (%d+)$')
@@ -128,7 +129,7 @@ local function pace_of(job, host)
   return pace
 end
 
--- How many members the run has at the host; of many blocks some are looked at.
+-- Returns how many members the run has at the host; of many blocks only some are counted.
 local function length_of(job, hid, key)
   local length = call('ZCARD', key)
   if job.spilled == 0 then return length end
@@ -137,8 +138,8 @@ local function length_of(job, hid, key)
   return length + members / math.max(#ids, 1) * call('ZCARD', overflow_key(hid, job.run))
 end
 
--- The last member of the queue that has not been tried, with its score, if the host cannot be done with all of them
--- within the patience; 'wait' where it is in a block.
+-- Returns the last untried member of the queue and its score, if the host cannot work off its queue within the patience;
+-- 'wait' if that member is in a block.
 local function surplus_of(job, hid, host, key)
   if patience == 0 or host.crawl <= job.delay and not host.held then return nil end
   local pace = pace_of(job, host)
@@ -148,11 +149,11 @@ local function surplus_of(job, hid, host, key)
   return last[1], tonumber(last[2])
 end
 
--- Whether this turn is one for a page, beside documents: one turn in four of every run, however many take turns.
+-- Returns whether this turn is for a page rather than a document: one turn in four of every run.
 local function is_page_turn(turn) return turn * 0.6180339887498949 % 1 < 0.25 end
 
--- The member of the queue whose turn it is and its score; or nil and the time at which there may be one. Whether a host
--- works again is asked with a URL that has not failed, where there is one.
+-- Returns the member whose turn it is and its score, or nil and the time at which there may be one. A host that failed is
+-- probed with a URL that has not failed, if there is one.
 local function head_of(job, hid, key, turn, probing)
   if job.delayed > 0 and not probing then
     local due = call('ZRANGEBYSCORE', key, str(DELAYED), str(DELAYED + now), 'WITHSCORES', 'LIMIT', 0, 1)
@@ -174,7 +175,7 @@ local function head_of(job, hid, key, turn, probing)
   return head[1], score
 end
 
--- The run leaves the host's turns.
+-- Takes the run out of the host's turns.
 local function leave_host(hid, host, run)
   local others = detach(hid, run)
   host.idle, host.changed = others == 0, others > 0
@@ -200,7 +201,7 @@ local function set_apart(job, hid, host, key, member, score)
   call('ZADD', P .. 'solo', str(now), cmsgpack.pack({job.run, hid, member, str(score)}))
 end
 
--- Grants at most one lease of one run at the host. Answers true, or the time at which to look again (nil: never).
+-- Grants at most one lease of one run at the host. Returns true, or the time of the next attempt (nil: never).
 -- alone: no other run takes turns there.
 local function try_run(hid, host, run, alone)
   local turns, key = P .. 'host:' .. hid .. ':jobs', P .. 'q:' .. hid .. ':' .. run
@@ -257,7 +258,7 @@ local function try_run(hid, host, run, alone)
   return true
 end
 
--- Ends what a run whose time is over has queued at a host that may not be asked yet; one member for each call.
+-- Ends a member of a run whose time is over, at a host whose gate is closed; one member for each call.
 local function end_overdue(hid, host)
   for _, run in ipairs(call('ZRANGE', P .. 'host:' .. hid .. ':jobs', 0, TURNS - 1)) do
     local job = job_of(run)
@@ -268,8 +269,8 @@ local function end_overdue(hid, host)
   schedule(hid, nil, true)
 end
 
--- Whether the worker would fill its buffer with what others could work on at once: a run that has not enough to fill
--- those of all workers is shared by them.
+-- Returns whether the worker must leave the run's URLs to others. Workers share a run that cannot fill all their
+-- buffers, so none buffers what another could work on at once.
 local sated, workers = false, nil
 local function leaves_it_to_others(runs)
   if slots == 0 or held + #granted < slots then return false end
@@ -317,8 +318,8 @@ local function put_back(packed, job, hid, member, score)
   schedule(hid)
 end
 
--- The first whose host may be asked now: packed, hid, host, lease. Those that wait for something else than their
--- host do so in their queues.
+-- Returns the first whose host gate is open: packed, hid, host, lease. A member that waits for anything but its host
+-- goes back to its queue.
 local function next_solo()
   for _, packed in ipairs(call('ZRANGEBYSCORE', P .. 'solo', '-inf', str(now), 'LIMIT', 0, 8)) do
     local run, hid, member, score = unpack(cmsgpack.unpack(packed), 1, 4)
@@ -345,7 +346,7 @@ local function lease_solo(packed, hid, host, lease)
   schedule(hid)
 end
 
--- One worker at a time is asked to finish what it holds when something waits to be leased alone.
+-- If a member waits to be leased alone, one worker at a time is asked to finish its leases.
 local function is_asked_to_drain()
   local who, until_ = string.match(call('HGET', P .. 'meta', 'drain') or '', '^(%S+) (%d+)$')
   if who and who ~= worker and tonumber(until_) > now then return false end
@@ -353,7 +354,7 @@ local function is_asked_to_drain()
   return true
 end
 
--- Whether the worker gets nothing beside what it holds or has just been granted.
+-- Returns whether the worker gets no further leases.
 local function keeps_apart()
   local alone_with = call('HGET', calls_key, 'solo')
   if alone_with and call('HEXISTS', leases_key, alone_with) == 1 then return true end
@@ -368,7 +369,7 @@ local function try_safely(hid)
   if not pcall(try_host, hid) then call('ZADD', P .. 'hosts', str(now + LATER), hid) end
 end
 
--- The hosts that may be asked, in the order of their starts; of unreached ones as many as the worker takes.
+-- Returns the hosts whose gate is open in the order of their starts, and as many unreached ones as the worker takes.
 local none_unreached = false
 local function due_hosts()
   local most = wanted + 16
@@ -398,14 +399,14 @@ local function grant_in_order()
   end
 end
 
--- Fairness between runs. Hosts are asked in the order of their starts, so that a run with very many of them would keep
--- others waiting: where hosts have waited for long, some runs that have less than their share of all leases come first.
+-- Fairness between runs. Hosts are taken in the order of their starts, so a run with very many hosts would keep others
+-- waiting. If hosts have waited for long, some runs that have less than their share of all leases come first.
 
 local function has_waited(from)
   return call('ZRANGEBYSCORE', P .. 'hosts', str(from), str(from + now - WAITED), 'LIMIT', 0, 1)[1]
 end
 
--- Some runs with less than their share, those with the fewest leases first.
+-- Returns some runs with less than their share, those with the fewest leases first.
 local function runs_below_share(number)
   workers = workers or call('ZCOUNT', P .. 'workers', str(passed + 1), '+inf')
   local share = slots > 0 and math.max(2 * slots * workers / number, 1) or 2 ^ 53
@@ -421,7 +422,7 @@ local function runs_below_share(number)
   return below
 end
 
--- Tries hosts of the run, taken by chance, until it has got so many leases.
+-- Tries random hosts of the run until it has got so many leases.
 local function grant_to_run(run, most)
   local hids = call('SRANDMEMBER', P .. 'job:' .. run .. ':hosts', most + 4)
   if not hids[1] then return end
@@ -447,7 +448,7 @@ local function first_unreached()
   return first and first - UNREACHED
 end
 
--- The ms until it makes sense to ask again; -1 where only an end of a lease or a submit can change anything.
+-- Returns the ms until the next call can be granted something; -1 if only the end of a lease or a submit can change that.
 local function time_to_wait(drain, stands)
   if drain or not stands or wanted == 0 or sated then return -1 end
   local head = tonumber(call('ZRANGE', P .. 'hosts', 0, 0, 'WITHSCORES')[2] or UNREACHED)
@@ -468,7 +469,7 @@ expect('zset', P .. 'hosts')
 if watched ~= '' then expect('hash', P .. 'job:' .. watched) end
 local known_call, known_leases = unpack(call('HMGET', calls_key, 'lease', 'leases'))
 
--- Whoever has not been heard of since then is dead, and what it held need not be waited for.
+-- A worker whose deadline is before this time is dead; nobody waits for its leases.
 if alone >= 0 then
   call('HDEL', P .. 'meta', 'hold')
   for _, other in ipairs(call('ZRANGEBYSCORE', P .. 'workers', '-inf', str(now - alone + lease_ms), 'LIMIT', 0, 999)) do
@@ -476,7 +477,7 @@ if alone >= 0 then
   end
 end
 
--- A deadline that has passed is not moved any more: whoever finds it gives the leases to others.
+-- A deadline that has passed is not moved: the call that finds it gives the leases to others.
 local deadline = tonumber(call('ZSCORE', P .. 'workers', worker) or -1)
 if deadline <= passed and (held > 0 or deadline >= 0 and call('EXISTS', leases_key) == 1) then
   return answer(false, {}, false)
@@ -484,7 +485,7 @@ end
 call('ZADD', P .. 'workers', str(now + lease_ms), worker)
 if lease_ms > lease_period then call('HSET', P .. 'meta', 'lease', str(lease_ms)) end
 
--- A call that is sent again gets the leases that it was granted the first time, as far as they still stand.
+-- A call that is sent again gets the leases of the first time, if they are still valid.
 if known_call == call_id and known_leases then
   local standing = {}
   for _, lease in ipairs(cmsgpack.unpack(known_leases)) do

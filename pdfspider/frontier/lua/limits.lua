@@ -1,7 +1,7 @@
--- Brings delay and cap of hosts in line with the jobs that have work there, after those have changed.
+-- Sets delay and cap of hosts by the jobs that have work there, after an option of a job has changed.
 --
 -- ARGV[2] msgpack: {host id, …}
--- Answer: how many hosts are in line now.
+-- Answer: how many hosts were set.
 
 local MOST_HOSTS = 500
 local hosts = cmsgpack.unpack(ARGV[2])

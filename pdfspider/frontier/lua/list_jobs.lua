@@ -1,4 +1,4 @@
--- Puts jobs into the lists of jobs, or takes them out, as their state says. Stands alone: nothing is in front of it.
+-- Adds jobs to the lists of jobs or removes them, by their state. No shared file is put before this script.
 --
 -- ARGV: names of jobs
 

@@ -1,9 +1,9 @@
--- Moves a part of a key of the first format to the key of this one. It stands behind keys, jobs and seen alone.
+-- Moves a part of a key of the first format to its key in this format. Only keys, jobs and seen are put before it.
 --
 -- ARGV[1] msgpack: {kind, from, to, {item, …}}
---   seen  to: the run; items: fingerprints of a bucket, which go to the buckets that they belong in now
---   zset  items: {member, member as it is now}
---   hash  items: {field, value as it is now}
+--   seen  to: the run; items: fingerprints of a bucket, each of which goes to its present bucket
+--   zset  items: {member, member in this format}
+--   hash  items: {field, value in this format}
 
 local kind, from, to, items = unpack(cmsgpack.unpack(ARGV[1]), 1, 4)
 

@@ -1,4 +1,4 @@
--- What was leased as a document is a page: it counts as one from now on, if its job may have one more.
+-- Counts a lease that was granted for a document as a page, if the job may have one more page.
 --
 -- ARGV[2] msgpack: {worker, token}
 -- Answer: 1 if it may, 0 if not, -1 if fenced.

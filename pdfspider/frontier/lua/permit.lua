@@ -1,9 +1,9 @@
--- A further request to the host of a lease that is out: answers the ms to wait before it may start, -1 if
--- fenced, or -2 while it has to ask again: another start was planned and not reported yet, so it may still be late.
+-- Permits one more request to the host of a lease. Answer: the ms to wait before it may start; -1 if fenced; or -2 if the
+-- worker has to ask again, because another start was planned and not reported yet.
 --
 -- ARGV[2] msgpack: {worker, token, ms since the last request of this lease started}
 
--- After so many ms a start that other starts wait for is given up by its worker (LATEST_START in leases.py), and some.
+-- A little more than the ms after which a worker gives up a start that others wait for (MAX_START_DELAY_S in leases.py).
 local LATEST = 2500
 
 local worker, token, ago = unpack(cmsgpack.unpack(ARGV[2]), 1, 3)

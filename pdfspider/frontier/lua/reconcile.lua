@@ -1,6 +1,5 @@
--- What the frontier takes a worker to hold and the worker does not know is taken from it, as from one that has left: the
--- next sweep queues it again. Where Redis has gone back in time, the worker may have ended it already; its renewals
--- would keep it out for ever.
+-- Takes leases from a worker that does not know them; the next sweep queues their URLs again. If Redis has lost its last
+-- writes, the worker may have ended these leases already, and its renewals would keep them out for ever.
 --
 -- ARGV[2] msgpack: {worker, {token that it holds, …}}
 -- Answer: how many there were.

@@ -1,7 +1,7 @@
--- Swaps a block for the members that it was made of; those of a cancelled run are dropped.
+-- Replaces a block by its members; members of a cancelled run are dropped.
 --
 -- ARGV[2] msgpack: {host id, run, block id, {score, member, …}}; scores are text
--- Answer: 1, or 0 where somebody else has done so.
+-- Answer: 1, or 0 if another call has done so.
 
 local CHUNK = 256
 local hid, run, id, flat = unpack(cmsgpack.unpack(ARGV[2]), 1, 4)

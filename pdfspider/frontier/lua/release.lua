@@ -1,11 +1,11 @@
 -- Gives leases back, now or after a delay.
 --
 -- ARGV[2] msgpack: {worker, rules, release, …}; rules and signal: see apply_signal
---   release  {token, delay ms, ms since the fetch started (-1: never), signal, whether this try is counted, whether there
---             was work on it that came to nothing, the class code of the failure that is tried again or ''}
--- Answer: ok or fenced for each, in order, or the text of the error that kept it from anything.
+--   release  {token, delay ms, ms since the fetch started (-1: never), signal, whether this try counts, whether the
+--             work on it had no result, the class code of the failure that is tried again or ''}
+-- Answer: ok or fenced for each, in order, or the text of an error; then that part has changed nothing.
 
--- A URL that comes back so often, for whatever reason, would never end; nor would a robots.txt.
+-- Returns after which a URL or a robots.txt ends, whatever the reasons were; else it might never end.
 local MOST_RETURNS, MOST_RELEASES = 64, 5000
 local GAVE_UP, NO_ROBOTS = 'I', 'U'
 local request = cmsgpack.unpack(ARGV[2])
@@ -25,7 +25,7 @@ local function again(job, lease, place, delay, counted, returned)
   enqueue(job, lease.hid, m, score, place)
 end
 
--- A URL that is tried again waits for its host, and a little longer: others of the host come before it.
+-- A URL that is tried again waits a little longer than its host, so that the host's other URLs come first.
 local function delay_behind_host(hid, delay)
   local rest = int(call('HGET', P .. 'host:' .. hid, 'until')) - now
   return rest > 0 and math.max(delay, math.ceil(rest + math.min(rest / 4, 2000))) or delay

@@ -1,5 +1,5 @@
--- Moves a worker's one deadline. Answers {epoch, 1}, or {epoch, 0} when the worker has been given up:
--- its leases are being delivered to others and it must drop them.
+-- Moves a worker's deadline. Answer: {epoch, 1}, or {epoch, 0} if the worker was given up. Then its leases are delivered
+-- to others, and it must drop them.
 --
 -- ARGV[2] msgpack: {worker, lease ms}
 

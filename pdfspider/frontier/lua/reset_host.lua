@@ -1,7 +1,7 @@
--- Forgets the back-off and the failures of a host, so that it is asked as soon as its delay allows.
+-- Clears the back-off and the failures of a host, so that only its delay holds back requests.
 --
 -- ARGV[2] msgpack: {host id}
--- Answer: 1, or 0 where the host is not known.
+-- Answer: 1, or 0 if the host is unknown.
 
 local hid = cmsgpack.unpack(ARGV[2])[1]
 if not (type(hid) == 'string' and #hid == 16 and string.find(hid, '^%x+$')) then error('a malformed host', 0) end

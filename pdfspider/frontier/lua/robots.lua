@@ -1,4 +1,4 @@
--- Ends a robots lease: the origin's rules are known to the whole fleet until they expire.
+-- Ends a robots lease, and stores the origin's rules for the whole fleet until they expire.
 --
 -- ARGV[2] msgpack: {worker, token, ms since the fetch started, crawl delay ms, ttl ms, failure class or '', body,
 --                    signal, rules}; the last two: see apply_signal

@@ -1,8 +1,8 @@
--- Adds a sample to the history of runs that have not ended. Stands alone: nothing is in front of it.
+-- Adds a sample to the histories of open runs. No shared file is put before this script.
 --
 -- ARGV {how many runs, the least ms between two samples of one}
--- A history is a msgpack array {interval, time, left, ended, documents, time, …}. Where it would become too long every
--- other sample goes, and the interval doubles: so it covers the whole run in a bounded space.
+-- A history is a msgpack array {interval, time, left, ended, documents, time, …}. If it becomes too long, every
+-- other sample is dropped and the interval doubles. So it covers the whole run in a bounded space.
 
 local P = '{pdfs}:'
 local call = redis.call

@@ -1,7 +1,7 @@
--- Swaps the members of a queue whose scores are in a range for a block, if they are exactly those that it was made of.
+-- Replaces the members in a range of a queue's scores by a block, if these are exactly the members in the block.
 --
 -- ARGV[2] msgpack: {host id, run, least score, most score, number of members, digest, block}
--- Answer: 1, or 0 where the queue has changed meanwhile or does not need to be shortened any more.
+-- Answer: 1, or 0 if the queue has changed or is short enough by now.
 
 local MOST = 512
 local hid, run, least, most, number, digest, block = unpack(cmsgpack.unpack(ARGV[2]), 1, 7)

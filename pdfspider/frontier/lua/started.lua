@@ -1,4 +1,4 @@
--- Reports when a fetch has started, so that the host's next start can be planned before this one ends.
+-- Records a request start, so that the host's next start can be planned before the lease ends.
 --
 -- ARGV[2] msgpack: {worker, token, ms since the start}
 

@@ -1,9 +1,9 @@
--- Admits links to jobs, opening a job or its next run where there is none that takes them.
+-- Admits links to jobs. Opens a job, or its next run, if no run accepts them.
 --
--- ARGV[2] msgpack: {request, …}, each for itself
+-- ARGV[2] msgpack: {request, …}, each independent of the others
 --   request {name, options, given, seal, links, revive, claim, task, changes, planned}
---   options map, without those that are 0 or '', of a run that this opens; unless they were given, it takes over those of
---           the run before. An open run keeps its own
+--   options map for a run that this call opens, without those that are 0 or ''. Unless they were given, the run takes over
+--           those of the run before. An open run keeps its own
 --   changes map of the options that an operator changes in an open run ('' and '0' too), or false
 --   links   see shared/links.lua
 --   revive  class codes whose URLs are queued again, '' for none: {code -> whether it counts as dead} as a map;
@@ -76,7 +76,7 @@ local function options_before(run)
   return picked
 end
 
--- The time at which what the run has queued ends; that of a run that is opened again begins anew.
+-- Sets the time at which the run's queued URLs end. It begins anew with each run.
 local function deadline_of(max_time)
   if int(max_time) == 0 or name == 'default' then return nil end
   expect('zset', P .. 'deadlines')
@@ -94,7 +94,7 @@ local function new_run(before)
   return new_job(str(last_run), fields)
 end
 
--- The job that takes the request, and the run that it follows, if that has to go. Nothing is written.
+-- Returns the job that takes the request, and the run before it if that has to be removed. Writes nothing.
 local function job_for(run)
   local job = run and job_of(run)
   local state = job and job.state
@@ -169,7 +169,7 @@ local function newest_reply(known, record)
   return own and reply and own .. reply or known
 end
 
--- Answers whether the task was not waiting for its answer already, and whether its answer goes elsewhere now.
+-- Returns whether the task is new, and whether its result has another destination now.
 local function await_answer(run)
   local transport, key, record = unpack(task, 1, 3)
   local name = P .. 'tasks:' .. run .. ':' .. transport
@@ -198,7 +198,7 @@ local function set_sealed(job)
   if job.fields then job.fields.sealed = '1' else call('HSET', P .. 'job:' .. job.run, 'sealed', '1') end
 end
 
--- The job's run, if that has taken the task in before.
+-- Returns the job's run if it has the task already.
 local function known_run(run)
   local job = run and job_of(run)
   local ended = job and (job.state == 'finished' or job.state == 'cancelled')
@@ -210,8 +210,8 @@ local function known_run(run)
   return run
 end
 
--- Whether a part of what is scheduled is to be admitted. The run before has ended, or this is the one that was begun for
--- this time; else the time is skipped.
+-- Returns whether a part of the scheduled seeds is admitted: if the run before has ended, or if this run was begun for
+-- this time. Else the time is skipped.
 local function is_time(run)
   local key, job = P .. 'schedule:' .. name, run and job_of(run)
   expect('hash', key)
@@ -258,7 +258,7 @@ local function admit(request)
   return {job.run, added, #plan.revived, overfull}
 end
 
--- Idle workers are told where nothing could be leased before. Who may not publish has workers that look now and then.
+-- Wakes idle workers if nothing could be leased before. Where publishing is not permitted, workers poll.
 local requests = cmsgpack.unpack(ARGV[2])
 if type(requests) ~= 'table' or #requests > 1000 then error('malformed requests', 0) end
 local function has_due(from) return call('ZRANGEBYSCORE', P .. 'hosts', str(from), str(from + now), 'LIMIT', 0, 1)[1] end

@@ -1,18 +1,18 @@
--- What has to be done by somebody from time to time, each call a bounded part of it: leases of silent workers are
--- queued again, queues of cancelled runs are dropped, those of resumed runs come back, those of runs whose time is over end, old keys go.
+-- Does a bounded part of the housekeeping: queues the leases of dead workers again, drops queues of cancelled runs, brings
+-- back those of resumed runs, ends those of runs whose time is over, and removes old keys.
 --
 -- ARGV[2] msgpack: {deliveries allowed}
 -- Answer: {1 if there is more to do at once, else 0; blocks of the overflow of cancelled runs: see lease; a queue that
 -- is over its cap, HOST:RUN, or ''; a job whose schedule has come, or ''; now}
 
--- Two expiries may be another URL's fault; only those that follow are its own.
+-- The first two expiries may be another URL's fault; only further ones count against the URL.
 local request = cmsgpack.unpack(ARGV[2])
 if not is_number(request[1], 0, 2 ^ 50) then error('a malformed sweep', 0) end
 local max_deliveries = math.max(request[1], ALONE_AFTER + 1)
 local STEP, DROP = 64, 512
 local AGAIN = 500 -- ms after which runs whose time is over are looked at again
 
--- Expiry: what a silent worker held is queued again, its hosts are pushed back.
+-- Expiry: the leases of a dead worker are queued again, and their hosts are pushed back.
 
 local function requeue_expired(key, token, lease)
   local hid, job = lease.hid, lease.kind ~= 'r' and job_of(lease.run)
@@ -112,7 +112,7 @@ local function chores()
   end
 end
 
--- Hosts of runs whose time is over are looked at now, so that what they have queued ends.
+-- Moves hosts of runs whose time is over to the front, so that their queued URLs end.
 local function end_overdue()
   expect('zset', P .. 'deadlines')
   expect('zset', P .. 'hosts')
@@ -130,7 +130,7 @@ local function end_overdue()
   end
 end
 
--- The keys of finished runs go when their time has come.
+-- Removes the keys of finished runs after their retention.
 
 local function remove_run(run)
   local job = job_of(run)
@@ -166,19 +166,19 @@ local function collect_garbage()
   remove_buckets()
 end
 
--- A run that has URLs queued is known for it, also where an earlier version has queued them.
+-- Adds runs with queued URLs to the set `queued`, which an earlier version did not keep.
 local function look_after_queued()
   local run = call('ZRANDMEMBER', P .. 'open', 1, 'WITHSCORES')[2]
   local job = run and job_of(run)
   if job and job.queued + job.delayed > 0 then call('SADD', P .. 'queued', run) end
 end
 
--- Each part for itself: one that cannot be done keeps the others from nothing.
+-- Each part runs by itself: if one fails, the others still run.
 for _, work in ipairs({reap, chores, end_overdue, collect_garbage, look_after_queued}) do
   if not pcall(work) then broken = broken + 1 end
 end
 
--- One of the jobs whose schedule has come, not always the same: one that cannot be started must not hold others up.
+-- Returns a random one of the jobs whose schedule is due: one that cannot be started must not hold up the others.
 local function next_scheduled()
   local number = call('ZCOUNT', P .. 'schedules', '-inf', str(now))
   return number > 0 and call('ZRANGEBYSCORE', P .. 'schedules', '-inf', str(now), 'LIMIT', now % number, 1)[1]

@@ -1,6 +1,6 @@
--- A robots.txt redirects to another host: its lease goes on there, under that host's gate. Answers the ms to wait before
--- the request may start; -1 if fenced; -2 while it has to ask again, and nothing else is leased there meanwhile; -3 while
--- another robots lease is out there.
+-- Moves a robots lease to the host to which its robots.txt redirects, under that host's gate. Answer: the ms to wait before
+-- the request may start; -1 if fenced; -2 if the worker has to ask again (nothing else is leased at the host until then);
+-- -3 if another robots lease is at the host.
 --
 -- ARGV[2] msgpack: {worker, token, ms since the last request of this lease started, host}
 

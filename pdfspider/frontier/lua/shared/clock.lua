@@ -1,6 +1,6 @@
 -- Time. It never goes back: where Redis's clock does, the frontier's goes on from where it was (shift). After a restart,
--- a failover or a jump of the clock, what may have been forgotten is waited out: no host is asked before its gap has
--- passed since then (boot), no worker is given up for one lease period, and after a restart no lease is granted (hold).
+-- a failover or a jump of the clock, Redis may have lost its last writes. So no request is permitted before the host's gap
+-- has passed since then (boot), no worker is given up for one lease period, and after a restart no lease is granted (hold).
 
 local JUMP = 5000
 
@@ -18,7 +18,7 @@ local function note_boot(restarted, at)
   end
 end
 
--- Where nothing was ever written, this format is what will be; data without a format is of the first.
+-- An empty frontier gets this format; data without a format is of the first one.
 local function check_format(known, format, secret)
   if format == FORMAT and secret then return secret end
   if known or format then error('FORMAT ' .. (format or '1'), 0) end

@@ -28,7 +28,7 @@ end
 
 local function flight_of(hid) return call('SCARD', P .. 'host:' .. hid .. ':flight') end
 
--- The host, and how many leases are in flight there. Raises an error where a key is of another type than it should be.
+-- Returns the host and how many leases are in flight there. Raises an error if a key has the wrong type.
 local function host_in_flight(hid)
   expect('zset', P .. 'hosts')
   local host = host_of(hid)
@@ -41,20 +41,21 @@ local function due_at(host)
   return math.max(gap > 0 and last + gap or 0, host['until'])
 end
 
--- Whether the host may be asked at all: one with a start that was not reported yet may be asked later than planned, and
--- then the next start would come too soon. A breaker that is not closed lets one through at a time.
+-- Returns whether the host is open. A planned start that was not reported yet keeps it closed, because that start may be
+-- late, and then the next one would come too soon. A breaker that is not closed lets one request through at a time.
 local function is_open(hid, host, in_flight)
   return not host.robots and not (host.starting and host.gap > 0)
     and (in_flight or call('SCARD', P .. 'host:' .. hid .. ':flight')) < host.cap
 end
 
--- Whether no lease of the host has ended yet, or the last one showed that it is down. Its name may not be known, or nobody
--- may answer there: such hosts hold a bounded part of what a worker can do at once.
+-- Returns whether no lease of the host has ended yet, or whether it was down at the last request. Its name may be unknown,
+-- or nothing may answer there, so such hosts get only a bounded part of a worker's slots.
 local function is_unreached(host, in_flight)
   return host.turn <= in_flight or host.trouble.fails > 0 and host.trouble.rest == 0
 end
 
--- The score of a host that has work: when lease may look at it, unreached ones behind all others; nil while it is not open.
+-- Returns the score of a host that has work: the time of its next start, for unreached ones behind all others; nil while
+-- it is closed.
 local function start_of(hid, host, at, in_flight)
   in_flight = in_flight or flight_of(hid)
   if not is_open(hid, host, in_flight) then return nil end
@@ -68,8 +69,8 @@ local function schedule_host(hid, host, at, again, in_flight)
   else call('ZADD', P .. 'hosts', 'LT', score, hid) end
 end
 
--- Puts the host where lease finds it at its next start, or takes it out while it has no work or is not open.
--- A host that waits already is not moved back unless it was just looked at (again). host: as it is, if that is known.
+-- Adds the host to the order of starts, or removes it while it has no work or is closed. A host that waits already is not
+-- moved back, except by a lease call that has just taken it (again). host: its state, if that was read.
 local function schedule(hid, at, again, host)
   if call('EXISTS', P .. 'host:' .. hid .. ':jobs') == 0 then
     call('ZREM', P .. 'hosts', hid)
@@ -112,7 +113,7 @@ local function tighten(hid, host, job)
   call('HSET', P .. 'host:' .. hid, 'delay', str(host.delay), 'cap', str(host.allowed))
 end
 
--- The limits of a host that has one run are that run's.
+-- A host with one run has the limits of that run.
 local function open_host(hid, host, job, name)
   set_limits(host, job.delay, job.cap)
   local key = P .. 'host:' .. hid
@@ -120,15 +121,15 @@ local function open_host(hid, host, job, name)
   else call('HSET', key, 'delay', str(host.delay), 'cap', str(host.allowed)) end
 end
 
--- A host of which nothing is known has no run, and nothing is in flight there.
+-- An unknown host has no run, and nothing is in flight there.
 local function new_place(hid, job, host)
   expect('zset', P .. 'host:' .. hid .. ':jobs')
   host.in_flight = 0
   return {hid = hid, host = host, new = true, in_flight = 0}
 end
 
--- What has to be known of a host before anything is queued there; nothing is written. host: as it is, if that is known.
--- known: whether the run has the host among its own.
+-- Reads what is needed before anything is queued at a host; writes nothing. host: its state, if that was read. known:
+-- whether the run has the host already.
 local function queue_place(hid, job, host, known)
   local key, hosts = P .. 'host:' .. hid, P .. 'job:' .. job.run .. ':hosts'
   if known == nil then known = call('SISMEMBER', hosts, hid) == 1 end
@@ -143,7 +144,7 @@ local function queue_place(hid, job, host, known)
   return place
 end
 
--- The run's queue at the host takes part in the turns, unless it was taken out of them; answers whether it does.
+-- Lets the run's queue take part in the host's turns, unless it was parked; returns whether it does.
 local function attach(place, job, name)
   local hid, host, turns = place.hid, place.host, P .. 'host:' .. place.hid .. ':jobs'
   if place.attached then return true end
@@ -159,7 +160,7 @@ local function attach(place, job, name)
   return true
 end
 
--- Takes a run out of a host's turns; answers how many others there are.
+-- Takes a run out of a host's turns; returns how many others there are.
 local function detach(hid, run)
   local turns = P .. 'host:' .. hid .. ':jobs'
   call('ZREM', turns, run)

@@ -1,4 +1,4 @@
--- Jobs: read once per script, counters written back together by flush_jobs; a run that is opened is written by it whole.
+-- Jobs. Each is read once per script; flush_jobs writes changed counters together, and new runs whole.
 
 local JOB_FIELDS = {'state', 'sealed', 'queued', 'delayed', 'leased', 'leased_pages', 'max_pages', 'max_documents',
   'c:p', 'c:d', 'robots', 'delay', 'cap', 'level', 'split', 'seen', 'seq', 'name', 'told', 'masters', 'logged', 'retention',
@@ -6,7 +6,7 @@ local JOB_FIELDS = {'state', 'sealed', 'queued', 'delayed', 'leased', 'leased_pa
 local TEXT = {state = true, name = true, told = true, masters = true}
 local jobs = {}
 
--- Raises an error where a key is of another type than it should be that note_found or finish writes to.
+-- Raises an error if a key to which note_found or finish writes has the wrong type.
 local function expect_ending(job)
   expect('zset', P .. 'finished')
   expect('stream', P .. 'events')
@@ -34,7 +34,7 @@ local function job_of(run)
   return job
 end
 
--- A run that is only just opened: its fields, which flush_jobs writes. What it has no field for is 0 or ''.
+-- A run that this script opens; flush_jobs writes its fields. A field that is not set is 0 or ''.
 local BLANK = {}
 for _, field in ipairs(JOB_FIELDS) do BLANK[field] = TEXT[field] and '' or 0 end
 local NEW = {__index = BLANK}
@@ -51,8 +51,8 @@ local function new_job(run, fields)
   return job
 end
 
--- Sums over all runs, written once per script. What cannot be counted there keeps nothing from going on. One table: a
--- script may have 200 locals.
+-- Sums over all runs, written once per script. A failure to write them stops nothing. They are one table, because a script
+-- may have 200 locals.
 local totals = {of = {}, present = {queued = true, delayed = true, leased = true}}
 function totals.add(field, n) totals.of[field] = (totals.of[field] or 0) + n end
 
@@ -61,7 +61,7 @@ function totals.note_state(before, after)
   if after then totals.add('jobs:' .. after, 1) end
 end
 
--- A field of a job that has changed: endings and bytes are never taken back.
+-- Adds the change of a job's field; outcomes and bytes are never subtracted.
 function totals.note(field, n)
   if totals.present[field] or n > 0 and (field == 'bytes' or string.byte(field, 2) == 58) then totals.add(field, n) end
 end
@@ -84,8 +84,8 @@ local function owe_answer(run, transport, name, state)
   call('XADD', P .. 'owed:' .. transport, '*', 'run', run, 'job', name, 'state', state)
 end
 
--- A document of a run is noted for the masters that want to be told of each: once for every transport, until it was
--- told, and in the log that is read by whoever watches the run. All of that is bounded, also where nobody reads it.
+-- Records a document of a run for each transport whose masters get events, until the event is sent, and in the log that
+-- clients watch. Everything is bounded, even if nobody reads it.
 local FOUND = {d = true, u = true, N = true}
 local KEPT = {untold = 1000000, notes = 100000, log = 100000, log_ms = 3600000}
 
@@ -104,7 +104,7 @@ local function note_found(job, fp)
   end
 end
 
--- The lists of jobs follow the jobs and are no part of their state: one that cannot be written is made anew.
+-- The lists of jobs are no part of the jobs' state: a list that could not be written is rebuilt.
 local function list_run(job, list) redis.pcall('ZADD', P .. list, job.run, job.name) end
 local function unlist_run(job, list)
   if redis.pcall('ZSCORE', P .. list, job.name) == job.run then redis.pcall('ZREM', P .. list, job.name) end
