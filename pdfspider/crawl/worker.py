@@ -169,7 +169,7 @@ class Worker:
         self.starts = StartPermits(frontier, self.in_flight, self.robots.verdict, self.run)
         self.links = LinkExtractor(
             config,
-            known=frontier.known.urls,
+            known=frontier.seen_cache.urls,
             left_out=self.not_due_hosts.hosts,
             sitemaps=self.robots.sitemaps,
             admits_redirect=self.budgets.admits_redirect,

@@ -63,7 +63,7 @@ class Frontier(JobCalls):
         super().__init__(redis, scripts, worker or f"command-{self.nonce}", queue_max)
         self.lease_seconds = lease_seconds
         self.start_urls = start_urls
-        self.known = SeenCache()
+        self.seen_cache = SeenCache()
         self.valid_until = 0.0
         """The monotonic time until which this worker's leases are valid for certain."""
         self.give_up_at: float | None = None
@@ -112,7 +112,7 @@ class Frontier(JobCalls):
         self._alone_since = None
         if answer[4]:
             self._prolong(sent)
-        self.known.at_epoch(answer[0])
+        self.seen_cache.at_epoch(answer[0])
         leases = [Lease.unpack(values, time.monotonic()) for values in answer[6:]]
         if answer[5]:
             await self._overflow.refill(answer[5])
@@ -134,7 +134,7 @@ class Frontier(JobCalls):
         """Extend this worker's deadline, and return False if its leases went to others."""
         sent = time.monotonic()
         epoch, stands = await self._scripts("renew", self.worker, int(self.lease_seconds * 1000))
-        self.known.at_epoch(epoch)
+        self.seen_cache.at_epoch(epoch)
         if stands:
             self._prolong(sent)
         return bool(stands)
@@ -322,10 +322,10 @@ class Frontier(JobCalls):
 
     def _settle(self, answer: bytes, request: CommitRequest) -> None:
         if answer == b"epoch":
-            self.known.clear()
+            self.seen_cache.clear()
             raise LeaseLost("the frontier restarted while this URL was leased: it is fetched again")
         if answer == b"fenced":
             raise LeaseLost
         self._check(answer)
         if request.links:
-            self.known.add(request.lease.run, (entry.url for entry in request.links))
+            self.seen_cache.add(request.lease.run, (entry.url for entry in request.links))

@@ -73,10 +73,10 @@ async def test_what_a_worker_knew_is_forgotten_after_a_restart(durable: DurableR
     worker = rig.worker()
     lease, _ = await worker.lease(2)
     await worker.commit(lease, Outcome.PAGE, entry("http://a.test/x"))
-    assert worker.frontier.known.urls(run)
+    assert worker.frontier.seen_cache.urls(run)
     await rig.restart()
     await worker.lease(0)
-    assert not worker.frontier.known.urls(run)
+    assert not worker.frontier.seen_cache.urls(run)
 
 
 async def test_nothing_is_leased_for_one_lease_period_after_a_restart(durable: DurableRig) -> None:
