@@ -47,23 +47,23 @@ test: $(VENV)/.requirements-test.txt debian ## check style and types, run all te
 	@$(VENV)/bin/mypy
 	@$(PYTEST) --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(value ARGS)
 
-conformance: $(VENV)/.requirements-test.txt debian ## what every way for masters promises, with 1,000 messages each [MANY=10000]
+conformance: $(VENV)/.requirements-test.txt debian ## test the promises of every transport, with 1,000 messages each [MANY=10000]
 	@MANY=$(MANY) $(PYTEST) -m "slow or not slow" --timeout 1200 --numprocesses $(PROCESSES) --dist loadfile \
 		tests/gateway/conformance $(value ARGS)
 
-kafka: $(VENV)/.requirements-test.txt ## the same of Kafka, and more, with a real one: the one at KAFKA_URL, or by Java and Maven
+kafka: $(VENV)/.requirements-test.txt ## the same and more with a real Kafka: the one at KAFKA_URL, or one started by Java and Maven
 	@test "$$KAFKA_URL" || { command -v java && command -v mvn; } >/dev/null || \
 		{ echo >&2 'A real Kafka needs Java 17 and Maven, or KAFKA_URL=kafka://HOST:PORT'; exit 1; }
 	@$(PYTEST) -m slow tests/gateway/conformance/test_kafka.py tests/gateway/test_kafka_broker.py $(value ARGS)
 
 rolling: MANY = 5000
-rolling: $(VENV)/.requirements-test.txt debian ## two gateways, each restarted in turn every 5 s, under 5,000 messages on every way [MANY=100]
+rolling: $(VENV)/.requirements-test.txt debian ## restart two gateways in turn every 5 s, under 5,000 messages on every transport [MANY=100]
 	@MANY=$(MANY) $(PYTEST) -m slow tests/gateway/endurance/test_rolling_restart.py $(value ARGS)
 
-refusals: $(VENV)/.requirements-test.txt debian ## seven ways refused in turn, a minute each, beside an eighth under a steady stream [DURATION=10]
+refusals: $(VENV)/.requirements-test.txt debian ## let seven transports fail in turn for a minute each, beside an eighth under load [DURATION=10]
 	@DURATION=$(DURATION) $(PYTEST) -m slow tests/gateway/endurance/test_refused_transports.py $(value ARGS)
 
-cluster: $(VENV)/.requirements-test.txt debian ## a RabbitMQ of three nodes, each of which is killed once under messages
+cluster: $(VENV)/.requirements-test.txt debian ## kill each node of a RabbitMQ cluster of three once, under load
 	@$(PYTEST) -m slow tests/gateway/endurance/test_rabbitmq_cluster.py $(value ARGS)
 
 clients: $(VENV)/.requirements-test.txt debian ## run the masters of examples/ with old and new clients, each in an environment of its own
@@ -79,10 +79,10 @@ manifests: $(VENV)/.requirements-test.txt ## check what is in deploy/ against sc
 image: $(VENV)/.requirements-test.txt ## run the Dockerfile's steps in a clean chroot, and a worker in it; needs root and debootstrap
 	@$(VENV)/bin/python -m tests.deploy.image
 
-faults: $(VENV)/.requirements-test.txt debian ## injure crawls for an hour and audit what becomes of them [ARGS="--minutes 10"]
+faults: $(VENV)/.requirements-test.txt debian ## inject faults into crawls for an hour and audit the results [ARGS="--minutes 10"]
 	@$(VENV)/bin/python -m tests.faults $(value ARGS)
 
-fuzz: $(VENV)/.requirements-test.txt ## throw odd bytes at what reads strangers' pages, headers, documents and messages [MINUTES=5]
+fuzz: $(VENV)/.requirements-test.txt ## fuzz the parsers of pages, headers, documents and messages [MINUTES=5]
 	@$(VENV)/bin/python -m tests.fuzz --minutes $(MINUTES) $(value ARGS)
 
 hostile: $(VENV)/.requirements-test.txt debian ## measure a worker against hostile hosts [ARGS="anchors hosts endless.pdf"]
@@ -108,20 +108,20 @@ frontier-cost: $(VENV)/.requirements-test.txt ## measure what the frontier costs
 simulation: $(VENV)/.requirements.txt ## let 200 workers lease and commit, with fetches that only sleep [ARGS="--workers 50"]
 	@$(VENV)/bin/python -m bench.fleet $(value ARGS)
 
-politeness: $(VENV)/.requirements-test.txt ## measure how much of the rate that delays allow a crawl reaches [ARGS="--report build"]
+politeness: $(VENV)/.requirements-test.txt ## measure what share of the rate that delays allow a crawl reaches [ARGS="--report build"]
 	@$(VENV)/bin/python -m bench.politeness $(value ARGS)
 
-dashboard-load: $(VENV)/.requirements-test.txt ## ask for each page of the dashboard over 10,000 jobs, a million hosts, ten million captures
+dashboard-load: $(VENV)/.requirements-test.txt ## load each page of the dashboard with 10,000 jobs, a million hosts, ten million captures
 	@$(VENV)/bin/python -m bench.dashboard_load $(value ARGS)
 
-recall: $(VENV)/.requirements.txt ## measure what is found beside wget and the stock Scrapy stack
+recall: $(VENV)/.requirements.txt ## compare the documents found with those of wget and the stock Scrapy stack
 	@$(VENV)/bin/python -m bench.recall $(value ARGS)
 
 .PHONY: beside-wget
-beside-wget: $(VENV)/.requirements-test.txt debian ## what a crawl and wget keep of small odd sites, site by site [ARGS="--cases DIRECTORY"]
+beside-wget: $(VENV)/.requirements-test.txt debian ## compare what a crawl and wget keep of small odd sites [ARGS="--cases DIRECTORY"]
 	@$(VENV)/bin/python -m tests.crawl.beside_wget $(value ARGS)
 
-revision: $(VENV)/.requirements.txt ## write a migration for what changed in records/schema.py: make revision NAME="add captures.language"
+revision: $(VENV)/.requirements.txt ## write a migration for changes of records/schema.py: make revision NAME="add captures.language"
 	@$(VENV)/bin/python -m pdfspider.records.migrations "$$NAME"
 
 docs: $(VENV)/.requirements-test.txt ## build the documentation as a site in build/site
@@ -143,7 +143,7 @@ lowest: $(VENV)/.requirements-tools.txt ## test with the lowest versions that py
 	@$(VENV)/bin/uv pip install --quiet --python build/lowest/bin/python --requirement build/lowest.txt
 	@build/lowest/bin/pytest -p no:cacheprovider --numprocesses $(PROCESSES) --dist loadfile $(or $(ARGS),$(UNIT_TESTS))
 
-audit-dependencies: $(VENV)/.requirements-tools.txt ## ask which of the locked versions have known vulnerabilities
+audit-dependencies: $(VENV)/.requirements-tools.txt ## check the locked versions for known vulnerabilities
 	@found=$$($(VENV)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
 		--requirement requirements-test.txt 2>$(VENV)/audit.log); code=$$?; \
 	if test $$code != 0 -a -z "$$found"; then \
@@ -151,7 +151,7 @@ audit-dependencies: $(VENV)/.requirements-tools.txt ## ask which of the locked v
 	fi; \
 	echo "$${found:-No known vulnerabilities}"; exit $$code
 
-clean: ## remove what was made here, except what was crawled
+clean: ## remove all generated files except crawled data
 	@rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
