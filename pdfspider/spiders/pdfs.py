@@ -100,13 +100,16 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
 
     def parse(self, response: StagedResponse, **kwargs: Any) -> Iterator[Capture]:
         """Yield the capture of a response, which may have come from elsewhere than a crawl."""
-        worker = Worker.of(self._own_crawler())
         if self._is_stock:
-            yield from stock_output(worker.config, self.args, response)
+            yield from stock_output(self._worker.config, self.args, response)
             return
         if lease_of(response.request) is None:
-            with_visit(worker, response)
-        yield worker.captures.of_response(response)
+            with_visit(self._worker, response)
+        yield self._worker.captures.of_response(response)
+
+    @cached_property
+    def _worker(self) -> Worker:
+        return Worker.of(self._own_crawler())
 
     @cached_property
     def _is_stock(self) -> bool:
@@ -127,7 +130,7 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
 
     def failed(self, failure: Failure) -> Iterator[Capture | Released]:
         """Yield the capture of a failure, or the release of its lease."""
-        worker, error = Worker.of(self.crawler), failure.value
+        worker, error = self._worker, failure.value
         if isinstance(error, HttpError):
             yield worker.captures.of_response(cast("StagedResponse", error.response))
         else:
@@ -135,4 +138,4 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
 
     def default(self, response: StagedResponse) -> Iterator[Capture]:
         """Yield the capture of a response for which a callback yielded none: links of its page are not followed."""
-        yield Worker.of(self.crawler).captures.of_response_alone(response)
+        yield self._worker.captures.of_response_alone(response)

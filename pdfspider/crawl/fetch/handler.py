@@ -279,10 +279,11 @@ class StagingDownloadHandler(BaseDownloadHandler):
         """Return the start of one request of a lease. Raises FetchError for an address that it may not reach."""
         config, listed = self._config, networks_of(lease.reach)
         networks: str | None = await self._frontier.networks(listed) if listed else ""
-        if "proxy" in request.meta:
+        meta = request.meta
+        if "proxy" in meta:
             await look_behind_proxy(host_of(url), lease, networks or "", resolve=config.resolve_for_proxy)
             networks = None
-        head = request.meta.get("download_timeout") or config.answer_timeout
+        head = meta.get("download_timeout") or config.answer_timeout
         timeouts = Timeouts(config.connect_timeout, head, config.idle_timeout)
         return RequestStart(url, lease, self._starts, timeouts, networks)
 

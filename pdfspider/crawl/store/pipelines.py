@@ -119,7 +119,8 @@ class PdfFilesPipeline(FilesPipeline):
 
     def __init__(self, store_uri: str | PathLike[str], *, crawler: Crawler) -> None:
         super().__init__(store_uri, crawler=crawler)
-        self._naming = Naming(self, Worker.of(crawler).config)
+        self._worker = Worker.of(crawler)
+        self._naming = Naming(self, self._worker.config)
         if self._naming.is_on and isinstance(self.store, DirectoryStore):
             check_links(Path(self.store.basedir))
 
@@ -140,7 +141,7 @@ class PdfFilesPipeline(FilesPipeline):
 
     async def _persist(self, document: StagedBody, lease: Lease, wanted: str) -> str | None:
         """Store a document, and return its further name if it is to have one."""
-        worker = Worker.of(self.crawler)
+        worker = self._worker
         if not isinstance(self.store, DirectoryStore):
             paths = [document_path(document.sha256), *([with_hash(wanted, document.sha256)] if wanted else [])]
             for path in paths:
@@ -165,7 +166,7 @@ class PdfFilesPipeline(FilesPipeline):
         try:
             with opened as content:
                 await ensure_awaitable(self.store.persist_file(path, content, self.spiderinfo))
-            if Worker.of(self.crawler).config.verify_uploads:
+            if self._worker.config.verify_uploads:
                 await verify_upload(self.store, document, path, self.spiderinfo)
         except Exception as error:
             raise store_error(error, Path(path)) from error
