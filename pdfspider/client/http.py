@@ -6,7 +6,9 @@ import asyncio
 import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
+import aiohttp
 from aiohttp import ClientConnectionError, ClientPayloadError, ClientResponse, ClientSession, ClientTimeout
 
 from pdfspider.exceptions import ClientError
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 RETRY_DELAY_S = 0.5
+EVENT_STREAM = "text/event-stream"
 CHUNK_SIZE = 1 << 16
 MAX_EVENT_SIZE = 1 << 26
 SILENCE_TIMEOUT_S = 60.0
@@ -42,20 +45,23 @@ class HttpTransport:
 
     async def status(self, job: str) -> dict[str, Any]:
         """Return the status of a job."""
-        return await self._ask("GET", f"/jobs/{job}")
+        return await self._ask("GET", f"/jobs/{quote(job, safe='')}")
 
     async def control(self, job: str, action: str) -> None:
         """Apply "pause", "resume" or "cancel" to a job."""
-        await self._ask("POST", f"/jobs/{job}/{action}")
+        await self._ask("POST", f"/jobs/{quote(job, safe='')}/{action}")
 
     async def events(
         self, receipt: Mapping[str, Any], *, documents: bool
     ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
         """Yield events, and connect again after the last one when the connection is lost."""
         job, last = receipt["job"], ""
-        path = f"/jobs/{job}/events?documents={'true' if documents else 'false'}"
+        path = f"/jobs/{quote(job, safe='')}/events?documents={'true' if documents else 'false'}"
         while True:
             response = await self._again(partial(self._open, "GET", path, headers={"Last-Event-ID": last}))
+            if response.content_type != EVENT_STREAM:
+                response.close()
+                raise ClientError(f"{self._url} is not a gateway: it answers {response.content_type}")
             try:
                 async for event in _parse(response):
                     last = event.get("id", last)
@@ -141,6 +147,8 @@ class HttpTransport:
             )
         except CONNECTION_ERRORS as error:
             raise ClientError(f"{self._url} cannot be reached: {error}") from error
+        except (aiohttp.ClientError, ValueError, TypeError) as error:  # the URL, or an answer that is not JSON
+            raise ClientError(f"{self._url} is not a gateway: {error}") from error
 
 
 async def _reason(response: ClientResponse) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from pdfspider.exceptions import ClientError
+from pdfspider.masking import masked_url
 from pdfspider.retrying import pauses, retry, until
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class RedisTransport:
         query.pop("items", None)
         query.pop("keep", None)
         plain = parts._replace(query=urlencode(query), fragment="").geturl()
-        self._redis: Any = Redis.from_url(plain, socket_connect_timeout=timeout)
+        self._redis = _connect(plain, timeout)
         self._timeout = timeout
 
     async def submit(self, message: dict[str, Any], key: str) -> dict[str, Any]:
@@ -46,8 +48,10 @@ class RedisTransport:
         message = {"task_id": key, **message}
         since = {name: await self._newest(name) for name in ("results", "events") if self._names[name]}
         body = json.dumps(message)
+        newest_reject = await self._again(lambda: self._redis.lindex(self._names["rejects"], 0))
         await self._again(lambda: self._redis.xadd(f"{self._names['tasks']}:stream", {"message": body}))
-        return {"job": message.get("job"), "task_id": message["task_id"], "body": body, "since": since}
+        known = {"job": message.get("job"), "task_id": message["task_id"], "body": body}
+        return {**known, "since": since, "newest_reject": newest_reject}
 
     async def events(
         self, receipt: Mapping[str, Any], *, documents: bool
@@ -56,7 +60,7 @@ class RedisTransport:
         if "since" not in receipt:
             raise ClientError("over Redis only what this client has handed in can be waited for")
         since = {self._names[name]: last for name, last in receipt["since"].items()}
-        result, has_more = None, False
+        result, has_more, newest_reject = None, False, receipt["newest_reject"]
         while result is None or (documents and self._names["events"] and has_more):
             entries = await self._read(since, BLOCK_MS if result is None else None)
             own = [(stream, data) for stream, data in entries if data.get("task_id") == receipt["task_id"]]
@@ -67,7 +71,7 @@ class RedisTransport:
                 else:
                     result = data
             if result is None:
-                await self._check_rejects(receipt["body"])
+                newest_reject = await self._check_rejects(receipt["body"], newest_reject)
         if not self._names["events"]:
             for document in result["documents"]:
                 yield "document", {"id": document["url"], **document}
@@ -107,22 +111,72 @@ class RedisTransport:
             name = stream.decode()
             for entry, fields in entries:
                 since[name] = entry.decode()
-                found.append((name, json.loads(fields.get(b"result") or fields[b"document"])))
+                if isinstance(data := _parse(fields.get(b"result") or fields.get(b"document") or b""), dict):
+                    found.append((name, data))
         return found
 
-    async def _check_rejects(self, body: str) -> None:
-        for raw in await self._again(lambda: self._redis.lrange(self._names["rejects"], 0, BATCH_SIZE - 1)):
-            letter = json.loads(raw)
-            if letter.get("message") == body:
-                raise ClientError(letter["reason"], status=400)
+    async def _check_rejects(self, body: str, last: bytes | None) -> bytes | None:
+        """Look at the rejects that are newer than ``last``, and return the newest one.
+
+        Raises ClientError if the message is among them.
+        """
+        newest: bytes | None = None
+        start = 0
+        while batch := await self._again(
+            partial(self._redis.lrange, self._names["rejects"], start, start + BATCH_SIZE)
+        ):
+            newest = newest or batch[0]
+            for raw in batch:
+                if raw == last:
+                    return newest
+                rejected = _parse(raw)
+                if isinstance(rejected, dict) and rejected.get("message") == body:
+                    raise ClientError(str(rejected.get("reason")), status=400)
+            start += len(batch)
+        return newest
 
     async def _again(self, call: Any) -> Any:
         """Repeat a call while Redis cannot be reached.
 
-        Raises ClientError after the time limit.
+        Raises ClientError after the time limit, and at once for what only a person can mend.
         """
+        goes_on = until(self._timeout)
         away = RedisError, OSError
         try:
-            return await retry(call, pauses(RETRY_DELAY_S, RETRY_DELAY_S), on=away, goes_on=until(self._timeout))
+            return await retry(
+                call,
+                pauses(RETRY_DELAY_S, RETRY_DELAY_S),
+                on=away,
+                goes_on=lambda error, pause: _may_pass(error) and goes_on(error, pause),
+            )
         except away as error:
             raise ClientError(f"Redis cannot be used: {error}") from error
+
+
+def _connect(url: str, timeout: float) -> Any:
+    """Return a client.
+
+    Raises ClientError for a URL or an option that redis-py does not know.
+    """
+    try:
+        client = Redis.from_url(url, socket_connect_timeout=timeout)
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)
+    except (TypeError, ValueError) as error:
+        raise ClientError(f"{masked_url(url)} is not a Redis: {error}") from None
+    return client
+
+
+def _may_pass(error: Exception) -> bool:
+    """Return whether the same call may succeed later."""
+    said = str(error)  # over a socket file redis-py raises another error for a wrong password
+    wrong = said.startswith("WRONGTYPE") or "username-password" in said
+    return not (wrong or isinstance(error, (AuthenticationError, NoPermissionError)))
+
+
+def _parse(raw: bytes) -> Any:
+    """Return the value of a JSON text, None for anything else, which others may write to the same keys."""
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None

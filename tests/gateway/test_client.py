@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import json
 import threading
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from aiohttp import ClientSession
 
 from bench.processes import free_port
 from pdfspider.client import AsyncClient, Client, ClientError, Job
+from pdfspider.frontier.connection import connect
 from tests.support import PATIENCE
 
 if TYPE_CHECKING:
@@ -121,6 +124,56 @@ def test_a_gateway_that_is_away_is_waited_for(gateway: Start, site: Server) -> N
         second.stop()
 
 
-def test_what_is_no_gateway() -> None:
-    with pytest.raises(ClientError, match="expected http"):
-        Client("amqp://127.0.0.1/")
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("amqp://127.0.0.1/", "expected http"),
+        ("redis://127.0.0.1/?colour=red", "colour"),
+        ("redis://u:secret@127.0.0.1:port/", r"\*\*\*.*port"),
+    ],
+)
+def test_what_is_no_gateway(url: str, reason: str) -> None:
+    with pytest.raises(ClientError, match=reason):
+        Client(url)
+
+
+async def test_another_server_is_no_gateway(site: Server) -> None:
+    for url in site.url, "http://127.0.0.1:99999", "http://":
+        async with AsyncClient(url, timeout=0.1) as client:
+            for call in client.job("a/b").status(), client.job("a?b").wait(), client.submit(site.url):
+                with pytest.raises(ClientError):
+                    await call
+
+
+async def test_a_reject_is_found_among_any_number_and_once(redis_url: str) -> None:
+    """Nobody serves here: what a gateway and others would write is written by this test."""
+    urls = ["http://127.0.0.1/"]
+    reject = json.dumps({"message": json.dumps({"task_id": "same", "urls": urls}), "reason": "no room"})
+    result = json.dumps(
+        {"task_id": "same", "job": "j", "run": 1, "state": "finished", "counts": {}, "classes": {}}
+        | {"documents": [], "failures": [], "truncated": False}
+    )
+    async with AsyncClient(redis_url) as client, connect(redis_url) as redis:
+        job = await client.submit(*urls, task_id="same")
+        await redis.lpush("pdf_tasks:rejected", reject, *(f"foreign {number}" for number in range(300)))
+        with pytest.raises(ClientError, match="no room"):
+            await job.wait(PATIENCE)
+        again = await client.submit(*urls, task_id="same")
+        await redis.lpush("pdf_tasks:rejected", '{"message": 1}', "[]")
+        await redis.xadd("pdfs:results", {"foreign": "1"})
+        await redis.xadd("pdfs:results", {"result": "[1]"})
+        waiting = asyncio.create_task(again.wait(PATIENCE))
+        await asyncio.sleep(0)
+        await redis.xadd("pdfs:results", {"result": result})
+        assert (await waiting).job == "j"
+
+
+async def test_what_only_a_person_can_mend_is_told_at_once(redis_url: str) -> None:
+    async with AsyncClient(redis_url, timeout=PATIENCE) as client, connect(redis_url) as redis:
+        await redis.set("pdf_tasks:stream", "text")
+        with pytest.raises(ClientError, match="WRONGTYPE"):
+            await client.submit("http://127.0.0.1/")
+        await redis.acl_setuser("reader", enabled=True, passwords=["+known"], categories=["+@all"], keys=["*"])
+    async with AsyncClient(redis_url.replace("unix://", "unix://reader:other@"), timeout=PATIENCE) as client:
+        with pytest.raises(ClientError, match="username-password"):
+            await client.submit("http://127.0.0.1/")

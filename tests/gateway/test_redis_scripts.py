@@ -11,6 +11,7 @@ from redis.exceptions import ResponseError
 from pdfspider.gateway.base import Event, TransportError
 from pdfspider.gateway.registry import make_transports
 from pdfspider.gateway.transports.redis.scripts import MOVE, SET_ASIDE
+from pdfspider.gateway.transports.redis.transport import RedisTransport
 from tests.gateway.serving import equals, eventually, in_thread, serving
 from tests.servers.processes import RedisProcess
 
@@ -153,3 +154,17 @@ async def test_a_document_that_cannot_be_told_everywhere_is_told_nowhere(service
 
 async def _jobs(service: GatewayService) -> int:
     return len([name async for name, _ in service.frontier.jobs()])
+
+
+async def test_acknowledgements_that_are_refused_are_said_once(
+    client: redis.Redis, service: GatewayService, caplog: pytest.LogCaptureFixture
+) -> None:
+    (transport,) = make_transports(["redis:"], service)
+    assert isinstance(transport, RedisTransport)
+    client.execute_command("ACL", "SETUSER", "default", "-xack")
+    for _ in range(3):
+        with pytest.raises(TransportError):
+            await transport.settle("1-1")
+    client.execute_command("ACL", "SETUSER", "default", "+xack")
+    await transport.settle("1-1")
+    assert [record.getMessage().partition("redis")[0] for record in caplog.records] == ["Messages from ", ""]

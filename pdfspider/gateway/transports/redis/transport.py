@@ -94,6 +94,9 @@ class RedisTransport(Transport):
         self._takeover = Takeover(service.others_run)
         self._look_at = 0.0
         self._is_checked = False
+        self._unsettled = ConditionLogger(
+            f"Messages from {self.name} cannot be acknowledged: they come again", f"{self.name} is acknowledged again"
+        )
 
     def _connect(self) -> Redis:
         """Return a client.
@@ -166,7 +169,9 @@ class RedisTransport(Transport):
                 pipe.xdel(self._stream, *entries)
                 await pipe.execute()
         except RedisError as error:
+            self._unsettled.begin(error)
             raise TransportError(str(error)) from error
+        self._unsettled.end()
 
     async def set_aside(self, entry: str, rejected: Rejected) -> None:
         """Move an entry of the stream to the rejects.
