@@ -247,7 +247,7 @@ class Discovery:
             if not href or (len(href) > MAX_LENGTH and not (href := without_fragment(href))):
                 continue
             url = join(base, href, encoding)
-            if url is None or "=" in href or ("#" in href and ".pdf" in href.lower()) or href.rfind("://") > 8:
+            if url is None or "=" in href or href.find("://", 8) > 0 or ("#" in href and ".pdf" in href.lower()):
                 inner, alone = self._carried(href, url or base, encoding, nested)
                 yield from inner
                 if alone:

@@ -123,4 +123,6 @@ def never_page(url: str) -> bool:
 
 def may_be_page(url: str, technique: str) -> bool:
     """Return whether ``url``, which that technique has found, may lead to a page, or to a drawing with links."""
+    if url.partition("?")[0].rpartition(".")[2].lower() not in _NEVER_PAGES:
+        return True
     return not never_page(url) or (technique in _FRAMES and url.partition("?")[0].lower().endswith(".svg"))

@@ -64,7 +64,6 @@ EXAMPLES: list[tuple[str, str, str, bool]] = [
     ("form", "<form action=/get><select name=a onchange='this.form.submit()'><option value=7>x", "get?a=7", False),
     ("form", "<form action=/get><input name=a value=7 readonly><button>x</button></form>", "get?a=7", False),
     ("iframe", "<iframe src='data:image/gif;base64,R0lG' data-lazy-src=/b></iframe>", "b", False),
-    ("text-url", "<p>The file is at <code>/docs/b.pdf</code></p>", "docs/b.pdf", True),
     ("data-attribute", "<i data-content='&lt;a href=&quot;/b.pdf&quot;>x&lt;/a>'></i>", "b.pdf", True),
     ("script-url", "<script>const at = '/get/7'\npdfjsLib.getDocument(at)</script>", "get/7", True),
     ("viewer", "<iframe src='http://flip.example/book/http://example.com/b.pdf'></iframe>", "b.pdf", True),

@@ -50,8 +50,6 @@ _CALLED = re.compile(
 
 _SUFFIX = re.compile(r"\.[pP][dD][fF](?!\w)").finditer
 _LONGEST_TAG = 8_192
-MAX_PATH_LENGTH = 1_024
-"""Characters of a path in the text of a page."""
 _TAG_NAME = re.compile(r"<([a-z][^\s/<>]{0,60}+)", re.IGNORECASE).match
 _ATTRIBUTE = re.compile(
     r"""([^\s"'<>/=]{1,60}+)\s{0,9}=\s{0,9}(?:"([^"]*+)"|'([^']*+)'|([^\s"'<>][^\s<>]*+))"""
@@ -167,19 +165,10 @@ def addresses_in_text(html: str) -> Iterator[Reference]:
         value = unescape(match[0].rstrip(".,;:!?"))
         if says_pdf(value) and not is_template(value):
             yield Reference(value, document=True)
-    for match in _SUFFIX(shown):
-        if shown.startswith("<", match.end()) and (path := _path_before(shown, match.end())):
-            yield Reference(unescape(path), document=True)
     if _IS_DATA(html[:_HEAD]):
         for match in _CONTENT(shown):
             if says_pdf(value := unescape(match[1]).strip()):
                 yield Reference(value, document=True)
-
-
-def _path_before(html: str, end: int) -> str | None:
-    """Return the path from the root that an element has as its only text, which ends at ``end``; None without one."""
-    path = html[max(html.rfind(">", end - MAX_PATH_LENGTH, end) + 1, end - MAX_PATH_LENGTH, 0) : end].lstrip()
-    return path if path[:1] == "/" and "/" in path[2:] and path[1:2] != "/" and not re.search(r"[\s{}]", path) else None
 
 
 def visible(html: str) -> str:

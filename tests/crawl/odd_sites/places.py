@@ -199,7 +199,10 @@ def data_for_scripts(odd: Odd) -> None:
     odd.add("rows.php", reply(json.dumps(rows).encode(), HTML))
     odd.add(
         "list.xml",
-        reply(f"<list><file>{odd.root}c.pdf</file><file href='{odd.root}d.pdf'/></list>".encode(), "text/xml"),
+        reply(
+            f"<?xml version='1.0'?><list><file>{odd.root}c.pdf</file><file href='{odd.root}d.pdf'/></list>".encode(),
+            "text/xml",
+        ),
     )
     for name in ("a", "b", "c.pdf", "d.pdf"):
         odd.file(name, linked=False)
