@@ -30,6 +30,12 @@ class Command(ServingCommand, ScrapyCommand):
             "taken, then ends."
         )
 
+    def act(self, config: Config, args: list[str], opts: argparse.Namespace) -> None:
+        super().act(config, args, opts)
+        from pdfspider.gateway.shutdown import exit_at_once
+
+        exit_at_once()
+
     def service(self, config: Config, copies: Copies | None, opts: argparse.Namespace) -> Work:
         from pdfspider.gateway.gateway import serve
 

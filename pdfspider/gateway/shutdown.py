@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import faulthandler
 import logging
+import os
 import sys
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pdfspider.tasks import end
 
@@ -33,6 +35,18 @@ def exit_after(seconds: float) -> None:
     """
     if sys.stderr:
         faulthandler.dump_traceback_later(seconds, exit=True)
+
+
+def exit_at_once() -> NoReturn:
+    """Exit with code 0, without the end of Python itself: everything is settled and closed.
+
+    Python would wait for threads that are blocked, and for librdkafka, whose producers may not come to an end.
+    """
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # closed, or None
+            stream.flush()
+    os._exit(0)
 
 
 async def within(seconds: float, what: str, work: Awaitable[Any]) -> None:

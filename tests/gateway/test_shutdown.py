@@ -43,6 +43,25 @@ threading.Lock().acquire() and threading.Thread(target=threading.Event().wait).s
 """
 
 
+SETTLED = """
+import logging, sys, threading
+from pdfspider.gateway.shutdown import exit_at_once
+logging.basicConfig(stream=sys.stderr)
+threading.Thread(target=threading.Event().wait).start()
+logging.warning("settled")
+sys.stdout.write("all of it")
+exit_at_once()
+"""
+
+
+def test_a_settled_gateway_waits_for_no_thread() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", SETTLED], capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
+    assert ended.stdout == "all of it"
+    assert "settled" in ended.stderr
+
+
 async def never() -> None:
     """Ends at no cancellation, until it is let go."""
     while not let_go.is_set():
