@@ -27,7 +27,7 @@ RARE = "is not on a site that is shaped like most: tests/discovery shows it"
 LEFT_OUT = {
     "pdf-link": "is looked for only where that is asked for",
     **dict.fromkeys(("bucket", "bucket-next", "cdx", "cdx-next", "hidden-input", "option", "text-url"), RARE),
-    **dict.fromkeys(("attribute", "json", "json-next", "data-url"), RARE),
+    **dict.fromkeys(("attribute", "json", "json-next", "data-url", "script-src"), RARE),
 }
 SMALL = Shaped(urls=260, hosts=3, port=8000)
 

@@ -136,7 +136,7 @@ ANSWERS: dict[str, Answer] = {
         "multipart/byteranges; boundary=x",
         status="206 Partial Content",
     ),
-    "/unsaid-part.pdf": reply(ODD, status="206 Partial Content"),
+    "/unsaid-part.pdf": reply(of("unsaid"), status="206 Partial Content"),
     "/used.pdf": reply(of("used"), status="226 IM Used"),
 }
 
@@ -161,7 +161,7 @@ OUTCOMES = {
     "/whole-part.pdf": "document",
     "/end.pdf": "truncated",
     "/parts.pdf": "truncated",
-    "/unsaid-part.pdf": "truncated",
+    "/unsaid-part.pdf": "document",
     "/used.pdf": "document",
 }
 

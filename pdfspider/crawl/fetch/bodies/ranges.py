@@ -42,6 +42,11 @@ def part_of(headers: Mapping[str, str]) -> ContentRange | None:
     return ContentRange(first, last, total) if fits else None
 
 
+def says_parts(headers: Mapping[str, str]) -> bool:
+    """Return whether the headers of a 206 say that it is one part, or several of them."""
+    return "Content-Range" in headers or headers.get("Content-Type", "").strip().lower().startswith("multipart/")
+
+
 def strong_validator(headers: Mapping[str, str]) -> str | None:
     """Return the value for If-Range, None if nothing proves that the representation is the same.
 

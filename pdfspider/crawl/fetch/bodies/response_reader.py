@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pdfspider.crawl.fetch.bodies.body_stream import BodyStream, PrefixedChunks, read_at_least, read_to_file
 from pdfspider.crawl.fetch.bodies.content_encoding import GZIP_START, Decoded, decoded
 from pdfspider.crawl.fetch.bodies.partial_download import DownloadInterrupted, PartialDownload
-from pdfspider.crawl.fetch.bodies.ranges import strong_validator, total_of
+from pdfspider.crawl.fetch.bodies.ranges import says_parts, strong_validator, total_of
 from pdfspider.crawl.fetch.errors import BodyBroken, BodyStalled, DownloadStopped, FetchError, ReleaseRequested
 from pdfspider.crawl.fetch.redirects import has_content
 from pdfspider.crawl.fetch.responses import StagedResponse, is_asked_for
@@ -169,7 +169,7 @@ class ResponseReader:
             raise
 
     async def _read_document(self, partial: PartialDownload, chunks: Chunks) -> StagedResponse:
-        if partial.status == 206 and partial.total is None and "Content-Range" in partial.received:
+        if partial.status == 206 and partial.total is None and says_parts(partial.received):
             return partial.response("a part came that was not asked for")
         self._check_size(partial.total or 0)
         self._storage.check_size(partial.total or 0)
