@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from scrapy import Request, signals
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http import HtmlResponse
+from twisted.internet.defer import Deferred
 
 from tests.crawl.injected import fails
 
@@ -125,3 +126,27 @@ class Downloading:
         download = self._crawler.engine.download_async(Request(response.urljoin("/own")))
         self._task = asyncio.ensure_future(download)
         self._task.add_done_callback(lambda task: logging.getLogger(__name__).error("%s", task.exception()))
+
+
+class Deferring:
+    """A downloader middleware that answers with a Deferred, as ``inlineCallbacks`` makes them."""
+
+    def process_request(self, request: Request) -> Deferred[None]:
+        answer = Deferred[None]()
+        asyncio.get_running_loop().call_soon(answer.callback, None)
+        return answer
+
+
+class NoProxy:
+    """A downloader middleware that chooses no proxy, whatever the environment says."""
+
+    def process_request(self, request: Request) -> None:
+        request.meta["proxy"] = None
+
+
+class TimeLimit:
+    """A downloader middleware that says how long a request may wait: what stands behind ``to=`` in the URL."""
+
+    def process_request(self, request: Request) -> None:
+        if fails(request.url, self):
+            request.meta["download_timeout"] = request.url.partition("to=")[2]

@@ -59,6 +59,21 @@ def test_what_middlewares_ask_goes_through_the_gate(fleet: Fleet) -> None:
     assert fleet.job()["leased"] == 0
 
 
+def test_what_middlewares_say_of_a_request(fleet: Fleet) -> None:
+    """A value of its meta that makes no sense is the failure of its URL alone."""
+    wrong = ["abc", "-1", "nan", "inf"]
+    with hostile() as server:
+        good = [server.url("/TimeLimit/1?to=20.5"), server.url("/fine")]
+        bad = [server.url(f"/TimeLimit/1?to={value}") for value in wrong]
+        server.answers |= {"/TimeLimit/1?to=20.5": page(), "/fine": page()}
+        fleet.crawl(*good, *bad, **middlewares("Deferring", "NoProxy", "TimeLimit"))
+        assert fleet.outcomes() == {**dict.fromkeys(good, "page"), **dict.fromkeys(bad, "internal-error")}
+        assert {fleet.row(url)["reason"] for url in bad} == {
+            f"download_timeout={value!r} is not a number of seconds above 0" for value in wrong
+        }
+    fleet.audit()
+
+
 def test_a_middleware_that_never_has_enough(fleet: Fleet) -> None:
     with hostile({"/Endless/1": page(), "/fine": page()}) as server:
         fleet.crawl(server.url("/Endless/1"), server.url("/fine"), **middlewares("Endless"))

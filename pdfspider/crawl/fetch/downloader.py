@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from scrapy import Request
 from scrapy.core.downloader.handlers import DownloadHandlers
 from scrapy.core.downloader.middleware import DownloaderMiddlewareManager
-from scrapy.utils.defer import deferred_from_coro
+from scrapy.utils.defer import deferred_from_coro, ensure_awaitable
 from scrapy.utils.httpobj import urlparse_cached
 from scrapy.utils.misc import build_from_crawler
 
@@ -45,7 +45,7 @@ class Middlewares(DownloaderMiddlewareManager):
             assert method is not None
             result = self._handle_mw_method(method, request=request)
             if isawaitable(result):
-                result = await result
+                result = await ensure_awaitable(result)
             if result is not None:
                 return cast("Response | Request", result)
         return cast("Response", await download_func(request))

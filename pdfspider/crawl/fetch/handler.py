@@ -20,7 +20,7 @@ from pdfspider.crawl.fetch.download_signals import DownloadSignals
 from pdfspider.crawl.fetch.errors import FetchError, RedirectsToItself, StartAgain
 from pdfspider.crawl.fetch.redirects import REDIRECT_STATUSES, RedirectChain, redirect_target, redirected_request
 from pdfspider.crawl.fetch.request_headers import RequestHeaders
-from pdfspider.crawl.fetch.request_start import RequestStart, Timeouts
+from pdfspider.crawl.fetch.request_start import RequestStart, Timeouts, seconds_of
 from pdfspider.crawl.fetch.responses import StagedResponse
 from pdfspider.crawl.fetch.sessions import REFUSED_STATUSES, Sessions, is_refused, of_this_session, set_by_script
 from pdfspider.crawl.fetch.ssrf_guard import look_behind_proxy
@@ -265,7 +265,7 @@ class StagingDownloadHandler(BaseDownloadHandler):
         Raises FetchError, and DownloadInterrupted if it is worth resuming.
         """
         start = await self._start(request, url, lease)
-        options = proxy_options(request) if "proxy" in request.meta else ()
+        options = proxy_options(request) if request.meta.get("proxy") else ()
         outgoing = ClientRequest(url, headers, request.method, request.body, options)
         response = await self._send(outgoing, start, lease)
         try:
@@ -280,11 +280,12 @@ class StagingDownloadHandler(BaseDownloadHandler):
         config, listed = self._config, networks_of(lease.reach)
         networks: str | None = await self._frontier.networks(listed) if listed else ""
         meta = request.meta
-        if "proxy" in meta:
+        if meta.get("proxy"):
             await look_behind_proxy(host_of(url), lease, networks or "", resolve=config.resolve_for_proxy)
             networks = None
-        head = meta.get("download_timeout") or config.answer_timeout
-        timeouts = Timeouts(config.connect_timeout, head, config.idle_timeout)
+        timeouts = Timeouts(config.connect_timeout, config.answer_timeout, config.idle_timeout)
+        if wanted := meta.get("download_timeout"):
+            timeouts = timeouts._replace(head=seconds_of(wanted))
         return RequestStart(url, lease, self._starts, timeouts, networks)
 
     async def _send(self, outgoing: ClientRequest, start: RequestStart, lease: Lease) -> Transfer:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from pdfspider.crawl.fetch.errors import FetchError, StartAgain
 from pdfspider.discovery.addresses import OWN_BLOCK, PUBLIC_BLOCK, is_allowed, own_block
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pdfspider.frontier.leases import Lease
 
 logger = logging.getLogger("pdfspider.crawl.fetch.handler")
+MAX_TIMEOUT_S = 1e9
+"""About 30 years: the event loop takes no longer ones."""
 
 
 class Timeouts(NamedTuple):
@@ -96,3 +99,11 @@ class RequestStart:
         """Record the latency of the response."""
         assert self._lease.started_at is not None
         self._lease.latency = time.monotonic() - self._lease.started_at
+
+
+def seconds_of(wanted: object) -> float:
+    """Return the ``download_timeout`` of a request's meta. Raises FetchError for what is not a number above 0."""
+    with suppress(TypeError, ValueError, OverflowError):
+        if 0 < (seconds := float(cast("float", wanted))) <= MAX_TIMEOUT_S:
+            return seconds
+    raise FetchError(Outcome.INTERNAL_ERROR, f"download_timeout={wanted!r} is not a number of seconds above 0")

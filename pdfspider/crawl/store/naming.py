@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from inspect import isawaitable
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from scrapy import Request
@@ -37,11 +38,16 @@ class Naming:
             raise ConfigurationError(f"FILES_RESULT_FIELD={pipeline.files_result_field} is a field of every capture")
 
     def wanted(self, capture: Capture) -> str:
-        """Return the path that a document is to have beside that of its hash; "" for none."""
+        """Return the path that a document is to have beside that of its hash; "" for none.
+
+        Raises TypeError if ``file_path()`` returns no path.
+        """
         if not self.is_on:
             return ""
         if self._is_own:
             path = self._pipeline.file_path(*_visit(capture), self._pipeline.spiderinfo, item=capture)
+            if not isinstance(path, str | PathLike):
+                raise TypeError(f"{type(self._pipeline).__qualname__}.file_path() returned {path!r}, not a path")
             return safe_path(str(path))
         assert self._layout
         return safe_path(self._layout(capture.final_url or capture.url, capture.disposition_name))
