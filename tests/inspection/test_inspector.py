@@ -24,8 +24,8 @@ MISBEHAVING = ("-m", "tests.inspection.misbehaving")
 INSPECTS = f"""
 import sys
 from pdfspider.documents.inspection.inspector import Inspector
-from pdfspider.documents.inspection.limits import Limits
-inspector = Inspector(Limits(), {MISBEHAVING})
+from pdfspider.documents.inspection.limits import InspectionLimits
+inspector = Inspector(InspectionLimits(), {MISBEHAVING})
 report = inspector.inspect(sys.argv[1])
 inspector.close()
 print(f"{{report.status.value}}: {{report.reason}}")
