@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, get_args, get_origin, get_type_hints
 
 
 class Outcome(StrEnum):
@@ -73,6 +73,7 @@ class Outcome(StrEnum):
 
 
 OUTCOMES_BY_CODE = {outcome.code: outcome for outcome in Outcome}
+OUTCOMES_BY_NAME = {outcome.value: outcome for outcome in Outcome}
 
 
 class Link(NamedTuple):
@@ -196,3 +197,28 @@ class Capture(VisitState):
         if self.document is None:
             raise ValueError(f"{self.url} is no document that can be read here: {self.outcome.value}")
         return io.BytesIO(self.document) if isinstance(self.document, bytes) else Path(self.document).open("rb")
+
+    def values(self) -> dict[str, Any]:
+        """Return the value of each field."""
+        return {name: getattr(self, name) for name in FIELD_TYPES}
+
+    def undo_wrong_types(self, before: dict[str, Any]) -> str:
+        """Give fields of another type than they must have their values of before; return the faults, "" for none."""
+        if isinstance(self.outcome, str) and self.outcome in OUTCOMES_BY_NAME:
+            self.outcome = OUTCOMES_BY_NAME[self.outcome]
+        wrong = [name for name, types in FIELD_TYPES.items() if not isinstance(getattr(self, name), types)]
+        faults = ", ".join(f"{name}={getattr(self, name)!r}" for name in wrong)
+        for name in wrong:
+            setattr(self, name, before[name])
+        return faults
+
+
+def _types(hint: Any) -> tuple[type, ...]:
+    """Return the types that a field with this annotation may have; a whole number is a number of seconds too."""
+    if get_origin(hint) in (list, dict):
+        return (get_origin(hint),)
+    types = get_args(hint) or (hint,)
+    return (*types, int) if float in types else types
+
+
+FIELD_TYPES = {each.name: _types(get_type_hints(Capture)[each.name]) for each in fields(Capture)}

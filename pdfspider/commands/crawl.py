@@ -8,6 +8,7 @@ import os
 from argparse import SUPPRESS
 from difflib import get_close_matches
 from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
@@ -42,6 +43,8 @@ logger = logging.getLogger(__name__)
 
 FAILED_REASONS = ("refused", "failed", "start_error", "")
 """Close reasons that are errors; "" means that the spider was ended by force."""
+PART_BUILDERS = {"pdfspider", "scrapy", "importlib", "_frozen_importlib"}
+"""The packages whose code loads and builds the parts that settings name."""
 
 
 class Command(crawl.Command):
@@ -210,8 +213,16 @@ def _explain(started: asyncio.Future[None]) -> None:
         return
     if isinstance(error, PdfSpiderError):
         logger.error("%s", error)
+    elif _cannot_be_made(error):
+        logger.critical("The worker cannot start: %s: %s", type(error).__name__, error)
     else:
         logger.critical("The worker cannot start", exc_info=error)
+
+
+def _cannot_be_made(error: BaseException) -> bool:
+    """Return whether Scrapy could not load or build a part that the settings name, of which no line of code has run."""
+    names = [frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in walk_tb(error.__traceback__)]
+    return names[-1] != "pdfspider" and PART_BUILDERS.issuperset(names)
 
 
 def _problems(crawler: Crawler, arguments: dict[str, str]) -> Iterator[str]:

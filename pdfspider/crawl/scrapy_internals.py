@@ -13,6 +13,7 @@ from scrapy_spider_metadata._utils import get_generic_param
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from scrapy.core.downloader.handlers import DownloadHandlers
     from scrapy.core.engine import ExecutionEngine
     from scrapy.core.scraper import Scraper
     from scrapy.pipelines import ItemPipelineManager
@@ -33,6 +34,12 @@ def start_requests_with(engine: ExecutionEngine, start: Callable[[], bool]) -> N
 def close_if_idle(scraper: Scraper) -> None:
     """Close a scraper that is to be closed, once it has nothing in hand."""
     scraper._check_if_closing()
+
+
+def fault_of_handler(handlers: DownloadHandlers, scheme: str) -> str:
+    """Return why there is no download handler for a scheme, "" if there is one."""
+    fault = "there is no handler" if scheme not in handlers._schemes else ""
+    return handlers._notconfigured.get(scheme, fault)
 
 
 def methods_with_spider(pipelines: ItemPipelineManager) -> Collection[Any]:

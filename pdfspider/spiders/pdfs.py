@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from inspect import signature
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from scrapy import Request
 from scrapy.crawler import Crawler
@@ -21,6 +21,7 @@ from pdfspider.crawl.extract.stock_items import stock_output
 from pdfspider.crawl.scrapy_internals import parameters_of
 from pdfspider.crawl.visit import lease_of
 from pdfspider.crawl.worker import Worker
+from pdfspider.exceptions import ConfigurationError
 from pdfspider.submission.params import Params
 from pdfspider.submission.seeds import read_urls
 
@@ -44,6 +45,13 @@ UNCALLED_METHODS = {
     "next_requests": "the worker claims start URLs by itself",
     "schedule_next_requests": "the worker claims start URLs by itself",
 }
+SETTINGS_BY_ATTRIBUTE = {
+    "user_agent": "USER_AGENT",
+    "download_timeout": "DOWNLOAD_TIMEOUT",
+    "download_maxsize": "DOWNLOAD_MAXSIZE",
+    "download_warnsize": "DOWNLOAD_WARNSIZE",
+}
+"""What Scrapy's middlewares and handlers, which are off here, read from a spider."""
 ANY_ARGUMENTS = {"self", "args", "kwargs", "name"}
 
 
@@ -65,6 +73,21 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
         super().update_settings(settings)
         if stock_parts.are_used(settings):
             stock_parts.put_in(settings)
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        """Return the spider, after its attributes that mean a setting have become that setting.
+
+        Raises ConfigurationError for a subclass that takes no arguments from its base.
+        """
+        spider = cast("Self", super().from_crawler(crawler, *args, **kwargs))
+        if not hasattr(spider, "args"):
+            raise ConfigurationError(f"{cls.__qualname__}.__init__() must call super().__init__(*args, **kwargs)")
+        for attribute, setting in SETTINGS_BY_ATTRIBUTE.items():
+            value = getattr(spider, attribute, None)
+            if value is not None and not crawler.settings.frozen:
+                crawler.settings.set(setting, value, priority="spider")
+        return spider
 
     @classmethod
     def arguments(cls) -> list[str]:

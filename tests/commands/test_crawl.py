@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,8 @@ REFUSED = {
     "FILES_STORE=gopher://a/b": "there is no store for 'gopher'",
     "FILES_STORE=s3://bucket": "FILES_STORE=s3://bucket is not complete",
     "FILES_STORE=/proc/nowhere": "FILES_STORE=/proc/nowhere cannot be used",
+    'EXTENSIONS={"no.such.Part":1}': "The worker cannot start: ModuleNotFoundError: No module named 'no'",
+    'DOWNLOAD_HANDLERS={"http":null}': "DOWNLOAD_HANDLERS: nothing of http can be fetched: there is no handler",
     "DATABASE_URL=oracle://a/b": "No database driver",
 }
 
@@ -94,7 +97,7 @@ def test_a_worker_that_is_refused_says_why(scrapy: Scrapy) -> None:
     for done, said in zip(answers, REFUSED.values(), strict=True):
         assert done.returncode == 1
         assert done.stderr.count("\n") == 1, done.stderr
-        assert " ERROR " in done.stderr
+        assert re.search(" (ERROR|CRITICAL) ", done.stderr)
         assert said in done.stderr
 
 

@@ -12,6 +12,7 @@ from itemadapter import ItemAdapter
 from redis.exceptions import RedisError
 from scrapy.exceptions import CloseSpider
 
+from pdfspider.crawl.store.pipelines import PdfFilesPipeline
 from pdfspider.spiders.pdfs import PdfSpider
 
 if TYPE_CHECKING:
@@ -42,7 +43,16 @@ class Early:
             await cancel()
         if "pipeline-exits" in item.url:
             sys.exit(3)
+        if "wrong-type" in item.url:
+            item.status, item.finished, item.outcome = "200", 1, "page"
         return item
+
+
+class Named(PdfFilesPipeline):
+    """The store, with a name of its own for no document."""
+
+    def file_path(self, request: Any, response: Any = None, info: Any = None, *, item: Any = None) -> Any:
+        return None if "nameless" in request.url else ""
 
 
 class Late:

@@ -183,3 +183,21 @@ class OldSpider(PdfSpider):
 
     def make_request_from_data(self, data: bytes) -> Request:
         return Request(data.decode())
+
+
+class AttributesSpider(PdfSpider):
+    """Has settings as attributes."""
+
+    name = "attributes"
+    user_agent = "mine"
+    download_timeout: Any = None
+    download_maxsize = 500
+
+
+class ForgetfulSpider(PdfSpider):
+    """Does not call the ``__init__`` of its base."""
+
+    name = "forgetful"
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self.mode = "own"

@@ -18,6 +18,8 @@ MODULES = {"SPIDER_MODULES": f"pdfspider.spiders,{FAILING}"}
 REASONS = {
     "/pipeline-cancelled": ("pipeline-error", "RuntimeError: CancelledError"),
     "/pipeline-exits": ("pipeline-error", "RuntimeError: SystemExit: 3"),
+    "/wrong-type": ("pipeline-error", "PipelineError: Early.process_item left status='200'"),
+    "/nameless.pdf": ("pipeline-error", "TypeError: Named.file_path() returned None, not a path"),
     "/adapter": ("pipeline-error", "ValueError: 'nonsense' is not a valid Outcome"),
     "/attribute": ("pipeline-error", "PipelineError: its outcome became trap after it had been recorded as page"),
     "/known": ("pipeline-error", "PipelineError: its outcome became other after it had been recorded as page"),
@@ -36,12 +38,13 @@ def test_each_ends_with_its_reason(fleet: Fleet, tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("MADE", str(tmp_path / "made"))
     with hostile() as server:
         server.answers |= {path: page() for path in REASONS}
-        server.answers |= {"/raises.pdf": reply(document("raises")), "/": page(*REASONS)}
+        server.answers |= {path: reply(document(path)) for path in ("/raises.pdf", "/nameless.pdf")}
+        server.answers |= {"/": page(*REASONS)}
         del server.answers["/raises-missing"]
         worker = fleet.start(
             server.url(),
             spider="failing",
-            ITEM_PIPELINES={f"{FAILING}.Early": 100, f"{FAILING}.Late": 900},
+            ITEM_PIPELINES={f"{FAILING}.Early": 100, f"{FAILING}.Named": 300, f"{FAILING}.Late": 900},
             DOWNLOADER_MIDDLEWARES={f"{FAILING}.Middleware": 500},
             **MODULES,
         ).finish()

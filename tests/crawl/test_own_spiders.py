@@ -7,13 +7,15 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from scrapy.crawler import Crawler
 
 from pdfspider.crawl.extract.spider_requests import load
-from pdfspider.exceptions import RequestRefused
+from pdfspider.exceptions import ConfigurationError, RequestRefused
 from pdfspider.frontier.entries import Entry
 from pdfspider.spiders.pdfs import PdfSpider
 from pdfspider.submission.seeds import seed
 from tests.crawl.hostile import document, hostile, page, redirect, reply
+from tests.crawl.own_spiders import AttributesSpider, ForgetfulSpider
 from tests.support import until
 
 if TYPE_CHECKING:
@@ -134,6 +136,19 @@ def test_a_worker_whose_spider_has_no_such_callback_says_so(name: str) -> None:
     with pytest.raises(RequestRefused, match=f"the spider pdfs of this worker has no method '{name}', its callback"):
         load(spider, json.dumps({"callback": name}))
     assert load(spider, '{"callback": "parse", "meta": {"a": 1}}') == {"callback": spider.parse, "meta": {"a": 1}}
+
+
+def test_attributes_that_mean_a_setting() -> None:
+    """As Scrapy's middlewares read them, from the class or from an argument."""
+    crawler = Crawler(AttributesSpider, {"USER_AGENT": "other"})
+    AttributesSpider.from_crawler(crawler, download_timeout="20")
+    names = ("USER_AGENT", "DOWNLOAD_TIMEOUT", "DOWNLOAD_MAXSIZE")
+    assert [crawler.settings[name] for name in names] == ["mine", "20", 500]
+
+
+def test_a_subclass_that_does_not_call_its_base_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"ForgetfulSpider.__init__\(\) must call super"):
+        ForgetfulSpider.from_crawler(Crawler(ForgetfulSpider))
 
 
 def test_start_urls_an_argument_and_a_coroutine(fleet: Fleet) -> None:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from scrapy.core.downloader.handlers import DownloadHandlers
 from scrapy.core.downloader.middleware import DownloaderMiddlewareManager
 from scrapy.core.engine import ExecutionEngine
 from scrapy.core.scraper import Scraper
@@ -37,6 +38,8 @@ ATTRIBUTES = [
     (ExecutionEngine, "self._slot"),
     (ItemPipelineManager, "self._mw_methods_requiring_spider"),
     (ItemPipelineManager, "self._spider"),
+    (DownloadHandlers, "self._schemes"),
+    (DownloadHandlers, "self._notconfigured"),
 ]
 LIBRARIES = ("scrapy", "scrapy_redis", "itemadapter", "redis", "aiohttp", "twisted")
 USERS = "pdfspider/crawl/scrapy_internals.py and what overrides it"

@@ -54,6 +54,7 @@ class Processor(ItemPipelineManager):
         self._worker = Worker.of(crawler)
         self._stats = crawler.stats
         methods = self.methods["process_item"]
+        self._others = {each for each in methods if each and not each.__module__.startswith("pdfspider.")}
         self._only_coroutines = all(map(iscoroutinefunction, methods)) and not methods_with_spider(self)
 
     @classmethod
@@ -130,6 +131,7 @@ class Processor(ItemPipelineManager):
         item: Any = capture
         for method in self.methods["process_item"]:
             assert method is not None
+            before = capture.values() if method in self._others else None
             if self._only_coroutines:
                 item = await method(item)
             elif method in methods_with_spider(self):
@@ -141,6 +143,8 @@ class Processor(ItemPipelineManager):
                     return self._check(capture, f"{method.__qualname__} returned {type(item).__name__}, not the item")
                 item.take_over(capture)
                 capture = item
+            if before and (faults := capture.undo_wrong_types(before)):
+                raise PipelineError(f"{method.__qualname__} left {faults}")
         return self._check(capture, "no item pipeline recorded it")
 
     def _check(self, capture: Capture, fault: str) -> Capture:

@@ -19,8 +19,10 @@ from pdfspider.crawl.fetch.errors import FetchError, ReleaseRequested
 from pdfspider.crawl.fetch.foreign_requests import ORDINARY_KEYS, NoLease, note_keys, own_response, take_over
 from pdfspider.crawl.fetch.handler import StagingDownloadHandler
 from pdfspider.crawl.fetch.responses import StagedResponse
+from pdfspider.crawl.scrapy_internals import fault_of_handler
 from pdfspider.crawl.visit import lease_of, visit_of
 from pdfspider.crawl.worker import Worker
+from pdfspider.exceptions import ConfigurationError
 from pdfspider.items import Outcome
 from pdfspider.tasks import EXIT_EXCEPTIONS, as_failure
 
@@ -52,10 +54,16 @@ class Middlewares(DownloaderMiddlewareManager):
 
 
 class Handlers(DownloadHandlers):
-    """Finds the download handler by the URL's scheme; every request goes through its host's gate."""
+    """Finds the download handler by the URL's scheme; every request goes through its host's gate.
+
+    Raises ConfigurationError if there is none for http or https.
+    """
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
+        for scheme in ("http", "https"):
+            if fault := fault_of_handler(self, scheme):
+                raise ConfigurationError(f"DOWNLOAD_HANDLERS: nothing of {scheme} can be fetched: {fault}")
         self._stats = DownloaderStats(crawler)
 
     async def download_request_async(self, request: Request) -> Response:
