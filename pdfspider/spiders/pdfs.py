@@ -26,7 +26,7 @@ from pdfspider.submission.params import Params
 from pdfspider.submission.seeds import read_urls
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator
 
     from scrapy.settings import BaseSettings
     from twisted.python.failure import Failure
@@ -78,15 +78,17 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         """Return the spider, after its attributes that mean a setting have become that setting.
 
-        Raises ConfigurationError for a subclass that takes no arguments from its base.
+        Raises ConfigurationError for an argument that this class does not know, and for a subclass that does not call
+        its base.
         """
+        if cls is PdfSpider:
+            _check_arguments(cls, kwargs)
         spider = cast("Self", super().from_crawler(crawler, *args, **kwargs))
         if not hasattr(spider, "args"):
             raise ConfigurationError(f"{cls.__qualname__}.__init__() must call super().__init__(*args, **kwargs)")
-        for attribute, setting in SETTINGS_BY_ATTRIBUTE.items():
-            value = getattr(spider, attribute, None)
-            if value is not None and not crawler.settings.frozen:
-                crawler.settings.set(setting, value, priority="spider")
+        if not crawler.settings.frozen:
+            _take_attributes(crawler.settings, spider)
+            _keep_handlers(crawler.settings)
         return spider
 
     @classmethod
@@ -162,3 +164,25 @@ class PdfSpider(Args[Params], RedisSpider):  # type: ignore[misc]
     def default(self, response: StagedResponse) -> Iterator[Capture]:
         """Yield the capture of a response for which a callback yielded none: links of its page are not followed."""
         yield self._worker.captures.of_response_alone(response)
+
+
+def _check_arguments(spider: type[PdfSpider], names: Iterable[str]) -> None:
+    """Raise ConfigurationError for arguments that nobody reads."""
+    known = spider.arguments()
+    unknown = sorted(name for name in names if name not in known and name != "name" and not name.startswith("_"))
+    if unknown:
+        raise ConfigurationError(f"no such argument: {', '.join(unknown)} (known: {', '.join(known)})")
+
+
+def _take_attributes(settings: BaseSettings, spider: PdfSpider) -> None:
+    for attribute, setting in SETTINGS_BY_ATTRIBUTE.items():
+        if (value := getattr(spider, attribute, None)) is not None:
+            settings.set(setting, value, priority="spider")
+
+
+def _keep_handlers(settings: BaseSettings) -> None:
+    """Keep the download handlers from Scrapy, which puts in others where there is no reactor."""
+    if settings.getbool("TWISTED_REACTOR_ENABLED") or stock_parts.are_used(settings):
+        return
+    priority = max(settings.getpriority("DOWNLOAD_HANDLERS") or 0, SETTINGS_PRIORITIES["spider"])
+    settings.set("DOWNLOAD_HANDLERS", settings.getwithbase("DOWNLOAD_HANDLERS").copy_to_dict(), priority)

@@ -158,6 +158,15 @@ def test_settings_that_mean_what_they_say(fleet: Fleet) -> None:
     fleet.audit()
 
 
+def test_no_reactor_is_needed(fleet: Fleet) -> None:
+    """Scrapy puts in other download handlers then, which know nothing of documents."""
+    with hostile({"/": page("/1.pdf"), "/1.pdf": reply(document("1", 1_500_000))}) as server:
+        fleet.crawl(server.url(), TWISTED_REACTOR_ENABLED=False)
+        assert fleet.outcomes() == {server.url(): "page", server.url("/1.pdf"): "document"}
+        assert len(fleet.starts()) == len(server.seen)
+    fleet.audit()
+
+
 @pytest.mark.parametrize(("enabled", "outcome"), [(True, "document"), (False, "redirect-loop")])
 def test_cookies_on_the_way_may_be_left_out(fleet: Fleet, enabled: bool, outcome: str) -> None:
     """A page that redirects to itself until its cookie comes back."""

@@ -146,6 +146,13 @@ def test_attributes_that_mean_a_setting() -> None:
     assert [crawler.settings[name] for name in names] == ["mine", "20", 500]
 
 
+def test_an_argument_that_a_script_misspells_is_refused() -> None:
+    """The worker would wait for URLs for ever; a subclass takes what it is given, as Scrapy's spiders do."""
+    with pytest.raises(ConfigurationError, match="no such argument: url "):
+        PdfSpider.from_crawler(Crawler(PdfSpider), url="https://example.org/", _job="1", name="own")
+    assert AttributesSpider.from_crawler(Crawler(AttributesSpider), colour="red").colour == "red"
+
+
 def test_a_subclass_that_does_not_call_its_base_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"ForgetfulSpider.__init__\(\) must call super"):
         ForgetfulSpider.from_crawler(Crawler(ForgetfulSpider))
