@@ -30,6 +30,9 @@ class Visit:
     body_limit: int = 0
     """Bytes of the body that are read whatever it is, as of a robots.txt; 0 if its first KiB decides."""
 
+    replacements: int = 0
+    """The requests that middlewares have returned instead of one of this visit."""
+
     def into(self, meta: dict[str, Any]) -> dict[str, Any]:
         """Return the ``meta`` of a request, to which the visit has been added."""
         meta[VISIT_KEY], meta["verbatim_url"] = self, True

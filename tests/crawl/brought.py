@@ -87,6 +87,19 @@ class IdleFeeding:
         self._crawler.engine.crawl(Request(spider.args.urls[0].rstrip("/") + self._more.pop()))
 
 
+class Unwilling:
+    """An extension: closes the spider as soon as it is open."""
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        extension = cls()
+        crawler.signals.connect(extension.close, signals.spider_opened)
+        return extension
+
+    def close(self) -> None:
+        raise CloseSpider("unwilling")
+
+
 class Stopping:
     """An extension: wants only a part of what its URLs name."""
 

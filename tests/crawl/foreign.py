@@ -37,6 +37,13 @@ class Endless:
         return request.copy() if fails(request.url, self) else response
 
 
+class Circling:
+    """A downloader middleware that never lets a request be sent."""
+
+    def process_request(self, request: Request) -> Request | None:
+        return request.replace(dont_filter=True) if fails(request.url, self) else None
+
+
 class Redirecting:
     """A downloader middleware that asks for something else: what stands behind ``to=`` in the URL."""
 

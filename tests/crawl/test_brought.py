@@ -158,6 +158,12 @@ def test_settings_that_mean_what_they_say(fleet: Fleet) -> None:
     fleet.audit()
 
 
+def test_a_spider_that_is_closed_at_once_says_so(fleet: Fleet) -> None:
+    worker = fleet.start(EXTENSIONS={f"{BROUGHT}.Unwilling": 0})
+    assert worker.wait() == 0
+    assert "Ended (unwilling) before it began" in worker.output
+
+
 def test_no_reactor_is_needed(fleet: Fleet) -> None:
     """Scrapy puts in other download handlers then, which know nothing of documents."""
     with hostile({"/": page("/1.pdf"), "/1.pdf": reply(document("1", 1_500_000))}) as server:

@@ -76,9 +76,11 @@ def test_what_middlewares_say_of_a_request(fleet: Fleet) -> None:
 
 def test_a_middleware_that_never_has_enough(fleet: Fleet) -> None:
     with hostile({"/Endless/1": page(), "/fine": page()}) as server:
-        fleet.crawl(server.url("/Endless/1"), server.url("/fine"), **middlewares("Endless"))
-        assert fleet.outcomes() == {server.url("/Endless/1"): "internal-error", server.url("/fine"): "page"}
+        endless = [server.url("/Endless/1"), server.url("/Circling/1")]
+        fleet.crawl(*endless, server.url("/fine"), **middlewares("Endless", "Circling"))
+        assert fleet.outcomes() == {**dict.fromkeys(endless, "internal-error"), server.url("/fine"): "page"}
         assert Counter(server.paths())["/Endless/1"] == 100
+        assert fleet.row(endless[1])["reason"] == "a middleware returned a request 100 times"
     fleet.audit()
 
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pdfspider.documents.staging import Staging
 
 logger = logging.getLogger(__name__)
+MAX_REPLACEMENTS = 100
+"""Requests that middlewares may return in one visit, whether they are sent or not."""
 
 TEMPORARY_REDIRECT = 307
 WITHOUT_EFFECT = frozenset(
@@ -68,7 +70,11 @@ def take_over(new: Request, old: Request) -> Request | Response:
         raise FetchError(Outcome.INTERNAL_ERROR, f"a middleware asks for {new.url}, which is not HTTP")
     if origin_of(new.url) != origin_of(old.url):
         return _redirect(new, old)
-    visit_of(old).into(new.meta)
+    visit = visit_of(old)
+    visit.replacements += 1
+    if visit.replacements > MAX_REPLACEMENTS:
+        raise FetchError(Outcome.INTERNAL_ERROR, f"a middleware returned a request {MAX_REPLACEMENTS} times")
+    visit.into(new.meta)
     new.callback, new.errback = new.callback or old.callback, new.errback or old.errback
     new.dont_filter = True
     return new

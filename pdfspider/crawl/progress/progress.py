@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+SAID_REASONS = ("refused", "shutdown")
+"""Close reasons of a worker that does not begin, and whose error says why."""
 REFRESH_INTERVAL_S = 1.0
 LAST_QUERY_TIMEOUT_S = 2.0
 """Seconds that the last look at the frontier may take."""
@@ -63,7 +65,7 @@ class Progress:
         self._began = self._said_at = time.monotonic()
         self._asked_at: float | None = None
         self._said = self._stats
-        self._stopping = False
+        self._stopping = self._has_started = False
         self._task: asyncio.Task[None] | None = None
 
     @classmethod
@@ -76,6 +78,7 @@ class Progress:
 
     def start(self) -> None:
         """Start to show progress."""
+        self._has_started = True
         if not hasattr(self._worker, "frontier"):  # another scheduler is at work
             return
         self._worker.before_close.append(self._look_a_last_time)
@@ -85,7 +88,9 @@ class Progress:
 
     def stop(self, spider: Spider, reason: str) -> None:
         """Stop, and show the summary."""
-        if self._task is None:  # it was refused before it began, and that has been said
+        if self._task is None:
+            if not self._has_started and reason not in SAID_REASONS:
+                logger.info("Ended (%s) before it began", reason)
             return
         self._task.cancel()
         if self._terminal:
