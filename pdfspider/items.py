@@ -221,4 +221,5 @@ def _types(hint: Any) -> tuple[type, ...]:
     return (*types, int) if float in types else types
 
 
-FIELD_TYPES = {each.name: _types(get_type_hints(Capture)[each.name]) for each in fields(Capture)}
+_HINTS = get_type_hints(Capture)
+FIELD_TYPES = {each.name: _types(_HINTS[each.name]) for each in fields(Capture)}
