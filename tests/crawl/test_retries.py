@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from pdfspider.crawl.fetch.errors import is_give_back
+from pdfspider.crawl.fetch.errors import releases_lease
 from pdfspider.crawl.policy.retries import RETRYABLE_BY_STATUS, RETRYABLE_OUTCOMES
 from pdfspider.formatting import OUTCOME_MEANINGS
 from pdfspider.items import OUTCOMES_BY_CODE, Outcome
@@ -30,4 +30,4 @@ def test_every_class_has_a_code_and_a_meaning() -> None:
 
 
 def test_nothing_is_wrong_with_a_url_when_redis_cannot_be_asked_on_the_way() -> None:
-    assert is_give_back(RedisConnectionError("Connection refused"))
+    assert releases_lease(RedisConnectionError("Connection refused"))

@@ -14,8 +14,8 @@ from pdfspider.crawl.fetch.errors import (
     FetchError,
     ReleaseRequested,
     error_of,
-    is_give_back,
     outcome_of,
+    releases_lease,
     status_outcome,
 )
 from pdfspider.crawl.fetch.foreign_requests import staged_response
@@ -112,7 +112,7 @@ class CaptureMaker:
         """Return the capture of a fetch that raised."""
         request: Any = vars(failure)["request"]
         visit, error = visit_of(request), error_of(failure)
-        if is_give_back(error):
+        if releases_lease(error):
             return Released(visit.lease, error.delay if isinstance(error, ReleaseRequested) else 0.0)
         capture = self._begin(visit)
         capture.outcome, capture.reason = outcome_of(error)

@@ -69,7 +69,7 @@ def outcome_of(error: BaseException) -> tuple[Outcome, str]:
     return Outcome.INTERNAL_ERROR, f"{type(error).__name__}: {error}"
 
 
-def is_give_back(error: BaseException) -> bool:
+def releases_lease(error: BaseException) -> bool:
     """Return whether the worker lost or gave up the lease, or could not ask the frontier."""
     return isinstance(error, ReleaseRequested | LeaseLost | RedisError)
 

@@ -15,7 +15,7 @@ from scrapy import Request, signals
 from scrapy.utils.misc import build_from_crawler, load_object
 
 from pdfspider.crawl.fetch.downloader_stats import is_heard
-from pdfspider.crawl.fetch.errors import FetchError, ReleaseRequested, is_give_back, outcome_of, status_outcome
+from pdfspider.crawl.fetch.errors import FetchError, ReleaseRequested, outcome_of, releases_lease, status_outcome
 from pdfspider.crawl.fetch.foreign_requests import staged_response
 from pdfspider.crawl.fetch.redirects import redirect_target
 from pdfspider.crawl.policy.retries import host_signal, retry_after
@@ -186,7 +186,7 @@ class Robots:
             lease.hold = retry_after(response) if failure in UNAVAILABLE_OUTCOMES else 0.0
             found = await self._found(response, failure)
         except Exception as error:
-            if is_give_back(error):
+            if releases_lease(error):
                 await self._frontier.release(lease, delay=getattr(error, "delay", 0.0), returned=True)
                 return
             if (outcome := outcome_of(error)[0]) is Outcome.INTERNAL_ERROR:

@@ -41,7 +41,7 @@ CURL_OPTIONS: tuple[Option, ...] = (
 )
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 """Methods that have a body, if an empty one."""
-WITHOUT = {"Expect": b"Expect:", "Content-Type": b"Content-Type:"}
+OMITTED_HEADERS = {"Expect": b"Expect:", "Content-Type": b"Content-Type:"}
 """The lines by which libcurl leaves out headers that it would add to a request with a body."""
 _LOWER_CASE = re.compile("%[0-9A-F]?[a-f]").search
 """An escape that libcurl would spell otherwise."""
@@ -152,8 +152,8 @@ class Client:
         if not self._lines:
             self._lines = {name: header_line(name, value) for name, value in self.headers.items()}
         own = {name: header_line(name, value) for name, value in (request.headers or {}).items()}
-        without = WITHOUT if request.body or request.method in BODY_METHODS else {}
-        return list({**without, **self._lines, **own}.values())
+        omitted = OMITTED_HEADERS if request.body or request.method in BODY_METHODS else {}
+        return list({**omitted, **self._lines, **own}.values())
 
     def _release(self, handle: Handle, *, keep: bool) -> None:
         """Take back the handle of a transfer, which may not have ended."""
